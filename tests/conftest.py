@@ -1,0 +1,23 @@
+"""Shared fixtures: the recordings (skipped with a reason where they are absent) and small artefacts made on the spot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORDINGS = ROOT.parent / "shared" / "data"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare `field`: which config fields a test proves to have an effect."""
+    config.addinivalue_line("markers", "field(*paths): this test shows that changing these config fields changes behaviour")
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """Folder of the real recordings with `manifest.csv`."""
+    if not (RECORDINGS / "manifest.csv").is_file():
+        pytest.skip("the real recordings (../shared/data) are absent: this test needs them")
+    return RECORDINGS

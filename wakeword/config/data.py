@@ -1,0 +1,59 @@
+"""Where clips come from and how they are prepared."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from wakeword.config.base import Section
+
+ClipKind = Literal["wakeword", "confusable", "speech", "noise", "music", "rir"]
+
+
+class SourceConfig(Section):
+    """One place that clips come from; `type` names an entry of the registry in `wakeword.data.sources`."""
+
+    type: str
+    uri: str
+    kind: ClipKind | None = None
+    """Kind of every clip; None reads it from the source (CSV) or from the folder's name."""
+    optional: bool = False
+    """True: an absent source is reported and skipped."""
+    limit: int | None = Field(None, ge=1)
+    """At most this many clips, chosen by the seed."""
+
+
+class QualityConfig(Section):
+    """What makes a clip unfit; each check has a reason code in the quarantine table."""
+
+    min_clip_s: float = Field(0.2, ge=0)
+    max_clip_s: float = Field(120.0, gt=0)
+    min_level_dbfs: float = Field(-60.0, le=0)
+    """Quieter wake words and speech (RMS of the loudest second) are unfit."""
+    max_clipped_share: float = Field(0.05, ge=0, le=1)
+    decode_timeout_s: float = Field(20.0, gt=0)
+
+
+class SplitConfig(Section):
+    """Speaker-disjoint splits for clips whose source gives none."""
+
+    val: float = Field(0.15, ge=0, lt=1)
+    test: float = Field(0.15, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _leaves_train(self) -> SplitConfig:
+        if self.val + self.test >= 1:
+            raise ValueError(f"val + test = {self.val + self.test} leaves nothing to train on; keep it below 1")
+        return self
+
+
+class DataConfig(Section):
+    """Preparation: sources to shards."""
+
+    sources: tuple[SourceConfig, ...] = ()
+    quality: QualityConfig = QualityConfig()
+    splits: SplitConfig = SplitConfig()
+    shard_mb: float = Field(128.0, gt=0)
+    max_kept_s: float = Field(30.0, gt=0)
+    """Longer speech, noise and music is cut into pieces of at most this length (wake words are never cut)."""

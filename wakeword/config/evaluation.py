@@ -1,0 +1,61 @@
+"""Detection and evaluation."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from wakeword.config.base import Section
+
+
+class DetectorConfig(Section):
+    """Scores to events; stored in the bundle, used by evaluation, command line, server and dashboard alike."""
+
+    smoothing_s: float = Field(0.06, ge=0, le=2)
+    """Moving average over the scores."""
+    peak_hold_s: float = Field(0.1, ge=0, le=2)
+    """A peak is an event once nothing higher came for this long."""
+    refractory_s: float = Field(1.0, ge=0, le=30)
+
+
+class EvaluationConfig(Section):
+    """Continuous tracks, events, intervals: see docs/evaluation.md."""
+
+    snr_db: tuple[float, ...] = (20.0, 10.0, 5.0, 0.0)
+    """Noisy conditions beside `clean`."""
+    far: bool = True
+    """Add a far-room condition (needs room responses)."""
+    gap_s: tuple[float, float] = (1.0, 3.0)
+    """Silence between clips of a track."""
+    fah_targets: tuple[float, ...] = (0.05, 0.1, 0.5, 1.0)
+    operating_fah: float = Field(0.5, gt=0)
+    """False alarms per hour whose threshold the bundle uses by default; chosen on val."""
+    hit_before_s: float = Field(0.2, ge=0)
+    hit_after_s: float = Field(1.0, gt=0)
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+    seed: int = 0
+
+
+class ExportConfig(Section):
+    """The bundle."""
+
+    chunk_ms: float = Field(80.0, gt=0, le=1000)
+    """Chunk that clients are advised to send; the graph takes any multiple of its step."""
+    opset: int = Field(20, ge=18)
+    parity_tolerance: float = Field(1e-4, gt=0)
+
+
+class TuningConfig(Section):
+    """Ray Tune + Optuna over `space`: dotted config keys to ranges."""
+
+    trials: int = Field(20, ge=1)
+    metric: str = "val_frr"
+    mode: str = Field("min", pattern="^(min|max)$")
+    cpus_per_trial: float = Field(1.0, gt=0)
+    gpus_per_trial: float = Field(0.0, ge=0)
+    max_concurrent: int = Field(2, ge=1)
+    grace_epochs: int = Field(3, ge=1)
+    """ASHA stops no trial before this many epochs."""
+    reduction_factor: float = Field(3.0, gt=1)
+    seed: int = 0
+    space: dict[str, dict] = {}
+    """`{training.learning_rate: {type: loguniform, low: 1e-4, high: 1e-2}}`; types: uniform, loguniform, int, choice."""

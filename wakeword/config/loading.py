@@ -1,0 +1,150 @@
+"""YAML and `key.path=value` overrides to a validated `Config`, and back."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from wakeword.config.schema import Config
+from wakeword.errors import ConfigError, MissingExtraError
+from wakeword.system.files import write_text
+
+
+def _yaml() -> Any:
+    try:
+        import yaml
+    except ImportError as error:
+        raise MissingExtraError("Reading a YAML config", "train", error) from error
+    return yaml
+
+
+def load_config(path: str | Path | None = None, overrides: list[str] | tuple[str, ...] = ()) -> Config:
+    """Read a recipe, apply overrides such as `training.epochs=5`, validate.
+
+    Raises:
+        ConfigError: the file is absent or no YAML, a key is unknown or a value impossible.
+    """
+    tree: dict[str, Any] = {}
+    where = "command line"
+    if path is not None:
+        where = str(path)
+        tree = _read_yaml(Path(path))
+    for override in overrides:
+        _apply(tree, override)
+    return validate_config(tree, where)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    yaml = _yaml()
+    if not path.is_file():
+        raise ConfigError(f"config {path} does not exist: give the path of a YAML recipe, such as configs/demo.yaml")
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"config {path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(tree, dict):
+        raise ConfigError(f"config {path} must be a mapping of sections, found {type(tree).__name__}")
+    return tree
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    if not separator or not key.strip():
+        raise ConfigError(f"override {override!r} must look like section.key=value, such as training.epochs=5")
+    yaml = _yaml()
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"override {override!r}: the value is not valid YAML") from error
+    if isinstance(value, str):
+        value = _number(value)
+    node: Any = tree
+    *parents, leaf = key.strip().split(".")
+    for name in parents:
+        node = _child(node, name, override)
+    if isinstance(node, list):
+        node[_index(node, leaf, override)] = value
+    else:
+        node[leaf] = value
+
+
+def _number(text: str) -> Any:
+    """YAML 1.1 reads 1e-3 as text; people mean a number."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _child(node: Any, name: str, override: str) -> Any:
+    if isinstance(node, list):
+        return node[_index(node, name, override)]
+    child = node.setdefault(name, {})
+    if not isinstance(child, dict | list):
+        raise ConfigError(f"override {override!r}: {name} is a value, not a section")
+    return child
+
+
+def _index(node: list[Any], name: str, override: str) -> int:
+    if not name.isdigit() or int(name) >= len(node):
+        raise ConfigError(f"override {override!r}: {name!r} is no index of a list with {len(node)} entries")
+    return int(name)
+
+
+def validate_config(tree: dict[str, Any], where: str = "config") -> Config:
+    """Validate a plain tree; every fault is named by its path, value and what is allowed."""
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        faults = "; ".join(_explain(fault) for fault in error.errors())
+        raise ConfigError(f"{where}: {faults}") from error
+
+
+def _explain(fault: Any) -> str:
+    path = ".".join(str(part) for part in fault["loc"]) or "(top level)"
+    if fault["type"] == "extra_forbidden":
+        known = _known_keys(fault["loc"][:-1])
+        close = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"allowed here: {', '.join(known)}"
+        return f"unknown key {path} = {fault['input']!r}; {hint}"
+    if fault["type"] == "missing":
+        return f"{path} is required"
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{path} = {fault['input']!r}: {message[:1].lower() + message[1:]}"
+
+
+def _known_keys(location: tuple[Any, ...]) -> list[str]:
+    model: Any = Config
+    for part in location:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation
+        inner = [a for a in getattr(annotation, "__args__", ()) if isinstance(a, type) and issubclass(a, BaseModel)]
+        model = inner[0] if inner else annotation
+    return sorted(model.model_fields)
+
+
+def config_yaml(config: Config) -> str:
+    """The resolved config as YAML, every default written out."""
+    return _yaml().safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
+
+
+def save_config(config: Config, path: Path) -> None:
+    """Write the resolved config atomically."""
+    write_text(path, config_yaml(config))
+
+
+def config_schema() -> dict[str, Any]:
+    """JSON schema of the whole tree, for editors."""
+    return Config.model_json_schema()
+
+
+def config_hash(*sections: BaseModel) -> str:
+    """Hash of resolved sections: what a cached artefact depends on."""
+    text = json.dumps([section.model_dump(mode="json") for section in sections], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,74 @@
+"""The one configuration tree."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import Field, field_validator
+
+from wakeword.config.augmentation import AugmentationConfig
+from wakeword.config.base import Section
+from wakeword.config.data import DataConfig
+from wakeword.config.evaluation import DetectorConfig, EvaluationConfig, ExportConfig, TuningConfig
+from wakeword.config.frontend import FrontendConfig
+from wakeword.config.model import ModelConfig
+from wakeword.config.serving import ServingConfig, TrackingConfig
+from wakeword.config.synthesis import SynthesisConfig
+from wakeword.config.training import ComputeConfig, DistillationConfig, TrainingConfig
+
+
+class WordConfig(Section):
+    """One phrase to detect: one output of the model."""
+
+    label: str
+    """Label in manifests, bundles and detections, such as `hey_nova`."""
+    phrase: str = ""
+    """Text that is spoken; empty takes the label with spaces for underscores."""
+
+    @field_validator("label")
+    @classmethod
+    def _plain(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z0-9_]+", value):
+            raise ValueError("a label is made of lower-case letters, digits and underscores, such as hey_nova")
+        return value
+
+    @property
+    def text(self) -> str:
+        """The phrase as it is spoken."""
+        return self.phrase or self.label.replace("_", " ")
+
+
+class Config(Section):
+    """Everything a run depends on; saved with the run."""
+
+    name: str = Field("wakeword", pattern=r"^[A-Za-z0-9._-]+$")
+    """Name of the run: its folder is `runs_dir/name`."""
+    runs_dir: str = "runs"
+    words: tuple[WordConfig, ...] = Field(min_length=1)
+    frontend: FrontendConfig = FrontendConfig()
+    model: ModelConfig = ModelConfig()
+    data: DataConfig = DataConfig()
+    synthesis: SynthesisConfig = SynthesisConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    training: TrainingConfig = TrainingConfig()
+    distillation: DistillationConfig = DistillationConfig()
+    detector: DetectorConfig = DetectorConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    export: ExportConfig = ExportConfig()
+    tuning: TuningConfig = TuningConfig()
+    compute: ComputeConfig = ComputeConfig()
+    serving: ServingConfig = ServingConfig()
+    tracking: TrackingConfig = TrackingConfig()
+
+    @field_validator("words")
+    @classmethod
+    def _distinct(cls, value: tuple[WordConfig, ...]) -> tuple[WordConfig, ...]:
+        labels = [word.label for word in value]
+        if len(set(labels)) < len(labels):
+            raise ValueError(f"two words share a label in {labels}")
+        return value
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels of the words, in the order of the model's outputs."""
+        return [word.label for word in self.words]

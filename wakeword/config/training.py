@@ -1,0 +1,59 @@
+"""Training and distillation."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from wakeword.config.base import Section
+
+
+class TrainingConfig(Section):
+    """The loop: AdamW, warm-up then cosine, EMA weights are what is validated, saved and exported."""
+
+    epochs: int = Field(30, ge=1)
+    steps_per_epoch: int = Field(60, ge=1)
+    batch_size: int = Field(96, ge=2)
+    """Clips per step over all workers."""
+    positive_share: float = Field(0.35, gt=0, lt=1)
+    window_s: float = Field(2.0, gt=0.2, le=20)
+    """Scored part of a training clip; the receptive field is put in front of it."""
+    learning_rate: float = Field(3e-3, gt=0)
+    weight_decay: float = Field(1e-2, ge=0)
+    warmup_share: float = Field(0.1, ge=0, lt=1)
+    gradient_clip: float = Field(2.0, gt=0)
+    label_smoothing: float = Field(0.02, ge=0, lt=0.5)
+    negative_weight: float = Field(1.0, gt=0)
+    ema_decay: float = Field(0.995, ge=0, lt=1)
+    amp: bool = False
+    channels_last: bool = False
+    seed: int = 0
+    keep_checkpoints: int = Field(3, ge=1)
+
+
+class DistillationConfig(Section):
+    """Soft targets from a teacher, made once per clip by Ray Data actors, or nothing when `teacher` is empty."""
+
+    teacher: str = ""
+    """A run folder (any trained student) or the name of a registered teacher architecture's run."""
+    weight: float = Field(0.5, ge=0, le=1)
+    """Share of the loss that follows the teacher; the rest follows the labels."""
+    temperature: float = Field(2.0, gt=0)
+    views: int = Field(4, ge=1)
+    """Augmented views of each clip that the teacher scores."""
+
+
+class ComputeConfig(Section):
+    """Where the work runs."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """`cuda` that is not there is an error; `auto` takes what is."""
+    workers: int = Field(1, ge=0)
+    """Training workers (DDP from 2 on); 0 trains in the driver process."""
+    cpus_per_worker: float = Field(1.0, gt=0)
+    max_failures: int = Field(3, ge=0)
+    ray_address: str = ""
+    """Empty starts a local Ray, or joins the cluster that a job was submitted to."""
+    data_cpus: int | None = Field(None, ge=1)
+    """CPUs that preparation may use; None takes all."""

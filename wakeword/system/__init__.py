@@ -1,0 +1,1 @@
+"""What every room stands on: atomic files, logging, resource samples, the Ray session."""

@@ -42,20 +42,3 @@ class ExportConfig(Section):
     """Chunk that clients are advised to send; the graph takes any multiple of its step."""
     opset: int = Field(20, ge=18)
     parity_tolerance: float = Field(1e-4, gt=0)
-
-
-class TuningConfig(Section):
-    """Ray Tune + Optuna over `space`: dotted config keys to ranges."""
-
-    trials: int = Field(20, ge=1)
-    metric: str = "val_frr"
-    mode: str = Field("min", pattern="^(min|max)$")
-    cpus_per_trial: float = Field(1.0, gt=0)
-    gpus_per_trial: float = Field(0.0, ge=0)
-    max_concurrent: int = Field(2, ge=1)
-    grace_epochs: int = Field(3, ge=1)
-    """ASHA stops no trial before this many epochs."""
-    reduction_factor: float = Field(3.0, gt=1)
-    seed: int = 0
-    space: dict[str, dict] = {}
-    """`{training.learning_rate: {type: loguniform, low: 1e-4, high: 1e-2}}`; types: uniform, loguniform, int, choice."""

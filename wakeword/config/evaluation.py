@@ -1,20 +1,10 @@
-"""Detection and evaluation."""
+"""Evaluation."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
 from wakeword.config.base import Section
-
-
-class DetectorConfig(Section):
-    """Scores to events; stored in the bundle, used by evaluation, command line, server and dashboard alike."""
-
-    smoothing_s: float = Field(0.06, ge=0, le=2)
-    """Moving average over the scores."""
-    peak_hold_s: float = Field(0.1, ge=0, le=2)
-    """A peak is an event once nothing higher came for this long."""
-    refractory_s: float = Field(1.0, ge=0, le=30)
 
 
 class EvaluationConfig(Section):
@@ -33,12 +23,3 @@ class EvaluationConfig(Section):
     hit_after_s: float = Field(1.0, gt=0)
     confidence: float = Field(0.95, gt=0.5, lt=1)
     seed: int = 0
-
-
-class ExportConfig(Section):
-    """The bundle."""
-
-    chunk_ms: float = Field(80.0, gt=0, le=1000)
-    """Chunk that clients are advised to send; the graph takes any multiple of its step."""
-    opset: int = Field(20, ge=18)
-    parity_tolerance: float = Field(1e-4, gt=0)

@@ -9,11 +9,13 @@ from pydantic import Field, field_validator
 from wakeword.config.augmentation import AugmentationConfig
 from wakeword.config.base import Section
 from wakeword.config.data import DataConfig
-from wakeword.config.evaluation import DetectorConfig, EvaluationConfig, ExportConfig
+from wakeword.config.evaluation import EvaluationConfig
 from wakeword.config.frontend import FrontendConfig
 from wakeword.config.model import ModelConfig
-from wakeword.config.serving import ServingConfig, TrackingConfig
+from wakeword.config.runtime import DetectorConfig, ExportConfig
+from wakeword.config.serving import ServingConfig
 from wakeword.config.synthesis import SynthesisConfig
+from wakeword.config.tracking import TrackingConfig
 from wakeword.config.training import ComputeConfig, DistillationConfig, TrainingConfig
 from wakeword.config.tuning import TuningConfig
 

@@ -1,0 +1,194 @@
+"""Checkpoints that are either whole and unchanged or not used: safetensors and JSON, a folder per epoch.
+
+`checkpoints/epoch-0007/{model,ema,optimizer}.safetensors + state.json`; `state.json` names each file's SHA-256. There
+is no random state in them: every draw of a step is a function of (seed, step), see `wakeword.training.batches`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from wakeword.config import Config, load_config
+from wakeword.errors import RunError
+from wakeword.models.streaming import StreamingModel
+from wakeword.system.files import atomic_folder, sha256_of, write_json
+
+log = logging.getLogger(__name__)
+_FILES = ("model.safetensors", "ema.safetensors", "optimizer.safetensors")
+_NAME = re.compile(r"epoch-(\d{4,})")
+FORMAT = 1
+
+
+@dataclass
+class RunState:
+    """Where a run stands: what is not a weight."""
+
+    epoch: int = 0
+    """Epochs completed."""
+    step: int = 0
+    ema_updates: int = 0
+    best: dict[str, Any] = field(default_factory=dict)
+    """`{"epoch", "val_frr", "val_loss"}` of the best epoch so far."""
+    scaler: dict[str, float] = field(default_factory=dict)
+    """Loss scaler of mixed precision; empty without one."""
+    identity: dict[str, str] = field(default_factory=dict)
+    """Hashes of what the weights were trained with: another config must not continue them."""
+    metrics: dict[str, Any] = field(default_factory=dict)
+    """Metrics of the epoch that this checkpoint closes."""
+
+
+def epoch_folder(run_dir: Path, epoch: int) -> Path:
+    """Folder of the checkpoint that closes epoch `epoch` (from 1)."""
+    return Path(run_dir) / "checkpoints" / f"epoch-{epoch:04d}"
+
+
+def save_checkpoint(
+    run_dir: Path,
+    state: RunState,
+    model: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    keep: int,
+) -> Path:
+    """Write a checkpoint as one atomic folder, then remove all but the last `keep` and the best."""
+    target = epoch_folder(run_dir, state.epoch)
+    with atomic_folder(target) as folder:
+        save_file(_tensors(model.state_dict()), folder / "model.safetensors")
+        save_file(_tensors(average.state_dict()), folder / "ema.safetensors")
+        save_file(_optimizer_tensors(optimizer), folder / "optimizer.safetensors")
+        body = {"format": FORMAT, **vars(state), "files": {name: sha256_of(folder / name) for name in _FILES}}
+        write_json(folder / "state.json", body)
+    kept = {epoch for epoch in sorted(_epochs(run_dir))[-keep:]} | {state.best.get("epoch", state.epoch)}
+    for epoch in _epochs(run_dir) - kept:
+        shutil.rmtree(epoch_folder(run_dir, epoch))
+    return target
+
+
+def read_state(folder: Path) -> RunState:
+    """Verify a checkpoint completely and read its state.
+
+    Raises:
+        RunError: a file is missing or its bytes are not those that were written.
+    """
+    try:
+        body = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        if body["format"] != FORMAT:
+            raise RunError(f"checkpoint {folder} has format {body['format']}, this version reads {FORMAT}")
+        for name in _FILES:
+            if sha256_of(folder / name) != body["files"][name]:
+                raise RunError(f"checkpoint {folder} is damaged: {name} is not what was written; delete the folder")
+        return RunState(**{key: body[key] for key in RunState.__dataclass_fields__})
+    except FileNotFoundError as error:
+        raise RunError(f"checkpoint {folder} is incomplete: {Path(error.filename).name} is missing") from error
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise RunError(f"checkpoint {folder} is damaged: state.json cannot be read ({error!r})") from error
+
+
+def newest_checkpoint(run_dir: Path) -> tuple[Path, RunState] | None:
+    """Newest complete checkpoint; damaged ones are passed over and the reason is logged. None: start from scratch."""
+    for folder, state in _complete(run_dir):
+        return folder, state
+    return None
+
+
+def _complete(run_dir: Path) -> Iterator[tuple[Path, RunState]]:
+    for epoch in sorted(_epochs(run_dir), reverse=True):
+        folder = epoch_folder(run_dir, epoch)
+        try:
+            yield folder, read_state(folder)
+        except RunError as error:
+            log.warning("%s; going back to the checkpoint before it", error)
+
+
+def restore(
+    folder: Path,
+    model: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Load a verified checkpoint into existing objects, strictly.
+
+    Raises:
+        RunError: the weights belong to another model.
+    """
+    load_weights(folder / "model.safetensors", model)
+    load_weights(folder / "ema.safetensors", average)
+    _load_optimizer(optimizer, load_file(folder / "optimizer.safetensors"))
+
+
+def load_weights(path: Path, model: nn.Module) -> None:
+    """Load weights strictly: every tensor of the model, none besides, same shapes.
+
+    Raises:
+        RunError: they do not fit, or the file is damaged.
+    """
+    try:
+        model.load_state_dict(load_file(path), strict=True)
+    except (RuntimeError, SafetensorError, OSError) as error:
+        raise RunError(f"{path} does not fit this model: {' '.join(str(error).split())}") from error
+
+
+def load_trained(run_dir: str | Path) -> tuple[StreamingModel, Config]:
+    """The trained model of a run, in eval mode on the CPU, and the run's config.
+
+    Its weights are the averaged ones of the best epoch (lowest `val_frr`, then lowest `val_loss`). If that checkpoint
+    is damaged the newest complete one is taken and the reason is logged.
+
+    Raises:
+        RunError: the folder holds no finished epoch.
+    """
+    run_dir = Path(run_dir)
+    newest = newest_checkpoint(run_dir)
+    if newest is None or not (run_dir / "config.yaml").is_file():
+        raise RunError(f"{run_dir} holds no trained model (config.yaml and a complete checkpoint): train it first")
+    folder, state = newest
+    best = epoch_folder(run_dir, state.best.get("epoch", state.epoch))
+    if best != folder:
+        try:
+            read_state(best)
+            folder = best
+        except RunError as error:
+            log.warning("%s; taking %s instead of the best epoch", error, folder.name)
+    config = load_config(run_dir / "config.yaml")
+    model = StreamingModel(config, config.labels)
+    load_weights(folder / "ema.safetensors", model)
+    return model.eval(), config
+
+
+def _epochs(run_dir: Path) -> set[int]:
+    folder = Path(run_dir) / "checkpoints"
+    names = (_NAME.fullmatch(path.name) for path in folder.iterdir()) if folder.is_dir() else ()
+    return {int(match.group(1)) for match in names if match}
+
+
+def _tensors(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Contiguous copies on the CPU (safetensors refuses shared or strided memory, such as channels_last)."""
+    return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    tensors: dict[str, torch.Tensor] = {}
+    for index, entries in optimizer.state_dict()["state"].items():
+        for name, value in entries.items():
+            tensors[f"{index}.{name}"] = torch.as_tensor(value)
+    return _tensors(tensors)
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in tensors.items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -1,0 +1,34 @@
+"""Exponential moving average of a model: the weights that are validated, saved as the model and exported."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+
+class ModelAverage:
+    """Average of parameters *and* buffers (BatchNorm statistics belong to the weights that they were seen with).
+
+    The decay starts low and rises to `decay` (`min(decay, (1 + n) / (10 + n))` after `n` updates), so that the random
+    initial weights are forgotten within the first steps.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.model = copy.deepcopy(model).eval()
+        self.model.requires_grad_(False)
+        self.decay = decay
+        self.updates = 0
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        """Move the average towards `model`; whole numbers (BatchNorm's step counter) are copied."""
+        self.updates += 1
+        weight = 1.0 - min(self.decay, (1 + self.updates) / (10 + self.updates))
+        source = model.state_dict()
+        for name, value in self.model.state_dict().items():
+            if value.dtype.is_floating_point:
+                value.lerp_(source[name].to(value.dtype), weight)
+            else:
+                value.copy_(source[name])

@@ -1,8 +1,6 @@
-"""The served endpoint, the dashboard, logging and tracking."""
+"""The served endpoint and the dashboard."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 from pydantic import Field
 
@@ -29,15 +27,3 @@ class ServingConfig(Section):
     """Browser origins that may connect beside the endpoint's own."""
     ha_proxy: bool = True
     dashboard: bool = False
-
-
-class TrackingConfig(Section):
-    """What a run leaves behind beside its metrics file."""
-
-    tensorboard: bool = True
-    wandb_project: str = ""
-    """Empty: no Weights & Biases."""
-    resource_interval_s: float = Field(1.0, gt=0)
-    log_format: Literal["auto", "human", "json"] = "auto"
-    """`auto` is human on a terminal and JSON otherwise."""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"

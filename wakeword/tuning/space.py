@@ -1,0 +1,163 @@
+"""The search space: config keys to ranges, ranges to Optuna's suggestions, suggestions back to a config."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wakeword.config import Config, validate_config
+from wakeword.config.tuning import RangeConfig
+from wakeword.errors import ConfigError
+
+if TYPE_CHECKING:
+    import optuna
+
+Param = str | int | float | bool | None
+"""What Optuna stores of one value."""
+
+SEARCHABLE = ("frontend", "model", "augmentation", "training", "distillation")
+"""Sections that a training run reads: a key elsewhere would be searched without effect."""
+
+_FIXED = {
+    "training.epochs": "all trials need the same number of epochs to be comparable",
+    "training.keep_checkpoints": "it does not change what is learnt",
+    "distillation.teacher": "the teacher's targets are made once for all trials",
+    "distillation.views": "the teacher's targets are made once for all trials",
+}
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One key of the space."""
+
+    key: str
+    range: RangeConfig
+
+    def suggest(self, trial: optuna.Trial) -> Param:
+        """Let Optuna draw (or, in a resumed trial, recall) this key's value, as it is stored in the study."""
+        if self.range.type == "choice":
+            return trial.suggest_categorical(self.key, [self.store(value) for value in self.range.values])
+        low, high = self._ends()
+        if self.range.type == "int":
+            return trial.suggest_int(self.key, int(low), int(high))
+        return trial.suggest_float(self.key, low, high, log=self.range.type == "loguniform")
+
+    def store(self, value: Any) -> Param:
+        """The form of a config value that the study can hold: lists become JSON text."""
+        return json.dumps(value) if isinstance(value, list | tuple | dict) else value
+
+    def restore(self, param: Param) -> Any:
+        """The config value of a stored parameter; the inverse of `store`."""
+        if self.range.type != "choice":
+            return param
+        return next((_plain(value) for value in self.range.values if self.store(value) == param), param)
+
+    def holds(self, value: Any) -> bool:
+        """Whether a config value lies in the range, so that it can be a trial's value."""
+        if self.range.type == "choice":
+            return self.store(value) in [self.store(allowed) for allowed in self.range.values]
+        low, high = self._ends()
+        return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+    def extremes(self) -> list[tuple[str, Any]]:
+        """(name, value) of both ends, or of each choice: what must be a possible value of the key."""
+        if self.range.type == "choice":
+            return [(f"values.{index}", _plain(value)) for index, value in enumerate(self.range.values)]
+        low, high = self._ends()
+        whole = self.range.type == "int"
+        return [("low", int(low) if whole else low), ("high", int(high) if whole else high)]
+
+    def _ends(self) -> tuple[float, float]:
+        low, high = self.range.low, self.range.high
+        assert low is not None, "RangeConfig has checked it"
+        assert high is not None, "RangeConfig has checked it"
+        return low, high
+
+
+def build_space(config: Config) -> dict[str, Dimension]:
+    """The space of `tuning.space`, every end of every range tried on the config before anything starts.
+
+    Raises:
+        ConfigError: the space is empty; a key is no config field or one that a training run does not depend on; an
+            end of a range is a value that the config refuses. The message names path and value.
+    """
+    if not config.tuning.space:
+        raise ConfigError(
+            "tuning.space is empty: name the keys to search, such as "
+            "{training.learning_rate: {type: loguniform, low: 0.0001, high: 0.01}}"
+        )
+    space = {key: Dimension(key, entry) for key, entry in config.tuning.space.items()}
+    for key, dimension in space.items():
+        _require_searchable(key)
+        for name, value in dimension.extremes():
+            apply(config, {key: value}, where=f"tuning.space.{key}.{name} = {value!r}")
+    return space
+
+
+def _require_searchable(key: str) -> None:
+    section = key.partition(".")[0]
+    if section in Config.model_fields and section not in SEARCHABLE:
+        raise ConfigError(
+            f"tuning.space.{key} cannot be searched: trials share one set of prepared clips and differ in training "
+            f"only; searchable sections: {', '.join(SEARCHABLE)}"
+        )
+    if key in _FIXED:
+        raise ConfigError(f"tuning.space.{key} cannot be searched: {_FIXED[key]}")
+
+
+def apply(config: Config, sample: Mapping[str, Any], where: str = "sample") -> Config:
+    """The config with the sample's values in place of its own, validated as a whole.
+
+    Args:
+        config: where all other values come from.
+        sample: dotted key to config value; a number in a key is a place in a list (`augmentation.speed.0`).
+        where: begins the message of an error.
+
+    Raises:
+        ConfigError: a key is unknown or a value impossible.
+    """
+    tree = config.model_dump(mode="json")
+    for key, value in sample.items():
+        _place(tree, key, value, where)
+    return validate_config(tree, where)
+
+
+def value_at(config: Config, key: str) -> Any:
+    """The config's own value of a dotted key; lists as plain lists.
+
+    Raises:
+        ConfigError: there is no such key.
+    """
+    node: Any = config.model_dump(mode="json")
+    for part in key.split("."):
+        node = _step(node, part, key, "config")
+    return node
+
+
+def _place(tree: dict[str, Any], key: str, value: Any, where: str) -> None:
+    *parents, leaf = key.split(".")
+    node: Any = tree
+    for part in parents:
+        if isinstance(node, dict):
+            # An unknown section is left for validation to refuse: it knows the nearest name.
+            node.setdefault(part, {})
+        node = _step(node, part, key, where)
+    if isinstance(node, dict):
+        node[leaf] = value
+    else:
+        _step(node, leaf, key, where)
+        node[int(leaf)] = value
+
+
+def _step(node: Any, part: str, key: str, where: str) -> Any:
+    if isinstance(node, dict) and part in node:
+        return node[part]
+    if isinstance(node, list) and part.isdigit() and int(part) < len(node):
+        return node[int(part)]
+    raise ConfigError(f"{where}: {key} is no config field: there is no {part!r} in it")
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(member) for member in value] if isinstance(value, list | tuple) else value

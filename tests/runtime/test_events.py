@@ -40,6 +40,13 @@ def test_smoothing_is_a_causal_mean_over_what_exists() -> None:
         smooth([1.0], 0)
 
 
+def test_float_noise_on_a_plateau_does_not_move_its_peak() -> None:
+    clean = np.r_[np.linspace(0, 1, 20), np.ones(30), np.linspace(1, 0, 20)]
+    noisy = clean + np.random.default_rng(1).uniform(-2e-7, 2e-7, len(clean))
+    timing = EventTiming.from_seconds(STEP_S, 0.06, 0.1, 1.0)
+    assert find_events(noisy[:, None], ["word"], timing, 0.5) == find_events(clean[:, None], ["word"], timing, 0.5)
+
+
 # Few distinct values, so that plateaus and ties are frequent.
 levels = st.lists(st.integers(0, 4), max_size=60).map(lambda values: np.asarray(values, dtype=np.float32))
 

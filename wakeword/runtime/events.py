@@ -1,8 +1,8 @@
 """Scores to events: the same few functions for evaluation, command line, server and dashboard.
 
-Raw scores are smoothed by a causal moving average, local peaks are found without regard to any threshold, and
-events are the peaks at or above a threshold that keep their distance from the last event of their word.
-`EventDetector` is the streaming form, for many streams at once; it gives the same events at any chunking.
+Raw scores are rounded to 2**-16 and smoothed by a causal moving average; local peaks are found without regard to
+any threshold; events are the peaks at or above a threshold that keep their distance from the last event of their
+word. `EventDetector` is the streaming form, for many streams at once; it gives the same events at any chunking.
 
 Lengths here are counted in scores; `EventTiming.from_seconds` is the one place that turns seconds into scores.
 """
@@ -20,6 +20,8 @@ Array = NDArray[Any]
 
 RISE_LIMIT_S = 1.5
 """`start_s` lies at most this long before `end_s`."""
+SCORE_LEVELS = 1 << 16
+"""Scores are rounded to this many levels before anything else; see `quantise`."""
 _LONG_AGO = -(1 << 62)
 
 
@@ -62,37 +64,38 @@ class EventTiming:
         )
 
 
-def smooth(scores: ArrayLike, window: int) -> Array:
-    """Causal moving average along the first axis: `(n, ...)` -> float64 `(n, ...)`.
+def quantise(scores: ArrayLike) -> Array:
+    """Round scores to multiples of 2**-16 (float64, same shape).
 
-    Score `i` is the mean of scores `i - window + 1 ... i`; near the start, of those that exist. Each output is summed
-    in the same order from its own inputs alone, so that no rounding depends on where a chunk begins.
+    The net's float noise (another batch size, chunk or runtime: about 1e-7) must not decide which of the equal scores
+    of a saturated plateau is the peak. It also makes every sum of scores exact, whatever its order.
+    """
+    return np.rint(np.asarray(scores, dtype=np.float64) * SCORE_LEVELS) / SCORE_LEVELS
+
+
+def smooth(scores: ArrayLike, window: int) -> Array:
+    """Causal moving average of quantised scores along the first axis: `(n, ...)` -> float64 `(n, ...)`.
+
+    Score `i` is the mean of scores `i - window + 1 ... i`; near the start, of those that exist.
 
     Raises ValueError when `window` is below 1.
     """
-    values = np.asarray(scores, dtype=np.float64)
+    values = quantise(scores)
     if window < 1:
         raise ValueError(f"a smoothing window holds at least one score, got {window}")
     before = np.zeros((window - 1, *values.shape[1:]))
     counts = np.minimum(np.arange(1, len(values) + 1), window)
-    return _windowed_sum(before, values, 0) / counts.reshape(-1, *([1] * (values.ndim - 1)))
+    return _windowed_sum(before, values) / counts.reshape(-1, *([1] * (values.ndim - 1)))
 
 
-def _windowed_sum(before: Array, values: Array, axis: int) -> Array:
-    """Sum of each value and the `before.shape[axis]` values in front of it, oldest first."""
-    if not before.shape[axis]:
+def _windowed_sum(before: Array, values: Array) -> Array:
+    """Sum of each of the `values (n, ...)` and the `len(before)` values in front of it."""
+    if not len(before):
         return values
-    joined = np.concatenate([before, values], axis=axis)
-    count = values.shape[axis]
-
-    def part(first: int) -> Array:
-        index = [slice(None)] * joined.ndim
-        index[axis] = slice(first, first + count)
-        return joined[tuple(index)]
-
-    total = part(0) + part(1)
-    for first in range(2, before.shape[axis] + 1):
-        total += part(first)
+    joined = np.concatenate([before, values])
+    total = joined[: len(values)].copy()
+    for first in range(1, len(before) + 1):
+        total += joined[first : first + len(values)]
     return total
 
 
@@ -225,7 +228,7 @@ class EventDetector:
         Raises ValueError for a wrong shape.
         """
         rows = np.arange(self.streams) if streams is None else np.asarray(streams, dtype=np.int64)
-        values = np.asarray(scores, dtype=np.float64)
+        values = quantise(scores)
         if values.ndim != 3 or values.shape[0] != len(rows) or values.shape[2] != len(self.words):
             raise ValueError(f"scores must be ({len(rows)}, n, {len(self.words)}), got {values.shape}")
         count = values.shape[1]
@@ -234,7 +237,7 @@ class EventDetector:
         values = values.transpose(1, 0, 2)
         before = self._raw[:, rows]
         filled = self._position[rows] + np.arange(1, count + 1)[:, None]
-        smoothed = _windowed_sum(before, values, 0) / np.minimum(filled, self.timing.window)[:, :, None]
+        smoothed = _windowed_sum(before, values) / np.minimum(filled, self.timing.window)[:, :, None]
         history = np.concatenate([self._smoothed[:, rows], smoothed])
         self._raw[:, rows] = np.concatenate([before, values])[count:]
         self._smoothed[:, rows] = history[count:]

@@ -1,0 +1,150 @@
+"""Audio in, detections out: for one stream, or for many that advance together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from wakeword.errors import DataError
+from wakeword.runtime.bundle import Bundle
+from wakeword.runtime.engine import Engine
+from wakeword.runtime.events import Detection, EventDetector
+from wakeword.runtime.wav import wav_blocks
+
+Float = NDArray[np.float32]
+
+STEPS_PER_CALL = 400
+"""Steps of all streams together in one call of the graph: bounds the memory of its activations."""
+
+
+def to_float(audio: ArrayLike) -> Float:
+    """Samples as float32 in [-1, 1]: int16 is divided by 32768, floating point is taken as it is.
+
+    Raises DataError for other types and for NaN or infinite samples, which would stay in the state for ever.
+    """
+    samples = np.asarray(audio)
+    if samples.dtype == np.int16:
+        return samples.astype(np.float32) / np.float32(32768.0)
+    if samples.dtype.kind != "f":
+        raise DataError(f"audio must be int16 or floating point, got {samples.dtype}")
+    samples = samples.astype(np.float32, copy=False)
+    if not np.isfinite(samples).all():
+        raise DataError("the audio holds NaN or infinite samples")
+    return samples
+
+
+def events_for(bundle: Bundle, streams: int, thresholds: ArrayLike) -> EventDetector:
+    """The event detector with the bundle's words and timing."""
+    settings = bundle.manifest.detector
+    return EventDetector(
+        bundle.labels,
+        bundle.step_s,
+        settings.smoothing_s,
+        settings.peak_hold_s,
+        settings.refractory_s,
+        thresholds,
+        streams,
+    )
+
+
+class Detector:
+    """`streams` streams of 16 kHz mono audio that get the same number of samples at each call.
+
+    Where streams come, go and advance at their own pace, use `wakeword.runtime.slots.StreamSlots`.
+    """
+
+    def __init__(self, bundle: Bundle, streams: int = 1, threshold: float | Sequence[float] | None = None) -> None:
+        """`threshold`: for all words, or one per word; None takes the bundle's.
+
+        Raises BundleError when the graph does not fit the manifest or a threshold lies outside [0, 1].
+        """
+        self.bundle = bundle
+        self.engine = Engine(bundle)
+        self.streams = streams
+        if threshold is None or isinstance(threshold, int | float):
+            thresholds = bundle.thresholds_for(threshold=threshold)
+        else:
+            thresholds = list(threshold)
+        self.events = events_for(bundle, streams, thresholds)
+        self._state = self.engine.initial_state(streams)
+        self._rest: Float = np.zeros((streams, 0), dtype=np.float32)
+
+    def process(self, audio: ArrayLike) -> list[Detection]:
+        """Take `(streams, samples)`, or `(samples,)` with one stream; float32 or int16; any number of samples.
+
+        Returns the detections that became certain. What does not fill a step waits for the next call.
+
+        Raises DataError for a wrong shape, type or NaN.
+        """
+        return self.process_scores(audio)[1]
+
+    def process_scores(self, audio: ArrayLike) -> tuple[Float, list[Detection]]:
+        """As `process`; returns the raw scores `(streams, scores, words)` of this call as well."""
+        score = self.scores(audio)
+        return score, self.events.push(score)
+
+    def scores(self, audio: ArrayLike) -> Float:
+        """Raw scores `(streams, scores, words)`, before smoothing; moves the stream on without looking for events.
+
+        Score `i` of a stream is due at `(i + 1) * bundle.step_s` seconds.
+        """
+        samples = to_float(audio)
+        if samples.ndim == 1 and self.streams == 1:
+            samples = samples[None]
+        if samples.ndim != 2 or samples.shape[0] != self.streams:
+            raise DataError(f"audio must be ({self.streams}, samples), got {samples.shape}")
+        if self._rest.shape[1]:
+            samples = np.concatenate([self._rest, samples], axis=1)
+        step = self.engine.step_samples
+        whole = samples.shape[1] - samples.shape[1] % step
+        self._rest = samples[:, whole:].copy()
+        block = max(1, STEPS_PER_CALL // self.streams) * step
+        parts = []
+        for start in range(0, whole, block):
+            part = np.ascontiguousarray(samples[:, start : min(whole, start + block)])
+            score, self._state = self.engine.run(part, self._state)
+            parts.append(score)
+        if not parts:
+            return np.zeros((self.streams, 0, len(self.events.words)), dtype=np.float32)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def flush(self) -> list[Detection]:
+        """End of the audio: detections among the last scores. All streams then start anew at time 0.
+
+        Samples that do not fill a step have no score and are dropped.
+        """
+        events = self.events.flush()
+        self.reset()
+        return events
+
+    def reset(self, stream: int | None = None) -> None:
+        """Forget what one stream, or every stream, has heard. Of one stream, the waiting samples become silence."""
+        self.events.reset(stream)
+        if stream is None:
+            self._state = self.engine.initial_state(self.streams)
+            self._rest = self._rest[:, :0]
+        else:
+            self._state[stream] = self.engine.settled_state
+            self._rest[stream] = 0.0
+
+
+def detect_file(
+    bundle: Bundle, audio: str | Path | Iterable[Any], threshold: float | Sequence[float] | None = None
+) -> list[Detection]:
+    """All detections in a file, in time order, with the memory of a few seconds of audio.
+
+    `audio` is the path of a 16 kHz 16-bit WAV, or blocks of samples `(samples,)` such as those of
+    `wakeword.audio.io.stream_blocks(path)`, which reads other formats and rates.
+
+    Raises DataError for a file that cannot be used.
+    """
+    detector = Detector(bundle, threshold=threshold)
+    blocks = wav_blocks(audio) if isinstance(audio, str | Path) else audio
+    found: list[Detection] = []
+    for block in blocks:
+        found += detector.process(block)
+    return found + detector.flush()

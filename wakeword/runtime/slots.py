@@ -1,0 +1,130 @@
+"""Many streams that come, go and advance at their own pace, scored together: what a server needs.
+
+Each open stream owns a slot of preallocated arrays. `feed` queues audio, `step` scores everything that is queued in
+as few calls of the graph as the amounts allow, and events come back with the slot they belong to.
+Not for use from several threads at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from wakeword.errors import DataError, ServingError
+from wakeword.runtime.bundle import Bundle
+from wakeword.runtime.detector import STEPS_PER_CALL, events_for, to_float
+from wakeword.runtime.engine import Engine
+from wakeword.runtime.events import Detection
+
+
+class StreamSlots:
+    """`capacity` slots for streams of one bundle."""
+
+    def __init__(self, bundle: Bundle, capacity: int, thresholds: Sequence[float] | None = None) -> None:
+        """`thresholds`: one per word; None takes the bundle's.
+
+        Raises BundleError when the graph does not fit the manifest, ValueError for a capacity below 1.
+        """
+        if capacity < 1:
+            raise ValueError(f"there must be room for at least one stream, got {capacity}")
+        self.bundle = bundle
+        self.engine = Engine(bundle)
+        self.capacity = capacity
+        self.events = events_for(bundle, capacity, bundle.thresholds if thresholds is None else thresholds)
+        self._state: NDArray[Any] = self.engine.initial_state(capacity)
+        self._open = np.zeros(capacity, dtype=bool)
+        self._queued = np.zeros(capacity, dtype=np.int64)
+        self._pieces: list[list[NDArray[Any]]] = [[] for _ in range(capacity)]
+
+    @property
+    def free(self) -> int:
+        """Slots that nobody uses."""
+        return int(self.capacity - self._open.sum())
+
+    def open(self) -> int:
+        """Take a free slot; its stream starts at time 0 from the settled state.
+
+        Raises ServingError when all slots are taken.
+        """
+        if not self.free:
+            raise ServingError(f"all {self.capacity} streams are taken; try again later")
+        slot = int(np.flatnonzero(~self._open)[0])
+        self._open[slot] = True
+        self._restart(slot)
+        return slot
+
+    def feed(self, slot: int, audio: ArrayLike) -> None:
+        """Queue `(samples,)` int16 or float32, any number of samples.
+
+        Raises DataError for a slot that is not open, a wrong shape or type, or NaN; nothing is queued then.
+        """
+        self._check(slot)
+        samples = to_float(audio)
+        if samples.ndim != 1:
+            raise DataError(f"audio of one stream must be (samples,), got {samples.shape}")
+        if len(samples):
+            self._pieces[slot].append(samples)
+            self._queued[slot] += len(samples)
+
+    def step(self) -> list[tuple[int, Detection]]:
+        """Score all queued audio that fills whole steps; returns (slot, detection) as they became certain.
+
+        Streams with equal amounts queued share one call of the graph; where amounts differ, all advance by the
+        smallest, and so on with those that have more.
+        """
+        step = self.engine.step_samples
+        found: list[tuple[int, Detection]] = []
+        while len(rows := np.flatnonzero(self._queued >= step)):
+            smallest = int(self._queued[rows].min()) // step
+            count = min(smallest, max(1, STEPS_PER_CALL // len(rows))) * step
+            audio = np.stack([self._take(int(slot), count) for slot in rows])
+            score, self._state[rows] = self.engine.run(audio, self._state[rows])
+            found += [(event.stream, event) for event in self.events.push(score, rows)]
+        return found
+
+    def flush(self, slot: int) -> list[Detection]:
+        """End of this stream's audio: scores what is queued, judges the last scores; the slot starts anew at time 0.
+
+        Samples that do not fill a step have no score and are dropped. Detections of other streams cannot come from
+        this call: it scores this slot alone.
+        """
+        self._check(slot)
+        whole = int(self._queued[slot]) // self.engine.step_samples * self.engine.step_samples
+        found: list[Detection] = []
+        block = STEPS_PER_CALL * self.engine.step_samples
+        rows = np.array([slot])
+        while whole:
+            count = min(whole, block)
+            score, self._state[rows] = self.engine.run(self._take(slot, count)[None], self._state[rows])
+            found += self.events.push(score, rows)
+            whole -= count
+        found += self.events.flush(slot)
+        self._restart(slot)
+        return found
+
+    def close(self, slot: int) -> None:
+        """Give the slot back; what is queued is dropped. Raises DataError for a slot that is not open."""
+        self._check(slot)
+        self._open[slot] = False
+        self._restart(slot)
+
+    def _restart(self, slot: int) -> None:
+        self._state[slot] = self.engine.settled_state
+        self._pieces[slot].clear()
+        self._queued[slot] = 0
+        self.events.reset(slot)
+
+    def _check(self, slot: int) -> None:
+        if not 0 <= slot < self.capacity or not self._open[slot]:
+            raise DataError(f"slot {slot} is not open")
+
+    def _take(self, slot: int, count: int) -> NDArray[Any]:
+        """The first `count` queued samples of a slot, which must be there."""
+        pieces = self._pieces[slot]
+        joined = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+        pieces[:] = [joined[count:]] if len(joined) > count else []
+        self._queued[slot] -= count
+        return joined[:count]

@@ -1,0 +1,99 @@
+"""The manifest: one row per clip, whatever it came from, and the quarantine table for what could not be used."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
+
+import pyarrow as pa
+
+from wakeword.config.data import ClipKind
+
+KINDS: tuple[str, ...] = get_args(ClipKind)
+SPLITS = ("train", "val", "test")
+VOICED = frozenset({"wakeword", "confusable", "speech"})
+"""Kinds that hold a voice: levels are checked, splits go by speaker."""
+WHOLE = frozenset({"wakeword", "confusable", "rir"})
+"""Kinds that are never cut into pieces."""
+
+MANIFEST_SCHEMA = pa.schema(
+    [
+        ("clip_id", pa.string()),
+        ("uri", pa.string()),
+        ("kind", pa.string()),
+        ("label", pa.string()),
+        ("text", pa.string()),
+        ("speaker", pa.string()),
+        ("speaker_source", pa.string()),
+        ("split", pa.string()),
+        ("source", pa.string()),
+        ("licence", pa.string()),
+        ("duration_s", pa.float64()),
+        ("word_start_s", pa.float64()),
+        ("word_end_s", pa.float64()),
+        ("synthetic", pa.bool_()),
+        ("sha256", pa.string()),
+        ("quality", pa.float32()),
+        ("contains", pa.string()),
+    ]
+)
+"""`quality` is the level of the loudest second in dBFS; `speaker_source` is given | inferred | donor | synthetic | none;
+`contains` names configured words that the clip holds without being one; text fields are empty, never null, when unknown."""
+
+SHARD_SCHEMA = MANIFEST_SCHEMA.append(pa.field("audio", pa.large_binary()))
+
+QUARANTINE_SCHEMA = pa.schema(
+    [(name, pa.string()) for name in ("uri", "source", "stage", "reason", "detail")]
+)
+
+_DEFAULTS: dict[str, Any] = {
+    **{name: "" for name in MANIFEST_SCHEMA.names if pa.types.is_string(MANIFEST_SCHEMA.field(name).type)},
+    "duration_s": None,
+    "word_start_s": None,
+    "word_end_s": None,
+    "synthetic": False,
+    "quality": None,
+}
+
+Row = dict[str, Any]
+
+
+def clip_row(**values: Any) -> Row:
+    """A manifest row with defaults for what is not known."""
+    unknown = set(values) - set(_DEFAULTS)
+    if unknown:
+        raise KeyError(f"no such manifest columns: {sorted(unknown)}")
+    return {**_DEFAULTS, **values}
+
+
+def clip_table(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Rows to a table of `MANIFEST_SCHEMA`."""
+    return pa.Table.from_pylist(list(rows), schema=MANIFEST_SCHEMA)
+
+
+def quarantine_row(uri: str, source: str, stage: str, reason: str, detail: str) -> Row:
+    """A quarantine row: `stage` is where it happened (source, splits, words, synthesis, decode)."""
+    return {"uri": uri, "source": source, "stage": stage, "reason": reason, "detail": detail}
+
+
+def quarantine_table(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Rows to a table of `QUARANTINE_SCHEMA`, sorted, so that it does not depend on the order of the work."""
+    ordered = sorted(rows, key=lambda row: (row["uri"], row["stage"], row["reason"], row["detail"]))
+    return pa.Table.from_pylist(ordered, schema=QUARANTINE_SCHEMA)
+
+
+def counts_of(table: pa.Table) -> dict[str, dict[str, dict[str, int]]]:
+    """Clips per split, kind and label."""
+    counts: dict[str, dict[str, dict[str, int]]] = {}
+    columns = [table.column(name).to_pylist() for name in ("split", "kind", "label")]
+    for (split, kind, label), number in sorted(Counter(zip(*columns, strict=True)).items()):
+        counts.setdefault(split, {}).setdefault(kind, {})[label] = number
+    return counts
+
+
+def set_column(table: pa.Table, name: str, values: list[Any]) -> pa.Table:
+    """Replace one column, keeping the schema's type."""
+    index = table.schema.get_field_index(name)
+    field = table.schema.field(index)
+    return table.set_column(index, field, pa.array(values, field.type))

@@ -1,0 +1,305 @@
+"""Sources to shards: read, assign words and splits, plan, then decode each shard as a unit of work of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from wakeword.config import Config, config_hash
+from wakeword.data import local_stage, ray_stage
+from wakeword.data.manifest import MANIFEST_SCHEMA, Row, counts_of, quarantine_table, set_column
+from wakeword.data.plan import PREPARE_VERSION, plan_shards
+from wakeword.data.shard_stage import ShardStage, finished_receipt
+from wakeword.data.shards import INDEX_VERSION, ShardSet
+from wakeword.data.sources import read_source
+from wakeword.data.splits import assign_splits, draw
+from wakeword.data.stage import Stage
+from wakeword.data.summary import PreparedSummary
+from wakeword.data.synthesis.plan import plan_identity
+from wakeword.data.synthesis.stage import synthesise
+from wakeword.data.words import assign_words, check_phrases
+from wakeword.errors import ConfigError, DataError
+from wakeword.system.files import atomic_path, write_json
+from wakeword.system.resources import ResourceSampler
+
+Runner = Literal["ray", "local"]
+RunStage = Callable[[Stage, pa.Table, str], Iterator[pa.Table]]
+
+
+@dataclass
+class _Gathered:
+    """What the sources gave."""
+
+    tables: list[pa.Table] = field(default_factory=list)
+    quarantine: list[Row] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    identities: list[str] = field(default_factory=list)
+
+
+def prepare(
+    config: Config, out_dir: str | Path, runner: Runner = "ray", progress: bool | None = None
+) -> PreparedSummary:
+    """Prepare everything that training and evaluation hear; run again, it continues or finds nothing to do.
+
+    Args:
+        config: `data`, `synthesis` and `words` decide the result, `compute` where the work runs.
+        out_dir: folder for `manifest.parquet`, `quarantine.parquet`, `shards/` and `index.json`; on a cluster a folder
+            that every node sees.
+        runner: `ray` (Ray Data) or `local` (this process); the bytes are the same.
+        progress: show a bar; None shows one on a terminal.
+
+    Raises:
+        DataError: nothing usable is left, no clip of any wake word, or a wake word with too few speakers.
+        ConfigError: no sources, or a phrase without letters.
+        MissingExtraError: a package for decoding or an engine's voice is not installed.
+    """
+    if runner not in ("ray", "local"):
+        raise ConfigError(f"runner {runner!r}: choose ray or local")
+    check_phrases(config.words)
+    if not config.data.sources and not config.synthesis.enabled:
+        raise ConfigError("data.sources is empty and synthesis.enabled is false: name a source, or let phrases be spoken")
+    out_dir = Path(out_dir)
+    gathered = _gather(config)
+    digest = _content_hash(config, gathered)
+    done = _up_to_date(out_dir, digest)
+    if done:
+        return done
+    with ResourceSampler(interval_s=0.5) as sampler, _runner(config, runner, progress) as run:
+        (out_dir / "index.json").unlink(missing_ok=True)
+        if config.synthesis.enabled:
+            spoken = synthesise(config, out_dir, run)
+            gathered.tables.append(spoken.clips)
+            gathered.quarantine += spoken.quarantine
+        index = _build(config, out_dir, gathered, digest, run)
+        sampler.sample()
+        resumed = index.pop("resumed")
+        summary_peak = int(sampler.peak_gib * 1024**3)
+    return PreparedSummary.from_index(out_dir, index, resumed_shards=resumed, peak_memory_bytes=summary_peak)
+
+
+def _gather(config: Config) -> _Gathered:
+    gathered = _Gathered()
+    for number, source in enumerate(config.data.sources):
+        try:
+            found = read_source(source, config.words)
+        except DataError as error:
+            if not source.optional:
+                raise
+            gathered.warnings.append(f"optional source left out: {error}")
+            gathered.identities.append("absent")
+            continue
+        clips = _limited(found.clips, source.limit)
+        if not clips.num_rows:
+            reasons = _reasons(found.quarantine)
+            gathered.warnings.append(f"source {number} ({source.uri}) gave no clips" + (f": {reasons}" if reasons else ""))
+        gathered.tables.append(clips)
+        gathered.quarantine += found.quarantine
+        gathered.identities.append(found.identity)
+    return gathered
+
+
+def _limited(clips: pa.Table, limit: int | None) -> pa.Table:
+    """The same clips each time, spread over the source: those whose ids draw the smallest numbers."""
+    if limit is None or clips.num_rows <= limit:
+        return clips
+    ids = clips.column("clip_id").to_pylist()
+    chosen = sorted(range(len(ids)), key=lambda i: draw(f"limit:{ids[i]}"))[:limit]
+    return clips.take(pa.array(sorted(chosen)))
+
+
+def _content_hash(config: Config, gathered: _Gathered) -> str:
+    parts = [
+        config_hash(config.data, config.synthesis, *config.words),
+        str(PREPARE_VERSION),
+        plan_identity(config.synthesis) if config.synthesis.enabled else "",
+        *gathered.identities,
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _up_to_date(out_dir: Path, digest: str) -> PreparedSummary | None:
+    try:
+        shard_set = ShardSet.open(out_dir)
+    except DataError:
+        return None
+    if shard_set.config_hash != digest:
+        return None
+    summary = PreparedSummary.from_index(out_dir, shard_set.index, up_to_date=True)
+    summary.resumed_shards = summary.shards
+    return summary
+
+
+def _build(config: Config, out_dir: Path, gathered: _Gathered, digest: str, run: RunStage) -> dict[str, Any]:
+    clips = _distinct(pa.concat_tables([MANIFEST_SCHEMA.empty_table(), *gathered.tables]).combine_chunks())
+    clips, worded = assign_words(clips, config.words)
+    clips, split, warnings = assign_splits(clips, config.labels, config.data.splits)
+    quarantine = [*gathered.quarantine, *worded, *split]
+    _require_words(clips, config, quarantine)
+    plan = plan_shards(clips, config.data)
+    del clips
+    receipts, resumed = _run_plan(config, out_dir, plan, run)
+    quarantine += [row for receipt in receipts.values() for row in receipt["quarantine"]]
+    warnings = [*gathered.warnings, *warnings]
+    index = _write_results(config, out_dir, digest, receipts, quarantine, warnings)
+    return {**index, "resumed": resumed}
+
+
+def _distinct(clips: pa.Table) -> pa.Table:
+    """Clip ids are unique across sources: a later namesake gets its number."""
+    seen: Counter[str] = Counter()
+    ids = []
+    for clip_id in clips.column("clip_id").to_pylist():
+        seen[clip_id] += 1
+        ids.append(clip_id if seen[clip_id] == 1 else f"{clip_id}@{seen[clip_id]}")
+    return set_column(clips, "clip_id", ids)
+
+
+def _require_words(clips: pa.Table, config: Config, quarantine: list[Row]) -> None:
+    if not clips.num_rows:
+        reasons = _reasons(quarantine)
+        where = ", ".join(source.uri for source in config.data.sources)
+        raise DataError(
+            f"nothing usable was found in {where}: " + (f"all rows were refused ({reasons})" if reasons else "no clips")
+        )
+    kinds, labels = clips.column("kind").to_pylist(), clips.column("label").to_pylist()
+    found = {label for kind, label in zip(kinds, labels, strict=True) if kind == "wakeword"}
+    if not found:
+        there = ", ".join(sorted(set(labels))[:20])
+        raise DataError(f"no clip of the wake words {', '.join(config.labels)} was found; the labels are: {there}")
+
+
+def _reasons(quarantine: list[Row]) -> str:
+    counts = Counter(row["reason"] for row in quarantine)
+    return ", ".join(f"{number} {reason}" for reason, number in sorted(counts.items()))
+
+
+def _run_plan(
+    config: Config, out_dir: Path, plan: pa.Table, run: RunStage
+) -> tuple[dict[str, dict[str, Any]], int]:
+    names, hashes = plan.column("name").to_pylist(), plan.column("plan_hash").to_pylist()
+    planned = dict(zip(names, hashes, strict=True))
+    receipts = {name: finished_receipt(out_dir, name, digest) for name, digest in planned.items()}
+    open_rows = [i for i, name in enumerate(names) if receipts[name] is None]
+    for _ in run(ShardStage(config.data, out_dir.absolute()), plan.take(pa.array(open_rows, pa.int64())), "shards"):
+        pass
+    for i in open_rows:
+        receipts[names[i]] = finished_receipt(out_dir, names[i], hashes[i])
+    missing = [name for name in names if receipts[name] is None]
+    if missing:
+        raise DataError(
+            f"{len(missing)} shards are not in {out_dir} although they were built ({missing[0]} …): "
+            "on a cluster this folder must be one that every node sees"
+        )
+    return {name: receipt for name, receipt in receipts.items() if receipt}, len(names) - len(open_rows)
+
+
+def _write_results(
+    config: Config,
+    out_dir: Path,
+    digest: str,
+    receipts: dict[str, dict[str, Any]],
+    quarantine: list[Row],
+    warnings: list[str],
+) -> dict[str, Any]:
+    splits: dict[str, Any] = {}
+    for name, receipt in sorted(receipts.items()):
+        if receipt["rows"]:
+            entry = {"file": f"shards/{name}.arrow", **{k: receipt[k] for k in ("rows", "bytes", "sha256", "duration_s")}}
+            splits.setdefault(name.rsplit("-", 1)[0], {"shards": []})["shards"].append(entry)
+    reasons = Counter(row["reason"] for row in quarantine)
+    if not splits:
+        raise DataError(f"nothing usable is left: all clips were refused ({_reasons(quarantine)})")
+    with atomic_path(out_dir / "quarantine.parquet") as temporary:
+        pq.write_table(quarantine_table(quarantine), temporary)
+    counts, hours = _write_manifest(out_dir, splits)
+    lost = [label for label in config.labels if not any(label in k.get("wakeword", {}) for k in counts.values())]
+    index = {
+        "version": INDEX_VERSION,
+        "config_hash": digest,
+        "labels": list(config.labels),
+        "sample_rate_hz": 16_000,
+        "splits": splits,
+        "counts": counts,
+        "hours": hours,
+        "quarantined": dict(sorted(reasons.items())),
+        "warnings": warnings + [f"no usable clip of the wake word {label} is left" for label in lost],
+    }
+    write_json(out_dir / "index.json", index)
+    _remove_stale(out_dir, set(receipts))
+    return index
+
+
+def _write_manifest(out_dir: Path, splits: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
+    """The manifest of what is in the shards, written a shard at a time."""
+    shard_set = ShardSet(out_dir, {"splits": splits})
+    counts: dict[str, Any] = {}
+    seconds: Counter[tuple[str, str]] = Counter()
+    with (
+        atomic_path(out_dir / "manifest.parquet") as temporary,
+        pq.ParquetWriter(temporary, MANIFEST_SCHEMA) as writer,
+    ):
+        for split in shard_set.splits:
+            table = shard_set.table(split).drop_columns(["audio"])
+            writer.write_table(table)
+            counts |= counts_of(table)
+            for kind, duration_s in zip(
+                table.column("kind").to_pylist(), table.column("duration_s").to_pylist(), strict=True
+            ):
+                seconds[split, kind] += duration_s
+    hours: dict[str, dict[str, float]] = {}
+    for (split, kind), total in sorted(seconds.items()):
+        hours.setdefault(split, {})[kind] = round(total / 3600, 4)
+    return counts, hours
+
+
+def _remove_stale(out_dir: Path, names: set[str]) -> None:
+    """Shards of an earlier config would be taken for current ones by somebody who lists the folder."""
+    for path in (out_dir / "shards").iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name.split(".")[0] not in names:
+            path.unlink()
+
+
+@contextmanager
+def _runner(config: Config, runner: Runner, progress: bool | None) -> Iterator[RunStage]:
+    visible = sys.stderr.isatty() if progress is None else progress
+
+    def run(stage: Stage, table: pa.Table, title: str) -> Iterator[pa.Table]:
+        if runner == "local":
+            batches = local_stage.run_stage(stage, table)
+        else:
+            batches = ray_stage.run_stage(stage, table, config.compute.data_cpus)
+        return _with_bar(batches, table.num_rows, title, visible)
+
+    with ExitStack() as stack:
+        if runner == "ray":
+            from wakeword.system.ray_session import ray_session
+
+            stack.enter_context(ray_session(config))
+        yield run
+
+
+def _with_bar(batches: Iterator[pa.Table], total: int, title: str, visible: bool) -> Iterator[pa.Table]:
+    if not visible or not total:
+        yield from batches
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=total)
+        for batch in batches:
+            bar.advance(task, batch.num_rows)
+            yield batch

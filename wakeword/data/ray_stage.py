@@ -1,0 +1,119 @@
+"""Run a stage with Ray Data's `map_batches`: the only file of this room that knows Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from wakeword.data.stage import Stage
+from wakeword.errors import MissingExtraError, RunError, WakewordError
+
+
+def run_stage(stage: Stage, table: pa.Table, max_cpus: int | None = None) -> Iterator[pa.Table]:
+    """Yield the stage's output as it comes, in any order; Ray must be initialised (`system.ray_session`).
+
+    Stages with an expensive `setup()` run in an actor pool, others as tasks; both are restarted by Ray when a worker
+    or a node is lost.
+
+    Args:
+        stage: what to run.
+        table: its input; `resources.batch_size` rows go into each call.
+        max_cpus: CPUs that the stage may hold at a time; None takes what the cluster has.
+
+    Raises:
+        WakewordError: raised by the stage itself.
+        RunError: Ray could not finish the stage.
+    """
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise MissingExtraError("Preparing data with Ray", "train", error) from error
+    if table.num_rows == 0:
+        return
+    stage.check(table, stage.reads, "input")
+    _quiet(ray.data.DataContext.get_current())
+    wanted = stage.resources
+    blocks = [table.slice(i, wanted.batch_size) for i in range(0, table.num_rows, wanted.batch_size)]
+    data = ray.data.from_arrow(blocks).map_batches(
+        _Worker,
+        fn_constructor_args=(stage,),
+        batch_size=wanted.batch_size,
+        batch_format="pyarrow",
+        num_cpus=wanted.cpus,
+        num_gpus=wanted.gpus or None,
+        memory=wanted.memory_bytes,
+        compute=_actors(stage, len(blocks), max_cpus),
+    ) if wanted.stateful else ray.data.from_arrow(blocks).map_batches(
+        _Call(stage),
+        batch_size=wanted.batch_size,
+        batch_format="pyarrow",
+        num_cpus=wanted.cpus,
+        num_gpus=wanted.gpus or None,
+        memory=wanted.memory_bytes,
+        compute=_tasks(stage, max_cpus),
+    )
+    try:
+        for batch in data.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+            yield stage.check(batch, stage.writes, "output")
+    except ray.exceptions.RayError as error:
+        raise _own_error(error, stage) from error
+    except ray.data.exceptions.UserCodeException as error:
+        raise _own_error(error, stage) from error
+
+
+def _actors(stage: Stage, batches: int, max_cpus: int | None) -> Any:
+    import ray
+    from ray.data import ActorPoolStrategy
+
+    cpus = min(max_cpus or 1e9, ray.cluster_resources().get("CPU", 1.0))
+    most = max(1, min(batches, int(cpus / max(stage.resources.cpus, 1e-3))))
+    return ActorPoolStrategy(min_size=1, max_size=most)
+
+
+def _tasks(stage: Stage, max_cpus: int | None) -> Any:
+    from ray.data import TaskPoolStrategy
+
+    return TaskPoolStrategy(max(1, int(max_cpus / max(stage.resources.cpus, 1e-3))) if max_cpus else None)
+
+
+def _quiet(context: Any) -> None:
+    """Our own progress bar counts clips; Ray's counts blocks and fills the terminal."""
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+
+
+def _own_error(error: BaseException, stage: Stage) -> WakewordError:
+    """The stage's own sentence if it raised one, else what Ray says, in one line."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, WakewordError):
+            return cause
+        inner = getattr(cause, "cause", None)
+        cause = inner if isinstance(inner, BaseException) else cause.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return RunError(f"stage {stage.name} could not be finished: {lines[-1] if lines else type(error).__name__}")
+
+
+class _Call:
+    """A stage as a task: `setup()` is cheap and runs for each batch."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        self.stage.setup()
+        return self.stage(table)
+
+
+class _Worker:
+    """A stage as an actor: `setup()` once."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        stage.setup()
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        return self.stage(table)

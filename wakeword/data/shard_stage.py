@@ -1,0 +1,164 @@
+"""The stage that turns a list of clips into one shard: read, verify, decode, check, cut, write."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from wakeword.audio.io import AudioError, read_audio, stream_blocks, to_int16
+from wakeword.audio.vad import word_bounds
+from wakeword.config.data import DataConfig
+from wakeword.config.frontend import SAMPLE_RATE_HZ
+from wakeword.data.manifest import WHOLE, Row, quarantine_row
+from wakeword.data.quality import check_clip
+from wakeword.data.shards import write_shard
+from wakeword.data.stage import Stage, StageResources
+from wakeword.system.files import sha256_of, write_json
+
+MAX_RIR_S = 20.0
+"""A longer `room response` is something else."""
+
+
+class ShardStage(Stage):
+    """One row in is one shard's plan; the clips are decoded one after another, so memory is that of a record batch.
+
+    Args:
+        config: quality limits and the length of pieces.
+        out_dir: prepared folder; every worker must see it (a shared file system on a cluster).
+    """
+
+    name = "shards"
+    reads = ("name", "plan_hash", "clips")
+    writes = ("name", "rows", "duration_s", "reason")
+    resources = StageResources(cpus=1.0, batch_size=1)
+
+    def __init__(self, config: DataConfig, out_dir: str | Path) -> None:
+        self.config = config
+        self.out_dir = str(out_dir)
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Build each planned shard; `reason` names the commonest fault of its refused clips, or is empty."""
+        results = [self._build(row["name"], row["plan_hash"], row["clips"]) for row in table.to_pylist()]
+        return pa.Table.from_pylist(
+            results,
+            schema=pa.schema(
+                [("name", pa.string()), ("rows", pa.int64()), ("duration_s", pa.float64()), ("reason", pa.string())]
+            ),
+        )
+
+    def _build(self, name: str, plan_hash: str, clips: bytes) -> dict[str, Any]:
+        path = Path(self.out_dir) / "shards" / f"{name}.arrow"
+        planned = pa.ipc.open_stream(clips).read_all().to_pylist()
+        quarantined: list[Row] = []
+        total = 0.0
+
+        def rows() -> Iterator[Row]:
+            nonlocal total
+            for clip in planned:
+                for row in self._pieces(clip, quarantined):
+                    total += row["duration_s"]
+                    yield row
+
+        written = write_shard(path, rows())
+        # The receipt comes last: a shard without one is made again.
+        receipt = {
+            "plan_hash": plan_hash,
+            "rows": written,
+            "duration_s": round(total, 6),
+            "bytes": path.stat().st_size if written else 0,
+            "sha256": sha256_of(path) if written else "",
+            "quarantine": quarantined,
+        }
+        write_json(receipt_path(self.out_dir, name), receipt)
+        reasons = [row["reason"] for row in quarantined]
+        reason = max(sorted(set(reasons)), key=reasons.count) if reasons else ""
+        return {"name": name, "rows": written, "duration_s": total, "reason": reason}
+
+    def _pieces(self, clip: Row, quarantined: list[Row]) -> Iterator[Row]:
+        try:
+            clip["sha256"] = _verified_digest(clip)
+            if clip["kind"] in WHOLE:
+                yield self._whole(clip)
+            else:
+                yield from self._cut(clip)
+        except AudioError as error:
+            quarantined.append(quarantine_row(clip["uri"], clip["source"], "decode", error.reason, error.detail))
+
+    def _whole(self, clip: Row) -> Row:
+        quality = self.config.quality
+        longest = MAX_RIR_S if clip["kind"] == "rir" else quality.max_clip_s
+        audio = read_audio(clip["uri"], max_s=longest, timeout_s=quality.decode_timeout_s)
+        level = check_clip(audio, clip["kind"], quality, clip["uri"])
+        row = _finished(clip, audio, level)
+        if clip["kind"] in ("wakeword", "confusable"):
+            row["word_start_s"], row["word_end_s"] = (float(value) for value in word_bounds(audio, SAMPLE_RATE_HZ))
+        return row
+
+    def _cut(self, clip: Row) -> Iterator[Row]:
+        """Pieces of a long recording, one in memory at a time; a fault later on keeps the pieces before it."""
+        quality = self.config.quality
+        kept = 0
+        fault: AudioError | None = None
+        blocks = stream_blocks(clip["uri"], self.config.max_kept_s, quality.decode_timeout_s)
+        for number, audio in enumerate(blocks):
+            try:
+                level = check_clip(audio, clip["kind"], quality, clip["uri"])
+            except AudioError as error:
+                # A pause of half a minute, or a last piece of a few samples, is no fault of the recording.
+                fault = error
+                continue
+            row = _finished(clip, audio, level)
+            row["clip_id"] = f"{clip['clip_id']}#{number}"
+            kept += 1
+            yield row
+        if not kept and fault:
+            raise fault
+
+
+def receipt_path(out_dir: str | Path, name: str) -> Path:
+    """Where a finished shard says what it holds."""
+    return Path(out_dir) / "shards" / f"{name}.json"
+
+
+def finished_receipt(out_dir: str | Path, name: str, plan_hash: str) -> dict[str, Any] | None:
+    """The receipt of a shard that is complete for this plan, or None."""
+    try:
+        receipt = json.loads(receipt_path(out_dir, name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(receipt, dict) or receipt.get("plan_hash") != plan_hash:
+        return None
+    path = Path(out_dir) / "shards" / f"{name}.arrow"
+    if receipt["rows"] and (not path.is_file() or sha256_of(path) != receipt["sha256"]):
+        return None
+    return receipt
+
+
+def _verified_digest(clip: Row) -> str:
+    try:
+        digest = sha256_of(Path(clip["uri"]))
+    except FileNotFoundError as error:
+        raise AudioError("missing_file", clip["uri"], "there is no such file") from error
+    except OSError as error:
+        raise AudioError("unreadable", clip["uri"], error.strerror or str(error)) from error
+    if clip["sha256"] and clip["sha256"] != digest:
+        raise AudioError("wrong_checksum", clip["uri"], "the file is not the one that the manifest describes")
+    return digest
+
+
+def _finished(clip: Row, audio: np.ndarray, level: float) -> Row:
+    pcm = to_int16(audio)
+    quality = None if math.isinf(level) else level
+    return {**clip, "duration_s": len(pcm) / SAMPLE_RATE_HZ, "quality": quality, "audio": pcm.tobytes()}
+
+
+def plan_digest(*parts: bytes) -> str:
+    """Hash of what a shard is made from."""
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]

@@ -1,0 +1,112 @@
+"""`type: csv`: a manifest with a header line, one row per clip; every row is validated by itself.
+
+Needed columns: `path` (relative to the manifest, or absolute) and `kind`. Read when present: label, speaker,
+speaker_source, split, source, licence, duration_s, text, contains, sha256, synthetic. Others are ignored.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from wakeword.config import WordConfig
+from wakeword.config.data import SourceConfig
+from wakeword.data.manifest import KINDS, SPLITS, Row, clip_row, clip_table, quarantine_row
+from wakeword.data.sources import SourceClips, register
+from wakeword.errors import DataError
+
+NEEDED = ("path", "kind")
+_COPIED = ("speaker", "source", "licence", "text", "contains")
+
+
+@register("csv")
+def read_csv(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClips:
+    """Read a CSV manifest; rows that cannot be meant go to quarantine.
+
+    Raises:
+        DataError: the file is absent, is no UTF-8 CSV, or lacks a needed column.
+    """
+    path = Path(config.uri)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"manifest {path} cannot be read ({error.strerror}): give the path of a CSV file") from error
+    try:
+        lines = data.decode("utf-8-sig").splitlines(keepends=True)
+    except UnicodeDecodeError as error:
+        raise DataError(f"manifest {path} is not UTF-8 text (byte {error.start}): save it as UTF-8 CSV") from error
+    reader = csv.reader(lines, strict=True)
+    header = _header(reader, path, config)
+    clips, bad, seen = [], [], set()
+    try:
+        for cells in reader:
+            where = f"{path}:{reader.line_num}"
+            if not any(cells):
+                continue
+            row, fault = _validated(cells, header, config, path)
+            if not fault and row["clip_id"] in seen:
+                fault = ("duplicate", f"{row['clip_id']} is named by an earlier row")
+            if fault:
+                bad.append(quarantine_row(where, config.type, "source", *fault))
+            else:
+                seen.add(row["clip_id"])
+                clips.append(row)
+    except csv.Error as error:
+        raise DataError(f"manifest {path}, line {reader.line_num}: no valid CSV ({error}): fix that line") from error
+    return SourceClips(clip_table(clips), bad, hashlib.sha256(data).hexdigest())
+
+
+def _header(reader: object, path: Path, config: SourceConfig) -> list[str]:
+    header = [name.strip().lower() for name in next(iter(reader), [])]  # type: ignore[call-overload]
+    needed = [name for name in NEEDED if not (name == "kind" and config.kind)]
+    absent = [name for name in needed if name not in header]
+    if absent:
+        raise DataError(f"manifest {path} has no column {' and '.join(absent)}: its first line must name the columns")
+    return header
+
+
+def _validated(
+    cells: list[str], header: list[str], config: SourceConfig, path: Path
+) -> tuple[Row, tuple[str, str] | None]:
+    if len(cells) != len(header):
+        return {}, ("wrong_row", f"{len(cells)} cells, the header names {len(header)} columns")
+    values = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
+    kind = config.kind or values["kind"]
+    label = re.sub(r"[\s-]+", "_", values.get("label", "").lower())
+    split, digest = values.get("split", ""), values.get("sha256", "").lower()
+    faults = {
+        "no_path": not values["path"] and "the path is empty",
+        "wrong_kind": kind not in KINDS and f"kind {kind!r} is none of {', '.join(KINDS)}",
+        "no_label": kind == "wakeword" and not label and "a wake word needs a label",
+        "wrong_split": split not in ("", *SPLITS) and f"split {split!r} is none of {', '.join(SPLITS)}",
+        "wrong_duration": not _duration_fits(values) and f"duration_s {values.get('duration_s')!r} is no length",
+        "wrong_sha256": digest and not re.fullmatch(r"[0-9a-f]{64}", digest) and f"sha256 {digest!r} is no SHA-256",
+    }
+    for reason, detail in faults.items():
+        if detail:
+            return {}, (reason, str(detail))
+    row = clip_row(
+        clip_id=values["path"],
+        uri=str((path.parent / values["path"]).absolute()),
+        kind=kind,
+        label=label or kind,
+        split=split,
+        speaker_source=values.get("speaker_source") or ("given" if values.get("speaker") else "none"),
+        duration_s=float(values["duration_s"]) if values.get("duration_s") else None,
+        synthetic=values.get("synthetic", "").lower() in ("1", "true", "yes"),
+        sha256=digest,
+        **{name: values.get(name, "") for name in _COPIED},
+    )
+    return row, None
+
+
+def _duration_fits(values: Row) -> bool:
+    try:
+        duration_s = float(values.get("duration_s") or 1.0)
+    except ValueError:
+        return False
+    return math.isfinite(duration_s) and duration_s > 0

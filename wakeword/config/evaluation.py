@@ -1,8 +1,8 @@
-"""Evaluation."""
+"""Evaluation: tracks, hits, targets."""
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from wakeword.config.base import Section
 
@@ -15,11 +15,35 @@ class EvaluationConfig(Section):
     far: bool = True
     """Add a far-room condition (needs room responses)."""
     gap_s: tuple[float, float] = (1.0, 3.0)
-    """Silence between clips of a track."""
+    """Quiet after each clip of a positive track, drawn uniformly."""
+    negative_gap_s: tuple[float, float] = (0.1, 0.5)
+    """Quiet after each clip of a negative track; it counts as listening time, so keep it short."""
     fah_targets: tuple[float, ...] = (0.05, 0.1, 0.5, 1.0)
     operating_fah: float = Field(0.5, gt=0)
     """False alarms per hour whose threshold the bundle uses by default; chosen on val."""
+    operating_frr: float = Field(0.1, gt=0, le=1)
+    """A word is marked ready if at most this share of its clean test words is missed at `operating_fah`."""
     hit_before_s: float = Field(0.2, ge=0)
     hit_after_s: float = Field(1.0, gt=0)
     confidence: float = Field(0.95, gt=0.5, lt=1)
+    """Of every interval in the report."""
     seed: int = 0
+
+    @field_validator("gap_s", "negative_gap_s")
+    @classmethod
+    def _is_a_range(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= value[0] <= value[1]:
+            raise ValueError(f"a range of seconds is (low, high) with 0 <= low <= high, got {value}")
+        return value
+
+    @field_validator("fah_targets")
+    @classmethod
+    def _are_rates(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not value or min(value) <= 0:
+            raise ValueError(f"targets are false alarms per hour above 0, at least one, got {value}")
+        return tuple(sorted(set(value)))
+
+    @property
+    def targets(self) -> tuple[float, ...]:
+        """`fah_targets` and `operating_fah`, rising."""
+        return tuple(sorted({*self.fah_targets, self.operating_fah}))

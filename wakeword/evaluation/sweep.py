@@ -48,9 +48,7 @@ class Truth:
             raise DataError("truth rows overlap: two utterances of one word share a stretch of the same track")
 
     @classmethod
-    def of(
-        cls, words: Sequence[tuple[float, float]] = (), ignored: Sequence[tuple[float, float]] = ()
-    ) -> Truth:
+    def of(cls, words: Sequence[tuple[float, float]] = (), ignored: Sequence[tuple[float, float]] = ()) -> Truth:
         """From `(start_s, end_s)` pairs in any order."""
         rows = np.asarray(sorted(words), dtype=np.float64).reshape(-1, 2)
         return cls(rows[:, 0], rows[:, 1], np.asarray(sorted(ignored), dtype=np.float64).reshape(-1, 2))
@@ -108,7 +106,7 @@ def track_peaks(scores: NDArray, truth: Truth, window: HitWindow, timing: EventT
         owner=owner,
         latency_s=latency,
         track=np.zeros(len(index), dtype=np.int64),
-        time_s=(index + 1) * timing.step_s,
+        time_s=(index + 1).astype(np.float64) * timing.step_s,
         words=len(truth.word_end_s),
         refractory=timing.refractory,
     )
@@ -226,7 +224,7 @@ def sweep(peaks: Peaks) -> Curve:
 
 
 class _Chain:
-    """The events among the peaks that are left, mended as peaks leave. Plain lists: they beat arrays one item a time."""
+    """The events among the peaks that are left, mended as peaks leave. Plain lists beat arrays at one item a time."""
 
     def __init__(self, peaks: Peaks) -> None:
         count = len(peaks.index)
@@ -303,7 +301,8 @@ class Outcome:
     """What one threshold does: event counts, and which words were hit.
 
     `hit (words,)` bool; `latency_s (words,)` of the first event in the word's window, NaN for missed words;
-    `duplicates`: events beyond the first in a window; `false_alarms`: positions of the false peaks, duplicates included.
+    `duplicates`: events beyond the first in a window; `false_alarms`: positions of the false peaks, duplicates
+    included.
     """
 
     hit: NDArray[np.bool_]

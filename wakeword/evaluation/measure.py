@@ -1,0 +1,218 @@
+"""One word on one split: peaks per condition, false alarms over all negative audio, clip scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wakeword.config.evaluation import EvaluationConfig
+from wakeword.evaluation import metrics
+from wakeword.evaluation.intervals import garwood, speaker_bootstrap, wilson
+from wakeword.evaluation.results import ConditionResult, NearMisses, Rate, SplitResult
+from wakeword.evaluation.sweep import (
+    Curve,
+    HitWindow,
+    Peaks,
+    Truth,
+    add_curves,
+    join_peaks,
+    outcome,
+    sweep,
+    track_peaks,
+)
+from wakeword.evaluation.tracks import Track, TruthRow
+from wakeword.runtime.events import EventTiming
+
+AROUND_WORDS = "around the words"
+"""False alarms in the clean positive tracks: before the words and in the quiet after them."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Negative audio of one kind: peaks, and the hours in which an event is a false alarm."""
+
+    peaks: Peaks
+    hours: float
+    alarms: Curve
+
+
+@dataclass(frozen=True)
+class WordOnSplit:
+    """One word's view of all tracks of a split.
+
+    `conditions`: peaks and words' speakers per condition, tracks joined. `negatives`: parts by kind. `alarms`, `hours`:
+    all parts together. `near_misses`: peaks and `(start_s, end_s)` of the clips per track. `clip_scores`: highest raw
+    score of each clip, per condition and for `other speech`.
+    """
+
+    label: str
+    conditions: dict[str, tuple[Peaks, list[str]]]
+    curves: dict[str, Curve]
+    negatives: dict[str, Part]
+    alarms: Curve
+    hours: float
+    near_misses: list[tuple[Peaks, NDArray[np.float64]]]
+    clip_scores: dict[str, NDArray[np.float64]]
+
+    @property
+    def words(self) -> Curve:
+        """Words of all conditions together."""
+        return add_curves(self.curves.values())
+
+
+def listen(
+    label: str,
+    column: int,
+    tracks: Sequence[Track],
+    scores: Sequence[NDArray[np.float32]],
+    timing: EventTiming,
+    config: EvaluationConfig,
+) -> WordOnSplit:
+    """Gather what the tracks say about the word `label`, output `column` of `scores` (one `(n, words)` per track).
+
+    False alarms are counted over all negative tracks and the *clean* positive tracks (of this word, outside its words
+    and their windows; of other words, all of it). Noisy and far versions of the same clips would count the same audio
+    again, so their false alarms are reported per condition and stay out of the pooled rate.
+    """
+    window = HitWindow(config.hit_before_s, config.hit_after_s)
+    conditions: dict[str, list[tuple[Peaks, list[str]]]] = {}
+    negatives: dict[str, list[tuple[Peaks, float]]] = {}
+    near: list[tuple[Peaks, NDArray[np.float64]]] = []
+    clips: dict[str, list[NDArray[np.float64]]] = {}
+    for track, track_scores in zip(tracks, scores, strict=True):
+        own = track.kind == "positives" and track.word == label
+        if track.kind == "positives" and not own and track.condition != "clean":
+            continue
+        values = track_scores[:, column]
+        rows = [row for row in track.truth if row.role == "word" and row.word == label]
+        ignored = [(r.start_s, r.end_s) for r in track.truth if r.role == "ignored" and r.word == label]
+        truth = Truth.of([(row.start_s, row.end_s) for row in rows], ignored)
+        peaks = track_peaks(values, truth, window, timing)
+        if own:
+            conditions.setdefault(track.condition, []).append((peaks, [row.speaker for row in rows]))
+            clips.setdefault(track.condition, []).append(_clip_scores(values, rows, timing.step_s, window.after_s))
+        if track.kind == "near_misses":
+            spans = [(r.start_s, r.end_s + window.after_s) for r in track.truth if r.role == "near_miss"]
+            near.append((peaks, np.asarray(spans).reshape(-1, 2)))
+        elif not own or track.condition == "clean":
+            kind = {"positives": AROUND_WORDS if own else "other wake words"}.get(track.kind, track.kind)
+            taken = ignored + [(row.start_s, row.end_s + window.after_s) for row in rows]
+            negatives.setdefault(kind, []).append((peaks, (track.duration_s - _covered(taken)) / 3600))
+        if track.kind == "speech":
+            others = [r for r in track.truth if r.role == "clip" and (r.start_s, r.end_s) not in _clip_spans(ignored, window)]
+            clips.setdefault("other speech", []).append(_clip_scores(values, others, timing.step_s, 0.0))
+    return _gathered(label, conditions, negatives, near, clips)
+
+
+def _clip_spans(ignored: Sequence[tuple[float, float]], window: HitWindow) -> set[tuple[float, float]]:
+    return {(start, end - window.after_s) for start, end in ignored}
+
+
+def _gathered(
+    label: str,
+    conditions: dict[str, list[tuple[Peaks, list[str]]]],
+    negatives: dict[str, list[tuple[Peaks, float]]],
+    near: list[tuple[Peaks, NDArray[np.float64]]],
+    clips: dict[str, list[NDArray[np.float64]]],
+) -> WordOnSplit:
+    joined = {
+        name: (join_peaks([peaks for peaks, _ in parts]), [s for _, speakers in parts for s in speakers])
+        for name, parts in conditions.items()
+    }
+    parts = {}
+    for kind, members in negatives.items():
+        peaks = join_peaks([member for member, _ in members])
+        parts[kind] = Part(peaks, sum(hours for _, hours in members), sweep(peaks))
+    return WordOnSplit(
+        label=label,
+        conditions=joined,
+        curves={name: sweep(peaks) for name, (peaks, _) in joined.items()},
+        negatives=parts,
+        alarms=add_curves(part.alarms for part in parts.values()),
+        hours=sum(part.hours for part in parts.values()),
+        near_misses=near,
+        clip_scores={name: np.concatenate(values) for name, values in clips.items()},
+    )
+
+
+def _covered(spans: Sequence[tuple[float, float]]) -> float:
+    """Seconds covered by spans that may overlap."""
+    total, reach = 0.0, -np.inf
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, reach))
+        reach = max(reach, end)
+    return total
+
+
+def _clip_scores(
+    scores: NDArray[np.float32], rows: Sequence[TruthRow], step_s: float, after_s: float
+) -> NDArray[np.float64]:
+    """Highest raw score of each row's stretch of the track."""
+    highest = []
+    for row in rows:
+        first = min(max(0, round(row.start_s / step_s) - 1), len(scores) - 1)
+        last = max(first + 1, round((row.end_s + after_s) / step_s))
+        highest.append(float(scores[first:last].max()))
+    return np.asarray(highest, dtype=np.float64)
+
+
+def rate(false_alarms: int, hours: float, confidence: float) -> Rate:
+    """A rate with its interval; without hours there is none."""
+    if hours <= 0:
+        return Rate(false_alarms=false_alarms, hours=0.0, fah=None, low=None, high=None)
+    low, high = garwood(false_alarms, hours, confidence)
+    return Rate(false_alarms=false_alarms, hours=hours, fah=false_alarms / hours, low=low, high=high)
+
+
+def at_threshold(view: WordOnSplit, threshold: float, config: EvaluationConfig) -> SplitResult:
+    """Everything about one split at one threshold."""
+    by_kind = {
+        kind: rate(int(part.alarms.at(threshold)[1]), part.hours, config.confidence)
+        for kind, part in view.negatives.items()
+    }
+    return SplitResult(
+        alarms=rate(int(view.alarms.at(threshold)[1]), view.hours, config.confidence),
+        by_kind=by_kind,
+        conditions=tuple(
+            _condition(name, peaks, speakers, threshold, config)
+            for name, (peaks, speakers) in view.conditions.items()
+        ),
+        near_misses=_near_misses(view, threshold, config.confidence),
+    )
+
+
+def _condition(
+    name: str, peaks: Peaks, speakers: Sequence[str], threshold: float, config: EvaluationConfig
+) -> ConditionResult:
+    result = outcome(peaks, threshold)
+    missed = int(np.sum(~result.hit))
+    late = metrics.latency(result.latency_s)
+    bootstrap = speaker_bootstrap(~result.hit, speakers, config.confidence, config.seed)
+    return ConditionResult(
+        condition=name,
+        words=peaks.words,
+        missed=missed,
+        speakers=len(set(speakers)),
+        frr=missed / peaks.words,
+        wilson=tuple(wilson(missed, peaks.words, config.confidence)),
+        bootstrap=None if bootstrap is None else tuple(bootstrap),
+        latency_p50_s=late.p50_s if late else None,
+        latency_p95_s=late.p95_s if late else None,
+        duplicates=result.duplicates,
+        false_alarms=len(result.false_alarms),
+    )
+
+
+def _near_misses(view: WordOnSplit, threshold: float, confidence: float) -> NearMisses | None:
+    clips = fired = 0
+    for peaks, spans in view.near_misses:
+        times = peaks.time_s[peaks.events(threshold)]
+        first = np.searchsorted(times, spans[:, 0], side="left")
+        fired += int(np.sum(np.searchsorted(times, spans[:, 1], side="right") > first))
+        clips += len(spans)
+    if not clips:
+        return None
+    return NearMisses(clips=clips, fired=fired, wilson=tuple(wilson(fired, clips, confidence)))

@@ -1,0 +1,217 @@
+"""What an evaluation found, as it is stored in `report.json` and printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from wakeword.errors import DataError
+from wakeword.system.files import write_json
+
+SCHEMA_VERSION = 1
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Rate(_Part):
+    """False alarms in hours of listening, with Garwood's interval; `fah` and the bounds are None without hours."""
+
+    false_alarms: int
+    hours: float
+    fah: float | None
+    low: float | None
+    high: float | None
+
+
+class ConditionResult(_Part):
+    """One condition at one threshold."""
+
+    condition: str
+    words: int
+    missed: int
+    speakers: int
+    frr: float
+    wilson: tuple[float, float]
+    bootstrap: tuple[float, float] | None
+    """Over speakers; None where it says nothing (one speaker, or nothing or everything missed)."""
+    latency_p50_s: float | None
+    latency_p95_s: float | None
+    duplicates: int
+    """Second events for one word; they count as false alarms."""
+    false_alarms: int
+    """Events of this condition's tracks that hit no word, duplicates included."""
+
+
+class NearMisses(_Part):
+    """Clips of phrases that only resemble the word: how many fire. Outside FRR and FAH."""
+
+    clips: int
+    fired: int
+    wilson: tuple[float, float]
+
+
+class SplitResult(_Part):
+    """One split at one threshold. `alarms` is over all negative audio, `by_kind` parts it."""
+
+    alarms: Rate
+    by_kind: dict[str, Rate]
+    conditions: tuple[ConditionResult, ...]
+    near_misses: NearMisses | None
+
+    def condition(self, name: str) -> ConditionResult | None:
+        """The result of a condition, or None where the split has no such words."""
+        return next((result for result in self.conditions if result.condition == name), None)
+
+
+class Oracle(_Part):
+    """The best threshold for the test audio, known only by looking at it: how much the choice on val costs."""
+
+    threshold: float
+    frr: dict[str, float]
+
+
+class TargetResult(_Part):
+    """One operating point: the threshold that val chose, and what test says of it."""
+
+    fah_target: float
+    threshold: float
+    reached: bool
+    reason: str
+    hours_needed: float
+    """Hours without a false alarm that it takes to show the target (one-sided)."""
+    val: SplitResult | None
+    test: SplitResult | None
+    oracle: Oracle | None
+
+
+class ClipLevel(_Part):
+    """How well the highest score parts clips of the word (clean) from other speech, on test."""
+
+    positives: int
+    negatives: int
+    eer: float
+    roc_auc: float
+    pauc: float
+    """Partial area for FPR <= 0.1, standardised: 0.5 is chance."""
+
+
+class Det(_Part):
+    """Corners of a DET curve: FRR falls as FAH rises."""
+
+    fah: tuple[float, ...]
+    frr: tuple[float, ...]
+
+
+class WordResult(_Part):
+    """Everything about one word."""
+
+    label: str
+    phrase: str
+    ready: bool
+    reason: str
+    operating_fah: float
+    frr_area: float | None
+    """Mean clean FRR over false-alarm targets of 0 to 1 per hour, on test."""
+    clip_level: ClipLevel | None
+    targets: tuple[TargetResult, ...]
+    det: dict[str, Det]
+    histogram: dict[str, tuple[int, ...]]
+    """Counts of clip scores in 40 equal bins of [0, 1]: clips of the word per condition, and `other speech`."""
+
+    @property
+    def operating(self) -> TargetResult:
+        """The result at the operating point."""
+        return next(target for target in self.targets if target.fah_target == self.operating_fah)
+
+
+class EvaluationReport(_Part):
+    """An evaluation. `provenance` names what was evaluated, by hash."""
+
+    schema_version: int = SCHEMA_VERSION
+    confidence: float
+    words: tuple[WordResult, ...]
+    notes: tuple[str, ...]
+    audio_hours: float
+    """Hours of audio that were scored, all conditions of val and test."""
+    licences: tuple[tuple[str, str, str, int], ...]
+    """Source, licence, split and number of clips in the tracks."""
+    detector: dict[str, float]
+    provenance: dict[str, str]
+    evaluation_config: dict[str, Any]
+
+    @property
+    def ready(self) -> bool:
+        """True when every word meets its operating point on test."""
+        return all(word.ready for word in self.words)
+
+    @property
+    def operating_points(self) -> dict[str, dict[str, Any]]:
+        """For the bundle: per label `threshold`, `ready`, `reason` and `operating_points`, a list with a mapping each."""
+        points: dict[str, dict[str, Any]] = {}
+        for word in self.words:
+            points[word.label] = {
+                "threshold": word.operating.threshold,
+                "ready": word.ready,
+                "reason": word.reason,
+                "operating_points": [_point(target) for target in word.targets],
+            }
+        return points
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """For the bundle and its model card: the figures at the operating point, JSON-ready."""
+        figures: dict[str, Any] = {"confidence": self.confidence, "words": {}, **self.provenance}
+        for word in self.words:
+            clip = word.clip_level
+            figures["words"][word.label] = {
+                "ready": word.ready,
+                "reason": word.reason,
+                "eer": clip.eer if clip else None,
+                "pauc": clip.pauc if clip else None,
+                "operating_point": _point(word.operating),
+            }
+        return figures
+
+    def table(self) -> str:
+        """Text table for a terminal: one line per word and target, test figures with intervals."""
+        from wakeword.evaluation.wording import text_table
+
+        return text_table(self)
+
+    def save(self, path: Path) -> None:
+        """Write as JSON, atomically."""
+        write_json(path, self.model_dump(mode="json"))
+
+    @classmethod
+    def load(cls, path: str | Path) -> EvaluationReport:
+        """Read `report.json`. Raises DataError when it is absent or no report of this version."""
+        try:
+            return cls.model_validate_json(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise DataError(f"{path} cannot be read ({error.strerror}): run `wakeword evaluate` first") from error
+        except ValidationError as error:
+            raise DataError(f"{path} is no evaluation report of this version: run `wakeword evaluate` again") from error
+
+
+def _point(target: TargetResult) -> dict[str, Any]:
+    point: dict[str, Any] = {
+        "fah_target": target.fah_target,
+        "threshold": target.threshold,
+        "reached_on_val": target.reached,
+    }
+    if target.test is not None:
+        alarms = target.test.alarms
+        point |= {
+            "test_false_alarms": alarms.false_alarms,
+            "test_hours": alarms.hours,
+            "test_fah": alarms.fah,
+            "test_fah_interval": None if alarms.low is None else [alarms.low, alarms.high],
+            "test_frr": {result.condition: result.frr for result in target.test.conditions},
+            "test_frr_interval": {result.condition: list(result.wilson) for result in target.test.conditions},
+            "test_words": {result.condition: result.words for result in target.test.conditions},
+        }
+    return point

@@ -1,0 +1,62 @@
+"""The threshold of an operating point: chosen on val, so that test says what it is worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wakeword.evaluation.metrics import lowest_threshold
+from wakeword.evaluation.sweep import Curve
+
+MARGIN_FRR = 0.01
+"""A threshold may cost this share of val's words beyond the lowest one that keeps the target: the price of margin."""
+NEVER = 1.001
+"""A threshold that no score reaches; bundles take it to mean `never`."""
+_EDGE = 1e-5
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A threshold and how it came about; `reached` is False when no threshold keeps the target on val."""
+
+    fah_target: float
+    threshold: float
+    reached: bool
+    reason: str
+
+
+def choose_threshold(words: Curve, alarms: Curve, hours: float, target: float) -> Choice:
+    """Threshold for at most `target` false alarms per hour, from val's curves and its `hours` of negatives.
+
+    1. The floor is the highest threshold whose false alarms break the target (its whole number of allowed alarms is
+       `target * hours`, rounded down: none where val is short). Where even the lowest threshold keeps the target, the
+       floor is the highest peak of a false alarm, since nothing else tells where negatives end.
+    2. The ceiling is the highest threshold that misses at most `MARGIN_FRR` of the words more than just above the floor.
+    3. The threshold lies half-way between them on the log-odds scale: as far from the false alarms that were heard as
+       from the words that would be lost. Without words, the ceiling is 1.
+    """
+    allowed = np.floor(target * hours + 1e-9)
+    floor, blocked = lowest_threshold(alarms, allowed)
+    if not blocked:
+        broken = np.flatnonzero(alarms.false_alarms > 0)
+        floor = float(alarms.threshold[broken[-1]]) if len(broken) else 0.0
+    least = float(np.nextafter(floor, np.inf))
+    if least > 1 - _EDGE and blocked:
+        return Choice(target, NEVER, False, f"on val even the highest score comes with more than {target:g} per hour")
+    if words.words and not int(words.at(least)[0]):
+        reason = f"on val no word scores above what {target:g} false alarms per hour ask for"
+        return Choice(target, _middle(floor, 1.0), True, reason)
+    ceiling = 1.0
+    if words.words:
+        kept = int(words.at(least)[0]) - int(np.floor(MARGIN_FRR * words.words))
+        enough = np.flatnonzero((words.hits >= kept) & (words.threshold >= least))
+        ceiling = float(words.threshold[enough[-1]]) if len(enough) else least
+    middle = min(max(_middle(floor, ceiling), least), max(ceiling, least))
+    reason = f"half-way (log odds) between the false alarms up to {floor:.3f} and the words from {ceiling:.3f} on"
+    return Choice(target, middle, True, reason)
+
+
+def _middle(low: float, high: float) -> float:
+    ends = np.clip([low, high], _EDGE, 1 - _EDGE)
+    return float(1 / (1 + np.exp(-np.mean(np.log(ends / (1 - ends))))))

@@ -1,0 +1,348 @@
+"""From a recipe to an evaluated bundle: prepare, teacher targets, train, export, evaluate.
+
+Every stage is recorded in `run_dir/run.json` with a key: the hash of the config sections and inputs that its output
+depends on. A stage whose key and output are unchanged is skipped; when one is done again, so are those after it.
+The prepared data of `runs_dir/prepared-<hash>` are shared by all runs and sweeps with the same data sections.
+
+A changed config never mixes with old weights: checkpoints that were trained with other settings move to
+`run_dir/superseded/<number>` with what was made from them, and training starts anew. More epochs alone continue.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from wakeword.config import Config, config_hash, save_config
+from wakeword.errors import ConfigError, DataError, RunError, WakewordError
+from wakeword.system.files import sha256_of, write_json
+from wakeword.system.log import log_context
+from wakeword.system.resources import ResourceSampler
+from wakeword.system.run_record import RunRecord, lock_folder, now_text
+
+if TYPE_CHECKING:
+    from wakeword.data.summary import PreparedSummary
+    from wakeword.evaluation.evaluate import EvaluationReport
+    from wakeword.training.loop import TrainResult
+
+log = logging.getLogger(__name__)
+
+STAGES = ("prepare", "targets", "train", "export", "evaluate")
+_MADE_BY_TRAINING = ("checkpoints", "metrics.jsonl", "tensorboard", "bundle", "evaluation", "resources.jsonl")
+Observer = Callable[[str], AbstractContextManager[Any]]
+
+
+@dataclass(frozen=True)
+class StageOutcome:
+    """What became of one stage: `done`, `up to date` or `off`."""
+
+    name: str
+    state: str
+    seconds: float = 0.0
+    peak_gib: float = 0.0
+
+
+@dataclass
+class PipelineResult:
+    """Where everything lies and what it cost."""
+
+    run_dir: Path
+    prepared_dir: Path
+    stages: list[StageOutcome] = field(default_factory=list)
+    peak_gib: float = 0.0
+    """Highest memory of the whole process tree, sampled."""
+    prepared: PreparedSummary | None = None
+    trained: TrainResult | None = None
+    report: EvaluationReport | None = None
+
+    @property
+    def bundle_dir(self) -> Path:
+        """The exported bundle."""
+        return self.run_dir / "bundle"
+
+    @property
+    def evaluation_dir(self) -> Path:
+        """`report.json`, `report.html` and `scores.parquet`."""
+        return self.run_dir / "evaluation"
+
+
+def run_folder(config: Config) -> Path:
+    """`runs_dir/name`, absolute, because workers have working folders of their own.
+
+    Raises:
+        ConfigError: a relative `runs_dir` inside a submitted job, where it would vanish with the uploaded copy.
+    """
+    runs_dir = Path(config.runs_dir).expanduser()
+    if not runs_dir.is_absolute() and "working_dir_files" in Path.cwd().parts:
+        raise ConfigError(
+            f"runs_dir = {config.runs_dir!r} is relative, but a submitted job runs in a temporary copy of the folder: "
+            "give an absolute path on storage that all nodes share, such as runs_dir=/mnt/shared/runs"
+        )
+    return runs_dir.absolute() / config.name
+
+
+def prepared_folder(config: Config) -> Path:
+    """`runs_dir/prepared-<hash>`: one folder for all runs and sweeps with the same words, data and synthesis."""
+    digest = config_hash(config.data, config.synthesis, *config.words)
+    return run_folder(config).parent / f"prepared-{digest}"
+
+
+def run_pipeline(
+    config: Config,
+    stages: Sequence[str] | None = None,
+    runner: Literal["ray", "local"] = "ray",
+    observe: Observer = lambda stage: nullcontext(),
+) -> PipelineResult:
+    """Run the stages whose output is missing or out of date.
+
+    Args:
+        config: the whole recipe; saved as `run_dir/config.yaml`.
+        stages: some of `STAGES`, None for all; what they build on must be complete.
+        runner: `local` prepares in this process, without Ray (training does so with `compute.workers=0`).
+        observe: called with a stage's name around its work, for progress on a terminal.
+
+    Raises:
+        ConfigError: an unknown stage, or a `runs_dir` that a submitted job cannot use.
+        RunError: an earlier stage is missing, or another process works on this run.
+        WakewordError: whatever the stages raise.
+    """
+    wanted = tuple(STAGES if stages is None else stages)
+    unknown = [stage for stage in wanted if stage not in STAGES]
+    if unknown or not wanted:
+        raise ConfigError(f"stages {list(wanted)}: choose from {', '.join(STAGES)}")
+    run_dir = run_folder(config)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    with (
+        log_context(config.name),
+        lock_folder(run_dir, ".pipeline.lock"),
+        ResourceSampler(run_dir / "resources.jsonl", config.tracking.resource_interval_s) as sampler,
+    ):
+        pipeline = _Pipeline(config, wanted, runner, observe, sampler, run_dir)
+        result = pipeline.run()
+    result.peak_gib = sampler.peak_gib
+    return result
+
+
+class _Pipeline:
+    """One call of `run_pipeline`."""
+
+    def __init__(
+        self,
+        config: Config,
+        wanted: tuple[str, ...],
+        runner: Literal["ray", "local"],
+        observe: Observer,
+        sampler: ResourceSampler,
+        run_dir: Path,
+    ) -> None:
+        self.config, self.wanted, self.runner = config, wanted, runner
+        self.observe, self.sampler = observe, sampler
+        self.result = PipelineResult(run_dir, prepared_folder(config))
+        self.targets_dir = run_dir / "targets"
+        self.record = RunRecord(run_dir / "run.json", config.name)
+        self.data_hash = ""
+
+    def run(self) -> PipelineResult:
+        with ExitStack() as stack:
+            if self._wants_ray():
+                from wakeword.system.ray_session import ray_session
+
+                stack.enter_context(ray_session(self.config))
+            self._prepare()
+            keys = self._keys()
+            self._require_earlier(keys)
+            self._supersede()
+            if self.wanted != ("prepare",):
+                save_config(self.config, self.result.run_dir / "config.yaml")
+            self._targets(keys)
+            self._train(keys)
+        # Ray is down from here on: what is left runs in this process and its memory counts alone.
+        self._export(keys)
+        self._evaluate(keys)
+        return self.result
+
+    def _wants_ray(self) -> bool:
+        """One session for all stages saves its start-up; a run that is complete never starts it."""
+        preparing = "prepare" in self.wanted and not (self.result.prepared_dir / "index.json").is_file()
+        training = "train" in self.wanted and self.config.compute.workers and self.record.key("train") is None
+        return self.runner == "ray" and bool(preparing or training)
+
+    def _keys(self) -> dict[str, str]:
+        from wakeword.training.loop import identity
+
+        config = self.config
+        keys = {"prepare": self.data_hash}
+        inputs = identity(config, self.data_hash)
+        if config.distillation.teacher:
+            inputs["teacher"] = _teacher_fingerprint(Path(config.distillation.teacher))
+        weights = json.dumps(inputs, sort_keys=True)
+        keys["targets"] = _digest(weights)
+        keys["train"] = _digest(weights, config_hash(config.training))
+        keys["export"] = _digest(keys["train"], config.name, config_hash(config.export, config.detector))
+        keys["evaluate"] = _digest(keys["export"], config_hash(config.evaluation))
+        return keys
+
+    def _require_earlier(self, keys: dict[str, str]) -> None:
+        first = min(STAGES.index(stage) for stage in self.wanted)
+        for stage in STAGES[1:first]:
+            if stage == "targets" and not self.config.distillation.teacher:
+                continue
+            if not self._complete(stage, keys[stage]):
+                raise RunError(
+                    f"{stage} is not complete for this config in {self.result.run_dir}: "
+                    f"run `wakeword {'distill' if stage == 'targets' else stage}` (or `wakeword pipeline`) first"
+                )
+
+    def _complete(self, stage: str, key: str) -> bool:
+        return self.record.key(stage) == key and self._has_output(stage)
+
+    def _has_output(self, stage: str) -> bool:
+        run_dir = self.result.run_dir
+        if stage == "train":
+            return any((run_dir / "checkpoints").glob("epoch-*/state.json"))
+        outputs = {
+            "targets": self.targets_dir,
+            "export": self.result.bundle_dir / "wake.json",
+            "evaluate": self.result.evaluation_dir / "report.json",
+        }
+        return outputs[stage].exists()
+
+    def _supersede(self) -> None:
+        """Move weights of other settings out of the way; the training room refuses to continue them."""
+        if "train" not in self.wanted:
+            return
+        from wakeword.training.checkpoint import newest_checkpoint
+        from wakeword.training.loop import identity
+
+        run_dir = self.result.run_dir
+        found = newest_checkpoint(run_dir)
+        if found is None or found[1].identity == identity(self.config, self.data_hash):
+            return
+        changed = [k for k, v in identity(self.config, self.data_hash).items() if found[1].identity.get(k) != v]
+        number = 1 + len(list((run_dir / "superseded").glob("*")))
+        folder = run_dir / "superseded" / f"{number:03d}"
+        folder.mkdir(parents=True)
+        for name in (*_MADE_BY_TRAINING, "config.yaml", "run.json", "targets"):
+            if (run_dir / name).exists():
+                (run_dir / name).rename(folder / name)
+        self.record.forget(STAGES[1:])
+        log.warning("%s changed since this run was trained: its results moved to %s", ", ".join(changed), folder)
+
+    @contextmanager
+    def _stage(self, name: str, key: str) -> Iterator[None]:
+        """Time, watch and record one stage; later stages are out of date from here on."""
+        log.info("%s: start", name)
+        self.sampler.begin(name)
+        self.record.forget(STAGES[STAGES.index(name) :])
+        self.record.put(name, state="running", started=now_text())
+        started_s = time.monotonic()
+        try:
+            with self.observe(name):
+                yield
+        except BaseException as error:
+            reason = str(error) if isinstance(error, WakewordError) else repr(error)
+            self.record.put(name, state="failed", started=now_text(), reason=reason)
+            raise
+        seconds, peak = round(time.monotonic() - started_s, 2), round(self.sampler.stage_peak_gib, 3)
+        self.record.put(name, state="complete", key=key, finished=now_text(), seconds=seconds, peak_memory_gib=peak)
+        self.result.stages.append(StageOutcome(name, "done", seconds, peak))
+        log.info("%s: done in %.1f s, peak memory %.2f GiB", name, seconds, peak)
+
+    def _skip(self, name: str, key: str) -> bool:
+        if name not in self.wanted:
+            return True
+        if self._complete(name, key):
+            log.info("%s: up to date", name)
+            self.result.stages.append(StageOutcome(name, "up to date"))
+            return True
+        return False
+
+    def _prepare(self) -> None:
+        from wakeword.data.shards import ShardSet
+
+        folder = self.result.prepared_dir
+        if "prepare" in self.wanted:
+            from wakeword.data.prepare import prepare
+
+            folder.mkdir(parents=True, exist_ok=True)
+            self.sampler.begin("prepare")
+            started_s = time.monotonic()
+            # Another run with the same data may be preparing them: it is waited for, and then nothing is left to do.
+            with lock_folder(folder, ".prepare.lock", wait=True), self.observe("prepare"):
+                summary = prepare(self.config, folder, self.runner)
+            self.result.prepared = summary
+            seconds, peak = round(time.monotonic() - started_s, 2), round(self.sampler.stage_peak_gib, 3)
+            state = "up to date" if summary.up_to_date else "done"
+            self.result.stages.append(StageOutcome("prepare", state, seconds, peak))
+            if not summary.up_to_date or self.record.key("prepare") != summary.config_hash:
+                self.record.put(
+                    "prepare",
+                    state="complete",
+                    key=summary.config_hash,
+                    folder=folder.name,
+                    finished=now_text(),
+                    seconds=seconds,
+                    peak_memory_gib=peak,
+                )
+        try:
+            self.data_hash = ShardSet.open(folder).config_hash
+        except DataError as error:
+            raise RunError(f"the data of this config are not prepared ({error})") from error
+
+    def _targets(self, keys: dict[str, str]) -> None:
+        if not self.config.distillation.teacher:
+            if "targets" in self.wanted:
+                self.result.stages.append(StageOutcome("targets", "off"))
+            return
+        if self._skip("targets", keys["targets"]):
+            return
+        from wakeword.distillation.targets import make_targets
+
+        with self._stage("targets", keys["targets"]):
+            make_targets(self.config, self.result.prepared_dir, self.targets_dir, self.runner)
+
+    def _train(self, keys: dict[str, str]) -> None:
+        if self._skip("train", keys["train"]):
+            return
+        from wakeword.training.distributed import train_with_ray
+
+        targets = self.targets_dir if self.config.distillation.teacher else None
+        with self._stage("train", keys["train"]):
+            self.result.trained = train_with_ray(self.config, self.result.prepared_dir, self.result.run_dir, targets)
+
+    def _export(self, keys: dict[str, str]) -> None:
+        if self._skip("export", keys["export"]):
+            return
+        from wakeword.export.bundle import export_bundle
+
+        with self._stage("export", keys["export"]):
+            export_bundle(self.result.run_dir, self.result.bundle_dir)
+
+    def _evaluate(self, keys: dict[str, str]) -> None:
+        from wakeword.evaluation.evaluate import evaluate
+        from wakeword.export.bundle import set_operating_points
+
+        result = self.result
+        if self._skip("evaluate", keys["evaluate"]):
+            return
+        with self._stage("evaluate", keys["evaluate"]):
+            report = evaluate(result.bundle_dir, result.prepared_dir, self.config, result.evaluation_dir)
+            set_operating_points(result.bundle_dir, report.operating_points, report.metrics)
+            result.report = report
+
+
+def _teacher_fingerprint(teacher: Path) -> str:
+    """A teacher that was trained further gives other targets; a registered teacher is known by its name."""
+    states = sorted(teacher.glob("checkpoints/epoch-*/state.json"))
+    return _digest(str(teacher), *(sha256_of(path) for path in states))
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

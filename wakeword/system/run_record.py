@@ -1,0 +1,101 @@
+"""`run.json`: which stages of a run are complete, for which inputs, and what they cost; and the lock on its folder."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import platform
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from wakeword.errors import RunError
+from wakeword.system.files import write_json
+
+log = logging.getLogger(__name__)
+
+RECORD_VERSION = 1
+_SOFTWARE = ("wakeword", "torch", "ray", "onnxruntime", "numpy")
+
+
+class RunRecord:
+    """The stages of one run; every change is written at once and as a whole.
+
+    Raises:
+        RunError: the file that is there cannot be read.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.path, self.name = Path(path), name
+        self.stages: dict[str, dict[str, Any]] = {}
+        if self.path.is_file():
+            try:
+                body = json.loads(self.path.read_text(encoding="utf-8"))
+                if body["version"] == RECORD_VERSION:
+                    self.stages = dict(body["stages"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise RunError(f"{path} cannot be read ({error!r}): remove it and run again") from error
+
+    def key(self, stage: str) -> str | None:
+        """Key of a complete stage, None for any other."""
+        entry = self.stages.get(stage, {})
+        return entry.get("key") if entry.get("state") == "complete" else None
+
+    def put(self, stage: str, **entry: Any) -> None:
+        """Record a stage."""
+        self.stages[stage] = entry
+        self._write()
+
+    def forget(self, stages: Sequence[str]) -> None:
+        """Their outputs are gone or out of date."""
+        known = [stage for stage in stages if stage in self.stages]
+        for stage in known:
+            del self.stages[stage]
+        if known:
+            self._write()
+
+    def _write(self) -> None:
+        software = {"python": platform.python_version()}
+        for package in _SOFTWARE:
+            try:
+                software[package] = metadata.version(package)
+            except metadata.PackageNotFoundError:
+                continue
+        write_json(
+            self.path,
+            {"version": RECORD_VERSION, "name": self.name, "stages": self.stages, "software": software},
+        )
+
+
+@contextmanager
+def lock_folder(folder: Path, name: str, wait: bool = False) -> Iterator[None]:
+    """Keep a second process out of `folder`; the system frees the lock however this process ends.
+
+    Args:
+        folder: an existing folder.
+        name: the lock's file in it.
+        wait: wait for the other process instead of raising.
+
+    Raises:
+        RunError: another process holds the lock.
+    """
+    with (folder / name).open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not wait:
+                raise RunError(
+                    f"another process works on {folder}: wait for it, end it, or choose another name=…"
+                ) from None
+            log.info("waiting for another process that works on %s", folder)
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def now_text() -> str:
+    """The time in UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

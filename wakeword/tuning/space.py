@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -134,6 +134,15 @@ def value_at(config: Config, key: str) -> Any:
     for part in key.split("."):
         node = _step(node, part, key, "config")
     return node
+
+
+def leaf_differences(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
+    """(dotted key, old value, new value) of every leaf in which two plain config trees differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(key for key in new if key not in old)]:
+            yield from leaf_differences(f"{path}.{key}" if path else key, old.get(key), new.get(key))
+    elif old != new:
+        yield path, old, new
 
 
 def _place(tree: dict[str, Any], key: str, value: Any, where: str) -> None:

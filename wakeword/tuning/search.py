@@ -1,0 +1,267 @@
+"""The sweep: Ray Tune runs the trials, Optuna suggests them, ASHA stops the weak ones early.
+
+`sweep_dir/`: `start.yaml` (the config it began with), `study.db` (Optuna, sqlite: every trial's values, epochs and
+state), `trials/trial-0003/` (a training run each), `best.yaml`, `trials.parquet`, `trials.csv`, `report.html`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wakeword.config import Config, load_config, save_config
+from wakeword.errors import ConfigError, DataError, DeviceError, MissingExtraError, RunError
+from wakeword.system.files import sha256_of, write_text
+from wakeword.system.ray_session import cluster_address, ray_session
+from wakeword.tuning.report import write_report
+from wakeword.tuning.results import SweepResult, best_table, ranked, read_trials, write_best, write_trials
+from wakeword.tuning.space import Dimension, build_space, leaf_differences
+from wakeword.tuning.trial import TrainFunction, run_trial, train_student
+
+if TYPE_CHECKING:
+    import optuna
+
+_MAY_CHANGE = ("runs_dir", "compute", "serving", "tracking", "evaluation", "export")
+_MAY_CHANGE_IN_TUNING = ("trials", "max_concurrent", "cpus_per_trial", "gpus_per_trial")
+
+_TUNE_ENVIRONMENT = {
+    # Paths in a config are relative to where the command was typed, in every process.
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    # Every trial's run folder has its own metrics; Tune's copies would be a second set.
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # Tune's reporter writes to the terminal by itself; the command line shows its own progress.
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
+
+
+def run_sweep(
+    config: Config,
+    sweep_dir: str | Path,
+    prepared_dir: str | Path,
+    targets_dir: str | Path | None = None,
+    *,
+    train_fn: TrainFunction = train_student,
+    quiet: bool = False,
+) -> SweepResult:
+    """Run, or go on with, the sweep of `config.tuning`; ends when the study holds `tuning.trials` trials.
+
+    Run again after any kind of end, it repeats no trial: finished ones are read from the study, interrupted ones go
+    on from their own checkpoints. More `tuning.trials` than before extends the sweep.
+
+    Args:
+        config: the start; its own values are the first trial where they lie within the space.
+        sweep_dir: everything that the sweep leaves; on a cluster, storage that all nodes share.
+        prepared_dir: output of `wakeword.data.prepare`, made once for all trials.
+        targets_dir: a teacher's targets, made once for all trials, where `distillation.teacher` is set.
+        train_fn: what a trial runs; the product's training unless a caller brings its own.
+        quiet: do not print the table of the best five.
+
+    Raises:
+        ConfigError: the space cannot be meant, or `sweep_dir` belongs to another config.
+        DataError: there are no prepared clips, or others than the sweep began with.
+        DeviceError: trials ask for CPUs or GPUs that this machine does not have.
+        RunError: no trial finished, the sweep was interrupted, or another process is running it.
+    """
+    space = build_space(config)
+    _check_meaning(config, targets_dir)
+    sweep_dir, prepared_dir = Path(sweep_dir).resolve(), Path(prepared_dir).resolve()
+    targets = Path(targets_dir).resolve() if targets_dir is not None else None
+    work = _Work(config, sweep_dir, prepared_dir, targets, train_fn)
+    with _only_one(sweep_dir):
+        _check_same_sweep(config, sweep_dir, prepared_dir)
+        study = _run_missing(work, space)
+        trials = read_trials(study, space, sweep_dir)
+        write_trials(trials, sweep_dir)
+        best = ranked(trials, config.tuning.mode)[0]
+        assert best.value is not None, "ranked() drops trials without a value"
+        best_path = sweep_dir / "best.yaml"
+        chosen = write_best(config, best, best_path)
+        command = f"wakeword pipeline {_relative(best_path)}"
+        report_path = write_report(config, chosen, study, trials, sweep_dir / "report.html", command)
+    if not quiet:
+        from rich.console import Console
+
+        Console().print(best_table(trials, config), f"Report: {_relative(report_path)}", f"Next: {command}", sep="\n")
+    return SweepResult(best_path, trials, best.value, best.number, report_path, command)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What the trials of a sweep share; all paths absolute."""
+
+    config: Config
+    sweep_dir: Path
+    prepared_dir: Path
+    targets_dir: Path | None
+    train_fn: TrainFunction
+
+    def trainable(self) -> Callable[[dict[str, Any]], None]:
+        """Tune's trainable, all its arguments plain."""
+        return partial(
+            run_trial,
+            tree=self.config.model_dump(mode="json"),
+            prepared_dir=str(self.prepared_dir),
+            targets_dir=str(self.targets_dir) if self.targets_dir else None,
+            sweep_dir=str(self.sweep_dir),
+            train_fn=self.train_fn,
+        )
+
+
+def _run_missing(work: _Work, space: dict[str, Dimension]) -> optuna.Study:
+    try:
+        from wakeword.tuning.study import final_trials, open_study
+    except ImportError as error:
+        raise MissingExtraError("A sweep", "train", error) from error
+
+    wanted = work.config.tuning.trials
+    study = open_study(work.config, work.sweep_dir, space)
+    missing = wanted - len(final_trials(study))
+    if missing > 0:
+        _fit(work, space, study, missing)
+        ended = len(final_trials(study))
+        if ended < wanted:
+            raise RunError(f"the sweep stopped at {ended} of {wanted} trials: run the command again to go on")
+    return study
+
+
+def _fit(work: _Work, space: dict[str, Dimension], study: optuna.Study, missing: int) -> None:
+    from wakeword.tuning.study import Asha, FailureReasons, StudySearch, final_trials
+
+    config, tuning = work.config, work.config.tuning
+    at_once = min(tuning.max_concurrent, missing)
+    # Tune insists on a folder for its own state. Nothing of it is ever read again, so it goes when the trials end.
+    scratch = work.sweep_dir / ".tune"
+    shutil.rmtree(scratch, ignore_errors=True)
+    search = StudySearch(config, study, space)
+    with _environment(_TUNE_ENVIRONMENT), ray_session(config, min_cpus=at_once * tuning.cpus_per_trial):
+        from ray import tune
+
+        _check_resources(config)
+        tuner = tune.Tuner(
+            tune.with_resources(work.trainable(), {"cpu": tuning.cpus_per_trial, "gpu": tuning.gpus_per_trial}),
+            tune_config=tune.TuneConfig(
+                search_alg=search,
+                scheduler=Asha(config, final_trials(study)),
+                num_samples=missing,
+                max_concurrent_trials=at_once,
+            ),
+            run_config=tune.RunConfig(
+                name="trials",
+                storage_path=str(scratch),
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=config.compute.max_failures),
+                callbacks=[FailureReasons(search)],
+            ),
+        )
+        tuner.fit()
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _check_meaning(config: Config, targets_dir: str | Path | None) -> None:
+    if config.compute.device == "cuda" and config.tuning.gpus_per_trial == 0:
+        raise ConfigError(
+            "compute.device = 'cuda' and tuning.gpus_per_trial = 0.0: a trial would not see the GPU; set "
+            "tuning.gpus_per_trial to its share of one, such as 0.25"
+        )
+    soft = [key for key in config.tuning.space if key.startswith("distillation.")]
+    if soft and targets_dir is None:
+        raise ConfigError(
+            f"tuning.space.{soft[0]} has no effect without a teacher's targets: set distillation.teacher, or remove it"
+        )
+    if config.distillation.teacher and targets_dir is None:
+        raise ConfigError(
+            f"distillation.teacher = {config.distillation.teacher!r}, but the sweep was given no targets: make them "
+            "first, or set distillation.teacher to ''"
+        )
+
+
+def _check_resources(config: Config) -> None:
+    """A cluster may start nodes for a trial; a local Ray has what it has, and Tune would wait for ever."""
+    import ray
+
+    if cluster_address(config):
+        return
+    has = ray.cluster_resources()
+    wanted = {"CPU": config.tuning.cpus_per_trial, "GPU": config.tuning.gpus_per_trial}
+    for name, amount in wanted.items():
+        if amount > has.get(name, 0.0):
+            raise DeviceError(
+                f"tuning.{name.lower()}s_per_trial = {amount:g}, but this machine's Ray has {has.get(name, 0.0):g}: "
+                "lower it, or give compute.ray_address of a cluster that has more"
+            )
+
+
+def _check_same_sweep(config: Config, sweep_dir: Path, prepared_dir: Path) -> None:
+    index = prepared_dir / "index.json"
+    if not index.is_file():
+        raise DataError(f"{prepared_dir} holds no prepared clips: run `wakeword prepare` with the same config first")
+    start, data = sweep_dir / "start.yaml", sweep_dir / "data.sha256"
+    digest = sha256_of(index)
+    if not start.is_file():
+        write_text(data, digest + "\n")
+        save_config(config, start)
+        return
+    changed = _differences(load_config(start), config)
+    if changed:
+        raise ConfigError(
+            f"{sweep_dir} holds a sweep of another config, which differs in {'; '.join(changed[:5])}: its trials "
+            "cannot be compared. Give the config another name, or remove the folder"
+        )
+    if data.read_text(encoding="utf-8").strip() != digest:
+        raise DataError(
+            f"{prepared_dir} holds other clips than when the sweep in {sweep_dir} began: its trials cannot be "
+            "compared. Give the config another name, or remove the sweep's folder"
+        )
+
+
+def _differences(old: Config, new: Config) -> list[str]:
+    """`key: old -> new` for all that makes two sweeps' trials incomparable."""
+    before, after = old.model_dump(mode="json"), new.model_dump(mode="json")
+    for tree in (before, after):
+        for key in _MAY_CHANGE:
+            tree.pop(key)
+        for key in _MAY_CHANGE_IN_TUNING:
+            tree["tuning"].pop(key)
+    return [
+        f"{key} ({first!r} -> {second!r})"
+        for section in before
+        for key, first, second in leaf_differences(section, before[section], after[section])
+    ]
+
+
+@contextmanager
+def _only_one(sweep_dir: Path) -> Iterator[None]:
+    """Hold the sweep's lock; the kernel frees it with the process, however that ends."""
+    sweep_dir.mkdir(parents=True, exist_ok=True)
+    with (sweep_dir / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(f"another process is running the sweep in {sweep_dir}: wait for it, or end it") from error
+        yield
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _relative(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -1,0 +1,117 @@
+"""Causal BC-ResNet: broadcasted residual learning for keyword spotting (Kim et al. 2021, arXiv 2106.04140)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from wakeword.config.model import ModelConfig
+from wakeword.errors import ConfigError
+from wakeword.models.blocks import (
+    SlidingMean,
+    StateTape,
+    StreamConv1d,
+    StreamConv2d,
+    SubSpectralNorm,
+    trim,
+)
+from wakeword.models.registry import Student, paced, register
+
+PRIOR_LOGIT = -2.0
+"""Most frames hold no wake word: the untrained network says so."""
+
+
+class BroadcastBlock(nn.Module):
+    """One BC-ResNet block: a 2-D part over mels, and a 1-D part over time on their mean, broadcast back.
+
+    `(batch, inputs, mels, time)` to `(batch, outputs, mels / mel_stride, time - 2 dilation)` offline.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, *, mel_stride: int, bands: int, dilation: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.transition: nn.Module | None = None
+        if inputs != outputs:
+            self.transition = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+            )
+        self.over_mels = nn.Sequential(
+            nn.Conv2d(outputs, outputs, (3, 1), (mel_stride, 1), padding=(1, 0), groups=outputs, bias=False),
+            SubSpectralNorm(outputs, bands),
+        )
+        self.over_time = StreamConv1d(outputs, outputs, 3, dilation=dilation, depthwise=True)
+        self.mix = nn.Sequential(
+            nn.BatchNorm1d(outputs), nn.SiLU(), nn.Conv1d(outputs, outputs, 1, bias=False), nn.Dropout1d(dropout)
+        )
+        self.reach = self.over_time.reach
+
+    def forward(self, value: Tensor, tape: StateTape | None = None) -> Tensor:
+        """Streaming keeps the number of frames; the residual follows the newest frame, so nothing is delayed."""
+        planes = self.over_mels(value if self.transition is None else self.transition(value))
+        broadcast = self.mix(self.over_time(planes.mean(dim=2), tape)).unsqueeze(2)
+        result = trim(planes, self.reach, tape) + broadcast
+        if self.transition is None:
+            result = result + trim(value, self.reach, tape)
+        return nn.functional.relu(result)
+
+
+@register("bc_resnet")
+class BCResNet(Student):
+    """BC-ResNet-tau with `width` = tau; layer for layer the published network, but causal over time.
+
+    Differences: convolutions over time are valid (cached when streaming) where the paper pads both sides; the stem
+    strides over time by `frame_stride` and dilations shrink with it, so that the receptive field keeps its seconds; the
+    final mean over time slides over `pool_frames`; the last kernel and the normalised bands follow `n_mels` (5 at 40).
+    """
+
+    STAGES = ((2, 1), (2, 2), (4, 2), (4, 1))
+    """(blocks, stride over mels) of each stage; stage `i` dilates time by 2 ** i feature frames."""
+
+    def __init__(self, config: ModelConfig, n_mels: int, words: int) -> None:
+        super().__init__(config, n_mels, words)
+        if n_mels % 8:
+            raise ConfigError(f"frontend.n_mels = {n_mels}: bc_resnet needs a multiple of 8, such as 40 or 64")
+        base = int(config.width * 8)
+        if base < 2:
+            raise ConfigError(f"model.width = {config.width}: bc_resnet needs at least 0.25")
+        channels = (base * 2, base, int(base * 1.5), base * 2, int(base * 2.5), base * 4)
+        bands = n_mels // 8
+        self.stem = StreamConv2d(1, channels[0], (5, 5), mels=n_mels, stride=(2, config.frame_stride), mel_padding=2)
+        self.stem_norm = nn.BatchNorm2d(channels[0])
+        self.blocks = nn.ModuleList(self._blocks(channels, bands))
+        self.gather = StreamConv2d(channels[4], channels[4], (bands, 5), mels=bands, groups=channels[4])
+        self.head = nn.Sequential(
+            nn.Conv1d(channels[4], channels[5], 1, bias=False), nn.BatchNorm1d(channels[5]), nn.ReLU()
+        )
+        self.classify = nn.Conv1d(channels[5], words, 1)
+        nn.init.constant_(self.classify.bias, PRIOR_LOGIT)  # type: ignore[arg-type]
+        # Mean and classifier commute; after it the cache is a word wide instead of a layer.
+        self.pool = SlidingMean(words, config.pool_frames)
+        after_stem = sum(block.reach for block in self.blocks) + self.gather.reach + self.pool.reach
+        self.reach_frames = 5 + config.frame_stride * after_stem
+
+    def _blocks(self, channels: tuple[int, ...], bands: int) -> list[BroadcastBlock]:
+        blocks = []
+        inputs = channels[0]
+        for stage, (count, mel_stride) in enumerate(self.STAGES):
+            for number in range(count):
+                blocks.append(
+                    BroadcastBlock(
+                        inputs,
+                        channels[stage + 1],
+                        mel_stride=mel_stride if number == 0 else 1,
+                        bands=bands,
+                        dilation=paced(2**stage, self.frame_stride),
+                        dropout=self.config.dropout,
+                    )
+                )
+                inputs = channels[stage + 1]
+        return blocks
+
+    def _run(self, features: Tensor, tape: StateTape | None) -> Tensor:
+        planes = features.transpose(1, 2).unsqueeze(1)
+        planes = nn.functional.relu(self.stem_norm(self.stem(planes, tape)))
+        for block in self.blocks:
+            planes = block(planes, tape)
+        logits = self.classify(self.head(self.gather(planes, tape).squeeze(2)))
+        return self.pool(logits, tape).transpose(1, 2)

@@ -1,0 +1,76 @@
+"""Depthwise-separable dilated temporal convolutions, in the manner of DS-TCN and MDTC (wekws): cheap on a CPU."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from wakeword.config.model import ModelConfig
+from wakeword.errors import ConfigError
+from wakeword.models.blocks import SlidingMean, StateTape, StreamConv1d, trim
+from wakeword.models.registry import Student, paced, register
+
+PRIOR_LOGIT = -2.0
+
+
+class SeparableBlock(nn.Module):
+    """Depthwise dilated convolution, two pointwise ones, residual: `(batch, channels, time)`."""
+
+    def __init__(self, channels: int, kernel: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.over_time = StreamConv1d(channels, channels, kernel, dilation=dilation, depthwise=True)
+        self.mix = nn.Sequential(
+            nn.BatchNorm1d(channels),
+            nn.Conv1d(channels, channels, 1, bias=False),
+            nn.BatchNorm1d(channels),
+            nn.ReLU(),
+            nn.Conv1d(channels, channels, 1, bias=False),
+            nn.BatchNorm1d(channels),
+            nn.Dropout1d(dropout),
+        )
+        self.reach = self.over_time.reach
+
+    def forward(self, value: Tensor, tape: StateTape | None = None) -> Tensor:
+        """Valid offline; streaming keeps the number of frames."""
+        return nn.functional.relu(self.mix(self.over_time(value, tape)) + trim(value, self.reach, tape))
+
+
+@register("ds_tcn")
+class DSTCN(Student):
+    """A strided stem over all mels, then stacks of separable blocks; the classifier sees the sum of the stacks (MDTC).
+
+    `width` 1 is 64 channels. Dilations count feature frames, so the receptive field keeps its seconds at any stride.
+    """
+
+    STACKS = ((2, 4, 8), (2, 4, 8))
+    KERNEL = 5
+
+    def __init__(self, config: ModelConfig, n_mels: int, words: int) -> None:
+        super().__init__(config, n_mels, words)
+        channels = int(64 * config.width)
+        if channels < 4:
+            raise ConfigError(f"model.width = {config.width}: ds_tcn needs at least 0.0625")
+        self.stem = StreamConv1d(n_mels, channels, self.KERNEL, stride=config.frame_stride)
+        self.stem_norm = nn.BatchNorm1d(channels)
+        self.stacks = nn.ModuleList(
+            nn.ModuleList(
+                SeparableBlock(channels, self.KERNEL, paced(dilation, config.frame_stride), config.dropout)
+                for dilation in stack
+            )
+            for stack in self.STACKS
+        )
+        self.dropout = nn.Dropout1d(config.dropout)
+        self.classify = nn.Conv1d(channels, words, 1)
+        nn.init.constant_(self.classify.bias, PRIOR_LOGIT)  # type: ignore[arg-type]
+        self.pool = SlidingMean(words, config.pool_frames)
+        self.stack_reach = [sum(block.reach for block in stack) for stack in self.stacks]  # type: ignore[union-attr]
+        self.reach_frames = self.KERNEL + config.frame_stride * (sum(self.stack_reach) + self.pool.reach)
+
+    def _run(self, features: Tensor, tape: StateTape | None) -> Tensor:
+        value = nn.functional.relu(self.stem_norm(self.stem(features.transpose(1, 2), tape)))
+        total: Tensor | None = None
+        for stack, reach in zip(self.stacks, self.stack_reach, strict=True):
+            for block in stack:  # type: ignore[union-attr]
+                value = block(value, tape)
+            total = value if total is None else trim(total, reach, tape) + value
+        assert total is not None
+        return self.pool(self.classify(self.dropout(total)), tape).transpose(1, 2)

@@ -1,0 +1,112 @@
+"""The families of students: what they all promise, and how to build one by name."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from wakeword.config.model import ModelConfig
+from wakeword.errors import ConfigError
+from wakeword.models.blocks import StateTape, cache_size
+
+
+class Student(nn.Module):
+    """A network from features to logits that runs offline and streaming with the same numbers.
+
+    A family implements `_run` with the blocks of `wakeword.models.blocks` and sets `reach_frames`, the feature frames
+    that one score looks at.
+    """
+
+    def __init__(self, config: ModelConfig, n_mels: int, words: int) -> None:
+        super().__init__()
+        self.config = config
+        self.n_mels = n_mels
+        self.words = words
+        self.frame_stride = config.frame_stride
+        self.reach_frames = 0
+
+    @abstractmethod
+    def _run(self, features: Tensor, tape: StateTape | None) -> Tensor:
+        """`(batch, frames, mels)` to `(batch, frames', words)`: valid without a tape, streaming with one."""
+
+    @property
+    def context_frames(self) -> int:
+        """Frames until the first score: `reach_frames`, up to the next multiple of the stride."""
+        return math.ceil(self.reach_frames / self.frame_stride) * self.frame_stride
+
+    @property
+    def state_size(self) -> int:
+        """Numbers of state per stream."""
+        return cache_size(self)
+
+    def initial_state(self, batch: int) -> Tensor:
+        """Zeros `(batch, state_size)` on the device of the weights."""
+        return next(self.parameters()).new_zeros(batch, self.state_size)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Valid: `(batch, frames, mels)` to `(batch, (frames - context_frames) // frame_stride + 1, words)` logits.
+
+        Raises:
+            ValueError: there are fewer than `context_frames` frames.
+        """
+        if features.shape[1] < self.context_frames:
+            raise ValueError(
+                f"{features.shape[1]} frames are fewer than the {self.context_frames} that one score needs"
+            )
+        return self._run(features[:, self.context_frames - self.reach_frames :], None)
+
+    def stream(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """`(batch, frames, mels)`, frames a multiple of the stride, to `(batch, frames / stride, words)` and the state."""
+        if not torch.compiler.is_compiling() and features.shape[1] % self.frame_stride:
+            raise ValueError(f"a chunk must hold a multiple of {self.frame_stride} frames, got {features.shape[1]}")
+        tape = StateTape(state)
+        logits = self._run(features, tape)
+        return logits, tape.next_state()
+
+
+S = TypeVar("S", bound=type[Student])
+_FAMILIES: dict[str, type[Student]] = {}
+
+
+def register(name: str) -> Callable[[S], S]:
+    """Class decorator: make a family buildable as `model.family: name`."""
+
+    def add(family: S) -> S:
+        if name in _FAMILIES:
+            raise ValueError(f"two model families are called {name!r}")
+        _FAMILIES[name] = family
+        return family
+
+    return add
+
+
+def families() -> list[str]:
+    """Names of all registered families."""
+    import wakeword.models.families  # noqa: F401  # importing them registers them
+
+    return sorted(_FAMILIES)
+
+
+def build_student(config: ModelConfig, n_mels: int, words: int) -> Student:
+    """Build the configured student.
+
+    Raises:
+        ConfigError: the family is unknown or does not work with so many mels.
+    """
+    known = families()
+    if config.family not in known:
+        close = difflib.get_close_matches(config.family, known, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise ConfigError(f"model.family = {config.family!r} is unknown; {hint}known: {', '.join(known)}")
+    return _FAMILIES[config.family](config, n_mels, words)
+
+
+def paced(dilation: int, frame_stride: int) -> int:
+    """A dilation meant in feature frames, after a stem that strides: the receptive field keeps its seconds."""
+    return max(1, dilation // frame_stride)

@@ -1,0 +1,114 @@
+"""The detector's function, audio in and score out, with one flat state: what is trained, exported and served."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from wakeword.audio.frontend import Frontend
+from wakeword.config import Config
+from wakeword.models.registry import build_student
+
+FeatureHook = Callable[[Tensor], Tensor]
+
+
+class StreamingModel(nn.Module):
+    """Front end, student and sigmoid.
+
+    `labels` name the outputs. The flat state `(streams, state_size)` packs the front end's state and every cache of the
+    student. Weights and buffers of the student are the only entries of `state_dict()`.
+    """
+
+    def __init__(self, config: Config, labels: Sequence[str]) -> None:
+        """Build front end and student.
+
+        Raises:
+            ConfigError: the family is unknown, or front end and student do not fit together.
+        """
+        super().__init__()
+        self.config = config
+        self.labels = list(labels)
+        self.frontend = Frontend(config.frontend)
+        self.student = build_student(config.model, config.frontend.n_mels, len(self.labels))
+
+    @property
+    def step_samples(self) -> int:
+        """Samples per score; audio comes in multiples of it."""
+        return self.frontend.hop * self.student.frame_stride
+
+    @property
+    def context_frames(self) -> int:
+        """Feature frames until the first score that depends on nothing before the audio."""
+        # A frame whose window reaches before the audio is not valid yet.
+        partial = math.ceil(self.frontend.overlap / self.frontend.hop)
+        stride = self.student.frame_stride
+        return math.ceil((partial + self.student.reach_frames) / stride) * stride
+
+    @property
+    def context_samples(self) -> int:
+        """Samples until the first score of `offline`: the receptive field, a multiple of `step_samples`."""
+        return self.context_frames * self.frontend.hop
+
+    @property
+    def state_size(self) -> int:
+        """Numbers of state per stream."""
+        return self.frontend.state_size + self.student.state_size
+
+    def initial_state(self, streams: int) -> Tensor:
+        """Zeros `(streams, state_size)`: caches that have heard nothing."""
+        return torch.cat([self.frontend.initial_state(streams), self.student.initial_state(streams)], dim=1)
+
+    @torch.no_grad()
+    def settled_state(self, streams: int) -> Tensor:
+        """The state after `context_samples` of digital silence, from which every stream starts: `(streams, state_size)`."""
+        was_training = self.training
+        self.eval()
+        try:
+            silence = self.frontend.cosine.new_zeros(1, self.context_samples)
+            state = self(silence, self.initial_state(1))[1]
+        finally:
+            self.train(was_training)
+        return state.repeat(streams, 1)
+
+    def forward(self, audio: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """One chunk of many streams.
+
+        Args:
+            audio: `(streams, samples)` float32 in [-1, 1], samples a multiple of `step_samples`.
+            state: `(streams, state_size)`.
+
+        Returns:
+            Scores in [0, 1], `(streams, samples / step_samples, words)`, and the next state.
+        """
+        split = self.frontend.state_size
+        features, heard = self.frontend(audio, state[:, :split])
+        logits, caches = self.student.stream(features, state[:, split:])
+        return torch.sigmoid(logits), torch.cat([heard, caches], dim=1)
+
+    def offline(self, audio: Tensor, feature_hook: FeatureHook | None = None) -> Tensor:
+        """Logits of whole clips for training: valid, score `i` is due at `context_samples + i * step_samples`.
+
+        Args:
+            audio: `(batch, samples)` float32; samples over a whole number of hops are left out.
+            feature_hook: changes the features `(batch, frames, mels)` on their way to the student (SpecAugment).
+
+        Returns:
+            `(batch, (samples - context_samples) // step_samples + 1, words)`.
+
+        Raises:
+            ValueError: the clips are shorter than `context_samples`.
+        """
+        if audio.shape[1] < self.context_samples:
+            raise ValueError(f"{audio.shape[1]} samples are fewer than the {self.context_samples} that one score needs")
+        hops = audio.shape[1] // self.frontend.hop
+        # Log energies span more than half precision holds; the front end has no weights to gain from it.
+        with torch.autocast(audio.device.type, enabled=False):
+            features, _ = self.frontend(
+                audio[:, : hops * self.frontend.hop].float(), self.frontend.initial_state(audio.shape[0])
+            )
+        if feature_hook is not None:
+            features = feature_hook(features)
+        return self.student(features[:, self.context_frames - self.student.context_frames :])

@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from wakeword.config import Config, config_hash, save_config
 from wakeword.errors import ConfigError, DataError, RunError, WakewordError
-from wakeword.system.files import sha256_of, write_json
+from wakeword.system.files import sha256_of
 from wakeword.system.log import log_context
 from wakeword.system.resources import ResourceSampler
 from wakeword.system.run_record import RunRecord, lock_folder, now_text
 
 if TYPE_CHECKING:
     from wakeword.data.summary import PreparedSummary
-    from wakeword.evaluation.evaluate import EvaluationReport
+    from wakeword.evaluation.results import EvaluationReport
     from wakeword.training.loop import TrainResult
 
 log = logging.getLogger(__name__)
@@ -327,10 +327,13 @@ class _Pipeline:
 
     def _evaluate(self, keys: dict[str, str]) -> None:
         from wakeword.evaluation.evaluate import evaluate
+        from wakeword.evaluation.results import EvaluationReport
         from wakeword.export.bundle import set_operating_points
 
         result = self.result
         if self._skip("evaluate", keys["evaluate"]):
+            if "evaluate" in self.wanted:
+                result.report = EvaluationReport.load(result.evaluation_dir / "report.json")
             return
         with self._stage("evaluate", keys["evaluate"]):
             report = evaluate(result.bundle_dir, result.prepared_dir, self.config, result.evaluation_dir)

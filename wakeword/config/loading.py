@@ -35,7 +35,7 @@ def load_config(path: str | Path | None = None, overrides: list[str] | tuple[str
         where = str(path)
         tree = _read_yaml(Path(path))
     for override in overrides:
-        _apply(tree, override)
+        apply_override(tree, override)
     return validate_config(tree, where)
 
 
@@ -52,7 +52,12 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return tree
 
 
-def _apply(tree: dict[str, Any], override: str) -> None:
+def apply_override(tree: dict[str, Any], override: str) -> None:
+    """Set `key.path=value` (the value is YAML; list entries by number) in a plain tree, before validation.
+
+    Raises:
+        ConfigError: the override has no `=`, goes through a value as if it were a section, or misses a list.
+    """
     key, separator, text = override.partition("=")
     if not separator or not key.strip():
         raise ConfigError(f"override {override!r} must look like section.key=value, such as training.epochs=5")

@@ -1,0 +1,32 @@
+"""What the scripts in jobs/ do: parse `--config` and overrides, then run the command of the same name."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from wakeword.cli.main import main
+from wakeword.cli.options import OVERRIDES_HELP
+
+
+def run_job(command: str, argv: Sequence[str] | None = None, options: Sequence[str] = ()) -> int:
+    """Run `wakeword COMMAND CONFIG overrides…`; returns its exit code.
+
+    Args:
+        command: a command that takes a recipe.
+        argv: the job's arguments, None for the process's own.
+        options: further options of that command, such as `--teacher`, handed on when given.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"jobs/{command}.py",
+        description=f"`wakeword {command}` as a Ray job, or by hand: "
+        f"ray job submit --working-dir . -- python jobs/{command}.py --config configs/demo.yaml",
+    )
+    parser.add_argument("--config", required=True, help="a YAML recipe; paths are relative to the working directory")
+    parser.add_argument("overrides", metavar="key=value", nargs="*", help=OVERRIDES_HELP)
+    for option in options:
+        parser.add_argument(option)
+    args = parser.parse_args(argv)
+    given = [(option, getattr(args, option.lstrip("-"))) for option in options]
+    extra = [part for option, value in given if value is not None for part in (option, value)]
+    return main([command, args.config, *args.overrides, *extra])

@@ -31,7 +31,7 @@ class Statistics:
     def snapshot(self) -> dict[str, Any]:
         """Plain values for `/v1/stats`; latencies are of the last 8192 chunks, None before the first."""
         latencies = np.asarray(self._latencies_ms, dtype=np.float64)
-        p50, p99 = (np.percentile(latencies, [50, 99]) if latencies.size else (None, None))
+        p50, p99 = np.percentile(latencies, [50, 99]) if latencies.size else (None, None)
         return {
             "streams": self.streams,
             "streams_total": self.streams_total,

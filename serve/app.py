@@ -1,0 +1,263 @@
+"""Start the endpoint on Ray Serve, keep it until SIGTERM or Ctrl-C, and leave no process behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psutil
+
+from wakeword.config import Config
+from wakeword.config.serving import ServingConfig
+from wakeword.errors import MissingExtraError, ServingError
+from wakeword.runtime.bundle import load_bundle
+from wakeword.system.ray_session import cluster_address, ray_session
+
+from .auth import Token, resolve_token
+
+DASHBOARD_APPLICATION = "wakeword-dashboard"
+DASHBOARD_PATH = "/ui"
+
+
+class _StopSignal(BaseException):
+    """SIGTERM or SIGINT, raised in the main thread so that every `finally` on the way out runs."""
+
+
+@dataclass
+class Endpoint:
+    """A running endpoint; `stop()` drains it and ends Serve, and Ray too where `run` started it."""
+
+    config: ServingConfig
+    token: Token
+    _cleanup: ExitStack = field(repr=False)
+
+    @property
+    def http_url(self) -> str:
+        """Base URL for HTTP; a bind to all interfaces is shown as loopback."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.config.host, self.config.host)
+        return f"http://{host}:{self.config.port}"
+
+    @property
+    def stream_url(self) -> str:
+        """URL of the WebSocket."""
+        return self.http_url.replace("http", "ws", 1) + "/v1/stream"
+
+    def stop(self) -> None:
+        """Refuse new streams, wait `serving.drain_s` for the others, shut down. A second call does nothing."""
+        self._cleanup.close()
+
+    def __enter__(self) -> Endpoint:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+
+def run(config: Config, bundle_path: str | Path, block: bool = True) -> Endpoint:
+    """Serve a bundle on `serving.host:port`.
+
+    Args:
+        config: `serving` decides all of it; `compute.ray_address` names a cluster to serve on, else one is started.
+        bundle_path: folder or zip; on a cluster the path must hold the same bundle on every node.
+        block: wait for SIGTERM or SIGINT, then drain and stop. Only the main thread can wait.
+
+    Returns:
+        The endpoint; already stopped when `block` was True.
+
+    Raises:
+        BundleError: the bundle is unusable (checked before anything starts).
+        ServingError: the port is taken, the token unreadable, or Serve could not start the replicas.
+        MissingExtraError: Ray Serve or, with `serving.dashboard`, Gradio is not installed.
+    """
+    path = str(Path(bundle_path).resolve())
+    load_bundle(Path(path))
+    serving = config.serving
+    token = resolve_token(serving.token_file)
+    require_free_port(serving.host, serving.port)
+    if not block:
+        return _start(config, path, token)
+    with _signals_stop():
+        endpoint: Endpoint | None = None
+        try:
+            endpoint = _start(config, path, token)
+            _announce(endpoint)
+            while True:
+                time.sleep(3600)
+        except _StopSignal:
+            print("stopping: waiting for the streams in flight", flush=True)
+        finally:
+            _ignore_signals()
+            if endpoint is not None:
+                endpoint.stop()
+    return endpoint  # type: ignore[return-value]  # a start that failed has raised
+
+
+def _start(config: Config, bundle_path: str, token: Token) -> Endpoint:
+    serving = config.serving
+    with ExitStack() as stack:
+        stack.enter_context(_ingress_environment(serving, local=not cluster_address(config)))
+        try:
+            import fastapi  # noqa: F401
+            import ray.serve
+        except ImportError as error:
+            raise MissingExtraError("Serving", "serve", error) from error
+        from . import replica
+
+        cpus = serving.replicas * serving.cpus_per_replica + (2 if serving.dashboard else 1)
+        stack.enter_context(ray_session(config, min_cpus=cpus))
+        ray.serve.start(http_options={"host": serving.host, "port": serving.port})
+        stack.callback(ray.serve.shutdown)
+        _deploy(replica.deployment(serving, token.value, bundle_path), replica.APPLICATION, "/")
+        stack.callback(_drain, replica.APPLICATION, serving.drain_s)
+        if serving.dashboard:
+            from .dashboard.deployment import dashboard_deployment
+
+            runs_dir = str(Path(config.runs_dir).resolve())
+            application = dashboard_deployment(serving, runs_dir, bundle_path, token.value, DASHBOARD_PATH)
+            _deploy(application, DASHBOARD_APPLICATION, DASHBOARD_PATH)
+        return Endpoint(serving, token, stack.pop_all())
+
+
+def _deploy(application: Any, name: str, route_prefix: str) -> None:
+    import ray.serve
+
+    try:
+        ray.serve.run(application, name=name, route_prefix=route_prefix)
+    except RuntimeError as error:
+        status = ray.serve.status().applications.get(name)
+        detail = " ".join((status.message if status else str(error)).split())
+        raise ServingError(f"Ray Serve could not start {name}: {detail[-600:]}") from error
+
+
+def _drain(application: str, drain_s: float) -> None:
+    """Tell every replica to refuse new streams and to finish the others."""
+    import asyncio
+
+    import ray.serve
+    from ray.exceptions import RayError
+
+    # A replica that is gone already needs no draining; shutting down goes on either way.
+    with suppress(RayError, TimeoutError):
+        handle = ray.serve.get_app_handle(application)
+        asyncio.run(handle.broadcast("drain").results_async(timeout_s=drain_s + 10, return_exceptions=True))
+
+
+@contextmanager
+def _ingress_environment(config: ServingConfig, local: bool) -> Iterator[None]:
+    """Variables that Serve reads when it starts: HAProxy, with files and ports of this endpoint's own.
+
+    Serve's defaults are fixed paths and ports, so two endpoints on one machine would share them. On a cluster that
+    is already there its own environment decides (see docs/serving.md).
+    """
+    if not local:
+        yield
+        return
+    folder = tempfile.mkdtemp(prefix="wakeword-ingress-")
+    metrics_port, stats_port = _free_ports(2)
+    values = {
+        "RAY_SERVE_ENABLE_HA_PROXY": "1" if config.ha_proxy else "0",
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{folder}/haproxy.cfg",
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{folder}/admin.sock",
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": folder,
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{folder}/server-state",
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics_port),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(stats_port),
+        # Draining is done by the replicas, with a reason for every client, before Serve is told to stop.
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
+    }
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        _end_ingress(folder)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end_ingress(folder: str) -> None:
+    """End any HAProxy that was started from `folder`: it outlives the process that started it."""
+    left = []
+    for process in psutil.process_iter(["name", "cmdline"]):
+        if "haproxy" in (process.info["name"] or "") and any(folder in part for part in process.info["cmdline"] or ()):
+            left.append(process)
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    for process in psutil.wait_procs(left, timeout=3)[1]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for entry in sockets:
+            entry.bind(("127.0.0.1", 0))
+        return [entry.getsockname()[1] for entry in sockets]
+    finally:
+        for entry in sockets:
+            entry.close()
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Refuse a port that something else listens on, before anything starts. Raises ServingError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ServingError(
+                f"cannot listen on {host}:{port} ({error.strerror}): choose another serving.host or serving.port"
+            ) from error
+
+
+@contextmanager
+def _signals_stop() -> Iterator[None]:
+    """Turn SIGTERM and SIGINT into `_StopSignal` while the block runs; the old handlers return afterwards."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        _handle_signals()
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _handle_signals() -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise _StopSignal
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+def _ignore_signals() -> None:
+    """A second Ctrl-C must not interrupt the clean-up half-way."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _announce(endpoint: Endpoint) -> None:
+    # Ray installs a SIGTERM handler of its own when it starts.
+    _handle_signals()
+    print(f"listening on {endpoint.stream_url}", flush=True)
+    if endpoint.config.dashboard:
+        print(f"dashboard at {endpoint.http_url}{DASHBOARD_PATH}", flush=True)
+    if endpoint.token.origin == "generated":
+        print(f"token (made for this run, shown once): {endpoint.token.value}", flush=True)

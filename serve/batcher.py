@@ -1,0 +1,256 @@
+"""One micro-batcher per replica: the chunks of many streams become one call into the model.
+
+The event loop owns sessions and their queues; everything that touches the model's state runs on one executor
+thread, in order. Opening, scoring, flushing and closing a slot can therefore never overlap, whatever a client does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wakeword.config import SAMPLE_RATE_HZ
+from wakeword.runtime.bundle import Bundle
+from wakeword.runtime.events import Detection
+from wakeword.runtime.slots import StreamSlots
+
+from .statistics import Statistics
+
+_FEED_S = 0.32
+"""Audio of one stream per call at most: a client that sends a whole file at once must not hold up live ones."""
+_OUTBOX_EVENTS = 256
+"""Detections kept for a client that reads slowly; one more and it is closed."""
+_FEED_BYTES = int(_FEED_S * SAMPLE_RATE_HZ) * 2
+
+
+@dataclass(frozen=True)
+class Close:
+    """How a stream ends: WebSocket close code and one sentence of at most 123 bytes."""
+
+    code: int
+    reason: str
+
+
+class StreamSession:
+    """One stream's queue of audio and its outgoing detections; belongs to the event loop."""
+
+    def __init__(self, batcher: MicroBatcher, slot: int, words: frozenset[str]) -> None:
+        self.words = words
+        self.outbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_OUTBOX_EVENTS)
+        self.closing: asyncio.Future[Close] = asyncio.get_running_loop().create_future()
+        """Set when the server must end this stream: its reason."""
+        self.samples_received = 0
+        self._batcher = batcher
+        self._slot = slot
+        self._audio = bytearray()
+        self._arrivals: deque[tuple[int, float]] = deque()
+        self._bytes_taken = 0
+        self._room = asyncio.Event()
+        self._room.set()
+        self._ended = False
+        self._released = False
+
+    @property
+    def queued_s(self) -> float:
+        """Seconds of audio received and not yet handed to the model."""
+        return len(self._audio) / 2 / SAMPLE_RATE_HZ
+
+    async def put(self, chunk: bytes) -> None:
+        """Queue int16 little-endian samples; waits while the queue is full, which stops reading from the client."""
+        await self._room.wait()
+        self._audio += chunk
+        self.samples_received += len(chunk) // 2
+        self._arrivals.append((self._bytes_taken + len(self._audio), time.perf_counter()))
+        if self.queued_s >= self._batcher.max_queued_s:
+            self._room.clear()
+        self._batcher.wake(self)
+
+    def end(self) -> None:
+        """No more audio: what is queued gets scored, pending events come out, then the `end` message."""
+        self._ended = True
+        self._batcher.wake(self)
+
+    def close(self, close: Close) -> None:
+        """End this stream from the server's side; the first reason stands."""
+        if not self.closing.done():
+            self.closing.set_result(close)
+
+    def release(self) -> None:
+        """Give the slot back; safe to call on every way out, and twice."""
+        if not self._released:
+            self._released = True
+            self._batcher.release(self)
+
+    def take(self) -> tuple[NDArray[np.int16], bool]:
+        """The next piece of audio for the model, and whether it is the last one."""
+        piece = bytes(self._audio[:_FEED_BYTES])
+        del self._audio[: len(piece)]
+        self._bytes_taken += len(piece)
+        if self.queued_s < self._batcher.max_queued_s:
+            self._room.set()
+        return np.frombuffer(piece, dtype="<i2"), self._ended and not self._audio
+
+    def scored(self, statistics: Statistics, now: float) -> None:
+        """Account for the chunks whose last sample has now been scored."""
+        while self._arrivals and self._arrivals[0][0] <= self._bytes_taken:
+            statistics.add_latency(now - self._arrivals.popleft()[1])
+
+    def deliver(self, message: dict[str, Any]) -> None:
+        """Put a message into the outbox; a client that does not read is closed."""
+        try:
+            self.outbox.put_nowait(message)
+        except asyncio.QueueFull:
+            self.close(Close(1008, "the client does not read its detections: read messages while sending audio"))
+
+    def has_audio(self) -> bool:
+        """Whether a further piece waits."""
+        return bool(self._audio)
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle that scores this stream from start to end."""
+        return self._batcher.bundle
+
+    @property
+    def slot(self) -> int:
+        """Index of this stream's state in the model's batch."""
+        return self._slot
+
+    @property
+    def released(self) -> bool:
+        """Whether the slot went back."""
+        return self._released
+
+
+class MicroBatcher:
+    """Scores the streams of one bundle; a new bundle gets a new batcher, so a stream never changes its model."""
+
+    def __init__(
+        self, bundle: Bundle, slots: StreamSlots, tick_s: float, max_queued_s: float, statistics: Statistics
+    ) -> None:
+        self.bundle = bundle
+        self.max_queued_s = max_queued_s
+        self.sessions: set[StreamSession] = set()
+        self.failure: BaseException | None = None
+        self._tick_s = tick_s
+        self._statistics = statistics
+        self._slots = slots
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._waiting: dict[StreamSession, None] = {}
+        self._work = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._retired = False
+
+    async def open(self, words: frozenset[str]) -> StreamSession:
+        """A session in a fresh slot; the caller must `release` it."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+            self._task.add_done_callback(self._stopped)
+        # Shielded: a client that leaves while its slot is being opened must not leak the slot.
+        opening = asyncio.get_running_loop().run_in_executor(self._executor, self._slots.open)
+        try:
+            slot = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(lambda done: self._executor.submit(self._slots.close, done.result()))
+            raise
+        session = StreamSession(self, slot, words)
+        self.sessions.add(session)
+        return session
+
+    def wake(self, session: StreamSession) -> None:
+        """Score this session's audio at the next tick."""
+        if not session.released:
+            self._waiting[session] = None
+            self._work.set()
+
+    def release(self, session: StreamSession) -> None:
+        """Close the session's slot after any call that still uses it (one thread, in order)."""
+        self._waiting.pop(session, None)
+        self.sessions.discard(session)
+        self._executor.submit(self._slots.close, session.slot)
+        self._stop_if_unused()
+
+    def retire(self) -> None:
+        """Take no part in new streams; end when the last one is gone."""
+        self._retired = True
+        self._stop_if_unused()
+
+    def _stop_if_unused(self) -> None:
+        if self._retired and not self.sessions:
+            if self._task is not None:
+                self._task.cancel()
+            self._executor.shutdown(wait=False)
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._work.wait()
+            await asyncio.sleep(self._tick_s)
+            self._work.clear()
+            batch = [(session, *session.take()) for session in self._waiting]
+            self._waiting.clear()
+            if not batch:
+                continue
+            detections, endings = await loop.run_in_executor(self._executor, self._advance, batch)
+            self._distribute(batch, detections, endings)
+
+    def _advance(
+        self, batch: list[tuple[StreamSession, NDArray[np.int16], bool]]
+    ) -> tuple[list[tuple[int, Detection]], dict[int, list[Detection]]]:
+        """On the model's thread: feed every stream, one step for all, flush those that ended."""
+        for session, audio, _ in batch:
+            if audio.size:
+                self._slots.feed(session.slot, audio)
+        detections = list(self._slots.step())
+        endings = {session.slot: list(self._slots.flush(session.slot)) for session, _, last in batch if last}
+        return detections, endings
+
+    def _distribute(
+        self,
+        batch: list[tuple[StreamSession, NDArray[np.int16], bool]],
+        detections: list[tuple[int, Detection]],
+        endings: dict[int, list[Detection]],
+    ) -> None:
+        now = time.perf_counter()
+        self._statistics.engine_calls += 1
+        by_slot = {session.slot: session for session, _, _ in batch if not session.released}
+        for slot, detection in detections:
+            self._deliver(by_slot.get(slot), detection)
+        for session, audio, last in batch:
+            self._statistics.audio_s += audio.size / SAMPLE_RATE_HZ
+            session.scored(self._statistics, now)
+            if last:
+                for detection in endings[session.slot]:
+                    self._deliver(by_slot.get(session.slot), detection)
+                session.deliver({"type": "end", "audio_s": session.samples_received / SAMPLE_RATE_HZ})
+            elif session.has_audio():
+                self.wake(session)
+
+    def _deliver(self, session: StreamSession | None, detection: Detection) -> None:
+        if session is None or detection.word not in session.words:
+            return
+        self._statistics.detections += 1
+        session.deliver(
+            {
+                "type": "detection",
+                "word": detection.word,
+                "score": float(detection.score),
+                "start_s": float(detection.start_s),
+                "end_s": float(detection.end_s),
+            }
+        )
+
+    def _stopped(self, task: asyncio.Task[None]) -> None:
+        """A defect in the model's thread ends every stream with a reason instead of letting them wait for ever."""
+        if task.cancelled():
+            return
+        self.failure = task.exception()
+        for session in list(self.sessions):
+            session.close(Close(1011, "the model failed on the server: connect again"))

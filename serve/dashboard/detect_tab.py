@@ -1,0 +1,55 @@
+"""Detect: events in an uploaded file, through the same detector as everywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from wakeword.errors import WakewordError
+
+from . import run_data
+from .listening import EVENT_COLUMNS, analyse_file, event_rows
+from .plots import detection_figure
+from .settings import DashboardSettings
+
+
+def build_detect_tab(settings: DashboardSettings, page: gr.Blocks) -> None:
+    """Add the tab's contents to the current Blocks."""
+    with gr.Row(equal_height=True):
+        with gr.Column(scale=2):
+            audio = gr.Audio(
+                sources=["upload"], type="filepath", label=f"Recording (at most {settings.max_upload_mb:g} MB)"
+            )
+        with gr.Column(scale=1):
+            chosen = gr.Dropdown([], label="Bundle")
+            threshold = gr.Number(
+                None, label="Threshold", info="Empty: the bundle's own", minimum=0, maximum=1, step=0.01
+            )
+            start = gr.Button("Detect", variant="primary")
+    summary = gr.Markdown()
+    events = gr.Dataframe(headers=EVENT_COLUMNS, interactive=False, label="Detections", elem_id="detections")
+    plot = gr.Plot(show_label=False)
+
+    def refresh(selected: str | None) -> Any:
+        names = list(run_data.find_bundles(settings.runs_dir, settings.served))
+        return gr.Dropdown(choices=names, value=selected if selected in names else next(iter(names), None))
+
+    def detect(path: str | None, bundle: str | None, limit: float | None) -> tuple[str, Any, Any]:
+        if path is None:
+            raise gr.Error("Upload a recording first.", duration=6)
+        try:
+            where = run_data.bundle_named(settings.runs_dir, settings.served, bundle)
+            found = analyse_file(path, where, limit, settings.max_upload_s)
+        except WakewordError as error:
+            raise gr.Error(str(error), duration=10) from error
+        count = len(found.events)
+        said = f"**{count} detection{'' if count == 1 else 's'}** in {found.audio_s:.2f} s of audio."
+        figure = detection_figure(
+            found.wave, found.score_times_s, found.scores, found.words, found.thresholds, found.events
+        )
+        return said, event_rows(found.events), figure
+
+    page.load(refresh, chosen, chosen, api_visibility="private")
+    start.click(detect, [audio, chosen, threshold], [summary, events, plot], api_visibility="private")
+    audio.upload(detect, [audio, chosen, threshold], [summary, events, plot], api_visibility="private")

@@ -1,0 +1,155 @@
+"""The detector behind the Detect and Microphone tabs; plain numpy, no user interface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wakeword.audio.io import read_audio
+from wakeword.config import SAMPLE_RATE_HZ
+from wakeword.errors import DataError, MissingExtraError
+from wakeword.runtime.bundle import load_bundle
+from wakeword.runtime.detector import Detector
+from wakeword.runtime.events import Detection, score_time_s, smooth
+
+from .plots import wave_envelope
+
+EVENT_COLUMNS = ["word", "score", "start (s)", "end (s)"]
+_WINDOW_S = 12.0
+"""Length of the live plot."""
+_KEPT_EVENTS = 100
+
+
+def event_rows(events: Iterable[Detection]) -> list[list[Any]]:
+    """Rows of the table of detections."""
+    return [[e.word, f"{e.score:.3f}", f"{e.start_s:.2f}", f"{e.end_s:.2f}"] for e in events]
+
+
+@dataclass(frozen=True)
+class Listened:
+    """A stretch of audio with its smoothed scores `(n, words)` and events; all times in seconds of the stream."""
+
+    audio_s: float
+    wave: tuple[NDArray[Any], NDArray[Any]]
+    score_times_s: NDArray[Any]
+    scores: NDArray[Any]
+    words: list[str]
+    thresholds: list[float]
+    events: list[Detection]
+
+
+def analyse_file(path: str | Path, bundle: Path, threshold: float | None, max_s: float) -> Listened:
+    """Events and scores of a whole file.
+
+    Raises:
+        DataError: the file is unreadable or longer than `max_s`.
+        BundleError: the bundle is unusable or `threshold` lies outside [0, 1].
+    """
+    audio = read_audio(path, max_s=max_s)
+    detector = Detector(load_bundle(bundle), threshold=threshold)
+    raw, events = detector.process_scores(audio)
+    events = events + detector.flush()
+    scores = smooth(raw[0], detector.events.timing.window)
+    return Listened(
+        audio_s=audio.size / SAMPLE_RATE_HZ,
+        wave=wave_envelope(audio, SAMPLE_RATE_HZ),
+        score_times_s=np.asarray(score_time_s(np.arange(len(scores)), detector.bundle.step_s)),
+        scores=scores,
+        words=detector.events.words,
+        thresholds=[float(limit) for limit in detector.events.thresholds],
+        events=events,
+    )
+
+
+class LiveSession:
+    """One microphone: chunks at the browser's rate in, scores and events of the last seconds out."""
+
+    def __init__(self, bundle: Path, threshold: float | None = None) -> None:
+        """Raises BundleError for an unusable bundle or a threshold outside [0, 1]."""
+        self._detector = Detector(load_bundle(bundle), threshold=threshold)
+        self._rate_hz: int | None = None
+        self._resampler: Any = None
+        self._audio: NDArray[np.float32] = np.zeros(0, np.float32)
+        self._scores = np.zeros((0, len(self._detector.events.words)))
+        self._samples = 0
+        self._scored = 0
+        self.events: list[Detection] = []
+
+    @property
+    def heard_s(self) -> float:
+        """Seconds of audio that reached the detector."""
+        return self._samples / SAMPLE_RATE_HZ
+
+    @property
+    def score_now(self) -> float:
+        """The highest of the words' smoothed scores at this moment."""
+        width = self._detector.events.timing.window
+        return float(self._scores[-width:].mean(axis=0).max()) if len(self._scores) else 0.0
+
+    def hear(self, rate_hz: int, samples: NDArray[Any]) -> None:
+        """Take a chunk, `(samples,)` or `(samples, channels)`, int16, int32 or float32 in [-1, 1].
+
+        Raises:
+            DataError: another type, or the rate changed within the session.
+        """
+        if self._rate_hz not in (None, rate_hz):
+            raise DataError(f"the microphone's rate changed from {self._rate_hz} to {rate_hz} Hz: record anew")
+        self._rate_hz = rate_hz
+        self._push(self._resampled(_mono(samples)))
+
+    def finish(self) -> None:
+        """End of the recording: what the resampler and the event detector still hold."""
+        if self._resampler is not None:
+            self._push(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+        self.events += self._detector.events.flush()
+
+    def window(self) -> Listened:
+        """The last 12 seconds."""
+        detector = self._detector
+        start_s = (self._samples - self._audio.size) / SAMPLE_RATE_HZ
+        times, values = wave_envelope(self._audio, SAMPLE_RATE_HZ)
+        first = self._scored - len(self._scores)
+        return Listened(
+            audio_s=self.heard_s,
+            wave=(times + start_s, values),
+            score_times_s=np.asarray(score_time_s(np.arange(first, self._scored), detector.bundle.step_s)),
+            scores=smooth(self._scores, detector.events.timing.window) if len(self._scores) else self._scores,
+            words=detector.events.words,
+            thresholds=[float(limit) for limit in detector.events.thresholds],
+            events=[event for event in self.events if event.end_s >= start_s],
+        )
+
+    def _push(self, audio: NDArray[np.float32]) -> None:
+        raw, events = self._detector.process_scores(audio)
+        self._samples += audio.size
+        self._scored += raw.shape[1]
+        self.events = (self.events + events)[-_KEPT_EVENTS:]
+        self._audio = np.concatenate([self._audio, audio])[-int(_WINDOW_S * SAMPLE_RATE_HZ) :]
+        self._scores = np.concatenate([self._scores, raw[0]])[-int(_WINDOW_S / self._detector.bundle.step_s) :]
+
+    def _resampled(self, mono: NDArray[np.float32]) -> NDArray[np.float32]:
+        if self._rate_hz == SAMPLE_RATE_HZ:
+            return mono
+        if self._resampler is None:
+            try:
+                import soxr
+            except ImportError as error:
+                raise MissingExtraError("Resampling the microphone", "dashboard", error) from error
+            self._resampler = soxr.ResampleStream(self._rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
+        return np.clip(self._resampler.resample_chunk(mono), -1.0, 1.0)
+
+
+def _mono(samples: NDArray[Any]) -> NDArray[np.float32]:
+    values = np.asarray(samples)
+    if values.dtype == np.int16:
+        values = values.astype(np.float32) / 32768.0
+    elif values.dtype == np.int32:
+        values = values.astype(np.float32) / 2147483648.0
+    elif values.dtype.kind != "f":
+        raise DataError(f"microphone audio must be int16, int32 or floating point, got {values.dtype}")
+    return (values.mean(axis=1) if values.ndim == 2 else values).astype(np.float32)

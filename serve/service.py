@@ -1,0 +1,198 @@
+"""What one replica serves: the current bundle, its streams, and the order to stop. Knows neither Ray nor HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+from wakeword.audio.io import read_audio
+from wakeword.config import SAMPLE_RATE_HZ
+from wakeword.config.serving import ServingConfig
+from wakeword.errors import BundleError, WakewordError
+from wakeword.runtime.bundle import Bundle, load_bundle
+from wakeword.runtime.detector import Detector
+from wakeword.runtime.events import Detection
+from wakeword.runtime.slots import StreamSlots
+
+from .auth import Token
+from .batcher import Close, MicroBatcher, StreamSession
+from .statistics import Statistics
+
+
+class Refused(WakewordError):
+    """A stream that cannot be opened; `close` says how the client hears of it."""
+
+    exit_code = 8
+
+    def __init__(self, close: Close) -> None:
+        super().__init__(close.reason)
+        self.close = close
+
+
+class DetectionService:
+    """The state behind the endpoint of one replica."""
+
+    def __init__(self, config: ServingConfig, token: Token) -> None:
+        self.config = config
+        self.token = token
+        self.statistics = Statistics()
+        self.draining = False
+        self.update_error = ""
+        """Why the last bundle that was offered is not the one being served."""
+        self._batcher: MicroBatcher | None = None
+        self._retired: list[MicroBatcher] = []
+        self._bundle_path = ""
+        self._upload_turn = asyncio.Lock()
+        self._started = time.monotonic()
+
+    # -- the bundle
+
+    @property
+    def bundle(self) -> Bundle | None:
+        """The bundle that new streams get."""
+        return self._batcher.bundle if self._batcher else None
+
+    async def use_bundle(self, path: str) -> None:
+        """Load and check a bundle and give it to new streams; streams in flight finish on the one they began with.
+
+        Raises:
+            BundleError: the first bundle is unusable. A later one that is unusable leaves the old one in service
+                and shows in `/healthz` as `update_error`.
+        """
+        try:
+            bundle, slots = await asyncio.get_running_loop().run_in_executor(None, _load, path, self.config.max_streams)
+        except BundleError as error:
+            if self._batcher is None:
+                raise
+            self.update_error = str(error)
+            return
+        fresh = MicroBatcher(bundle, slots, self.config.tick_ms / 1000, self.config.max_queued_s, self.statistics)
+        old, self._batcher = self._batcher, fresh
+        self._bundle_path, self.update_error = path, ""
+        if old is not None:
+            self._retired = [batcher for batcher in self._retired if batcher.sessions]
+            self._retired.append(old)
+            old.retire()
+
+    # -- streams
+
+    async def open_stream(self, words: list[str]) -> StreamSession:
+        """Reserve a slot.
+
+        Raises:
+            Refused: the replica is stopping, full, has no bundle, or the bundle lacks a word that was asked for.
+        """
+        if self.draining:
+            raise Refused(Close(1013, "the server is shutting down: connect again later"))
+        if self._batcher is None or self._batcher.failure is not None:
+            raise Refused(Close(1013, "no model is loaded: connect again later"))
+        known = self._batcher.bundle.labels
+        unknown = sorted(set(words) - set(known))
+        if unknown:
+            raise Refused(Close(1008, _clip(f"no word {unknown[0]!r} in this bundle: it has {', '.join(known)}")))
+        if self.statistics.streams >= self.config.max_streams:
+            self.statistics.streams_refused += 1
+            raise Refused(
+                Close(1013, f"all {self.config.max_streams} streams are taken: connect again later or add replicas")
+            )
+        # Counted before the first await: two clients must not take the last slot together.
+        self.statistics.streams += 1
+        try:
+            session = await self._batcher.open(frozenset(words or known))
+        except BaseException:
+            self.statistics.streams -= 1
+            raise
+        self.statistics.streams_total += 1
+        return session
+
+    def close_stream(self, session: StreamSession) -> None:
+        """Give a session's slot back, once, on every way out."""
+        if not session.released:
+            self.statistics.streams -= 1
+            session.release()
+
+    async def drain(self) -> None:
+        """Refuse new streams, wait `drain_s` for the ones in flight, then close them with code 1001."""
+        self.draining = True
+        deadline = time.monotonic() + self.config.drain_s
+        while self.statistics.streams and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+        for batcher in [*self._retired, *([self._batcher] if self._batcher else [])]:
+            for session in list(batcher.sessions):
+                session.close(Close(1001, "the server is shutting down: connect again later"))
+        deadline = time.monotonic() + 2
+        while self.statistics.streams and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+
+    # -- what it says about itself
+
+    @property
+    def failure(self) -> BaseException | None:
+        """The defect that stopped the model's thread, if any."""
+        return self._batcher.failure if self._batcher else None
+
+    def health(self) -> tuple[int, dict[str, Any]]:
+        """HTTP status and body of `/healthz`: 200 while streams can be opened, 503 otherwise."""
+        if self.draining:
+            status = "draining"
+        elif self._batcher is None:
+            status = "no bundle"
+        elif self._batcher.failure is not None:
+            status = "model failed"
+        else:
+            status = "ok"
+        body: dict[str, Any] = {"status": status}
+        if self.update_error:
+            body["update_error"] = self.update_error
+        return (200 if status == "ok" else 503), body
+
+    def stats(self) -> dict[str, Any]:
+        """Body of `/v1/stats`."""
+        return {
+            **self.statistics.snapshot(),
+            "max_streams": self.config.max_streams,
+            "bundle": self._bundle_path,
+            "uptime_s": round(time.monotonic() - self._started, 1),
+        }
+
+    # -- whole files
+
+    async def detect_upload(self, data: bytes) -> tuple[float, list[Detection]]:
+        """Duration in seconds and events of one uploaded file, through the runtime's detector.
+
+        Files take turns: a burst of uploads must not take the processor from live streams.
+
+        Raises:
+            DataError: no readable audio, or longer than `max_upload_s`.
+            Refused: no bundle is loaded.
+        """
+        bundle = self.bundle
+        if bundle is None:
+            raise Refused(Close(1013, "no model is loaded: try again later"))
+        async with self._upload_turn:
+            return await asyncio.get_running_loop().run_in_executor(
+                None, _detect_bytes, bundle, data, self.config.max_upload_s
+            )
+
+
+def bundle_facts(bundle: Bundle) -> dict[str, Any]:
+    """What `wake.json` says, and the checksum that tells one version from another."""
+    return bundle.manifest.model_dump(mode="json")
+
+
+def _load(path: str, capacity: int) -> tuple[Bundle, StreamSlots]:
+    bundle = load_bundle(Path(path))
+    return bundle, StreamSlots(bundle, capacity)
+
+
+def _detect_bytes(bundle: Bundle, data: bytes, max_s: float) -> tuple[float, list[Detection]]:
+    audio = read_audio(data, max_s=max_s)
+    detector = Detector(bundle)
+    return audio.size / SAMPLE_RATE_HZ, detector.process(audio) + detector.flush()
+
+
+def _clip(sentence: str) -> str:
+    """A close reason has at most 123 bytes."""
+    return sentence.encode()[:123].decode(errors="ignore")

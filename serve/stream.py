@@ -1,0 +1,152 @@
+"""The WebSocket protocol of `/v1/stream`: audio in, detections out, one sentence in every close."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import Any
+
+from fastapi import WebSocket, WebSocketDisconnect
+from starlette.responses import JSONResponse
+
+from wakeword.config import SAMPLE_RATE_HZ
+
+from .auth import SUBPROTOCOL, origin_allowed, presented_token
+from .batcher import Close, StreamSession
+from .service import DetectionService, Refused
+
+_CLOSE_WAIT_S = 5.0
+"""A client that reads nothing would hold the closing handshake open."""
+_DONE = Close(1000, "end of audio")
+_NO_TOKEN = Close(4401, "wrong or missing token: send Authorization: Bearer TOKEN")
+_WRONG_ORIGIN = Close(4403, "this page's origin is not allowed: add it to serving.allowed_origins")
+
+
+async def serve_stream(socket: WebSocket, service: DetectionService) -> None:
+    """Run one client's stream from handshake to close; its slot goes back on every way out."""
+    offered = list(socket.scope.get("subprotocols", []))
+    denial = _authorisation_fault(socket, service, offered)
+    if denial is not None:
+        await _deny(socket, denial)
+        return
+    await socket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
+    words = [word for word in socket.query_params.get("words", "").split(",") if word]
+    try:
+        session = await service.open_stream(words)
+    except Refused as refusal:
+        await _close(socket, refusal.close)
+        return
+    try:
+        close = await _converse(socket, session, service)
+    finally:
+        service.close_stream(session)
+    if close is not None:
+        await _close(socket, close)
+
+
+def _authorisation_fault(socket: WebSocket, service: DetectionService, offered: list[str]) -> Close | None:
+    if not origin_allowed(socket.headers, service.config.allowed_origins):
+        return _WRONG_ORIGIN
+    if not service.token.matches(presented_token(socket.headers.get("authorization"), offered)):
+        return _NO_TOKEN
+    return None
+
+
+async def _deny(socket: WebSocket, close: Close) -> None:
+    """Refuse the handshake with an HTTP status where the server can, else accept and close at once."""
+    if "websocket.http.response" in socket.scope.get("extensions", {}):
+        status = 401 if close is _NO_TOKEN else 403
+        headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+        await socket.send_denial_response(JSONResponse({"error": close.reason}, status, headers))
+        return
+    await socket.accept()
+    await _close(socket, close)
+
+
+async def _converse(socket: WebSocket, session: StreamSession, service: DetectionService) -> Close | None:
+    """Exchange messages until one side ends; None when the client is already gone."""
+    loop = asyncio.get_running_loop()
+    receiving = loop.create_task(_receive(socket, session, service))
+    sending = loop.create_task(_send(socket, session))
+    tasks: set[asyncio.Future[Any]] = {receiving, sending}
+    try:
+        while True:
+            await asyncio.wait({*tasks, session.closing}, return_when=asyncio.FIRST_COMPLETED)
+            if session.closing.done():
+                return session.closing.result()
+            if sending.done():
+                return sending.result()
+            close, ended = receiving.result()
+            if not ended:
+                return close
+            # The audio is complete; what is pending still goes out.
+            tasks = {sending}
+    finally:
+        for task in (receiving, sending):
+            task.cancel()
+        await asyncio.gather(receiving, sending, return_exceptions=True)
+
+
+async def _receive(socket: WebSocket, session: StreamSession, service: DetectionService) -> tuple[Close | None, bool]:
+    """Queue the client's audio; `(close, False)` ends the stream, `(None, True)` says that the audio is complete."""
+    config = service.config
+    deadline = time.monotonic() + config.max_session_s
+    while True:
+        remaining = deadline - time.monotonic()
+        try:
+            async with asyncio.timeout(min(config.idle_timeout_s, max(remaining, 0.0))):
+                message = await socket.receive()
+        except TimeoutError:
+            if remaining <= config.idle_timeout_s:
+                return Close(1008, f"the session reached its limit of {config.max_session_s:g} s: connect again"), False
+            return Close(1008, f"no audio for {config.idle_timeout_s:g} s: send chunks in real time"), False
+        if message["type"] == "websocket.disconnect":
+            return None, False
+        chunk = message.get("bytes")
+        fault = _message_fault(chunk, config.max_message_bytes)
+        if fault is not None:
+            return fault, False
+        if not chunk:
+            session.end()
+            return None, True
+        await session.put(chunk)
+
+
+def _message_fault(chunk: bytes | None, limit: int) -> Close | None:
+    if chunk is None:
+        return Close(1003, "text is not audio: send binary messages of int16 little-endian samples at 16 kHz")
+    if len(chunk) > limit:
+        return Close(1009, f"a message of {len(chunk)} bytes is too large: send at most {limit} bytes")
+    if len(chunk) % 2:
+        return Close(1007, f"a message of {len(chunk)} bytes is not a whole number of int16 samples")
+    return None
+
+
+async def _send(socket: WebSocket, session: StreamSession) -> Close | None:
+    """Send `ready`, then what the batcher puts into the outbox, until the `end` message."""
+    bundle = session.bundle
+    try:
+        await socket.send_json(
+            {
+                "type": "ready",
+                "sample_rate_hz": SAMPLE_RATE_HZ,
+                "chunk_ms": bundle.manifest.chunk_ms,
+                "words": sorted(session.words),
+                "bundle": bundle.manifest.name,
+            }
+        )
+        while True:
+            message = await session.outbox.get()
+            await socket.send_json(message)
+            if message["type"] == "end":
+                return _DONE
+    except (WebSocketDisconnect, RuntimeError):
+        # Starlette raises RuntimeError for a send after the client's close was seen: nobody is there to be told.
+        return None
+
+
+async def _close(socket: WebSocket, close: Close) -> None:
+    with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+        async with asyncio.timeout(_CLOSE_WAIT_S):
+            await socket.close(close.code, close.reason)

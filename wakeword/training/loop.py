@@ -1,0 +1,273 @@
+"""The training loop: epochs of steps on windows drawn on the device, validation, a checkpoint, again.
+
+A run is continued by calling `train` again with the same folder: the newest complete checkpoint is taken up, and since
+every random draw is a function of (seed, step), a run that was killed ends with the weights of one that was not.
+Nothing here knows Ray; `wakeword.training.distributed` starts this loop in Ray Train's workers.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed
+
+from wakeword.config import Config, config_hash, save_config
+from wakeword.data.shards import ShardSet
+from wakeword.distillation.targets import TargetStore
+from wakeword.errors import DataError, RunError, WakewordError
+from wakeword.models.streaming import StreamingModel
+from wakeword.training import checkpoint
+from wakeword.training.batches import BatchSampler
+from wakeword.training.checkpoint import RunState
+from wakeword.training.device import resolve_device, run_lock
+from wakeword.training.ema import ModelAverage
+from wakeword.training.material import training_augmenter, training_clips
+from wakeword.training.schedule import learning_rate
+from wakeword.training.step import TrainingStep, make_optimizer
+from wakeword.training.tracking import RunTracker, progress
+from wakeword.training.validation import Validator
+from wakeword.training.views import ViewMaker
+from wakeword.training.windows import WindowMaker
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class TrainContext:
+    """Where this process stands in the run."""
+
+    rank: int = 0
+    world: int = 1
+    device: torch.device | None = None
+    """None resolves `compute.device`."""
+    report: Callable[[dict[str, Any]], None] | None = None
+    """Called on every rank after each epoch with that epoch's metrics (empty on ranks above 0)."""
+
+
+@dataclass
+class TrainResult:
+    """What a finished run came to."""
+
+    run_dir: Path
+    epochs: int
+    best: dict[str, Any] = field(default_factory=dict)
+    """Metrics of the best epoch: `epoch`, `val_frr`, `val_loss`."""
+    metrics: dict[str, Any] = field(default_factory=dict)
+    """Metrics of the last epoch."""
+
+
+def train(
+    config: Config,
+    prepared_dir: str | Path,
+    run_dir: str | Path,
+    context: TrainContext | None = None,
+    targets_dir: str | Path | None = None,
+) -> TrainResult:
+    """Train until `training.epochs` are done, continuing what `run_dir` holds.
+
+    Args:
+        config: the resolved config; saved as `run_dir/config.yaml`.
+        prepared_dir: shards and index of `wakeword.data.prepare`.
+        run_dir: folder of the run; with several workers it must be on a file system that all of them share.
+        context: rank, world, device and report callback; None trains alone in this process.
+        targets_dir: a teacher's targets (`wakeword.distillation.targets`), where `distillation.teacher` is set.
+
+    Raises:
+        DataError: no usable clips. DeviceError: the GPU that was asked for is absent.
+        RunError: the loss became NaN, the folder belongs to another config, or another process trains there.
+    """
+    context = context or TrainContext()
+    with ExitStack() as stack:
+        return _start(stack, config, Path(prepared_dir), Path(run_dir), context, targets_dir).finish()
+
+
+def _start(
+    stack: ExitStack,
+    config: Config,
+    prepared_dir: Path,
+    run_dir: Path,
+    context: TrainContext,
+    targets_dir: str | Path | None,
+) -> _Run:
+    """Set up; with several workers all of them learn when one cannot, instead of waiting for it in their first step."""
+    run: _Run | None = None
+    failure: WakewordError | None = None
+    try:
+        if context.rank == 0:
+            stack.enter_context(run_lock(run_dir))
+        run = _Run(config, prepared_dir, run_dir, context, targets_dir)
+        if run.tracker:
+            stack.callback(run.tracker.close)
+    except WakewordError as error:
+        failure = error
+    if context.world > 1:
+        failures = torch.tensor(float(failure is not None), device=context.device)
+        torch.distributed.all_reduce(failures)
+        if failure is None and failures.item():
+            failure = RunError("another training worker could not start: its log says why")
+    if failure is not None or run is None:
+        raise failure or RunError("training could not start")
+    return run
+
+
+class _Run:
+    """One process's view of a run."""
+
+    def __init__(
+        self, config: Config, prepared_dir: Path, run_dir: Path, context: TrainContext, targets_dir: str | Path | None
+    ) -> None:
+        self.config, self.run_dir, self.context = config, run_dir, context
+        self.chief = context.rank == 0
+        device = context.device or resolve_device(config.compute.device)
+        shards = ShardSet.open(prepared_dir)
+        torch.manual_seed(config.training.seed)
+        self.model = StreamingModel(config, config.labels).to(device)
+        self.average = ModelAverage(self.model, config.training.ema_decay)
+        self.optimizer = make_optimizer(self.model, config.training)
+        clips = training_clips(shards, "train", device)
+        soft = TargetStore.open(targets_dir, config, shards, clips, self.model) if targets_dir is not None else None
+        extra = soft.extra_context_samples if soft else 0
+        views = config.distillation.views if soft else 0
+        self.sampler = BatchSampler(config, clips, self.model.context_samples + extra, views)
+        windows = WindowMaker(clips, self.sampler.window_samples)
+        self.step = TrainingStep(
+            config,
+            self.model,
+            self.optimizer,
+            ViewMaker(windows, training_augmenter(config, shards, clips, device)),
+            soft,
+            context.world,
+        )
+        self.state = RunState(identity=identity(config, shards.config_hash))
+        self._resume(run_dir)
+        self.validator = self._validator(shards, device) if self.chief else None
+        self.tracker = RunTracker(config, run_dir) if self.chief else None
+        if self.tracker:
+            save_config(config, run_dir / "config.yaml")
+            self.tracker.open(self.state.epoch, self.state.metrics)
+
+    def _validator(self, shards: ShardSet, device: torch.device) -> Validator | None:
+        try:
+            clips = training_clips(shards, "val", device)
+        except DataError as error:
+            log.warning("no validation: %s; the last epoch will count as the best", error)
+            return None
+        validator = Validator(self.config, clips, self.model.context_samples)
+        if not validator.complete:
+            log.warning("the val split lacks positives of a word or negatives: the last epoch will count as the best")
+        return validator
+
+    def _resume(self, run_dir: Path) -> None:
+        found = checkpoint.newest_checkpoint(run_dir)
+        if found is None:
+            return
+        folder, state = found
+        changed = [name for name, value in self.state.identity.items() if state.identity.get(name) != value]
+        if changed:
+            raise RunError(
+                f"{run_dir} holds a run that was made with other settings ({', '.join(changed)}): "
+                "choose another `name`, or remove the folder to start again"
+            )
+        checkpoint.restore(folder, self.model, self.average.model, self.optimizer)
+        self.step.load_scaler(state.scaler)
+        self.average.updates = state.ema_updates
+        self.state = state
+        log.info("continuing %s after epoch %d", run_dir, state.epoch)
+
+    def finish(self) -> TrainResult:
+        """Run the epochs that are left."""
+        epochs = self.config.training.epochs
+        while self.state.epoch < epochs:
+            metrics = self._epoch()
+            if self.chief:
+                self._close_epoch(metrics)
+            if self.context.report:
+                self.context.report(metrics if self.chief else {})
+        return TrainResult(self.run_dir, self.state.epoch, dict(self.state.best), dict(self.state.metrics))
+
+    def _epoch(self) -> dict[str, Any]:
+        """Steps of one epoch on this worker's part of each global batch; then, on rank 0, validation."""
+        settings = self.config.training
+        total = settings.epochs * settings.steps_per_epoch
+        sums = torch.zeros(4, dtype=torch.float64)
+        started = time.monotonic()
+        rate = 0.0
+        title = f"epoch {self.state.epoch + 1}/{settings.epochs}"
+        for _ in progress(range(settings.steps_per_epoch), title, self.chief):
+            rate = learning_rate(self.state.step, total, settings.learning_rate, settings.warmup_share)
+            plan = self.sampler.batch(self.state.step, self.context.rank, self.context.world)
+            sums += self.step(plan, rate, self.state.step, self.context.rank)
+            self.average.update(self.model)
+            self.state.step += 1
+        seconds = time.monotonic() - started
+        if self.context.world > 1:
+            torch.distributed.all_reduce(sums)
+            sums /= self.context.world
+        loss, positive, negative, soft = (sums / settings.steps_per_epoch).tolist()
+        if not math.isfinite(loss):
+            raise RunError(
+                f"the loss is {loss} in epoch {self.state.epoch + 1}: lower training.learning_rate "
+                f"(now {settings.learning_rate:g}) or training.gradient_clip, or switch off training.amp; "
+                "the run continues from its last checkpoint"
+            )
+        self.state.epoch += 1
+        metrics: dict[str, Any] = {
+            "epoch": self.state.epoch,
+            "step": self.state.step,
+            "learning_rate": rate,
+            "loss": loss,
+            "loss_positive": positive,
+            "loss_negative": negative,
+            "train_s": seconds,
+            "clips_per_s": settings.batch_size * settings.steps_per_epoch / seconds,
+        }
+        if self.step.soft is not None:
+            metrics["loss_soft"] = soft
+        if self.validator:
+            metrics |= self.validator(self.average.model)
+        return metrics | {"seconds": time.monotonic() - started}
+
+    def _close_epoch(self, metrics: dict[str, Any]) -> None:
+        """Checkpoint first: a crash between the two loses a line of metrics, which `RunTracker.open` puts back."""
+        state = self.state
+        if _rank(metrics) <= _rank(state.best):
+            state.best = {name: metrics.get(name) for name in ("epoch", "val_frr", "val_loss")}
+        state.metrics = metrics
+        state.scaler = self.step.scaler_state()
+        state.ema_updates = self.average.updates
+        checkpoint.save_checkpoint(
+            self.run_dir, state, self.model, self.average.model, self.optimizer, self.config.training.keep_checkpoints
+        )
+        assert self.tracker is not None
+        self.tracker.epoch(metrics)
+        frr = metrics.get("val_frr")
+        shown = "no validation" if frr is None else f"val_frr {frr:.4f}"
+        log.info("epoch %d: loss %.4f, %s, %.0f clips/s", state.epoch, metrics["loss"], shown, metrics["clips_per_s"])
+
+
+def _rank(metrics: dict[str, Any]) -> tuple[float, float]:
+    """Lower is better; without validation every epoch is as good as the last (which then wins)."""
+    values = (metrics.get("val_frr"), metrics.get("val_loss"))
+    return (math.inf if values[0] is None else values[0], math.inf if values[1] is None else values[1])
+
+
+def identity(config: Config, data_hash: str) -> dict[str, str]:
+    """Hashes of what a checkpoint's weights depend on; more epochs or kept checkpoints may be asked for later."""
+    training = config.training.model_copy(update={"epochs": 1, "keep_checkpoints": 1})
+    return {
+        "words": config_hash(*config.words),
+        "frontend": config_hash(config.frontend),
+        "model": config_hash(config.model),
+        "augmentation": config_hash(config.augmentation),
+        "training": config_hash(training),
+        "distillation": config_hash(config.distillation),
+        "data": data_hash,
+    }

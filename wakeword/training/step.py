@@ -1,0 +1,137 @@
+"""One training step, pure torch: windows -> augmentation -> front end -> SpecAugment -> student -> loss -> weights."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.distributed
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from wakeword.config import SAMPLE_RATE_HZ, Config
+from wakeword.config.training import TrainingConfig
+from wakeword.distillation.losses import distillation_loss
+from wakeword.models.streaming import FeatureHook, StreamingModel
+from wakeword.training.batches import WindowPlan, row_seeds
+from wakeword.training.losses import score_times_s, wake_loss
+from wakeword.training.views import ViewMaker
+
+
+class SoftTargets(Protocol):
+    """A teacher's scores of views that training replays: `wakeword.distillation.targets.TargetStore`."""
+
+    extra_context_samples: int
+    """How much more audio the teacher needs in front of its first score than the student."""
+
+    def logits(self, plan: WindowPlan) -> torch.Tensor:
+        """The teacher's logits of the views of a plan: `(batch, scores, words)` on the training device."""
+
+
+def make_optimizer(model: nn.Module, settings: TrainingConfig) -> torch.optim.AdamW:
+    """AdamW (Loshchilov and Hutter 2019); weight decay on matrices and kernels only, not on biases and norms."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate)
+
+
+class _Scored(nn.Module):
+    """`StreamingModel.offline` as a forward, which is what DistributedDataParallel wraps."""
+
+    def __init__(self, model: StreamingModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, audio: torch.Tensor, hook: FeatureHook) -> torch.Tensor:
+        return self.model.offline(audio, hook)
+
+
+class TrainingStep:
+    """Takes plans, changes the model's weights.
+
+    Mixed precision (`training.amp`) is float16 with loss scaling on CUDA devices and bfloat16 on CPUs;
+    `training.channels_last` stores activations with the channel last, which some convolutions are faster in.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        model: StreamingModel,
+        optimizer: torch.optim.Optimizer,
+        views: ViewMaker,
+        soft: SoftTargets | None = None,
+        world: int = 1,
+    ) -> None:
+        self.config, self.model, self.optimizer = config, model, optimizer
+        self.views, self.soft = views, soft
+        settings = config.training
+        self.device = views.device
+        if settings.channels_last:
+            model.to(memory_format=torch.channels_last)
+        self.extra = soft.extra_context_samples if soft else 0
+        scored: nn.Module = _Scored(model)
+        self.scored = DistributedDataParallel(scored) if world > 1 else scored
+        half = torch.float16 if self.device.type == "cuda" else torch.bfloat16
+        self.precision = {"device_type": self.device.type, "dtype": half, "enabled": settings.amp}
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=settings.amp and self.device.type == "cuda")
+        self.times_s: torch.Tensor | None = None
+
+    def __call__(self, plan: WindowPlan, rate: float, step: int, rank: int = 0) -> torch.Tensor:
+        """One update on this worker's rows of global batch `step`.
+
+        Returns:
+            `(4,)` float64 on the device: loss, its positive, negative and soft part, before the update.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        # Dropout and SpecAugment draw from torch's own generators; a function of the step, like everything else.
+        torch.manual_seed(int(row_seeds(self.config.training.seed, -1 - step, rank + 1)[rank] >> np.uint64(1)))
+        self.model.train()
+        terms = self.losses(plan)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(terms[0]).backward()
+        self.scaler.unscale_(self.optimizer)
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.training.gradient_clip)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return torch.stack([term.detach().double() for term in terms])
+
+    def losses(self, plan: WindowPlan) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Total loss (differentiable) and its positive, negative and soft part for the rows of a plan."""
+        settings, mix = self.config.training, self.config.distillation
+        audio, word_end_s = self.views(plan)
+        with torch.autocast(**self.precision):
+            logits = self.scored(audio[:, self.extra :], self._mask_features).float()
+        hard = wake_loss(
+            logits,
+            torch.as_tensor(plan.target, device=self.device),
+            word_end_s,
+            self._times(logits.shape[1]),
+            settings.label_smoothing,
+            settings.negative_weight,
+        )
+        if self.soft is None:
+            return hard.total, hard.positive, hard.negative, torch.zeros((), device=self.device)
+        soft = distillation_loss(logits, self.soft.logits(plan), mix.temperature)
+        return (1 - mix.weight) * hard.total + mix.weight * soft, hard.positive, hard.negative, soft
+
+    def _times(self, scores: int) -> torch.Tensor:
+        if self.times_s is None or len(self.times_s) != scores:
+            context = self.model.context_samples + self.extra
+            times = score_times_s(scores, context, self.model.step_samples, SAMPLE_RATE_HZ)
+            self.times_s = times.to(self.device)
+        return self.times_s
+
+    def scaler_state(self) -> dict[str, float]:
+        """The loss scaler's state as plain numbers; empty without one."""
+        return {name: float(value) for name, value in self.scaler.state_dict().items()}
+
+    def load_scaler(self, state: dict[str, float]) -> None:
+        """Take up a saved scaler."""
+        if state and self.scaler.is_enabled():
+            whole = {"growth_interval", "_growth_tracker"}
+            self.scaler.load_state_dict({k: int(v) if k in whole else v for k, v in state.items()})

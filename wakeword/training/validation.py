@@ -1,0 +1,112 @@
+"""Clip-level validation with the averaged weights: a clip's score is its maximum over time, as the detector has it.
+
+Clips are cut into pieces of `PIECE_S` that are all scored (the receptive field lies in front), without augmentation,
+over a fixed noise floor. The threshold of `val_frr` lets at most `FALSE_SHARE` of the negative pieces fire; with fewer
+than 1 / FALSE_SHARE of them it lets none. It ranks epochs. Misses at a rate of false alarms per hour come from
+`wakeword.evaluation`, on continuous tracks.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from wakeword.config import SAMPLE_RATE_HZ, Config
+from wakeword.data.resident import ResidentClips
+from wakeword.models.streaming import StreamingModel
+from wakeword.training.batches import word_targets
+from wakeword.training.windows import WindowMaker
+
+PIECE_S = 3.0
+TAIL_S = 0.5
+"""Scored after a clip's end: the network may answer that late."""
+FALSE_SHARE = 0.005
+_FLOOR_GAIN = 10 ** (-70 / 20)
+_BATCH = 64
+
+
+class Validator:
+    """Scores the val split and ranks a model; needs no random numbers."""
+
+    def __init__(self, config: Config, clips: ResidentClips, context_samples: int) -> None:
+        self.labels = config.labels
+        self.targets, self.safe = word_targets(clips.columns, self.labels)
+        piece = round(PIECE_S * SAMPLE_RATE_HZ)
+        self.windows = WindowMaker(clips, context_samples + piece)
+        lengths = clips.length.cpu().numpy()
+        owners, starts = [], []
+        for clip, length in enumerate(lengths):
+            if not (self.safe[clip] or self.targets[clip].any()):
+                continue
+            count = math.ceil((int(length) + TAIL_S * SAMPLE_RATE_HZ) / piece)
+            owners += [clip] * count
+            starts += [number * piece - context_samples for number in range(count)]
+        self.owner = np.array(owners, dtype=np.int64)
+        self.start = np.array(starts, dtype=np.int64)
+
+    @property
+    def complete(self) -> bool:
+        """Whether there are positives of every word and negatives to rank epochs by."""
+        return bool(len(self.owner)) and bool(self.targets.any(0).all()) and bool(self.safe.any())
+
+    @torch.inference_mode()
+    def piece_logits(self, model: StreamingModel) -> np.ndarray:
+        """Highest logit of each piece and word: `(pieces, words)`."""
+        device = self.windows.device
+        best = []
+        for at in range(0, len(self.owner), _BATCH):
+            clip = torch.as_tensor(self.owner[at : at + _BATCH], device=device)
+            start = torch.as_tensor(self.start[at : at + _BATCH], device=device)
+            best.append(model.offline(self.windows.clean(clip, start, _FLOOR_GAIN)).float().amax(1).cpu())
+        return torch.cat(best).numpy()
+
+    def __call__(self, model: StreamingModel) -> dict[str, Any]:
+        """Metrics `val_frr`, `val_eer`, `val_auc`, `val_loss` (means over the words) and `val_frr_<label>`; None where
+        the split has no positives or no negatives."""
+        metrics: dict[str, Any] = dict.fromkeys(("val_frr", "val_eer", "val_auc", "val_loss"))
+        if not self.complete:
+            return metrics
+        pieces = self.piece_logits(model)
+        clips = np.full((len(self.safe), pieces.shape[1]), -np.inf, dtype=np.float64)
+        np.maximum.at(clips, self.owner, pieces)
+        per_word: list[tuple[float, float, float, float]] = []
+        for word, label in enumerate(self.labels):
+            positive = clips[self.targets[:, word] > 0.5, word]
+            negative = pieces[self.targets[self.owner, word] < 0.5, word].astype(np.float64)
+            frr = miss_rate(positive, negative, FALSE_SHARE)
+            eer, auc = equal_error(positive, negative)
+            loss = _mean_loss(positive, 1.0) + _mean_loss(negative, 0.0)
+            per_word.append((frr, eer, auc, loss))
+            metrics[f"val_frr_{label}"] = frr
+        means = np.mean(per_word, axis=0)
+        metrics.update(zip(("val_frr", "val_eer", "val_auc", "val_loss"), map(float, means), strict=True))
+        return metrics
+
+
+def miss_rate(positive: np.ndarray, negative: np.ndarray, false_share: float) -> float:
+    """Share of positives that do not exceed the lowest threshold at which at most `false_share` of negatives fire."""
+    allowed = int(false_share * len(negative))
+    threshold = np.sort(negative)[::-1][allowed]
+    return float(np.mean(positive <= threshold))
+
+
+def equal_error(positive: np.ndarray, negative: np.ndarray) -> tuple[float, float]:
+    """Equal error rate (where misses and false alarms come closest, their mean) and area under the ROC curve."""
+    scores = np.concatenate([positive, negative])
+    thresholds = np.unique(scores)
+    misses = np.searchsorted(np.sort(positive), thresholds, side="left") / len(positive)
+    alarms = 1.0 - np.searchsorted(np.sort(negative), thresholds, side="left") / len(negative)
+    closest = int(np.argmin(np.abs(misses - alarms)))
+    below = np.searchsorted(np.sort(negative), positive, side="left")
+    tied = np.searchsorted(np.sort(negative), positive, side="right") - below
+    auc = float(np.mean(below + 0.5 * tied) / len(negative))
+    return float((misses[closest] + alarms[closest]) / 2), auc
+
+
+def _mean_loss(logits: np.ndarray, target: float) -> float:
+    values = torch.as_tensor(logits)
+    return float(F.binary_cross_entropy_with_logits(values, torch.full_like(values, target)))

@@ -58,9 +58,7 @@ def _restore(reason: str, detail: str, message: str) -> AudioError:
     return error
 
 
-def read_audio(
-    source: str | Path | bytes, max_s: float | None = None, timeout_s: float | None = None
-) -> np.ndarray:
+def read_audio(source: str | Path | bytes, max_s: float | None = None, timeout_s: float | None = None) -> np.ndarray:
     """Decode a whole file (or its bytes) to `(samples,)` float32 in [-1, 1], 16 kHz, channels averaged.
 
     Args:
@@ -164,7 +162,9 @@ def _decoded_by_soundfile(source: str | Path | bytes, soundfile: Any) -> Iterato
 def _check_format(sound: Any, where: str) -> None:
     if sound.subtype not in CODECS.get(sound.format, set()):
         allowed = "WAV (16, 24, 32 bit, float), FLAC, Ogg Vorbis or Opus, MP3"
-        raise AudioError("codec_not_allowed", where, f"{sound.format}/{sound.subtype} is not read; convert to {allowed}")
+        raise AudioError(
+            "codec_not_allowed", where, f"{sound.format}/{sound.subtype} is not read; convert to {allowed}"
+        )
     if not MIN_RATE_HZ <= sound.samplerate <= MAX_RATE_HZ:
         raise AudioError("bad_sample_rate", where, f"a sample rate of {sound.samplerate} Hz cannot be meant")
 
@@ -182,7 +182,9 @@ def _check_riff(stream: BinaryIO, where: str) -> None:
             if name == b"data":
                 there = total - stream.tell()
                 if there < size != 0xFFFFFFFF:
-                    raise AudioError("truncated", where, f"the header promises {size} bytes of audio, {there} are there")
+                    raise AudioError(
+                        "truncated", where, f"the header promises {size} bytes of audio, {there} are there"
+                    )
                 break
             stream.seek(size + size % 2, io.SEEK_CUR)
     stream.seek(start)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from wakeword.config.base import Section
 
@@ -11,19 +11,45 @@ class SynthesisConfig(Section):
     """Engines register themselves in `wakeword.data.synthesis`; a missing one is named with its install command."""
 
     enabled: bool = False
-    engines: tuple[str, ...] = ("espeak", "kokoro", "piper")
+    engines: dict[str, float] = {"espeak": 0.6, "piper": 0.36, "kokoro": 0.04}
+    """Engine to its share of the clips of train and val. `piper:/path/voice.onnx` speaks with any Piper voice.
+    espeak has many robotic timbres and is fast; kokoro sounds best and takes seconds a clip."""
     hold_out: tuple[str, ...] = ("hibari",)
-    """Engines whose voices speak only in the test split: training hears neither their phrase nor their other speech."""
+    """Engines whose voices speak only in the test split (half of it): training hears nothing of theirs."""
     clips_per_word: int = Field(400, ge=1)
+    """Utterances of each phrase, over all splits (`data.splits` gives the shares)."""
     speech_clips: int = Field(400, ge=0)
     """Sentences that do not hold the phrase, spoken by the same voices."""
     near_miss_clips: int = Field(0, ge=0)
-    """Phrases one edit or one word away, as negatives. Costly on real voices: see docs/accuracy.md."""
-    espeak_share: float = Field(0.5, ge=0, le=1)
-    """Share of the training clips spoken by espeak's many robotic timbres; the other engines share the rest."""
+    """Phrases that sound alike, as negatives, for each word. Costly on real voices: see docs/accuracy.md."""
     rates: tuple[float, float] = (0.8, 1.25)
     """Speaking rate, times normal, drawn uniformly."""
+    pitch_semitones: tuple[float, float] = (-2.5, 2.5)
+    """Pitch (and for neural voices the length of the vocal tract), drawn uniformly."""
     noises: int = Field(60, ge=0)
     """Synthesised noises (coloured, hum, babble) for where there are no recordings."""
     rooms: int = Field(60, ge=0)
     """Simulated room responses for where there are none."""
+    seed: int = 0
+    """Decides texts, voices, rates and pitches."""
+    cache_dir: str = ""
+    """Where spoken clips are kept for later runs; empty: `synthetic/` inside the prepared folder."""
+
+    @model_validator(mode="after")
+    def _sensible(self) -> SynthesisConfig:
+        for name in ("rates", "pitch_semitones"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} is a range (low, high), got {low} > {high}")
+        if not 0.3 <= self.rates[0] <= self.rates[1] <= 3:
+            raise ValueError(f"rates lie within 0.3 and 3, got {self.rates}")
+        if not -12 <= self.pitch_semitones[0] <= self.pitch_semitones[1] <= 12:
+            raise ValueError(f"pitch_semitones lie within -12 and 12, got {self.pitch_semitones}")
+        if any(share <= 0 for share in self.engines.values()):
+            raise ValueError(f"shares of engines are above 0, got {self.engines}")
+        both = sorted(set(self.engines) & set(self.hold_out))
+        if both:
+            raise ValueError(f"{', '.join(both)} cannot be trained on and held out: name it in engines or in hold_out")
+        if self.enabled and not self.engines:
+            raise ValueError("engines is empty: name at least one, such as {espeak: 1.0}")
+        return self

@@ -43,9 +43,7 @@ MANIFEST_SCHEMA = pa.schema(
 
 SHARD_SCHEMA = MANIFEST_SCHEMA.append(pa.field("audio", pa.large_binary()))
 
-QUARANTINE_SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ("uri", "source", "stage", "reason", "detail")]
-)
+QUARANTINE_SCHEMA = pa.schema([(name, pa.string()) for name in ("uri", "source", "stage", "reason", "detail")])
 
 _DEFAULTS: dict[str, Any] = {
     **{name: "" for name in MANIFEST_SCHEMA.names if pa.types.is_string(MANIFEST_SCHEMA.field(name).type)},

@@ -67,7 +67,9 @@ def prepare(
         raise ConfigError(f"runner {runner!r}: choose ray or local")
     check_phrases(config.words)
     if not config.data.sources and not config.synthesis.enabled:
-        raise ConfigError("data.sources is empty and synthesis.enabled is false: name a source, or let phrases be spoken")
+        raise ConfigError(
+            "data.sources is empty and synthesis.enabled is false: name a source, or let phrases be spoken"
+        )
     out_dir = Path(out_dir)
     gathered = _gather(config)
     digest = _content_hash(config, gathered)
@@ -101,7 +103,9 @@ def _gather(config: Config) -> _Gathered:
         clips = _limited(found.clips, source.limit)
         if not clips.num_rows:
             reasons = _reasons(found.quarantine)
-            gathered.warnings.append(f"source {number} ({source.uri}) gave no clips" + (f": {reasons}" if reasons else ""))
+            gathered.warnings.append(
+                f"source {number} ({source.uri}) gave no clips" + (f": {reasons}" if reasons else "")
+            )
         gathered.tables.append(clips)
         gathered.quarantine += found.quarantine
         gathered.identities.append(found.identity)
@@ -183,9 +187,7 @@ def _reasons(quarantine: list[Row]) -> str:
     return ", ".join(f"{number} {reason}" for reason, number in sorted(counts.items()))
 
 
-def _run_plan(
-    config: Config, out_dir: Path, plan: pa.Table, run: RunStage
-) -> tuple[dict[str, dict[str, Any]], int]:
+def _run_plan(config: Config, out_dir: Path, plan: pa.Table, run: RunStage) -> tuple[dict[str, dict[str, Any]], int]:
     names, hashes = plan.column("name").to_pylist(), plan.column("plan_hash").to_pylist()
     planned = dict(zip(names, hashes, strict=True))
     receipts = {name: finished_receipt(out_dir, name, digest) for name, digest in planned.items()}
@@ -214,7 +216,10 @@ def _write_results(
     splits: dict[str, Any] = {}
     for name, receipt in sorted(receipts.items()):
         if receipt["rows"]:
-            entry = {"file": f"shards/{name}.arrow", **{k: receipt[k] for k in ("rows", "bytes", "sha256", "duration_s")}}
+            entry = {
+                "file": f"shards/{name}.arrow",
+                **{k: receipt[k] for k in ("rows", "bytes", "sha256", "duration_s")},
+            }
             splits.setdefault(name.rsplit("-", 1)[0], {"shards": []})["shards"].append(entry)
     reasons = Counter(row["reason"] for row in quarantine)
     if not splits:

@@ -37,23 +37,27 @@ def run_stage(stage: Stage, table: pa.Table, max_cpus: int | None = None) -> Ite
     _quiet(ray.data.DataContext.get_current())
     wanted = stage.resources
     blocks = [table.slice(i, wanted.batch_size) for i in range(0, table.num_rows, wanted.batch_size)]
-    data = ray.data.from_arrow(blocks).map_batches(
-        _Worker,
-        fn_constructor_args=(stage,),
-        batch_size=wanted.batch_size,
-        batch_format="pyarrow",
-        num_cpus=wanted.cpus,
-        num_gpus=wanted.gpus or None,
-        memory=wanted.memory_bytes,
-        compute=_actors(stage, len(blocks), max_cpus),
-    ) if wanted.stateful else ray.data.from_arrow(blocks).map_batches(
-        _Call(stage),
-        batch_size=wanted.batch_size,
-        batch_format="pyarrow",
-        num_cpus=wanted.cpus,
-        num_gpus=wanted.gpus or None,
-        memory=wanted.memory_bytes,
-        compute=_tasks(stage, max_cpus),
+    data = (
+        ray.data.from_arrow(blocks).map_batches(
+            _Worker,
+            fn_constructor_args=(stage,),
+            batch_size=wanted.batch_size,
+            batch_format="pyarrow",
+            num_cpus=wanted.cpus,
+            num_gpus=wanted.gpus or None,
+            memory=wanted.memory_bytes,
+            compute=_actors(stage, len(blocks), max_cpus),
+        )
+        if wanted.stateful
+        else ray.data.from_arrow(blocks).map_batches(
+            _Call(stage),
+            batch_size=wanted.batch_size,
+            batch_format="pyarrow",
+            num_cpus=wanted.cpus,
+            num_gpus=wanted.gpus or None,
+            memory=wanted.memory_bytes,
+            compute=_tasks(stage, max_cpus),
+        )
     )
     try:
         for batch in data.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):

@@ -24,9 +24,7 @@ def split_of(key: str, config: SplitConfig) -> str:
     return "test" if number < config.test else "val" if number < config.test + config.val else "train"
 
 
-def assign_splits(
-    table: pa.Table, labels: Sequence[str], config: SplitConfig
-) -> tuple[pa.Table, list[Row], list[str]]:
+def assign_splits(table: pa.Table, labels: Sequence[str], config: SplitConfig) -> tuple[pa.Table, list[Row], list[str]]:
     """Fill in missing splits and hold every speaker to one split.
 
     A speaker whose given splits differ keeps the split with most clips; the others' clips are left out

@@ -73,8 +73,10 @@ class PreparedSummary:
         """The summary as plain text."""
         lines = [("kind", "label", *SPLITS), *self.rows()]
         widths = [max(len(line[i]) for line in lines) for i in range(5)]
-        text = ["  ".join(c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True)))
-                for line in lines]
+        text = [
+            "  ".join(c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True)))
+            for line in lines
+        ]
         text.append("")
         state = "up to date" if self.up_to_date else f"{self.resumed_shards} of them from an earlier run"
         text.append(f"{self.shards} shards ({state}) in {self.out_dir}")

@@ -1,0 +1,123 @@
+"""espeak-ng through its C library: accents x timbres x pitch, thousands of (robotic) voices, milliseconds a clip."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wakeword.data.synthesis.engine import Engine, SpeechError, Voice, package_version
+
+ACCENTS = ("en-us", "en-gb", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc")
+_STRANGE = {"whisper", "whisperf", "croak", "Demonic", "UniRobot", "Storm", "anikaRobot", "fast", "Tweaky"}
+"""Variants that no person sounds like: whispers without a voice, effects."""
+_ODD_PREFIX = ("robosoft", "klatt")
+
+_RETRIEVAL_SYNCHRONOUS = 2
+_KEEP_PROCESS = 1 << 15
+_UTF8 = 1
+_RATE, _PITCH = 1, 3
+_NORMAL_WPM, _NORMAL_PITCH, _PITCH_PER_SEMITONE = 160, 50, 6.0
+_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+
+
+class _Library:
+    """The library has one global state per process: made once, guarded by a lock."""
+
+    def __init__(self) -> None:
+        import espeakng_loader
+
+        self.data = Path(espeakng_loader.get_data_path())
+        self.lib = ctypes.CDLL(espeakng_loader.get_library_path())
+        self.lock = threading.Lock()
+        self.blocks: list[np.ndarray] = []
+        self.lib.espeak_TextToPhonemes.restype = ctypes.c_char_p
+        # The path is that of the folder above `espeak-ng-data` or of the folder itself.
+        rate = self.lib.espeak_Initialize(_RETRIEVAL_SYNCHRONOUS, 0, str(self.data).encode(), _KEEP_PROCESS)
+        if rate <= 0:
+            raise SpeechError(f"espeak-ng could not start with the data in {self.data}")
+        self.sample_rate_hz = int(rate)
+        self._callback = _CALLBACK(self._receive)  # kept: the library holds only a pointer
+        self.lib.espeak_SetSynthCallback(self._callback)
+
+    def _receive(self, samples: Any, count: int, events: Any) -> int:
+        if count > 0 and samples:
+            self.blocks.append(np.ctypeslib.as_array(samples, (count,)).copy())
+        return 0
+
+    def set_voice(self, voice: str) -> None:
+        if self.lib.espeak_SetVoiceByName(voice.encode()) != 0:
+            raise SpeechError(f"espeak-ng has no voice {voice!r}")
+
+
+_library: _Library | None = None
+_making = threading.Lock()
+
+
+def _shared() -> _Library:
+    global _library
+    with _making:
+        if _library is None:
+            _library = _Library()
+        return _library
+
+
+class Espeak(Engine):
+    """espeak-ng; a voice is `accent+variant`, its speaker is the variant."""
+
+    spec = "espeak"
+
+    def __init__(self) -> None:
+        import espeakng_loader
+
+        self._data = Path(espeakng_loader.get_data_path())
+
+    def identity(self) -> str:
+        return package_version("espeakng-loader")
+
+    def voices(self) -> list[Voice]:
+        names = sorted(path.name for path in (self._data / "voices" / "!v").iterdir() if path.is_file())
+        kept = [n for n in names if n not in _STRANGE and not n.startswith(_ODD_PREFIX)]
+        return [Voice(self.spec, f"{accent}+{name}", (name,)) for name in kept for accent in ACCENTS]
+
+    def speak(self, text: str, voice: str, rate: float, pitch: float, seed: int) -> tuple[np.ndarray, int]:
+        shared = _shared()
+        with shared.lock:
+            shared.blocks.clear()
+            shared.set_voice(voice)
+            shared.lib.espeak_SetParameter(_RATE, int(np.clip(round(_NORMAL_WPM * rate), 80, 450)), 0)
+            tone = int(np.clip(round(_NORMAL_PITCH + _PITCH_PER_SEMITONE * pitch), 0, 99))
+            shared.lib.espeak_SetParameter(_PITCH, tone, 0)
+            data = text.encode()
+            status = shared.lib.espeak_Synth(data, len(data) + 1, 0, 1, 0, _UTF8, None, None)
+            shared.lib.espeak_Synchronize()
+            blocks = list(shared.blocks)
+        if status != 0 or not blocks:
+            raise SpeechError(f"espeak-ng gave no sound for {text!r} as {voice}")
+        return np.concatenate(blocks).astype(np.float32) / 32768.0, shared.sample_rate_hz
+
+
+def phonemes(text: str, accent: str = "en-us") -> str:
+    """IPA of an English text with stress marks, clauses joined by a space.
+
+    Raises:
+        ImportError: espeakng-loader is not installed.
+    """
+    shared = _shared()
+    with shared.lock:
+        shared.set_voice(accent)
+        data = ctypes.c_char_p(text.encode())
+        pointer = ctypes.pointer(data)
+        clauses = []
+        while pointer.contents.value:
+            clause = shared.lib.espeak_TextToPhonemes(ctypes.cast(pointer, ctypes.c_void_p), _UTF8, 0x02)
+            clauses.append((clause or b"").decode())
+    return " ".join(clause for clause in clauses if clause)
+
+
+def make(argument: str = "") -> Engine:
+    """The engine; it takes no argument."""
+    return Espeak()

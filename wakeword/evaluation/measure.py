@@ -102,13 +102,10 @@ def listen(
             taken = ignored + [(row.start_s, row.end_s + window.after_s) for row in rows]
             negatives.setdefault(kind, []).append((peaks, (track.duration_s - _covered(taken)) / 3600))
         if track.kind == "speech":
-            others = [r for r in track.truth if r.role == "clip" and (r.start_s, r.end_s) not in _clip_spans(ignored, window)]
+            held = {row.clip_id for row in track.truth if row.role == "ignored" and row.word == label}
+            others = [row for row in track.truth if row.role == "clip" and row.clip_id not in held]
             clips.setdefault("other speech", []).append(_clip_scores(values, others, timing.step_s, 0.0))
     return _gathered(label, conditions, negatives, near, clips)
-
-
-def _clip_spans(ignored: Sequence[tuple[float, float]], window: HitWindow) -> set[tuple[float, float]]:
-    return {(start, end - window.after_s) for start, end in ignored}
 
 
 def _gathered(
@@ -177,8 +174,7 @@ def at_threshold(view: WordOnSplit, threshold: float, config: EvaluationConfig) 
         alarms=rate(int(view.alarms.at(threshold)[1]), view.hours, config.confidence),
         by_kind=by_kind,
         conditions=tuple(
-            _condition(name, peaks, speakers, threshold, config)
-            for name, (peaks, speakers) in view.conditions.items()
+            _condition(name, peaks, speakers, threshold, config) for name, (peaks, speakers) in view.conditions.items()
         ),
         near_misses=_near_misses(view, threshold, config.confidence),
     )
@@ -197,8 +193,8 @@ def _condition(
         missed=missed,
         speakers=len(set(speakers)),
         frr=missed / peaks.words,
-        wilson=tuple(wilson(missed, peaks.words, config.confidence)),
-        bootstrap=None if bootstrap is None else tuple(bootstrap),
+        wilson=wilson(missed, peaks.words, config.confidence),
+        bootstrap=bootstrap,
         latency_p50_s=late.p50_s if late else None,
         latency_p95_s=late.p95_s if late else None,
         duplicates=result.duplicates,
@@ -215,4 +211,4 @@ def _near_misses(view: WordOnSplit, threshold: float, confidence: float) -> Near
         clips += len(spans)
     if not clips:
         return None
-    return NearMisses(clips=clips, fired=fired, wilson=tuple(wilson(fired, clips, confidence)))
+    return NearMisses(clips=clips, fired=fired, wilson=wilson(fired, clips, confidence))

@@ -136,3 +136,11 @@ def latency(latency_s: ArrayLike) -> Latency | None:
     if not len(values):
         return None
     return Latency(*(float(value) for value in np.quantile(values, [0.5, 0.95])))
+
+
+def det_corners(det: DetCurve, max_fah: float) -> tuple[Floats, Floats]:
+    """`(fah, frr)`: the points that matter, FRR falling as FAH rises to `max_fah`."""
+    order = np.lexsort((det.frr, det.fah))
+    fah, frr = det.fah[order], np.minimum.accumulate(det.frr[order])
+    better = np.append(True, frr[1:] < frr[:-1]) & (fah <= max_fah)
+    return fah[better], frr[better]

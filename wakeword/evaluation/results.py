@@ -81,6 +81,10 @@ class TargetResult(_Part):
     threshold: float
     reached: bool
     reason: str
+    """How val led to the threshold."""
+    ready: bool
+    verdict: str
+    """Whether test keeps `fah_target` and `operating_frr`, in words."""
     hours_needed: float
     """Hours without a false alarm that it takes to show the target (one-sided)."""
     val: SplitResult | None
@@ -111,8 +115,6 @@ class WordResult(_Part):
 
     label: str
     phrase: str
-    ready: bool
-    reason: str
     operating_fah: float
     frr_area: float | None
     """Mean clean FRR over false-alarm targets of 0 to 1 per hour, on test."""
@@ -126,6 +128,16 @@ class WordResult(_Part):
     def operating(self) -> TargetResult:
         """The result at the operating point."""
         return next(target for target in self.targets if target.fah_target == self.operating_fah)
+
+    @property
+    def ready(self) -> bool:
+        """True when test keeps what the operating point asks."""
+        return self.operating.ready
+
+    @property
+    def reason(self) -> str:
+        """The verdict on the operating point, in words."""
+        return self.operating.verdict
 
 
 class EvaluationReport(_Part):
@@ -149,17 +161,9 @@ class EvaluationReport(_Part):
         return all(word.ready for word in self.words)
 
     @property
-    def operating_points(self) -> dict[str, dict[str, Any]]:
-        """For the bundle: per label `threshold`, `ready`, `reason` and `operating_points`, a list with a mapping each."""
-        points: dict[str, dict[str, Any]] = {}
-        for word in self.words:
-            points[word.label] = {
-                "threshold": word.operating.threshold,
-                "ready": word.ready,
-                "reason": word.reason,
-                "operating_points": [_point(target) for target in word.targets],
-            }
-        return points
+    def operating_points(self) -> dict[str, list[dict[str, Any]]]:
+        """For `export.bundle.set_operating_points`: per label a record for each target, rising."""
+        return {word.label: [_point(target) for target in word.targets] for word in self.words}
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -202,6 +206,8 @@ def _point(target: TargetResult) -> dict[str, Any]:
         "fah_target": target.fah_target,
         "threshold": target.threshold,
         "reached_on_val": target.reached,
+        "ready": target.ready,
+        "verdict": target.verdict,
     }
     if target.test is not None:
         alarms = target.test.alarms

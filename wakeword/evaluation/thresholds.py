@@ -13,7 +13,8 @@ MARGIN_FRR = 0.01
 """A threshold may cost this share of val's words beyond the lowest one that keeps the target: the price of margin."""
 NEVER = 1.001
 """A threshold that no score reaches; bundles take it to mean `never`."""
-_EDGE = 1e-5
+_EDGE = 1e-3
+"""Log odds end here: scores nearer to 0 or 1 are told apart by rounding alone."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ def choose_threshold(words: Curve, alarms: Curve, hours: float, target: float) -
     1. The floor is the highest threshold whose false alarms break the target (its whole number of allowed alarms is
        `target * hours`, rounded down: none where val is short). Where even the lowest threshold keeps the target, the
        floor is the highest peak of a false alarm, since nothing else tells where negatives end.
-    2. The ceiling is the highest threshold that misses at most `MARGIN_FRR` of the words more than just above the floor.
+    2. The ceiling is the highest threshold that misses at most `MARGIN_FRR` of the words more than just above the
+       floor.
     3. The threshold lies half-way between them on the log-odds scale: as far from the false alarms that were heard as
        from the words that would be lost. Without words, the ceiling is 1.
     """
@@ -42,11 +44,11 @@ def choose_threshold(words: Curve, alarms: Curve, hours: float, target: float) -
         broken = np.flatnonzero(alarms.false_alarms > 0)
         floor = float(alarms.threshold[broken[-1]]) if len(broken) else 0.0
     least = float(np.nextafter(floor, np.inf))
-    if least > 1 - _EDGE and blocked:
+    if floor >= 1 and blocked:
         return Choice(target, NEVER, False, f"on val even the highest score comes with more than {target:g} per hour")
     if words.words and not int(words.at(least)[0]):
         reason = f"on val no word scores above what {target:g} false alarms per hour ask for"
-        return Choice(target, _middle(floor, 1.0), True, reason)
+        return Choice(target, max(_middle(floor, 1.0), least), True, reason)
     ceiling = 1.0
     if words.words:
         kept = int(words.at(least)[0]) - int(np.floor(MARGIN_FRR * words.words))

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve
 
 from wakeword.config import SAMPLE_RATE_HZ, WordConfig
 from wakeword.config.evaluation import EvaluationConfig
@@ -63,7 +62,7 @@ class Clips:
     def audio(self, row: int) -> Audio:
         """Samples `(samples,)` of a row, float32 in [-1, 1)."""
         raw = self.table.column("audio")[row].as_buffer()
-        return np.frombuffer(raw, dtype="<i2").astype(np.float32) / 32768
+        return np.frombuffer(raw, dtype="<i2") * np.float32(1 / 32768)
 
     def rows(self, *kinds: str) -> list[int]:
         """Numbers of the rows of some kinds."""
@@ -185,7 +184,8 @@ def _in_room(audio: Audio, word: tuple[int, int], rooms: Pool, rng: np.random.Ge
     """Convolve with a room response from its direct sound on, so that the word stays where it is, at the same level."""
     response = rooms.clips.audio(rooms.rows[int(rng.integers(len(rooms.rows)))])
     response = response[int(np.argmax(np.abs(response))) :]
-    wet = fftconvolve(audio, response)[: len(audio)].astype(np.float32)
+    size = 1 << (len(audio) + len(response) - 1).bit_length()
+    wet = np.fft.irfft(np.fft.rfft(audio, size) * np.fft.rfft(response, size), size)[: len(audio)].astype(np.float32)
     level = _level(wet, word)
     return wet * np.float32(_level(audio, word) / level) if level > 0 else wet
 

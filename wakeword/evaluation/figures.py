@@ -1,0 +1,164 @@
+"""Plotly figures of the report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+
+from wakeword.errors import DataError
+from wakeword.evaluation.results import EvaluationReport, WordResult
+
+COLOURS = ("#1f5fbf", "#0f8a6c", "#c77700", "#b3372f", "#6b4fb3", "#5a6472", "#008ea1", "#a8407f")
+NEGATIVE_COLOUR = "#9aa4b2"
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+
+
+def _styled(figure: go.Figure, height: int = 380) -> go.Figure:
+    figure.update_layout(
+        template="plotly_white",
+        height=height,
+        margin={"l": 56, "r": 16, "t": 24, "b": 52},
+        font={"family": _FONT, "size": 13, "color": "#1d2430"},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
+        hovermode="closest",
+        bargap=0.25,
+    )
+    return figure
+
+
+def colour(place: int) -> str:
+    """The same colour for the same place everywhere."""
+    return COLOURS[place % len(COLOURS)]
+
+
+def det_figure(word: WordResult) -> go.Figure | None:
+    """FRR against false alarms per hour (log), a step line per condition and a mark at each operating point.
+
+    A rate of zero has no place on a log axis: it is drawn at half of one alarm in the hours there are, and the
+    axis says so. None without a curve.
+    """
+    test = word.operating.test
+    if not word.det or test is None or test.alarms.hours <= 0:
+        return None
+    least = 0.5 / test.alarms.hours
+    figure = go.Figure()
+    for place, (name, det) in enumerate(word.det.items()):
+        x = [max(rate, least) for rate in det.fah]
+        top = max(x[-1], 100.0)
+        figure.add_scatter(
+            x=[*x, top],
+            y=[100 * frr for frr in (*det.frr, det.frr[-1])],
+            mode="lines",
+            line={"shape": "hv", "color": colour(place), "width": 2},
+            name=name,
+            hovertemplate="%{x:.2f} per hour, %{y:.1f} % missed<extra>" + name + "</extra>",
+        )
+        result = test.condition(name)
+        if result is not None:
+            figure.add_scatter(
+                x=[max(test.alarms.fah or 0.0, least)],
+                y=[100 * result.frr],
+                mode="markers",
+                marker={"color": colour(place), "size": 10, "line": {"color": "white", "width": 1.5}},
+                showlegend=False,
+                hovertemplate=f"threshold {word.operating.threshold:.3f}: %{{y:.1f}} % missed<extra>{name}</extra>",
+            )
+    figure.add_vline(x=word.operating_fah, line={"dash": "dot", "color": "#5a6472", "width": 1})
+    figure.update_xaxes(type="log", title=f"false alarms per hour (left edge: none in {test.alarms.hours:.2f} h)")
+    figure.update_yaxes(title="missed words, %", rangemode="tozero")
+    return _styled(figure)
+
+
+def conditions_figure(report: EvaluationReport) -> go.Figure | None:
+    """FRR per condition at the operating point, with Wilson intervals; None without words."""
+    figure = go.Figure()
+    drawn = False
+    for place, word in enumerate(report.words):
+        results = word.operating.test.conditions if word.operating.test else ()
+        drawn |= bool(results)
+        figure.add_bar(
+            x=[result.condition for result in results],
+            y=[100 * result.frr for result in results],
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": [100 * (result.wilson[1] - result.frr) for result in results],
+                "arrayminus": [100 * (result.frr - result.wilson[0]) for result in results],
+                "thickness": 1.3,
+                "color": "#39424f",
+            },
+            marker={"color": colour(place)},
+            name=word.phrase or word.label,
+            customdata=[[result.missed, result.words] for result in results],
+            hovertemplate="%{customdata[0]} of %{customdata[1]} missed: %{y:.1f} %<extra>%{x}</extra>",
+        )
+    figure.update_yaxes(title="missed words, %", rangemode="tozero")
+    return _styled(figure) if drawn else None
+
+
+def histogram_figure(word: WordResult) -> go.Figure | None:
+    """Share of clips per score bin: the word (clean and the hardest condition) against other speech."""
+    shown = [name for name in word.histogram if name in ("clean", "10 dB", "0 dB", "far", "other speech")]
+    if not shown:
+        return None
+    figure = go.Figure()
+    for place, name in enumerate(shown):
+        counts = word.histogram[name]
+        bins = len(counts)
+        other = name == "other speech"
+        figure.add_scatter(
+            x=[(bin_ + 0.5) / bins for bin_ in range(bins)],
+            y=[100 * count / max(1, sum(counts)) for count in counts],
+            mode="lines",
+            line={"shape": "hvh", "color": NEGATIVE_COLOUR if other else colour(place), "width": 2},
+            fill="tozeroy" if other else None,
+            name=f"{name} ({sum(counts)} clips)",
+            hovertemplate="score %{x:.2f}: %{y:.1f} % of the clips<extra>" + name + "</extra>",
+        )
+    figure.add_vline(x=min(word.operating.threshold, 1.0), line={"dash": "dot", "color": "#1d2430", "width": 1.5})
+    figure.update_xaxes(title="highest score of the clip (dotted: threshold)", range=[0, 1])
+    figure.update_yaxes(title="clips, %", rangemode="tozero")
+    return _styled(figure, 320)
+
+
+def training_figure(run_dir: Path) -> go.Figure | None:
+    """Curves of the run's `metrics.jsonl` on two axes (losses left, shares right); None when there is no such file.
+
+    Raises DataError when a line is no JSON object.
+    """
+    path = run_dir / "metrics.jsonl"
+    if not path.is_file():
+        return None
+    rows: list[dict[str, Any]] = []
+    for place, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise DataError(f"{path}, line {place}: not JSON ({error})") from error
+        if isinstance(row, dict):
+            rows.append(row)
+    figure = go.Figure()
+    names = sorted({name for row in rows for name in row if _is_curve(name)})
+    for place, name in enumerate(names):
+        points = [
+            (row.get("epoch", at), row[name]) for at, row in enumerate(rows) if isinstance(row.get(name), int | float)
+        ]
+        figure.add_scatter(
+            x=[x for x, _ in points],
+            y=[y for _, y in points],
+            mode="lines",
+            name=name,
+            line={"color": colour(place), "width": 2},
+            yaxis="y" if "loss" in name else "y2",
+        )
+    figure.update_layout(yaxis2={"overlaying": "y", "side": "right", "title": "share", "showgrid": False})
+    figure.update_xaxes(title="epoch")
+    figure.update_yaxes(title="loss", selector={"side": None})
+    return _styled(figure) if names else None
+
+
+def _is_curve(name: str) -> bool:
+    return "loss" in name or name in ("val_frr", "val_eer", "val_auc", "val_pauc")

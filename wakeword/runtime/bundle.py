@@ -8,6 +8,7 @@ import re
 import stat
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -157,13 +158,24 @@ def manifest_checksum(text: bytes, stated: str) -> str:
     return hashlib.sha256(text.replace(stated.encode(), _NO_CHECKSUM.encode())).hexdigest()
 
 
-def seal_manifest(manifest: dict[str, Any]) -> str:
+def complete_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """`manifest` with every default filled in and its `checksum` left out; JSON-ready.
+
+    Raises BundleError when it is not a valid manifest.
+    """
+    text = json.dumps({**manifest, "checksum": _NO_CHECKSUM}, allow_nan=False)
+    return _parse_manifest(text.encode(), Path(MANIFEST_NAME), verify=False).model_dump(
+        mode="json", exclude={"checksum"}
+    )
+
+
+def seal_manifest(manifest: Mapping[str, Any]) -> str:
     """The text of `wake.json` for `manifest`, with its checksum filled in; validated before it is returned.
 
     Raises BundleError when `manifest` is not a valid manifest.
     """
-    text = json.dumps({**manifest, "checksum": _NO_CHECKSUM}, indent=2, sort_keys=True, allow_nan=False) + "\n"
-    _parse_manifest(text.encode(), Path(MANIFEST_NAME), verify=False)
+    values = {**complete_manifest(manifest), "checksum": _NO_CHECKSUM}
+    text = json.dumps(values, indent=2, sort_keys=True, allow_nan=False) + "\n"
     return text.replace(_NO_CHECKSUM, manifest_checksum(text.encode(), _NO_CHECKSUM))
 
 

@@ -1,0 +1,114 @@
+"""A finished run as a bundle, operating points into a bundle, and a bundle as one zip."""
+
+from __future__ import annotations
+
+import logging
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from wakeword.errors import BundleError
+from wakeword.export.manifest import build_manifest, graph_metadata, write_bundle_files
+from wakeword.runtime.bundle import MANIFEST_NAME, Bundle, load_bundle
+from wakeword.system.files import atomic_folder, atomic_path
+
+log = logging.getLogger(__name__)
+
+
+def export_bundle(
+    run_dir: str | Path,
+    out_dir: str | Path | None = None,
+    parity_audio: Sequence[NDArray[Any]] | None = None,
+    prepared_dir: str | Path | None = None,
+) -> Path:
+    """Export the best epoch of `run_dir` to `out_dir` (default `run_dir/bundle`); returns the bundle's folder.
+
+    `prepared_dir`: the prepared data that the run was trained on: the card sums it up, and parity is checked on clips
+    of its val split. `parity_audio`: recordings `(samples,)` float32 at 16 kHz to check parity on instead. With
+    neither, synthetic ones.
+
+    Raises RunError when the run holds no model, the export fails or parity does not hold; an earlier bundle stays then.
+    Raises DataError when the prepared data cannot be read.
+    """
+    from wakeword.export.onnx import export_onnx
+    from wakeword.export.verify import verify_parity
+    from wakeword.training.checkpoint import load_trained
+
+    model, config = load_trained(Path(run_dir))
+    target = Path(run_dir) / "bundle" if out_dir is None else Path(out_dir)
+    training_data: dict[str, Any] = {}
+    if prepared_dir is not None:
+        from wakeword.export.training_data import parity_clips, summarise_training_data
+
+        training_data = summarise_training_data(prepared_dir)
+        parity_audio = parity_clips(prepared_dir) if parity_audio is None else parity_audio
+    manifest = build_manifest(config, model.step_samples, model.state_size, model.context_samples, training_data)
+    graph = export_onnx(model, config.export.opset, graph_metadata(manifest))
+    with atomic_folder(target) as folder:
+        write_bundle_files(folder, graph, manifest)
+        report = verify_parity(model, load_bundle(folder), config.export.parity_tolerance, parity_audio or None)
+    log.info(
+        "bundle %s: %d bytes, scores within %.2g of the model over %d scores, %d events identical",
+        target,
+        len(graph),
+        report.score_difference,
+        report.scores,
+        report.events,
+    )
+    return target
+
+
+def set_operating_points(
+    bundle_dir: str | Path,
+    points: Mapping[str, Sequence[Mapping[str, Any]]],
+    metrics: Mapping[str, Any],
+    default_fah: float | None = None,
+) -> Bundle:
+    """Write what evaluation found into `wake.json`, `MODEL_CARD.md` and the checksums; the model stays as it is.
+
+    `points`: for each word's label, records with `fah_target`, `threshold` and whatever was measured there. The record
+    for `default_fah` gives the word's threshold, and readiness by its `ready` (true where it has none). With None the
+    target is that of `metrics["words"][label]["operating_point"]`; a word without such a record keeps its threshold.
+
+    Raises BundleError for a bundle that does not load, a label it does not have or values that do not fit.
+    """
+    bundle = load_bundle(bundle_dir)
+    if unknown := sorted(set(points) - set(bundle.labels)):
+        raise BundleError(f"{bundle_dir}: has no word {', '.join(unknown)} (it has {', '.join(bundle.labels)})")
+    manifest = bundle.manifest.model_dump(mode="json", exclude={"files", "checksum"})
+    for word in manifest["words"]:
+        label = word["label"]
+        if label not in points:
+            continue
+        word["operating_points"] = sorted(map(dict, points[label]), key=lambda record: record["fah_target"])
+        target = _operating_target(metrics, label) if default_fah is None else default_fah
+        for record in word["operating_points"]:
+            if record["fah_target"] == target:
+                word.update(threshold=record["threshold"], ready=bool(record.get("ready", True)))
+    manifest["metrics"] = dict(metrics)
+    with atomic_folder(Path(bundle_dir)) as folder:
+        write_bundle_files(folder, bundle.model, manifest)
+    return load_bundle(bundle_dir)
+
+
+def _operating_target(metrics: Mapping[str, Any], label: str) -> float | None:
+    point = metrics.get("words", {}).get(label, {}).get("operating_point", {})
+    return point.get("fah_target")
+
+
+def pack(bundle_dir: str | Path, target: str | Path | None = None) -> Path:
+    """The bundle as one zip (default: beside the folder), byte-identical for equal bundles. Raises BundleError."""
+    bundle = load_bundle(bundle_dir)
+    source = Path(bundle_dir)
+    path = source.with_name(source.name + ".zip") if target is None else Path(target)
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted({MANIFEST_NAME, *bundle.manifest.files}):
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, (source / name).read_bytes())
+    load_bundle(path)
+    return path

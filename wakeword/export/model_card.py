@@ -1,0 +1,99 @@
+"""The bundle's `MODEL_CARD.md`, made from its manifest alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_RUN = """\
+```python
+from wakeword.runtime import detect_file, load_bundle
+for detection in detect_file(load_bundle("BUNDLE"), "recording.wav"):
+    print(detection)
+```
+
+or `wakeword detect BUNDLE recording.wav`, or `wakeword listen BUNDLE` for the microphone.
+"""
+
+_USE = """\
+Meant for waking a device: the audio is heard on the device, one score comes every {step_ms:g} ms, and an event says
+that the phrase was probably spoken. It is not a speaker check, no proof that a person spoke (a loudspeaker wakes it
+too) and no ground for any decision about a person. How well it hears a voice depends on how near that voice is to those
+it was trained and tested on, which the sections below state; measure it on your own recordings before you rely on it.
+"""
+
+
+def render_card(manifest: Mapping[str, Any]) -> str:
+    """Markdown: intended use, phrases and thresholds, metrics with their intervals, training data, how to run."""
+    phrases = ", ".join(f"“{word['phrase']}”" for word in manifest["words"])
+    step_ms = 1000.0 * manifest["step_samples"] / manifest["sample_rate_hz"]
+    sections = [
+        f"# {manifest['name']}: wake-word detector for {phrases}\n",
+        "## Intended use\n\n" + _USE.format(step_ms=step_ms),
+        "## Words\n\n" + _words(manifest["words"]),
+        "## Metrics\n\n"
+        + (_values(manifest["metrics"]) or "Not evaluated yet: every threshold is a guess until it is.\n"),
+        "## Training data\n\n" + (_values(manifest["training_data"]) or "Not recorded.\n"),
+        "## Input, output, state\n\n" + _interface(manifest, step_ms),
+        "## Run\n\n" + _RUN,
+    ]
+    return "\n".join(sections)
+
+
+def _words(words: Sequence[Mapping[str, Any]]) -> str:
+    lines = []
+    for word in words:
+        basis = "chosen by evaluation" if word["ready"] else "a guess: not evaluated yet"
+        lines.append(f"* `{word['label']}`, “{word['phrase']}”: threshold {word['threshold']:.4f} ({basis})")
+    text = "\n".join(lines) + "\n"
+    rows = [{"word": word["label"], **point} for word in words for point in word["operating_points"]]
+    return text + ("\n" + _table(rows) if rows else "")
+
+
+def _interface(manifest: Mapping[str, Any], step_ms: float) -> str:
+    detector = manifest["detector"]
+    return (
+        f"`model.onnx`: `audio (streams, samples)` float32 in [-1, 1] at {manifest['sample_rate_hz']} Hz mono, samples"
+        f" a multiple of {manifest['step_samples']} ({step_ms:g} ms; send about {manifest['chunk_ms']:g} ms),"
+        f" and `state (streams, {manifest['state_size']})`; out come `score (streams, samples /"
+        f" {manifest['step_samples']}, {len(manifest['words'])})` and `next_state`. A stream starts from the state after"
+        f" {manifest['context_samples']} samples of silence fed to zeros. Scores become events by a mean over"
+        f" {detector['smoothing_s']:g} s, a peak that stands {detector['peak_hold_s']:g} s, the threshold, and"
+        f" {detector['refractory_s']:g} s between events of a word.\n"
+    )
+
+
+def _values(values: Mapping[str, Any], level: int = 0) -> str:
+    """Nested values as a list; a list of records of equal keys as a table."""
+    lines: list[str] = []
+    for key, value in values.items():
+        title = "  " * level + f"* {key.replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            lines.append(f"{title}:\n{_values(value, level + 1)}".rstrip("\n"))
+        elif _is_records(value):
+            lines.append(f"{title}:\n\n{_table(value)}")
+        else:
+            lines.append(f"{title}: {_plain(value)}")
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def _is_records(value: Any) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(row, Mapping) for row in value)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    head = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+    body = ["| " + " | ".join(_plain(row.get(column, "")) for column in columns) + " |" for row in rows]
+    return "\n".join(head + body) + "\n"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        inner = " to " if len(value) == 2 and all(isinstance(v, int | float) for v in value) else ", "
+        return inner.join(_plain(v) for v in value)
+    if value is None:
+        return "–"
+    return str(value).replace("|", "/").replace("\n", " ")

@@ -1,0 +1,63 @@
+"""What a bundle's card says about the data it was trained on, and clips of it to check parity on."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wakeword.config import SAMPLE_RATE_HZ
+from wakeword.data.shards import ShardSet
+
+
+def summarise_training_data(prepared_dir: str | Path) -> dict[str, Any]:
+    """Clips and hours by kind, words, speakers, licences and sources of the train split, for `wake.json`.
+
+    Raises DataError when the prepared data is missing or damaged.
+    """
+    shards = ShardSet.open(prepared_dir)
+    columns = ["kind", "label", "speaker", "source", "licence", "duration_s", "synthetic"]
+    rows = shards.table("train").select(columns).to_pylist()
+    hours: dict[str, float] = defaultdict(float)
+    for row in rows:
+        hours[row["kind"]] += (row["duration_s"] or 0.0) / 3600.0
+    return {
+        "clips": len(rows),
+        "clips_by_kind": _counts(row["kind"] for row in rows),
+        "hours_by_kind": {kind: round(value, 4) for kind, value in sorted(hours.items())},
+        "clips_by_word": _counts(row["label"] for row in rows if row["kind"] == "wakeword"),
+        "speakers": len({row["speaker"] for row in rows if row["speaker"]}),
+        "synthetic_clips": sum(bool(row["synthetic"]) for row in rows),
+        "licences": _counts(row["licence"] or "unknown" for row in rows),
+        "sources": _counts(row["source"] or "unknown" for row in rows),
+        "config_hash": shards.config_hash,
+    }
+
+
+def _counts(values: Any) -> dict[str, int]:
+    return dict(sorted(Counter(values).items()))
+
+
+def parity_clips(prepared_dir: str | Path, limit_s: float = 60.0) -> list[NDArray[np.float32]]:
+    """About `limit_s` seconds of the val split, half of it wake words, joined to one recording per kind.
+
+    Each `(samples,)` float32 in [-1, 1]; empty where there is no val split. Raises DataError.
+    """
+    table = ShardSet.open(prepared_dir).table("val")
+    kinds = table.column("kind").to_pylist()
+    audio = table.column("audio")
+    recordings = []
+    for wanted in (("wakeword",), ("speech", "confusable")):
+        kept, samples = [], 0
+        for index in (i for i, kind in enumerate(kinds) if kind in wanted):
+            if samples >= limit_s / 2 * SAMPLE_RATE_HZ:
+                break
+            clip = np.frombuffer(audio[index].as_buffer(), dtype="<i2").astype(np.float32) / np.float32(32768.0)
+            kept.append(clip)
+            samples += len(clip)
+        if kept:
+            recordings.append(np.concatenate(kept))
+    return recordings

@@ -1,0 +1,153 @@
+"""Parity of an exported bundle: the trained model and the ONNX graph in the runtime give the same scores and events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from wakeword.config import SAMPLE_RATE_HZ
+from wakeword.errors import RunError
+from wakeword.runtime.bundle import Bundle
+from wakeword.runtime.detector import Detector
+from wakeword.runtime.events import Detection, EventTiming, find_events, find_peaks, smooth
+
+Array = NDArray[Any]
+
+CHUNK_STEPS = (1, 4, 13)
+"""Steps per call that are tried, beside the whole audio at once."""
+STREAMS = (1, 3)
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """What was compared and how far apart it was."""
+
+    score_difference: float
+    """Largest absolute difference of a score, over all chunk sizes, stream counts and recordings."""
+    state_difference: float
+    """Largest absolute difference of the settled state."""
+    scores: int
+    """Scores compared."""
+    events: int
+    """Events compared, all identical in word and time."""
+
+
+def synthetic_audio(seconds: float = 6.0, seed: int = 0) -> list[Array]:
+    """Two recordings where there are no real ones: a gliding tone in bursts of noise, and near silence."""
+    generator = np.random.default_rng(seed)
+    time_s = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    glide = np.sin(2 * np.pi * (200.0 * time_s + 250.0 * time_s**2))
+    gate = (np.sin(2 * np.pi * 1.3 * time_s) > 0) * np.abs(np.sin(2 * np.pi * 4.0 * time_s))
+    bursts = 0.4 * glide * gate + 0.1 * generator.standard_normal(len(time_s)) * (1 - gate)
+    quiet = 1e-4 * generator.standard_normal(len(time_s))
+    return [bursts.astype(np.float32), quiet.astype(np.float32)]
+
+
+def verify_parity(
+    model: nn.Module, bundle: Bundle, tolerance: float, audio: Sequence[Array] | None = None
+) -> ParityReport:
+    """Compare `model` (a `StreamingModel`) with `bundle` on recordings `(samples,)` float32 at 16 kHz.
+
+    Scores must agree to `tolerance` at every chunk size and number of streams; events must have the same words and
+    times, at the bundle's thresholds and at thresholds low enough to give events where scores rise at all.
+
+    Raises RunError with the numbers otherwise.
+    """
+    recordings = synthetic_audio() if audio is None else [np.asarray(a, dtype=np.float32) for a in audio]
+    step = bundle.manifest.step_samples
+    recordings = [a[: len(a) - len(a) % step] for a in recordings if len(a) >= step]
+    if not recordings:
+        raise RunError(f"parity needs recordings of at least one step ({step} samples)")
+    detector = Detector(bundle)
+    settled = model.settled_state(1)[0].detach().numpy()  # type: ignore[operator]
+    state_difference = float(np.abs(settled - detector.engine.settled_state).max(initial=0.0))
+    worst, compared, events = 0.0, 0, 0
+    for number, recording in enumerate(recordings):
+        reference = torch_scores(model, recording, len(recording))
+        for steps in CHUNK_STEPS:
+            worst = max(worst, _apart(torch_scores(model, recording, steps * step), reference))
+        for streams in STREAMS:
+            for steps in (*CHUNK_STEPS, len(recording) // step):
+                scores = _runtime_scores(bundle, recording, steps * step, streams)
+                worst = max(worst, *(_apart(row, reference) for row in scores))
+                compared += scores.size
+        if not worst <= tolerance:
+            raise RunError(
+                f"the exported graph differs from the trained model by {worst:.3g} in recording {number} (allowed:"
+                f" export.parity_tolerance={tolerance:g}; settled states differ by {state_difference:.3g}): no bundle"
+                " was written"
+            )
+        for thresholds in (bundle.thresholds, rising_thresholds(reference, bundle)):
+            events += _compare_events(reference, recording, bundle, thresholds, number)
+    return ParityReport(worst, state_difference, compared, events)
+
+
+def torch_scores(model: nn.Module, recording: Array, chunk_samples: int) -> Array:
+    """Scores `(scores, words)` of the model streaming over `recording (samples,)` from the settled state."""
+    parts = []
+    with torch.inference_mode():
+        state = model.settled_state(1)  # type: ignore[operator]
+        for start in range(0, len(recording), chunk_samples):
+            chunk = torch.from_numpy(recording[start : start + chunk_samples].copy())[None]
+            score, state = model(chunk, state)
+            parts.append(score[0].numpy())
+    return np.concatenate(parts)
+
+
+def _runtime_scores(bundle: Bundle, recording: Array, chunk_samples: int, streams: int) -> Array:
+    detector = Detector(bundle, streams=streams)
+    rows = np.tile(recording, (streams, 1))
+    parts = [detector.scores(rows[:, at : at + chunk_samples]) for at in range(0, len(recording), chunk_samples)]
+    return np.concatenate(parts, axis=1)
+
+
+def _apart(scores: Array, reference: Array) -> float:
+    if scores.shape != reference.shape:
+        raise RunError(f"the exported graph gives scores {scores.shape} where the model gives {reference.shape}")
+    difference = np.abs(scores - reference)
+    # A NaN compares false with everything: it must not pass for a small difference.
+    return float(difference.max(initial=0.0)) if np.isfinite(difference).all() else float("inf")
+
+
+def rising_thresholds(scores: Array, bundle: Bundle) -> list[float]:
+    """One threshold per word near half its highest peak, in the widest gap between peaks so that none is on the edge.
+
+    A freshly exported model may reach no threshold of its bundle; comparing no events would prove nothing.
+    """
+    timing = _timing(bundle)
+    smoothed = smooth(scores, timing.window)
+    chosen = []
+    for word in range(smoothed.shape[1]):
+        heights = smoothed[find_peaks(smoothed[:, word], timing.hold), word]
+        top = float(heights.max(initial=0.0))
+        edges = np.r_[0.3 * top, np.sort(heights[(heights > 0.3 * top) & (heights < 0.7 * top)]), 0.7 * top]
+        widest = int(np.argmax(np.diff(edges)))
+        chosen.append(float(edges[widest : widest + 2].mean()))
+    return chosen
+
+
+def _timing(bundle: Bundle) -> EventTiming:
+    settings = bundle.manifest.detector
+    return EventTiming.from_seconds(bundle.step_s, settings.smoothing_s, settings.peak_hold_s, settings.refractory_s)
+
+
+def _compare_events(reference: Array, recording: Array, bundle: Bundle, thresholds: list[float], number: int) -> int:
+    expected = find_events(reference, bundle.labels, _timing(bundle), thresholds)
+    detector = Detector(bundle, threshold=thresholds)
+    chunk = round(bundle.manifest.chunk_ms * SAMPLE_RATE_HZ / 1000)
+    found: list[Detection] = []
+    for start in range(0, len(recording), chunk):
+        found += detector.process(recording[start : start + chunk])
+    found += detector.flush()
+    if [(e.word, e.end_s) for e in found] != [(e.word, e.end_s) for e in expected]:
+        raise RunError(
+            f"in recording {number} the trained model gives {len(expected)} events and the exported graph {len(found)},"
+            f" or at other times (thresholds {[round(t, 4) for t in thresholds]}): no bundle was written"
+        )
+    return len(expected)

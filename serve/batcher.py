@@ -184,9 +184,13 @@ class MicroBatcher:
 
     def _stop_if_unused(self) -> None:
         if self._retired and not self.sessions:
-            if self._task is not None:
-                self._task.cancel()
-            self._executor.shutdown(wait=False)
+            self.stop()
+
+    def stop(self) -> None:
+        """End the loop and the model's thread; what is queued for the thread still runs."""
+        if self._task is not None:
+            self._task.cancel()
+        self._executor.shutdown(wait=False)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()

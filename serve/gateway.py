@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request, WebSocket
@@ -17,7 +19,13 @@ from .stream import serve_stream
 
 def build_gateway(service: DetectionService) -> FastAPI:
     """All routes of the endpoint; runs under Ray Serve and under a plain ASGI server alike."""
-    app = FastAPI(title="wakeword", docs_url=None, redoc_url=None, openapi_url=None)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await service.stop()
+
+    app = FastAPI(title="wakeword", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
 
     def authorised(request: Request) -> None:
         if not origin_allowed(request.headers, service.config.allowed_origins):

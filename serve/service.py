@@ -126,6 +126,11 @@ class DetectionService:
         while self.statistics.streams and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
 
+    async def stop(self) -> None:
+        """End without waiting for streams: the server itself is going."""
+        for batcher in [*self._retired, *([self._batcher] if self._batcher else [])]:
+            batcher.stop()
+
     # -- what it says about itself
 
     @property

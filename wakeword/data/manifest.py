@@ -38,8 +38,8 @@ MANIFEST_SCHEMA = pa.schema(
         ("contains", pa.string()),
     ]
 )
-"""`quality` is the level of the loudest second in dBFS; `speaker_source` is given | inferred | donor | synthetic | none;
-`contains` names configured words that the clip holds without being one; text fields are empty, never null, when unknown."""
+"""`quality` is the level of the loudest second in dBFS; `speaker_source` is given, inferred, donor, synthetic or none;
+`contains` names a configured word that the clip holds without being one; unknown text is empty, never null."""
 
 SHARD_SCHEMA = MANIFEST_SCHEMA.append(pa.field("audio", pa.large_binary()))
 

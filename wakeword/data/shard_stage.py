@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 
 from wakeword.audio.io import AudioError, read_audio, stream_blocks, to_int16
-from wakeword.audio.vad import word_bounds
 from wakeword.config.data import DataConfig
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.data.manifest import WHOLE, Row, quarantine_row
@@ -98,6 +97,8 @@ class ShardStage(Stage):
         level = check_clip(audio, clip["kind"], quality, clip["uri"])
         row = _finished(clip, audio, level)
         if clip["kind"] in ("wakeword", "confusable"):
+            from wakeword.audio.vad import word_bounds
+
             row["word_start_s"], row["word_end_s"] = (float(value) for value in word_bounds(audio, SAMPLE_RATE_HZ))
         return row
 

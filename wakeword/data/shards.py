@@ -26,17 +26,20 @@ def write_shard(path: Path, rows: Iterable[dict[str, Any]]) -> int:
     """Write rows as one shard, a record batch at a time; nothing is left when `rows` is empty. Returns the rows."""
     written = 0
     pending: list[dict[str, Any]] = []
-    with atomic_path(path) as temporary, pa.OSFile(str(temporary), "wb") as sink:
-        with pa.ipc.new_file(sink, SHARD_SCHEMA) as writer:
-            for row in rows:
-                pending.append(row)
-                if len(pending) == BATCH_ROWS:
-                    writer.write_batch(pa.RecordBatch.from_pylist(pending, schema=SHARD_SCHEMA))
-                    written += len(pending)
-                    pending = []
-            if pending:
+    with (
+        atomic_path(path) as temporary,
+        pa.OSFile(str(temporary), "wb") as sink,
+        pa.ipc.new_file(sink, SHARD_SCHEMA) as writer,
+    ):
+        for row in rows:
+            pending.append(row)
+            if len(pending) == BATCH_ROWS:
                 writer.write_batch(pa.RecordBatch.from_pylist(pending, schema=SHARD_SCHEMA))
                 written += len(pending)
+                pending = []
+        if pending:
+            writer.write_batch(pa.RecordBatch.from_pylist(pending, schema=SHARD_SCHEMA))
+            written += len(pending)
     if not written:
         path.unlink()
     return written

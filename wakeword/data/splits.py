@@ -93,14 +93,14 @@ def _check_speakers(
             continue
         if len(speakers) == 1 and len(wanted) > 1:
             raise DataError(
-                f"the wake word {label} has a single speaker ({speakers[0]}), so no other voice is left to validate and "
-                f"test on: add recordings of at least {len(wanted)} speakers, or set data.splits.val and "
+                f"the wake word {label} has a single speaker ({speakers[0]}), so no other voice is left to validate "
+                f"and test on: add recordings of at least {len(wanted)} speakers, or set data.splits.val and "
                 f"data.splits.test to 0 to train without them"
             )
         if not all(key in home for key in speakers):
             raise DataError(
-                f"the wake word {label} has {len(speakers)} speakers, {' + '.join(wanted)} need one each: add recordings "
-                f"of other voices, or set data.splits.val or data.splits.test to 0"
+                f"the wake word {label} has {len(speakers)} speakers, {' + '.join(wanted)} need one each: add "
+                f"recordings of other voices, or set data.splits.val or data.splits.test to 0"
             )
 
 

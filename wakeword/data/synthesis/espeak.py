@@ -11,7 +11,7 @@ import numpy as np
 
 from wakeword.data.synthesis.engine import Engine, SpeechError, Voice, package_version
 
-ACCENTS = ("en-us", "en-gb", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc")
+ACCENTS = ("en-us", "en", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc")
 _STRANGE = {"whisper", "whisperf", "croak", "Demonic", "UniRobot", "Storm", "anikaRobot", "fast", "Tweaky"}
 """Variants that no person sounds like: whispers without a voice, effects."""
 _ODD_PREFIX = ("robosoft", "klatt")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from wakeword.data.synthesis.espeak import phonemes
 from wakeword.data.synthesis.sentences import sentences, vocabulary
@@ -40,7 +41,7 @@ def near_misses(phrase: str, count: int) -> list[str]:
     texts = {*words, " ".join(reversed(words)), *vocabulary()}
     for sentence in sentences():
         parts = sentence.lower().split()
-        texts |= {" ".join(pair) for pair in zip(parts, parts[1:], strict=False)}
+        texts |= {" ".join(pair) for pair in pairwise(parts)}
     heard = {text: phoneme_list(text) for text in sorted(texts)}
     near_words = {
         word: sorted(vocabulary(), key=lambda other, w=word: (edit_distance(heard[other], heard[w]), other))[:12]

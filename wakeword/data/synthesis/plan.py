@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ from wakeword.config import Config
 from wakeword.config.data import SplitConfig
 from wakeword.config.synthesis import SynthesisConfig
 from wakeword.data.splits import draw
-from wakeword.data.synthesis import load_engine
+from wakeword.data.synthesis import Engine, load_engine
 from wakeword.data.synthesis.engine import Voice, stable_seed
 from wakeword.data.synthesis.near_misses import near_misses
 from wakeword.data.synthesis.sentences import draw_text
@@ -46,13 +47,19 @@ class Cast:
     shares: dict[str, float]
 
 
+@cache
+def _engine(spec: str) -> Engine:
+    """Planning asks an engine several times; reading its voices is not free."""
+    return load_engine(spec)
+
+
 def plan_identity(config: SynthesisConfig) -> str:
     """Versions of the engines in use: another version speaks differently.
 
     Raises:
         MissingExtraError: an engine is not installed.
     """
-    return ";".join(f"{spec}={load_engine(spec).identity()}" for spec in sorted({*config.engines, *config.hold_out}))
+    return ";".join(f"{spec}={_engine(spec).identity()}" for spec in sorted({*config.engines, *config.hold_out}))
 
 
 def cast_voices(config: SynthesisConfig, splits: SplitConfig) -> dict[str, Cast]:
@@ -66,7 +73,7 @@ def cast_voices(config: SynthesisConfig, splits: SplitConfig) -> dict[str, Cast]
     """
     found: dict[str, dict[str, list[Voice]]] = {"train": {}, "val": {}, "test": {}}
     for spec in config.engines:
-        voices = load_engine(spec).voices()
+        voices = _engine(spec).voices()
         home = _homes(voices, splits)
         for voice in voices:
             homes = {home[speaker] for speaker in voice.speakers}
@@ -76,7 +83,7 @@ def cast_voices(config: SynthesisConfig, splits: SplitConfig) -> dict[str, Cast]
     for split, by_engine in found.items():
         shares = {spec: config.engines[spec] for spec in by_engine}
         if split == "test" and config.hold_out:
-            held = {spec: load_engine(spec).voices() for spec in config.hold_out}
+            held = {spec: _engine(spec).voices() for spec in config.hold_out}
             total = sum(shares.values())
             own = (1 - HELD_OUT_SHARE) / total if total else 0.0
             shares = {spec: share * own for spec, share in shares.items()}
@@ -84,8 +91,8 @@ def cast_voices(config: SynthesisConfig, splits: SplitConfig) -> dict[str, Cast]
             by_engine = {**by_engine, **held}
         if not by_engine and (split == "train" or getattr(splits, split) > 0):
             raise DataError(
-                f"synthesis: the engines {', '.join(config.engines)} have too few voices to give {split} one of its own: "
-                f"add an engine with many voices (espeak), or set data.splits.{split} to 0"
+                f"synthesis: the engines {', '.join(config.engines)} have too few voices to give {split} one of "
+                f"its own: add an engine with many voices (espeak), or set data.splits.{split} to 0"
             )
         casts[split] = Cast(by_engine, shares)
     return casts
@@ -114,7 +121,7 @@ def plan_utterances(config: Config) -> pa.Table:
     """
     synthesis, phrases = config.synthesis, [word.text for word in config.words]
     casts = cast_voices(synthesis, config.data.splits)
-    slow = {spec for spec in (*synthesis.engines, *synthesis.hold_out) if load_engine(spec).slow}
+    slow = {spec for spec in (*synthesis.engines, *synthesis.hold_out) if _engine(spec).slow}
     rows = []
     for word in config.words:
         for split, count in _per_split(synthesis.clips_per_word, config.data.splits).items():

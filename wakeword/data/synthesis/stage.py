@@ -11,8 +11,6 @@ import numpy as np
 import pyarrow as pa
 
 from wakeword.audio.io import level_dbfs, resample, write_flac
-from wakeword.audio.noises import synthesise_noises
-from wakeword.audio.rooms import simulate_rooms
 from wakeword.config import Config
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.data.manifest import MANIFEST_SCHEMA, Row, clip_row, clip_table, quarantine_row
@@ -96,6 +94,10 @@ class SceneryStage(Stage):
     def _made(self, row: Row) -> Iterator[Row]:
         paths = [Path(self.folder) / row["kind"] / f"{row['seed']:010d}-{i}.flac" for i in range(row["count"])]
         if any(_length_s(path) is None for path in paths):
+            # Room simulation and filters import slowly: only the workers that need them pay.
+            from wakeword.audio.noises import synthesise_noises
+            from wakeword.audio.rooms import simulate_rooms
+
             if row["kind"] == "rir":
                 made = simulate_rooms(row["count"], row["seed"])
             else:

@@ -157,6 +157,7 @@ class _Pipeline:
                 stack.enter_context(ray_session(self.config))
             self._prepare()
             keys = self._keys()
+            self.targets_dir = self.result.run_dir / f"targets-{keys['targets']}"
             self._require_earlier(keys)
             self._supersede()
             if self.wanted != ("prepare",):
@@ -229,7 +230,8 @@ class _Pipeline:
         number = 1 + len(list((run_dir / "superseded").glob("*")))
         folder = run_dir / "superseded" / f"{number:03d}"
         folder.mkdir(parents=True)
-        for name in (*_MADE_BY_TRAINING, "config.yaml", "run.json", "targets"):
+        targets = [path.name for path in run_dir.glob("targets-*") if path != self.targets_dir]
+        for name in (*_MADE_BY_TRAINING, "config.yaml", "run.json", *targets):
             if (run_dir / name).exists():
                 (run_dir / name).rename(folder / name)
         self.record.forget(STAGES[1:])
@@ -305,7 +307,11 @@ class _Pipeline:
             return
         from wakeword.distillation.targets import make_targets
 
-        with self._stage("targets", keys["targets"]):
+        with ExitStack() as stack, self._stage("targets", keys["targets"]):
+            if self.runner == "ray":
+                from wakeword.system.ray_session import ray_session
+
+                stack.enter_context(ray_session(self.config))
             make_targets(self.config, self.result.prepared_dir, self.targets_dir, self.runner)
 
     def _train(self, keys: dict[str, str]) -> None:
@@ -323,7 +329,7 @@ class _Pipeline:
         from wakeword.export.bundle import export_bundle
 
         with self._stage("export", keys["export"]):
-            export_bundle(self.result.run_dir, self.result.bundle_dir)
+            export_bundle(self.result.run_dir, self.result.bundle_dir, prepared_dir=self.result.prepared_dir)
 
     def _evaluate(self, keys: dict[str, str]) -> None:
         from wakeword.evaluation.evaluate import evaluate
@@ -336,7 +342,14 @@ class _Pipeline:
                 result.report = EvaluationReport.load(result.evaluation_dir / "report.json")
             return
         with self._stage("evaluate", keys["evaluate"]):
-            report = evaluate(result.bundle_dir, result.prepared_dir, self.config, result.evaluation_dir)
+            report = evaluate(
+                result.bundle_dir,
+                result.prepared_dir,
+                self.config,
+                result.evaluation_dir,
+                run_dir=result.run_dir,
+                command=f"wakeword pipeline {result.run_dir / 'config.yaml'}",
+            )
             set_operating_points(result.bundle_dir, report.operating_points, report.metrics)
             result.report = report
 

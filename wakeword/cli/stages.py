@@ -45,8 +45,9 @@ def print_result(result: PipelineResult) -> None:
     if result.prepared is not None:
         print(f"\n{result.prepared.table()}")
     if result.trained is not None:
-        rows = [(key, _number(value)) for key, value in {**result.trained.metrics, **result.trained.best}.items()]
-        print_table(f"training: {result.trained.epochs} epochs, best epoch", ("metric", "value"), rows)
+        best, last = result.trained.best, result.trained.metrics
+        figures = [(key, _number(best.get(key, "")), _number(value)) for key, value in last.items()]
+        print_table(f"training: {result.trained.epochs} epochs", ("metric", "best epoch", "last epoch"), figures)
     if result.report is not None:
         print(f"\n{result.report.table()}")
     rows = [(s.name, s.state, f"{s.seconds:.1f}", f"{s.peak_gib:.2f}") for s in result.stages]

@@ -63,7 +63,8 @@ def apply_override(tree: dict[str, Any], override: str) -> None:
         raise ConfigError(f"override {override!r} must look like section.key=value, such as training.epochs=5")
     yaml = _yaml()
     try:
-        value = yaml.safe_load(text)
+        # `key=` empties a text; `key=null` is how no value at all is written.
+        value = yaml.safe_load(text) if text.strip() else ""
     except yaml.YAMLError as error:
         raise ConfigError(f"override {override!r}: the value is not valid YAML") from error
     if isinstance(value, str):

@@ -1,0 +1,34 @@
+"""What importing the package costs: nothing heavy, in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("ray", "torch", "tensorflow", "pandas", "pyarrow", "gradio", "scipy", "yaml", "rich", "structlog", "psutil")
+
+
+def _loaded(statement: str) -> set[str]:
+    code = f"import sys; {statement}; print(' '.join({{name.partition('.')[0] for name in sys.modules}}))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(answer.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import wakeword",
+        "import wakeword.config",
+        "import wakeword.runtime.detector",
+        "import wakeword.system.ray_session, wakeword.system.log, wakeword.system.resources",
+        "from wakeword.cli.main import build_parser; build_parser()",
+    ],
+)
+def test_nothing_heavy_is_loaded(statement: str) -> None:
+    assert not _loaded(statement) & set(HEAVY)
+
+
+def test_the_check_can_fail() -> None:
+    assert "yaml" in _loaded("import yaml")

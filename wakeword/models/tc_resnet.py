@@ -1,0 +1,81 @@
+"""Temporal-convolution ResNet with a small 2-D stem: the family that two CPU cores train in minutes.
+
+After TC-ResNet (Choi et al. 2019, "Temporal convolution for real-time keyword spotting on mobile devices"): mels are
+channels and convolutions run over time only. A two-layer 2-D stem in front keeps what that loses, the tolerance for
+voices whose formants lie a few mels higher or lower. Kernels are dense on purpose: depthwise ones have fewer
+multiplications but, measured on CPUs, take longer to train and no less time to run.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from wakeword.config.model import ModelConfig
+from wakeword.errors import ConfigError
+from wakeword.models.blocks import SlidingMean, StateTape, StreamConv1d, StreamConv2d, trim
+from wakeword.models.registry import Student, paced, register
+
+PRIOR_LOGIT = -2.0
+
+
+class TemporalBlock(nn.Module):
+    """Two dilated convolutions over time and a residual: `(batch, channels, time)`."""
+
+    def __init__(self, channels: int, kernel: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.first = StreamConv1d(channels, channels, kernel, dilation=dilation)
+        self.first_norm = nn.BatchNorm1d(channels)
+        self.dropout = nn.Dropout(dropout)
+        self.second = StreamConv1d(channels, channels, kernel, dilation=dilation)
+        self.second_norm = nn.BatchNorm1d(channels)
+        self.reach = self.first.reach + self.second.reach
+
+    def forward(self, value: Tensor, tape: StateTape | None = None) -> Tensor:
+        """Valid offline; streaming keeps the number of frames."""
+        inner = self.dropout(nn.functional.relu(self.first_norm(self.first(value, tape))))
+        inner = self.second_norm(self.second(inner, tape))
+        return nn.functional.relu(trim(value, self.reach, tape) + inner)
+
+
+@register("tc_resnet")
+class TCResNet(Student):
+    """2-D stem, dense residual blocks over time, classifier, sliding mean of the logits. `width` 1 is 32 channels."""
+
+    DILATIONS = (2, 4, 8)
+    """In feature frames, a block each."""
+    KERNEL = 5
+    STEM_CHANNELS = 8
+
+    def __init__(self, config: ModelConfig, n_mels: int, words: int) -> None:
+        super().__init__(config, n_mels, words)
+        if n_mels % 4:
+            raise ConfigError(f"frontend.n_mels = {n_mels}: tc_resnet needs a multiple of 4, such as 40 or 64")
+        channels = int(32 * config.width)
+        if channels < 4:
+            raise ConfigError(f"model.width = {config.width}: tc_resnet needs at least 0.125")
+        planes = self.STEM_CHANNELS
+        stride = (2, config.frame_stride)
+        self.stem = StreamConv2d(1, planes, (5, 5), mels=n_mels, stride=stride, mel_padding=2)
+        self.stem_norm = nn.BatchNorm2d(planes)
+        self.shrink = StreamConv2d(planes, planes, (3, 3), mels=n_mels // 2, stride=(2, 1), mel_padding=1)
+        self.shrink_norm = nn.BatchNorm2d(planes)
+        self.gather = nn.Conv1d(planes * (n_mels // 4), channels, 1, bias=False)
+        self.gather_norm = nn.BatchNorm1d(channels)
+        self.blocks = nn.ModuleList(
+            TemporalBlock(channels, self.KERNEL, paced(dilation, config.frame_stride), config.dropout)
+            for dilation in self.DILATIONS
+        )
+        self.classify = nn.Conv1d(channels, words, 1)
+        nn.init.constant_(self.classify.bias, PRIOR_LOGIT)  # type: ignore[arg-type]
+        self.pool = SlidingMean(words, config.pool_frames)
+        reach = sum(int(block.reach) for block in self.blocks)  # type: ignore[arg-type]
+        self.reach_frames = 5 + config.frame_stride * (self.shrink.reach + reach + self.pool.reach)
+
+    def _run(self, features: Tensor, tape: StateTape | None) -> Tensor:
+        planes = features.transpose(1, 2).unsqueeze(1)
+        planes = nn.functional.relu(self.stem_norm(self.stem(planes, tape)))
+        planes = nn.functional.relu(self.shrink_norm(self.shrink(planes, tape)))
+        value = nn.functional.relu(self.gather_norm(self.gather(planes.flatten(1, 2))))
+        for block in self.blocks:
+            value = block(value, tape)
+        return self.pool(self.classify(value), tape).transpose(1, 2)

@@ -43,13 +43,8 @@ def near_misses(phrase: str, count: int) -> list[str]:
         parts = sentence.lower().split()
         texts |= {" ".join(pair) for pair in pairwise(parts)}
     heard = {text: phoneme_list(text) for text in sorted(texts)}
-    near_words = {
-        word: sorted(vocabulary(), key=lambda other, w=word: (edit_distance(heard[other], heard[w]), other))[:12]
-        for word in words
-        if word in heard
-    }
     for place, word in enumerate(words):
-        for other in near_words.get(word, ()):
+        for other in _nearest(heard[word], heard):
             text = " ".join([*words[:place], other, *words[place + 1 :]])
             heard.setdefault(text, phoneme_list(text))
     ranked = []
@@ -61,6 +56,10 @@ def near_misses(phrase: str, count: int) -> list[str]:
         if alone or MIN_DISTANCE <= distance <= max(MIN_DISTANCE, MAX_SHARE * len(target)):
             ranked.append((not alone, distance, text))
     return [text for _, _, text in sorted(ranked)[:count]]
+
+
+def _nearest(sounds: list[str], heard: dict[str, list[str]], count: int = 12) -> list[str]:
+    return sorted(vocabulary(), key=lambda other: (edit_distance(heard[other], sounds), other))[:count]
 
 
 def _contains(sounds: Sequence[str], target: Sequence[str]) -> bool:

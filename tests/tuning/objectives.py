@@ -1,4 +1,4 @@
-"""A small real objective for sweeps: linear regression by gradient descent in torch, with checkpoints of its own.
+"""A small real objective for sweeps: linear regression by gradient descent in numpy, with checkpoints of its own.
 
 It stands in for the training room where a test is about the sweep, and keeps that room's contract: it resumes from its
 run folder and leaves a line per epoch in `metrics.jsonl`. Files in the prepared folder steer it: `slow` holds seconds
@@ -12,7 +12,7 @@ import os
 import time
 from pathlib import Path
 
-import torch
+import numpy as np
 
 from wakeword.config import Config
 from wakeword.errors import RunError
@@ -46,19 +46,16 @@ def regress(config: Config, prepared_dir: Path, run_dir: Path, targets_dir: Path
         raise RunError(f"the loss is nan: lower training.learning_rate (now {training.learning_rate:g})")
     if training.learning_rate > _setting(prepared_dir, "die_above", float("inf")):
         os._exit(11)
-    generator = torch.Generator().manual_seed(training.seed)
-    truth = torch.randn(8, generator=generator)
-    inputs = torch.randn(64, 8, generator=generator)
+    generator = np.random.default_rng(training.seed)
+    truth = generator.normal(size=8)
+    inputs = generator.normal(size=(64, 8))
     state = run_dir / "state.json"
     saved = json.loads(state.read_text()) if state.is_file() else {"epoch": 0, "weights": [0.0] * 8}
-    weights = torch.tensor(saved["weights"], requires_grad=True)
+    weights = np.array(saved["weights"])
     for epoch in range(saved["epoch"] + 1, training.epochs + 1):
         time.sleep(_setting(prepared_dir, "slow", 0.0))
-        loss = (inputs @ weights - inputs @ truth).square().mean()
-        (gradient,) = torch.autograd.grad(loss, weights)
-        with torch.no_grad():
-            weights -= training.learning_rate * gradient
-        error = float((weights - truth).square().mean().detach())
+        weights -= training.learning_rate * 2 * inputs.T @ (inputs @ (weights - truth)) / len(inputs)
+        error = float(np.square(weights - truth).mean())
         write_json(state, {"epoch": epoch, "weights": weights.tolist()})
         line = {"epoch": epoch, "val_frr": error, "val_auc": -error, "val_eer": None}
         with (run_dir / "metrics.jsonl").open("a") as metrics:

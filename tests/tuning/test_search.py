@@ -61,13 +61,13 @@ def overlapping(sweep_dir: Path, trials: int) -> int:
 @pytest.mark.field("tuning.trials", "tuning.grace_epochs")
 def test_a_sweep_leaves_the_best_config_and_stops_the_weak_early(tmp_path: Path) -> None:
     prepared = prepared_folder(tmp_path / "prepared")
-    config = sweep_config(tmp_path, epochs=9, trials=10, grace_epochs=1, max_concurrent=1)
+    config = sweep_config(tmp_path, epochs=9, trials=7, grace_epochs=1, max_concurrent=1)
     result = run_sweep(config, tmp_path / "sweep", prepared, train_fn=regress, quiet=True)
-    assert [trial.number for trial in result.trials] == list(range(10))
+    assert [trial.number for trial in result.trials] == list(range(7))
     assert result.trials[0].values == {"training.learning_rate": 0.003}, "the start config's own values come first"
     finished = [trial for trial in result.trials if trial.state == "finished"]
     stopped = [trial for trial in result.trials if trial.state == "stopped"]
-    assert len(finished) + len(stopped) == 10
+    assert len(finished) + len(stopped) == 7
     assert stopped
     assert all(trial.epochs == 9 for trial in finished)
     assert all(trial.epochs < 9 for trial in stopped)
@@ -81,14 +81,14 @@ def test_a_sweep_leaves_the_best_config_and_stops_the_weak_early(tmp_path: Path)
     assert load_config(winner.run_dir / "config.yaml").training == best.training
     frame = pd.read_parquet(tmp_path / "sweep" / "trials.parquet")
     assert frame["value"].tolist() == [trial.value for trial in result.trials]
-    assert len(pd.read_csv(tmp_path / "sweep" / "trials.csv")) == 10
+    assert len(pd.read_csv(tmp_path / "sweep" / "trials.csv")) == 7
     assert result.next_command.endswith("best.yaml")
     assert not (tmp_path / "sweep" / ".tune").exists()
 
-    more = config.model_copy(update={"tuning": config.tuning.model_copy(update={"trials": 11})})
+    more = config.model_copy(update={"tuning": config.tuning.model_copy(update={"trials": 8})})
     extended = run_sweep(more, tmp_path / "sweep", prepared, train_fn=regress, quiet=True)
-    assert [trial.values for trial in extended.trials[:10]] == [trial.values for trial in result.trials]
-    assert len({trial.values["training.learning_rate"] for trial in extended.trials}) == 11
+    assert [trial.values for trial in extended.trials[:7]] == [trial.values for trial in result.trials]
+    assert len({trial.values["training.learning_rate"] for trial in extended.trials}) == 8
 
 
 @pytest.mark.ray
@@ -103,14 +103,14 @@ def test_failures_are_recorded_and_trials_share_the_machine(tmp_path: Path) -> N
         tmp_path,
         compute={"max_failures": 1},
         space={"training.learning_rate": {"type": "choice", "values": values}},
-        trials=8,
+        trials=6,
         cpus_per_trial=2,
         gpus_per_trial=0.25,
         metric="val_auc",
         mode="max",
     )
     result = run_sweep(config, tmp_path / "sweep", prepared, train_fn=regress, quiet=True)
-    assert len(result.trials) == 8
+    assert len(result.trials) == 6
     for trial in result.trials:
         rate = trial.values["training.learning_rate"]
         assert trial.state == ("failed" if rate > 0.1 else trial.state)

@@ -1,5 +1,6 @@
 """A real, tiny bundle made in milliseconds: each word is a tone, its score the share of the power at its frequency.
 
+The window is as long as the tones, so that a score has one clear peak and float noise moves no event.
 Not a stand-in for a trained net but a detector of its own: a streaming graph with the bundle's contract (state, many
 streams, any multiple of the step), written by the same writer as every exported bundle. For tests of what runs bundles.
 """
@@ -17,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from wakeword.export.manifest import graph_metadata, write_bundle_files
 
 STEP_SAMPLES = 320
-CONTEXT_SAMPLES = 3200
+CONTEXT_SAMPLES = 4800
 SAMPLE_RATE_HZ = 16_000
 TONES_HZ = {"alpha": 1000.0, "beta": 2300.0}
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import onnx
+import onnx_ir.passes.common as passes
+import onnxscript.optimizer
 import torch
 from onnx import helper
 from torch import nn
@@ -41,14 +43,15 @@ def export_onnx(model: nn.Module, opset: int, metadata: Mapping[str, str]) -> by
                 input_names=["audio", "state"],
                 output_names=["score", "next_state"],
                 dynamic_shapes={"audio": {0: streams, 1: samples}, "state": {0: streams}},
-                optimize=True,
+                # Not the exporter's own optimiser: see _simplify.
+                optimize=False,
                 verbose=False,
             )
+            assert program is not None
+            _simplify(program.model)
         except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
             first = " ".join(str(error).split())[:300]
             raise RunError(f"the model cannot be exported to ONNX at opset {opset} ({first})") from error
-    if program is None:
-        raise RunError(f"the exporter returned nothing for opset {opset}")
     proto = program.model_proto
     _name_dimensions(proto)
     helper.set_model_props(proto, dict(metadata))
@@ -59,6 +62,30 @@ def export_onnx(model: nn.Module, opset: int, metadata: Mapping[str, str]) -> by
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise RunError(f"the exported graph is not valid ONNX ({' '.join(str(error).split())[:300]})") from error
     return bytes(proto.SerializeToString())
+
+
+def _simplify(model: Any) -> None:
+    """Fold constants and drop what is unused, in place.
+
+    onnxscript's full optimiser adds rewrite rules that take a constant up to 1e-8 for zero: `x + 1e-8` becomes `x`, the
+    floor under a logarithm is gone and digital silence gives NaN. ONNX Runtime fuses convolutions and norms by itself.
+    """
+    passes.InlinePass()(model)
+    for _ in range(2):
+        onnxscript.optimizer.fold_constants(model)
+        passes.RemoveUnusedNodesPass()(model)
+    for clean in (
+        passes.IdentityEliminationPass(),
+        passes.RemoveUnusedNodesPass(),
+        passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        passes.DeduplicateInitializersPass(),
+        passes.CommonSubexpressionEliminationPass(),
+        passes.RemoveUnusedFunctionsPass(),
+        passes.RemoveUnusedOpsetsPass(),
+        passes.OutputFixPass(),
+        passes.NameFixPass(),
+    ):
+        clean(model)
 
 
 def _name_dimensions(proto: onnx.ModelProto) -> None:

@@ -110,6 +110,8 @@ class Engine:
                 f"{where}: {samples} samples give scores {score.shape} and state {state.shape},"
                 f" wake.json says {expected} and {(1, self.state_size)}"
             )
+        if not (np.isfinite(score).all() and np.isfinite(state).all()):
+            raise BundleError(f"{where}: digital silence gives NaN or infinite scores or state; export the model again")
         return state[0]
 
     def initial_state(self, streams: int) -> Float:

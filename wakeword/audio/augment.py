@@ -184,14 +184,14 @@ def white_crops(count: int, samples: int, generator: torch.Generator) -> Tensor:
 def _room_table(rooms: Bank) -> Tensor:
     """Responses `(rooms, taps)` with the direct sound at tap `ROOM_LEAD`, unit energy.
 
-    The direct sound is the first tap within 6 dB of the strongest: a reflection may be a little stronger.
+    The direct sound is the first tap within 10 dB of the strongest: a reflection may be stronger.
     """
     taps = ROOM_LEAD + min(int(rooms.length.max()), int(ROOM_LONGEST_S * SAMPLE_RATE_HZ))
     table = torch.zeros(len(rooms), taps, device=rooms.audio.device)
     for row, (offset, length) in enumerate(zip(rooms.offset.tolist(), rooms.length.tolist(), strict=True)):
         response = as_float(rooms.audio[offset : offset + length])
         strength = response.abs()
-        direct = int((strength >= 0.5 * strength.max()).nonzero()[0, 0])
+        direct = int((strength >= 0.3 * strength.max()).nonzero()[0, 0])
         kept = response[max(0, direct - ROOM_LEAD) : direct + taps - ROOM_LEAD]
         begin = ROOM_LEAD - min(direct, ROOM_LEAD)
         table[row, begin : begin + len(kept)] = kept

@@ -162,7 +162,8 @@ class Frontend(nn.Module):
 def _bases(window: int, n_fft: int, filters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Windowed cosines and sines `(window / 2, bins)` of the bins that some filter uses, and those filters.
 
-    The Hann window is sampled between the samples, which makes it symmetric; scaled so that a full-scale sine has power 1.
+    The Hann window is sampled between the samples, which makes it symmetric; scaled so that a full-scale
+    sine has power 1.
     """
     used = np.flatnonzero(filters.max(axis=1) > 0)
     place = np.arange(window // 2) - (window - 1) / 2

@@ -78,7 +78,8 @@ class BCResNet(Student):
         bands = n_mels // 8
         self.stem = StreamConv2d(1, channels[0], (5, 5), mels=n_mels, stride=(2, config.frame_stride), mel_padding=2)
         self.stem_norm = nn.BatchNorm2d(channels[0])
-        self.blocks = nn.ModuleList(self._blocks(channels, bands))
+        blocks = self._blocks(channels, bands)
+        self.blocks = nn.ModuleList(blocks)
         self.gather = StreamConv2d(channels[4], channels[4], (bands, 5), mels=bands, groups=channels[4])
         self.head = nn.Sequential(
             nn.Conv1d(channels[4], channels[5], 1, bias=False), nn.BatchNorm1d(channels[5]), nn.ReLU()
@@ -87,7 +88,7 @@ class BCResNet(Student):
         nn.init.constant_(self.classify.bias, PRIOR_LOGIT)  # type: ignore[arg-type]
         # Mean and classifier commute; after it the cache is a word wide instead of a layer.
         self.pool = SlidingMean(words, config.pool_frames)
-        after_stem = sum(block.reach for block in self.blocks) + self.gather.reach + self.pool.reach
+        after_stem = sum(block.reach for block in blocks) + self.gather.reach + self.pool.reach
         self.reach_frames = 5 + config.frame_stride * after_stem
 
     def _blocks(self, channels: tuple[int, ...], bands: int) -> list[BroadcastBlock]:

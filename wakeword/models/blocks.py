@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class StateTape:
-    """Walks along a flat state `(batch, size)`: layers take their cache in the order of the calls and leave the next."""
+    """Walks along a flat state `(batch, size)`: layers take their caches in the order of the calls, leave the next."""
 
     def __init__(self, state: Tensor) -> None:
         self._state = state
@@ -133,5 +133,5 @@ class SlidingMean(nn.Module):
 
 
 def trim(value: Tensor, lost: int, tape: StateTape | None) -> Tensor:
-    """The residual branch beside a valid operation that lost its first `lost` frames; nothing is lost when streaming."""
+    """The residual beside a valid operation that lost its first `lost` frames; nothing is lost when streaming."""
     return value if tape is not None or lost == 0 else value[..., lost:]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from torch import Tensor, nn
 
 from wakeword.config.model import ModelConfig
@@ -38,7 +40,7 @@ class SeparableBlock(nn.Module):
 class DSTCN(Student):
     """A strided stem over all mels, then stacks of separable blocks; the classifier sees the sum of the stacks (MDTC).
 
-    `width` 1 is 64 channels. Dilations count feature frames, so the receptive field keeps its seconds at any stride.
+    `width` 1 is 56 channels. Dilations count feature frames, so the receptive field keeps its seconds at any stride.
     """
 
     STACKS = ((2, 4, 8), (2, 4, 8))
@@ -46,30 +48,33 @@ class DSTCN(Student):
 
     def __init__(self, config: ModelConfig, n_mels: int, words: int) -> None:
         super().__init__(config, n_mels, words)
-        channels = int(64 * config.width)
+        channels = int(56 * config.width)
         if channels < 4:
-            raise ConfigError(f"model.width = {config.width}: ds_tcn needs at least 0.0625")
+            raise ConfigError(f"model.width = {config.width}: ds_tcn needs at least 0.072")
         self.stem = StreamConv1d(n_mels, channels, self.KERNEL, stride=config.frame_stride)
         self.stem_norm = nn.BatchNorm1d(channels)
-        self.stacks = nn.ModuleList(
-            nn.ModuleList(
+        self.stacks = nn.ModuleList()
+        after_stem = 0
+        self.reaches: list[int] = []
+        for dilations in self.STACKS:
+            stack = [
                 SeparableBlock(channels, self.KERNEL, paced(dilation, config.frame_stride), config.dropout)
-                for dilation in stack
-            )
-            for stack in self.STACKS
-        )
+                for dilation in dilations
+            ]
+            self.reaches.append(sum(block.reach for block in stack))
+            after_stem += self.reaches[-1]
+            self.stacks.append(nn.ModuleList(stack))
         self.dropout = nn.Dropout1d(config.dropout)
         self.classify = nn.Conv1d(channels, words, 1)
         nn.init.constant_(self.classify.bias, PRIOR_LOGIT)  # type: ignore[arg-type]
         self.pool = SlidingMean(words, config.pool_frames)
-        self.stack_reach = [sum(block.reach for block in stack) for stack in self.stacks]  # type: ignore[union-attr]
-        self.reach_frames = self.KERNEL + config.frame_stride * (sum(self.stack_reach) + self.pool.reach)
+        self.reach_frames = self.KERNEL + config.frame_stride * (after_stem + self.pool.reach)
 
     def _run(self, features: Tensor, tape: StateTape | None) -> Tensor:
         value = nn.functional.relu(self.stem_norm(self.stem(features.transpose(1, 2), tape)))
         total: Tensor | None = None
-        for stack, reach in zip(self.stacks, self.stack_reach, strict=True):
-            for block in stack:  # type: ignore[union-attr]
+        for stack, reach in zip(self.stacks, self.reaches, strict=True):
+            for block in cast(nn.ModuleList, stack):
                 value = block(value, tape)
             total = value if total is None else trim(total, reach, tape) + value
         assert total is not None

@@ -62,7 +62,7 @@ class Student(nn.Module):
         return self._run(features[:, self.context_frames - self.reach_frames :], None)
 
     def stream(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """`(batch, frames, mels)`, frames a multiple of the stride, to `(batch, frames / stride, words)` and the state."""
+        """`(batch, frames, mels)`, a multiple of the stride, to `(batch, frames / stride, words)` and its state."""
         if not torch.compiler.is_compiling() and features.shape[1] % self.frame_stride:
             raise ValueError(f"a chunk must hold a multiple of {self.frame_stride} frames, got {features.shape[1]}")
         tape = StateTape(state)

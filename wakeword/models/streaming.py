@@ -63,7 +63,7 @@ class StreamingModel(nn.Module):
 
     @torch.no_grad()
     def settled_state(self, streams: int) -> Tensor:
-        """The state after `context_samples` of digital silence, from which every stream starts: `(streams, state_size)`."""
+        """The state `(streams, state_size)` after `context_samples` of digital silence: every stream starts from it."""
         was_training = self.training
         self.eval()
         try:

@@ -1,0 +1,105 @@
+"""Synthesised noises, for where there are no recordings, or too few."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from wakeword.config.frontend import SAMPLE_RATE_HZ
+from wakeword.errors import DataError
+
+LEVEL_DBFS = (-40.0, -20.0)
+
+
+def synthesise_noises(count: int, seed: int, duration_s: float, speech: Sequence[np.ndarray] = ()) -> list[np.ndarray]:
+    """Noises of several kinds in turn: white, pink, brown, hum, band noise and, when `speech` is given, babble.
+
+    Noise `i` depends on `seed`, `i`, the duration and the speech alone.
+
+    Args:
+        speech: float32 clips at 16 kHz that babble is mixed from.
+
+    Returns:
+        `count` float32 arrays of `duration_s` at 16 kHz, RMS -40 to -20 dBFS, below full scale.
+
+    Raises:
+        DataError: the duration is shorter than a tenth of a second.
+    """
+    samples = round(duration_s * SAMPLE_RATE_HZ)
+    if samples < SAMPLE_RATE_HZ // 10:
+        raise DataError(f"a noise of {duration_s} s is too short; ask for 0.1 s or more")
+    voices = [clip for clip in speech if len(clip) and float(np.abs(clip).max()) > 1e-4]
+    kinds: list[Callable[[int, np.random.Generator], np.ndarray]] = [_white, _pink, _brown, hum, band_noise]
+    if voices:
+        kinds.append(lambda length, draw: babble(voices, length, draw))
+    result = []
+    for number in range(count):
+        draw = np.random.default_rng((seed, number))
+        noise = kinds[number % len(kinds)](samples, draw)
+        result.append(_levelled(noise, draw))
+    return result
+
+
+def _levelled(noise: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    level = 10 ** (draw.uniform(*LEVEL_DBFS) / 20)
+    noise = noise * level / max(float(np.sqrt(np.mean(noise**2))), 1e-9)
+    return (noise / max(1.0, float(np.abs(noise).max()) / 0.99)).astype(np.float32)
+
+
+def coloured(slope: float, samples: int, draw: np.random.Generator) -> np.ndarray:
+    """Noise with power falling as f ** -slope above 20 Hz: 0 white, 1 pink, 2 brown."""
+    spectrum = np.fft.rfft(draw.standard_normal(samples))
+    frequency = np.fft.rfftfreq(samples, 1 / SAMPLE_RATE_HZ)
+    shape = np.maximum(frequency, 20.0) ** (-slope / 2)
+    shape[0] = 0.0
+    return np.fft.irfft(spectrum * shape, samples)
+
+
+def _white(samples: int, draw: np.random.Generator) -> np.ndarray:
+    return coloured(0.0, samples, draw)
+
+
+def _pink(samples: int, draw: np.random.Generator) -> np.ndarray:
+    return coloured(1.0, samples, draw)
+
+
+def _brown(samples: int, draw: np.random.Generator) -> np.ndarray:
+    return coloured(2.0, samples, draw)
+
+
+def hum(samples: int, draw: np.random.Generator) -> np.ndarray:
+    """Mains hum: 50 or 60 Hz and 20 harmonics of falling level, over pink noise of a quarter of its amplitude."""
+    base_hz = draw.choice((50.0, 60.0)) * draw.uniform(0.998, 1.002)
+    time_s = np.arange(samples) / SAMPLE_RATE_HZ
+    tone = np.zeros(samples)
+    for harmonic in range(1, 21):
+        level = draw.uniform(0.2, 1.0) / harmonic
+        tone += level * np.sin(2 * np.pi * (base_hz * harmonic * time_s + draw.uniform()))
+    pink = coloured(1.0, samples, draw)
+    return tone + 0.25 * np.std(tone) / max(float(np.std(pink)), 1e-12) * pink
+
+
+def band_noise(samples: int, draw: np.random.Generator) -> np.ndarray:
+    """Noise in a band of half an octave to three octaves within 80 Hz to 7 kHz, swelling slowly (fans, water)."""
+    low_hz = float(np.exp(draw.uniform(np.log(80.0), np.log(4000.0))))
+    high_hz = min(7000.0, low_hz * 2 ** draw.uniform(0.5, 3.0))
+    spectrum = np.fft.rfft(draw.standard_normal(samples))
+    frequency = np.fft.rfftfreq(samples, 1 / SAMPLE_RATE_HZ)
+    spectrum *= (frequency >= low_hz) & (frequency <= high_hz)
+    time_s = np.arange(samples) / SAMPLE_RATE_HZ
+    swell = 1.0 + draw.uniform(0.0, 0.8) * np.sin(2 * np.pi * (draw.uniform(0.1, 2.0) * time_s + draw.uniform()))
+    return np.fft.irfft(spectrum, samples) * swell
+
+
+def babble(speech: Sequence[np.ndarray], samples: int, draw: np.random.Generator) -> np.ndarray:
+    """Four to eight talkers at once, each a loop of random clips at a level of its own (10 dB apart at most)."""
+    mix = np.zeros(samples)
+    for _ in range(int(draw.integers(4, 9))):
+        line = np.zeros(0)
+        while len(line) < samples:
+            clip = np.asarray(speech[int(draw.integers(len(speech)))], dtype=np.float64)
+            line = np.concatenate([line, clip / np.sqrt(np.mean(clip**2))])
+        start = int(draw.integers(len(line)))
+        mix += np.roll(line, -start)[:samples] * 10 ** (draw.uniform(-10.0, 0.0) / 20)
+    return mix

@@ -1,4 +1,4 @@
-"""Files of every allowed kind decode to the same sound; broken ones are refused with a reason, never read as garbage."""
+"""Files of every allowed kind decode to the same sound; broken ones are refused with a reason."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ def test_lossless_formats_keep_every_sample(tmp_path: Path, form: str, subtype: 
 
 
 @pytest.mark.parametrize(
-    ("form", "subtype", "rate_hz"), [("OGG", "VORBIS", 44_100), ("OGG", "OPUS", 48_000), ("MP3", "MPEG_LAYER_III", 22_050)]
+    ("form", "subtype", "rate_hz"),
+    [("OGG", "VORBIS", 44_100), ("OGG", "OPUS", 48_000), ("MP3", "MPEG_LAYER_III", 22_050)],
 )
 def test_lossy_formats_keep_the_sound(tmp_path: Path, form: str, subtype: str, rate_hz: int) -> None:
     path = tmp_path / "clip.any"

@@ -253,7 +253,11 @@ def test_each_quality_limit_refuses_for_its_own_reason(tmp_path: Path, quality: 
 @pytest.mark.field("data.max_kept_s")
 def test_long_speech_is_cut_and_wake_words_never(tmp_path: Path) -> None:
     manifest = write_corpus(tmp_path / "corpus", speakers=3)
-    summary = prepare(config_for(manifest, data={"max_kept_s": 0.5, "quality": {"min_level_dbfs": -90}}), tmp_path / "out", runner="local")
+    summary = prepare(
+        config_for(manifest, data={"max_kept_s": 0.5, "quality": {"min_level_dbfs": -90}}),
+        tmp_path / "out",
+        runner="local",
+    )
     rows = [r for s in ("train", "val", "test") for r in ShardSet.open(tmp_path / "out").table(s).to_pylist()]
     assert summary.clips(kind="wakeword") == 9
     for speaker in range(3):
@@ -264,7 +268,11 @@ def test_long_speech_is_cut_and_wake_words_never(tmp_path: Path) -> None:
 
 
 @pytest.mark.field(
-    "data.sources.*.type", "data.sources.*.uri", "data.sources.*.kind", "data.sources.*.optional", "data.sources.*.limit"
+    "data.sources.*.type",
+    "data.sources.*.uri",
+    "data.sources.*.kind",
+    "data.sources.*.optional",
+    "data.sources.*.limit",
 )
 def test_what_a_source_can_be_told(tmp_path: Path) -> None:
     manifest = write_corpus(tmp_path / "corpus")
@@ -292,8 +300,12 @@ def test_what_a_source_can_be_told(tmp_path: Path) -> None:
 def test_other_words_become_negatives_and_clips_that_hold_a_word_are_left_out(tmp_path: Path) -> None:
     root = tmp_path / "corpus"
     write_corpus(root)
-    rows = [{"path": f"words/s{i}_0.wav", "kind": "wakeword", "label": "computer", "speaker": f"s{i}"} for i in range(5)]
-    rows += [{"path": f"words/s{i}_1.wav", "kind": "wakeword", "label": "hey_computer", "speaker": f"s{i}"} for i in (0, 1)]
+    rows = [
+        {"path": f"words/s{i}_0.wav", "kind": "wakeword", "label": "computer", "speaker": f"s{i}"} for i in range(5)
+    ]
+    rows += [
+        {"path": f"words/s{i}_1.wav", "kind": "wakeword", "label": "hey_computer", "speaker": f"s{i}"} for i in (0, 1)
+    ]
     rows += [{"path": "words/s0_2.wav", "kind": "wakeword", "label": "alexa", "speaker": "s0"}]
     for number, text in enumerate(["my computer is slow", "supercomputers", "COMPUTER, stop", "computers"]):
         rows.append({"path": f"speech/t{number}.wav", "kind": "speech", "speaker": f"t{number}", "text": text})
@@ -349,7 +361,7 @@ def test_ten_times_the_clips_need_no_more_memory(tmp_path: Path) -> None:
     big = tmp_path / "big.csv"
     lines = [rows[0]]
     for copy in range(10):
-        os.symlink(tmp_path / "small", tmp_path / f"copy{copy}") if not (tmp_path / f"copy{copy}").exists() else None
+        os.symlink(tmp_path / "small", tmp_path / f"copy{copy}")
         lines += [f"copy{copy}/{line}" for line in rows[1:]]
     big.write_text("\n".join(lines) + "\n")
     code = (

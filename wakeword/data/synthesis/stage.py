@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from wakeword.audio.io import level_dbfs, resample, write_flac
+from wakeword.audio.io import level_dbfs, read_audio, resample, write_flac
 from wakeword.config import Config
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.data.manifest import MANIFEST_SCHEMA, Row, clip_row, clip_table, quarantine_row
@@ -27,7 +27,8 @@ TARGET_DBFS, PEAK = -23.0, 0.95
 """All engines speak at one level, so that loudness does not tell one from another."""
 LONGEST_S = 30.0
 NOISE_S = 8.0
-SCENERY_BATCH = 10
+SCENERY_BATCH = 12
+BABBLE_VOICES = 8
 RESULT_SCHEMA = pa.schema(
     [
         ("key", pa.string()),
@@ -78,7 +79,7 @@ class SceneryStage(Stage):
     """Noises and rooms to FLAC files, a handful per row."""
 
     name = "scenery"
-    reads = ("kind", "first", "count", "seed")
+    reads = ("kind", "first", "count", "seed", "speech")
     writes = tuple(RESULT_SCHEMA.names)
     resources = StageResources(cpus=1.0, batch_size=1)
 
@@ -92,7 +93,8 @@ class SceneryStage(Stage):
         )
 
     def _made(self, row: Row) -> Iterator[Row]:
-        paths = [Path(self.folder) / row["kind"] / f"{row['seed']:010d}-{i}.flac" for i in range(row["count"])]
+        name = stable_seed(row["seed"], *(Path(uri).name for uri in row["speech"]))
+        paths = [Path(self.folder) / row["kind"] / f"{name:010d}-{i}.flac" for i in range(row["count"])]
         if any(_length_s(path) is None for path in paths):
             # Room simulation and filters import slowly: only the workers that need them pay.
             from wakeword.audio.noises import synthesise_noises
@@ -101,7 +103,8 @@ class SceneryStage(Stage):
             if row["kind"] == "rir":
                 made = simulate_rooms(row["count"], row["seed"])
             else:
-                made = synthesise_noises(row["count"], row["seed"], NOISE_S)
+                speech = [read_audio(uri) for uri in row["speech"]]
+                made = synthesise_noises(row["count"], row["seed"], NOISE_S, speech)
             for path, audio in zip(paths, made, strict=True):
                 write_flac(path, peak_limited(np.asarray(audio, np.float32)))
         for i, path in enumerate(paths):
@@ -176,7 +179,7 @@ def synthesise(config: Config, out_dir: Path, run: Callable[[Stage, pa.Table, st
             continue
         copied = {name: row[name] for name in ("kind", "label", "text", "speaker", "split")}
         rows.append(_synthetic(result, row["key"], source, speaker_source="synthetic", **copied))
-    scenery = _collect(run(SceneryStage(folder), _scenery_plan(config), "noises and rooms"))
+    scenery = _collect(run(SceneryStage(folder), _scenery_plan(config, rows), "noises and rooms"))
     for key, result in sorted(scenery.items()):
         kind = key.partition(":")[0]
         rows.append(_synthetic(result, f"synthetic-{key}", "synthesis/scenery", kind=kind, label=kind))
@@ -199,11 +202,16 @@ def _collect(batches: Iterator[pa.Table]) -> dict[str, Row]:
     return {row["key"]: row for batch in batches for row in batch.to_pylist()}
 
 
-def _scenery_plan(config: Config) -> pa.Table:
+def _scenery_plan(config: Config, spoken: list[Row]) -> pa.Table:
+    """Babble is mixed from sentences of the training voices alone: the phrase must not be in it."""
+    sentences = [row["uri"] for row in spoken if row["kind"] == "speech" and row["split"] == "train"]
     rows = []
     for kind, total in (("noise", config.synthesis.noises), ("rir", config.synthesis.rooms)):
         for first in range(0, total, SCENERY_BATCH):
             seed = stable_seed(config.synthesis.seed, kind, first)
-            rows.append({"kind": kind, "first": first, "count": min(SCENERY_BATCH, total - first), "seed": seed})
+            count = min(SCENERY_BATCH, total - first)
+            voices = np.random.default_rng(seed).permutation(len(sentences))[:BABBLE_VOICES] if kind == "noise" else []
+            speech = [sentences[i] for i in voices]
+            rows.append({"kind": kind, "first": first, "count": count, "seed": seed, "speech": speech})
     types = [("kind", pa.string()), ("first", pa.int64()), ("count", pa.int64()), ("seed", pa.int64())]
-    return pa.Table.from_pylist(rows, schema=pa.schema(types))
+    return pa.Table.from_pylist(rows, schema=pa.schema([*types, ("speech", pa.list_(pa.string()))]))

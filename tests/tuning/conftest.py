@@ -15,7 +15,6 @@ def local_ray() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", "disabled")
         patch.setenv("RAY_CHDIR_TO_TRIAL_DIR", "0")
-        patch.setenv("RAY_raylet_start_wait_time_s", "120")
         ray.init(
             address="local",
             num_cpus=4,

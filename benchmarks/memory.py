@@ -1,0 +1,139 @@
+"""Does memory stay flat where it should? Preparation of ten times the clips, and `wakeword detect`.
+
+    python -m benchmarks.memory [--quick] [--runner ray|local] [--json FILE]
+
+Bars: preparing ten times the clips raises the peak of the whole process tree by at most 20 %; `wakeword detect` peaks
+at 120 MiB at most. Everything measured runs in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.harness import RECORDINGS, ROOT, Bar, run
+from wakeword.config import SAMPLE_RATE_HZ, save_config, validate_config
+
+MIB = 1024**2
+CLIP_S = 2.0
+_SPEAKERS = 20
+
+_PREPARE = """
+import json, sys
+from wakeword.config import load_config
+from wakeword.data.prepare import prepare
+config, out, runner = sys.argv[1:]
+summary = prepare(load_config(config), out, runner, progress=False)
+print(json.dumps({"peak_bytes": summary.peak_memory_bytes, "clips": summary.clips(), "shards": summary.shards}))
+"""
+
+_COMMAND = """
+import sys
+from wakeword.cli.main import main
+code = main(sys.argv[1:])
+lines = open("/proc/self/status").read().splitlines()
+peak_kib = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+print("VmHWM", peak_kib, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def write_clips(folder: Path, count: int) -> None:
+    """`count` different WAV files of `CLIP_S`, half of a word and half of other sounds, by `_SPEAKERS` speakers.
+
+    The sound is pulsed noise: what preparation does with a clip (decode, check, hash, cut) does not depend on what is
+    said in it.
+    """
+    import soundfile
+
+    rng = np.random.default_rng(0)
+    time_s = np.arange(round(CLIP_S * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    for index in range(count):
+        label = ("nova", "speech")[index % 2]
+        path = folder / label / f"speaker{index // 2 % _SPEAKERS:02d}" / f"{index:06d}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pulse = 0.5 + 0.5 * np.sin(2 * np.pi * (3 + index % 5) * time_s)
+        audio = 0.1 * pulse * rng.standard_normal(len(time_s))
+        soundfile.write(path, audio.astype(np.float32), SAMPLE_RATE_HZ, subtype="PCM_16")
+
+
+def prepare_peak_mib(folder: Path, clips: int, shard_mb: float, runner: str) -> float:
+    """Peak of the process tree that prepares `clips` clips, as the preparation itself measures it, in MiB."""
+    write_clips(folder / "recordings", clips)
+    config = validate_config(
+        {
+            "words": [{"label": "nova"}],
+            "data": {"sources": [{"type": "folder", "uri": str(folder / "recordings")}], "shard_mb": shard_mb},
+        }
+    )
+    save_config(config, folder / "config.yaml")
+    arguments = [str(folder / "config.yaml"), str(folder / "prepared"), runner]
+    found = json.loads(_python(_PREPARE, arguments).stdout.splitlines()[-1])
+    if found["clips"] < 0.9 * clips:
+        raise SystemExit(f"only {found['clips']} of {clips} clips were prepared: the figure would mean nothing")
+    print(f"      {found['clips']} clips in {found['shards']} shards: peak {found['peak_bytes'] / MIB:.0f} MiB")
+    return float(found["peak_bytes"] / MIB)
+
+
+def detect_peak_mib(bundle: Path, files: list[Path]) -> float:
+    """Peak of `wakeword detect BUNDLE FILE…`, in MiB."""
+    found = _python(_COMMAND, ["detect", str(bundle), *map(str, files)])
+    return int(found.stderr.split("VmHWM")[1].split()[0]) / 1024
+
+
+def _python(code: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    found = subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True)
+    if found.returncode:
+        raise SystemExit(f"the measured process ended with {found.returncode}:\n{found.stderr[-2000:]}")
+    return found
+
+
+def _bundle_and_files(folder: Path, given: Path | None, seconds: float) -> tuple[Path, list[Path]]:
+    """The bundle given, or an untrained student of the default size; recordings where there are any."""
+    import soundfile
+
+    from benchmarks.serving import real_tracks, untrained_bundle
+
+    if (RECORDINGS / "manifest.csv").is_file():
+        tracks = real_tracks(RECORDINGS, 4, seconds)
+    else:
+        rng = np.random.default_rng(0)
+        tracks = [rng.normal(0, 3000, round(seconds * SAMPLE_RATE_HZ)).astype(np.int16) for _ in range(4)]
+    files = []
+    for number, track in enumerate(tracks):
+        files.append(folder / f"track{number}.wav")
+        soundfile.write(files[-1], track, SAMPLE_RATE_HZ, subtype="PCM_16")
+    bundle = given or untrained_bundle(folder / "bundle", [track[: 10 * SAMPLE_RATE_HZ] for track in tracks])
+    return bundle, files
+
+
+def measure(args: argparse.Namespace) -> list[Bar]:
+    """Both bars, and the figures behind them."""
+    few, shard_mb = (200, 2.0) if args.quick else (2000, 16.0)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        small = prepare_peak_mib(folder / "few", few, shard_mb, args.runner)
+        large = prepare_peak_mib(folder / "many", 10 * few, shard_mb, args.runner)
+        bundle, files = _bundle_and_files(folder, args.bundle, 30.0 if args.quick else 600.0)
+        detect = detect_peak_mib(bundle, files)
+    return [
+        Bar(f"peak of preparing {few} clips", small, "MiB"),
+        Bar(f"peak of preparing {10 * few} clips", large, "MiB"),
+        Bar("growth of the peak with ten times the clips", 100 * (large / small - 1), "%", 20),
+        Bar("peak of `wakeword detect`", detect, "MiB", 120),
+    ]
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--runner", choices=("ray", "local"), default="ray", help="what prepares (default: ray)")
+    parser.add_argument("--bundle", type=Path, help="bundle for detect; default: an untrained student, exported here")
+
+
+if __name__ == "__main__":
+    sys.exit(run("memory", measure, _arguments))

@@ -115,8 +115,11 @@ def _start(config: Config, bundle_path: str, token: Token) -> Endpoint:
 
         cpus = serving.replicas * serving.cpus_per_replica + (2 if serving.dashboard else 1)
         stack.enter_context(ray_session(config, min_cpus=cpus))
-        ray.serve.start(http_options={"host": serving.host, "port": serving.port})
         stack.callback(ray.serve.shutdown)
+        try:
+            ray.serve.start(http_options={"host": serving.host, "port": serving.port})
+        except (ray.exceptions.RayError, RuntimeError) as error:
+            raise ServingError(f"Ray Serve could not start: {_last_words(error)}") from error
         _deploy(replica.deployment(serving, token.value, bundle_path), replica.APPLICATION, "/")
         stack.callback(_drain, replica.APPLICATION, serving.drain_s)
         if serving.dashboard:
@@ -135,8 +138,13 @@ def _deploy(application: Any, name: str, route_prefix: str) -> None:
         ray.serve.run(application, name=name, route_prefix=route_prefix)
     except RuntimeError as error:
         status = ray.serve.status().applications.get(name)
-        detail = " ".join((status.message if status else str(error)).split())
-        raise ServingError(f"Ray Serve could not start {name}: {detail[-600:]}") from error
+        reasons = [deployment.message for deployment in status.deployments.values()] if status else [str(error)]
+        raise ServingError(f"Ray Serve could not start {name}: {_last_words(' '.join(reasons))}") from error
+
+
+def _last_words(cause: object) -> str:
+    """The end of a remote traceback, where the reason stands."""
+    return " ".join(str(cause).split())[-500:]
 
 
 def _drain(application: str, drain_s: float) -> None:
@@ -162,7 +170,8 @@ def _ingress_environment(config: ServingConfig, local: bool) -> Iterator[None]:
     if not local:
         yield
         return
-    folder = tempfile.mkdtemp(prefix="wakeword-ingress-")
+    # Short: HAProxy's socket lies 57 characters below it, and a socket's path ends at 97.
+    folder = tempfile.mkdtemp(prefix="wwp-", dir="/tmp" if len(tempfile.gettempdir()) > 16 else None)
     metrics_port, stats_port = _free_ports(2)
     values = {
         "RAY_SERVE_ENABLE_HA_PROXY": "1" if config.ha_proxy else "0",

@@ -1,7 +1,8 @@
 """How far a measured rate may lie from the true one: exact Poisson, Wilson, and a bootstrap over speakers.
 
-Sources: F. Garwood 1936 (Poisson, from gamma quantiles: half those of chi-squared); E. B. Wilson 1927 (binomial); cluster bootstrap as in
-A. C. Davison and D. V. Hinkley 1997, section 3.8: whole speakers are drawn, because one person's misses come together.
+Sources: F. Garwood 1936 (Poisson, from gamma quantiles: half those of chi-squared); E. B. Wilson 1927 (binomial);
+the cluster bootstrap as in A. C. Davison and D. V. Hinkley 1997, section 3.8: whole speakers are drawn, because one
+person's misses come together.
 """
 
 from __future__ import annotations

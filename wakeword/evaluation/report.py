@@ -120,7 +120,7 @@ def _headlines(report: EvaluationReport) -> str:
 
 def _table(report: EvaluationReport) -> str:
     header, rows = wording.table_rows(report)
-    return _rows(header, rows, [row[1].endswith("*") for row in rows])
+    return _rows(header, rows, ["*" in row[1] for row in rows])
 
 
 def _small_print(report: EvaluationReport) -> str:

@@ -31,32 +31,31 @@ def choose_threshold(words: Curve, alarms: Curve, hours: float, target: float) -
     """Threshold for at most `target` false alarms per hour, from val's curves and its `hours` of negatives.
 
     1. The floor is the highest threshold whose false alarms break the target (its whole number of allowed alarms is
-       `target * hours`, rounded down: none where val is short). Where even the lowest threshold keeps the target, the
-       floor is the highest peak of a false alarm, since nothing else tells where negatives end.
+       `target * hours`, rounded down: none where val is short).
     2. The ceiling is the highest threshold that misses at most `MARGIN_FRR` of the words more than just above the
-       floor.
+       floor. Without words it is 1.
     3. The threshold lies half-way between them on the log-odds scale: as far from the false alarms that were heard as
-       from the words that would be lost. Without words, the ceiling is 1.
+       from the words that would be lost. Where no threshold breaks the target, the highest false alarm below the
+       ceiling stands in for the floor, since nothing else tells where negatives end.
     """
-    allowed = np.floor(target * hours + 1e-9)
-    floor, blocked = lowest_threshold(alarms, allowed)
-    if not blocked:
-        broken = np.flatnonzero(alarms.false_alarms > 0)
-        floor = float(alarms.threshold[broken[-1]]) if len(broken) else 0.0
-    least = float(np.nextafter(floor, np.inf))
+    floor, blocked = lowest_threshold(alarms, np.floor(target * hours + 1e-9))
     if floor >= 1 and blocked:
         return Choice(target, NEVER, False, f"on val even the highest score comes with more than {target:g} per hour")
-    if words.words and not int(words.at(least)[0]):
+    least = float(np.nextafter(floor, np.inf)) if blocked else 0.0
+    kept = int(words.at(least)[0])
+    if words.words and not kept:
         reason = f"on val no word scores above what {target:g} false alarms per hour ask for"
         return Choice(target, max(_middle(floor, 1.0), least), True, reason)
     ceiling = 1.0
     if words.words:
-        kept = int(words.at(least)[0]) - int(np.floor(MARGIN_FRR * words.words))
-        enough = np.flatnonzero((words.hits >= kept) & (words.threshold >= least))
-        ceiling = float(words.threshold[enough[-1]]) if len(enough) else least
-    middle = min(max(_middle(floor, ceiling), least), max(ceiling, least))
+        enough = words.hits >= kept - np.floor(MARGIN_FRR * words.words)
+        ceiling = float(words.threshold[np.flatnonzero(enough & (words.threshold >= least))[-1]])
+    if not blocked:
+        heard = alarms.threshold[(alarms.false_alarms > 0) & (alarms.threshold <= ceiling)]
+        floor = float(heard[-1]) if len(heard) else 0.0
+    threshold = min(max(_middle(floor, ceiling), least), ceiling)
     reason = f"half-way (log odds) between the false alarms up to {floor:.3f} and the words from {ceiling:.3f} on"
-    return Choice(target, middle, True, reason)
+    return Choice(target, threshold, True, reason)
 
 
 def _middle(low: float, high: float) -> float:

@@ -86,10 +86,14 @@ def conditions_of(report: EvaluationReport) -> list[str]:
 
 
 def table_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
-    """Header and a row per word and target: threshold, FAH, FRR per condition, clean FRR at the oracle threshold."""
+    """Header and a row per word and target: threshold, FAH, FRR per condition, clean FRR at the oracle threshold.
+
+    Targets that come to the same in every figure (val is too short to part them) share a row. ` *` marks the operating
+    point.
+    """
     conditions = conditions_of(report)
     header = ["word", "FAH target", "threshold", "FAH on test", *(f"FRR {name}" for name in conditions), "oracle clean"]
-    rows = []
+    rows: list[list[str]] = []
     for word in report.words:
         for target in word.targets:
             mark = " *" if target.fah_target == word.operating_fah else ""
@@ -100,7 +104,10 @@ def table_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
                 result = target.test.condition(name) if target.test else None
                 cells.append(share_with_interval(result) if result else "no words")
             clean = target.oracle.frr.get("clean") if target.oracle else None
-            rows.append([*cells, "-" if clean is None else percent(clean)])
+            cells.append("-" if clean is None else percent(clean))
+            if rows and [rows[-1][0], *rows[-1][2:]] == [cells[0], *cells[2:]]:
+                cells[1] = f"{rows.pop()[1]}, {cells[1]}"
+            rows.append(cells)
     return header, rows
 
 

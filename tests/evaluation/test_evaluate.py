@@ -1,0 +1,233 @@
+"""The whole protocol on a detector and recordings whose answers are known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from tests.evaluation import known
+from wakeword.config import Config, validate_config
+from wakeword.errors import BundleError, ConfigError, DataError
+from wakeword.evaluation.evaluate import evaluate
+from wakeword.evaluation.results import EvaluationReport
+from wakeword.evaluation.scoring import score_tracks
+from wakeword.evaluation.store import read_metadata
+from wakeword.evaluation.sweep import HitWindow, Truth, outcome, track_peaks
+from wakeword.evaluation.tracks import plan_tracks
+from wakeword.runtime.bundle import load_bundle
+from wakeword.runtime.events import EventDetector, EventTiming
+
+
+def config(**evaluation) -> Config:
+    words = [{"label": label} for label in known.TONES_HZ]
+    return validate_config({"words": words, "evaluation": {"snr_db": [0.0], "far": False, **evaluation}})
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory) -> Path:
+    return known.tone_bundle(tmp_path_factory.mktemp("bundle") / "tones")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    rows = [row for split in ("train", "val", "test") for row in known.tone_rows(split)]
+    # Three seconds of pure tone in test only: a false alarm that val cannot foresee.
+    tone = (0.2 * np.sin(2 * np.pi * 3000 * np.arange(3 * known.RATE) / known.RATE) * 32767).astype(np.int16)
+    rows.append(known.row("test", "speech", "speech", tone, 99))
+    rng = np.random.default_rng(5)
+    rows += [known.row("test", "confusable", "alfa", known.tone_clip("alpha", rng), n) for n in range(2)]
+    rows += [known.row("test", "confusable", "arfa", known.coloured(1.0, rng), n) for n in range(2)]
+    return known.prepared(tmp_path_factory.mktemp("prepared") / "tones", rows)
+
+
+@pytest.fixture(scope="module")
+def done(bundle, data, tmp_path_factory) -> tuple[EvaluationReport, Path]:
+    out = tmp_path_factory.mktemp("evaluation") / "out"
+    heard: list[tuple[float, float]] = []
+    report = evaluate(bundle, data, config(), out, command="wakeword evaluate B P", progress=lambda *a: heard.append(a))
+    assert heard[-1][0] == pytest.approx(heard[-1][1])
+    return report, out
+
+
+def test_a_good_detector_misses_nothing_and_its_one_false_alarm_is_counted(done) -> None:
+    report, out = done
+    alpha, beta = report.words
+    clean = alpha.operating.test.condition("clean")
+    assert (clean.words, clean.missed, clean.frr) == (8, 0, 0.0)
+    assert -0.2 <= clean.latency_p50_s <= 0.1
+    assert 0.05 < alpha.operating.threshold < 0.95
+    assert alpha.operating.test.alarms.false_alarms == 0
+    # All audio of the negative and the clean tracks counts, except the words and their windows.
+    lengths = {name: about["duration_s"] for name, about in read_metadata(out / "scores.parquet")["tracks"].items()}
+    counted = sum(lengths[f"test/{name}"] for name in ("speech", "noise", "alpha/clean", "beta/clean"))
+    assert alpha.operating.test.alarms.hours * 3600 == pytest.approx(counted - 8 * (0.5 + 1.0))
+    assert alpha.ready
+    assert beta.operating.test.alarms.false_alarms == beta.operating.test.by_kind["speech"].false_alarms == 1
+    assert not beta.ready
+    assert "false alarms per hour on test where 0.5 are allowed" in beta.reason
+    assert alpha.clip_level.eer == 0.0
+    assert alpha.operating.test.near_misses.clips == 4
+    assert alpha.operating.test.near_misses.fired == 2
+
+
+def test_the_words_of_the_other_detector_are_negatives(done) -> None:
+    report, _ = done
+    kinds = report.words[0].operating.test.by_kind
+    assert set(kinds) == {"around the words", "other wake words", "speech", "noise"}
+    assert sum(rate.hours for rate in kinds.values()) == pytest.approx(report.words[0].operating.test.alarms.hours)
+
+
+def test_files_hold_scores_truth_and_hashes(done, data) -> None:
+    report, out = done
+    table = pq.read_table(out / "scores.parquet")
+    assert table.column_names == ["track", "time_s", "word", "score"]
+    assert str(table.schema.field("score").type) == "float"
+    frame = table.to_pandas()
+    one = frame[(frame.track == "test/alpha/clean") & (frame.word == "alpha")]
+    assert one.time_s.iloc[0] == pytest.approx(0.02)
+    assert one.time_s.iloc[-1] == pytest.approx(0.02 * len(one), abs=1e-3)
+    assert one.score.max() > 0.9
+    about = read_metadata(out / "scores.parquet")
+    assert about["model_sha256"] == report.provenance["model_sha256"]
+    assert about["tracks"]["test/alpha/clean"]["condition"] == "clean"
+    truth = pq.read_table(out / "truth.parquet").to_pandas()
+    assert len(truth[(truth.track == "test/alpha/clean") & (truth.role == "word")]) == 8
+    assert EvaluationReport.load(out / "report.json") == report
+
+
+def test_figures_follow_from_the_stored_scores_alone(done) -> None:
+    report, out = done
+    frame, truth = (pq.read_table(out / f"{name}.parquet").to_pandas() for name in ("scores", "truth"))
+    scores = frame[(frame.track == "test/alpha/0 dB") & (frame.word == "alpha")].score.to_numpy()
+    words = truth[(truth.track == "test/alpha/0 dB") & (truth.role == "word")]
+    timing = EventTiming.from_seconds(0.02, **report.detector)
+    spans = list(zip(words.start_s, words.end_s, strict=True))
+    for target in report.words[0].targets:
+        found = outcome(track_peaks(scores, Truth.of(spans), HitWindow(0.2, 1.0), timing), target.threshold)
+        assert int((~found.hit).sum()) == target.test.condition("0 dB").missed
+
+
+def test_scores_in_batches_are_those_of_the_detector_alone(bundle, data) -> None:
+    loaded = load_bundle(bundle)
+    from wakeword.data.shards import ShardSet
+    from wakeword.runtime.engine import Engine
+
+    shards = ShardSet.open(data)
+    evaluation = config().evaluation
+    plan = plan_tracks({"test": shards.table("test")}, "test", config().words, evaluation)
+    together = score_tracks(loaded, plan.tracks)
+    engine = Engine(loaded)
+    for track, scores in zip(plan.tracks, together, strict=True):
+        state, alone = engine.initial_state(1), []
+        for block in track.blocks(1280):
+            whole = len(block) - len(block) % engine.step_samples
+            if whole:
+                score, state = engine.run(block[None, :whole], state)
+                alone.append(score[0])
+        np.testing.assert_allclose(scores, np.concatenate(alone), atol=1e-6)
+        assert len(scores) == track.samples // engine.step_samples
+
+
+def test_points_and_metrics_are_ready_for_the_bundle(done) -> None:
+    report, _ = done
+    points = report.operating_points
+    assert set(points) == {"alpha", "beta"}
+    assert [point["fah_target"] for point in points["alpha"]] == [0.05, 0.1, 0.5, 1.0]
+    chosen = next(point for point in points["beta"] if point["fah_target"] == 0.5)
+    assert chosen["ready"] is False
+    assert chosen["test_false_alarms"] == 1
+    json.dumps([points, report.metrics], allow_nan=False)
+
+
+def test_the_table_says_it_in_words(done) -> None:
+    text = done[0].table()
+    assert "“alpha” misses none of 8 clean test words" in text
+    assert "1 false alarm in 0.03 h" in text
+    assert "the target is not proven" in text
+
+
+def run(bundle, data, out, **evaluation) -> EvaluationReport:
+    return evaluate(bundle, data, config(**evaluation), out)
+
+
+@pytest.mark.field("evaluation.operating_frr", "evaluation.operating_fah", "evaluation.fah_targets")
+def test_what_is_asked_decides_what_is_ready(bundle, data, tmp_path) -> None:
+    report = run(bundle, data, tmp_path, operating_fah=60.0, fah_targets=[2.0, 60.0])
+    assert [target.fah_target for target in report.words[0].targets] == [2.0, 60.0]
+    assert report.words[1].ready  # one false alarm in 0.02 h is within 60 an hour
+    strict = run(bundle, data, tmp_path, operating_fah=60.0, operating_frr=0.001, hit_before_s=0.01)
+    assert not strict.words[0].ready
+    assert "clean words missed" in strict.words[0].reason
+
+
+@pytest.mark.field("evaluation.hit_before_s", "evaluation.hit_after_s")
+def test_the_window_decides_what_hits(bundle, data, tmp_path) -> None:
+    wide = run(bundle, data, tmp_path / "wide").words[0].operating.test.condition("clean")
+    narrow = run(bundle, data, tmp_path / "narrow", hit_before_s=0.01).words[0].operating.test.condition("clean")
+    assert wide.missed == 0
+    assert narrow.missed > 4  # the tone is heard some 0.05 s before its end
+    rows = [row for split in ("val", "test") for row in known.tone_rows(split, labels=("alpha",))]
+    for row in rows:
+        row["word_end_s"] = row["word_end_s"] and row["word_end_s"] - 0.3
+    late = known.prepared(tmp_path / "late", rows)
+    missed = {}
+    for after_s in (0.1, 0.5):
+        report = run(bundle, late, tmp_path / str(after_s), hit_after_s=after_s)
+        missed[after_s] = report.words[0].operating.test.condition("clean").missed
+    assert missed == {0.1: 8, 0.5: 0}
+
+
+@pytest.mark.field("evaluation.confidence")
+def test_confidence_widens_intervals(bundle, data, tmp_path, done) -> None:
+    loose = run(bundle, data, tmp_path, confidence=0.8).words[0].operating.test
+    tight = done[0].words[0].operating.test
+    assert loose.alarms.high < tight.alarms.high
+    assert loose.condition("clean").wilson[1] < tight.condition("clean").wilson[1]
+
+
+def test_what_is_missing_is_said_in_words(bundle, tmp_path) -> None:
+    rows = [row for row in known.tone_rows("test", 3, 0, ("alpha",)) if row["kind"] == "wakeword"]
+    report = run(bundle, known.prepared(tmp_path / "p", rows), tmp_path / "out")
+    alpha, beta = report.words
+    assert any("no val split" in note for note in report.notes)
+    assert any("no other speech" in note for note in report.notes)
+    assert not alpha.operating.reached
+    assert "the bundle's threshold 0.5 stays" in alpha.reason
+    assert beta.operating.test.conditions == ()
+    assert "no test clips with a known place" in report.table()
+    assert "no words" in report.table()
+    with pytest.raises(DataError, match="no val or test clips"):
+        run(bundle, known.prepared(tmp_path / "train", known.tone_rows("train")), tmp_path / "out2")
+    assert not (tmp_path / "out2" / "report.json").exists()
+
+
+def test_bad_input_is_one_sentence(bundle, data, tmp_path) -> None:
+    with pytest.raises(BundleError):
+        run(tmp_path / "absent", data, tmp_path / "out")
+    with pytest.raises(DataError, match="wakeword evaluate"):
+        EvaluationReport.load(tmp_path / "report.json")
+    (tmp_path / "report.json").write_text("{}")
+    with pytest.raises(DataError, match="no evaluation report"):
+        EvaluationReport.load(tmp_path / "report.json")
+    for fault in ({"fah_targets": []}, {"fah_targets": [0.0]}):
+        with pytest.raises(ConfigError, match="fah_targets"):
+            config(**fault)
+
+
+def test_events_of_the_tracks_are_those_of_the_streaming_detector(bundle, data) -> None:
+    """The sweep on real tracks at the chosen threshold, against the detector fed in chunks."""
+    from wakeword.data.shards import ShardSet
+
+    loaded, evaluation = load_bundle(bundle), config().evaluation
+    plan = plan_tracks({"test": ShardSet.open(data).table("test")}, "test", config().words, evaluation)
+    timing = EventTiming.from_seconds(0.02, 0.06, 0.1, 1.0)
+    for scores in score_tracks(loaded, plan.tracks):
+        peaks = track_peaks(scores[:, 0], Truth.of(), HitWindow(0.2, 1.0), timing)
+        detector = EventDetector(["alpha"], 0.02, 0.06, 0.1, 1.0, thresholds=0.3)
+        events = [e for start in range(0, len(scores), 7) for e in detector.push(scores[None, start : start + 7, :1])]
+        events += detector.flush()
+        np.testing.assert_allclose([event.end_s for event in events], peaks.time_s[peaks.events(0.3)])

@@ -85,7 +85,7 @@ def tiny_config(**sections: dict[str, Any]) -> Config:
     """A config whose run takes seconds; `tiny_config(training={"epochs": 3})` changes fields."""
     tree: dict[str, Any] = {
         "words": [{"label": "nova"}],
-        "model": {"family": "bc_resnet", "width": 0.5, "frame_stride": 2, "dropout": 0.05},
+        "model": {"family": "tc_resnet", "width": 0.5, "frame_stride": 2, "dropout": 0.05},
         "training": {"epochs": 2, "steps_per_epoch": 4, "batch_size": 12, "learning_rate": 5e-3, "ema_decay": 0.9},
         "tracking": {"tensorboard": False},
         "compute": {"device": "cpu", "workers": 0},

@@ -62,3 +62,11 @@ def test_surroundings_fill_what_the_clip_leaves_free(parts: tuple[BatchSampler, 
     quiet.fill = np.full(len(filled), -1)
     silent = windows.render(quiet)
     assert (loud > silent.square().mean(1)).float().mean() > 0.7
+
+
+def test_cut_copies_what_gather_looks_up(parts: tuple[BatchSampler, WindowMaker]) -> None:
+    sampler, windows = parts
+    plan = sampler.batch(4)
+    clip, start = torch.from_numpy(plan.clip), torch.from_numpy(plan.start)
+    expected = windows.clips.gather(clip, start, sampler.window_samples).float() / 32768.0
+    assert torch.equal(windows._cut(clip, start), expected)

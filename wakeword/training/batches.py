@@ -52,6 +52,8 @@ class WindowPlan:
     clip: np.ndarray
     start: np.ndarray
     """Clip sample that is the window's first; negative where the clip starts inside the window."""
+    anchor: np.ndarray
+    """Sample of the window where the clip's anchor lies; a change of speed leaves it in place."""
     word_end_s: np.ndarray
     """End of the word in window time; 0 for negatives."""
     target: np.ndarray
@@ -231,6 +233,7 @@ class BatchSampler:
             view=np.full(len(clips), -1, dtype=np.int64),
             clip=clips.astype(np.int64),
             start=anchor - anchor_at,
+            anchor=anchor_at,
             word_end_s=np.where(target.any(1), anchor_at / rate, 0.0),
             target=target,
             fill=fill,

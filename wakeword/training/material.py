@@ -6,7 +6,7 @@ import logging
 
 import torch
 
-from wakeword.audio.augment import Augmenter
+from wakeword.audio.augment import Augmenter, Bank
 from wakeword.config import Config
 from wakeword.data.resident import ResidentClips
 from wakeword.data.shards import ShardSet
@@ -28,10 +28,13 @@ def training_clips(shards: ShardSet, split: str, device: torch.device) -> Reside
 
 
 def training_augmenter(config: Config, shards: ShardSet, clips: ResidentClips, device: torch.device) -> Augmenter:
-    """The augmenter with the noises and room responses of the train split."""
+    """The augmenter with the noises and room responses of the train split (it does without either)."""
+    noise = torch.from_numpy(clips.where(kind=["noise", "music"])).to(device)
+    noises = Bank(clips.audio, clips.offset[noise], clips.length[noise])
     try:
-        rooms = ResidentClips.load(shards, "train", device, kinds=("rir",))
+        responses = ResidentClips.load(shards, "train", device, kinds=("rir",))
+        rooms: Bank | None = Bank(responses.audio, responses.offset, responses.length)
     except DataError:
         log.info("no room responses among the training data: the room augmentation does nothing")
-        rooms = clips.bank(("rir",))
-    return Augmenter(config.augmentation, clips.bank(("noise", "music")), rooms).to(device)
+        rooms = None
+    return Augmenter(config.augmentation, noises, rooms, config.frontend).to(device)

@@ -79,6 +79,7 @@ class TrainingStep:
         self.precision = {"device_type": self.device.type, "dtype": half, "enabled": settings.amp}
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=settings.amp and self.device.type == "cuda")
         self.times_s: torch.Tensor | None = None
+        self.feature_draws = torch.Generator(self.device)
 
     def __call__(self, plan: WindowPlan, rate: float, step: int, rank: int = 0) -> torch.Tensor:
         """One update on this worker's rows of global batch `step`.
@@ -88,8 +89,10 @@ class TrainingStep:
         """
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        # Dropout and SpecAugment draw from torch's own generators; a function of the step, like everything else.
-        torch.manual_seed(int(row_seeds(self.config.training.seed, -1 - step, rank + 1)[rank] >> np.uint64(1)))
+        seed = int(row_seeds(self.config.training.seed, -1 - step, rank + 1)[rank] >> np.uint64(1))
+        # Dropout draws from torch's own generator: make it a function of the step, like everything else.
+        torch.manual_seed(seed)
+        self.feature_draws.manual_seed(seed)
         self.model.train()
         terms = self.losses(plan)
         self.optimizer.zero_grad(set_to_none=True)
@@ -118,6 +121,9 @@ class TrainingStep:
             return hard.total, hard.positive, hard.negative, torch.zeros((), device=self.device)
         soft = distillation_loss(logits, self.soft.logits(plan), mix.temperature)
         return (1 - mix.weight) * hard.total + mix.weight * soft, hard.positive, hard.negative, soft
+
+    def _mask_features(self, features: torch.Tensor) -> torch.Tensor:
+        return self.views.augmenter.features(features, self.feature_draws)
 
     def _times(self, scores: int) -> torch.Tensor:
         if self.times_s is None or len(self.times_s) != scores:

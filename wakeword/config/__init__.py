@@ -1,15 +1,28 @@
-"""One pydantic tree for every stage: `load_config(path, overrides) -> Config`."""
+"""One pydantic tree for every stage: `load_config(path, overrides) -> Config`.
+
+Names are imported when they are first asked for: building the tree takes 12 MiB, which a device that runs a bundle,
+and needs no more than the sample rate, should not pay.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from wakeword.config.frontend import SAMPLE_RATE_HZ
-from wakeword.config.loading import (
-    config_hash,
-    config_schema,
-    config_yaml,
-    load_config,
-    save_config,
-    validate_config,
-)
-from wakeword.config.schema import Config, WordConfig
+
+if TYPE_CHECKING:
+    from wakeword.config.loading import (
+        config_hash,
+        config_schema,
+        config_yaml,
+        load_config,
+        save_config,
+        validate_config,
+    )
+    from wakeword.config.schema import Config, WordConfig
+
+_HOMES = {"Config": "schema", "WordConfig": "schema"}
 
 __all__ = [
     "SAMPLE_RATE_HZ",
@@ -22,3 +35,9 @@ __all__ = [
     "save_config",
     "validate_config",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'loading')}"), name)

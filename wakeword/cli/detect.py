@@ -1,0 +1,121 @@
+"""`wakeword detect BUNDLE FILE…`: what a bundle hears in recordings."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wakeword.cli.console import print_next, print_table
+from wakeword.errors import DataError, MissingExtraError
+
+if TYPE_CHECKING:
+    from wakeword.runtime import Detection, Detector
+    from wakeword.runtime.score_file import ScoreFile
+
+BLOCK_S = 1.0
+PARTLY_FAILED = DataError.exit_code
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "detect",
+        help="find the words of a bundle in recordings",
+        description="Find the words of a bundle in recordings. Files that cannot be read are reported one by one, the"
+        f" others are done, and the exit code is then {PARTLY_FAILED}.",
+    )
+    parser.add_argument("bundle", metavar="BUNDLE", help="folder or zip that `wakeword export` wrote")
+    parser.add_argument("files", metavar="FILE", nargs="+", help="recordings: WAV, and FLAC, Ogg, MP3 with soundfile")
+    parser.add_argument("--json", action="store_true", help="a JSON object per event and line instead of the table")
+    parser.add_argument(
+        "--scores", metavar="OUT.parquet", help="write all raw scores: columns file, time_s, word, score"
+    )
+    limit = parser.add_mutually_exclusive_group()
+    limit.add_argument("--threshold", type=float, metavar="X", help="threshold for every word, from 0 to 1")
+    limit.add_argument(
+        "--fah-target", type=float, metavar="N", help="take the bundle's operating point for N false alarms per hour"
+    )
+    parser.set_defaults(func=_detect)
+
+
+def _detect(args: argparse.Namespace) -> int:
+    from wakeword.runtime import Detector, load_bundle
+    from wakeword.runtime.score_file import ScoreFile
+
+    bundle = load_bundle(args.bundle)
+    detector = Detector(bundle, threshold=bundle.thresholds_for(args.fah_target, args.threshold))
+    # Standard output is data when it is JSON: everything else goes to standard error then.
+    talk = sys.stderr if args.json else sys.stdout
+    for word in bundle.manifest.words:
+        if not word.ready and args.threshold is None:
+            print(f"note: {word.label} has no evaluated threshold; {word.threshold:g} is a guess", file=sys.stderr)
+    rows: list[list[str]] = []
+    failed = 0
+    opened = ScoreFile(args.scores, bundle.labels, bundle.step_s) if args.scores else nullcontext()
+    with opened as scores:
+        for number, file in enumerate(args.files, 1):
+            _progress(number, len(args.files), file)
+            try:
+                events = _hear(detector, file, scores)
+            except (DataError, MissingExtraError) as error:
+                failed += 1
+                detector.flush()
+                print(f"error: {error}", file=sys.stderr)
+                continue
+            for event in events:
+                if args.json:
+                    print(json.dumps(_record(file, event)))
+                else:
+                    times = (f"{event.start_s:.2f}", f"{event.end_s:.2f}", f"{event.score:.3f}")
+                    rows.append([file, event.word, *times])
+    _progress(0, 0, "")
+    heard = len(args.files) - failed
+    if not args.json:
+        title = f"{len(rows)} events in {heard} of {len(args.files)} files"
+        print_table(title, ["file", "word", "start_s", "end_s", "score"], rows)
+    if args.scores:
+        print(f"scores: {args.scores}", file=talk)
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB", file=talk)
+    if not args.json:
+        print_next(f"wakeword listen {args.bundle}")
+    return PARTLY_FAILED if failed else 0
+
+
+def _hear(detector: Detector, file: str, scores: ScoreFile | None) -> list[Detection]:
+    """Events of one file; a file that ends in an error leaves no events and no scores."""
+    import numpy as np
+
+    from wakeword.audio.io import stream_blocks
+
+    events: list[Detection] = []
+    kept = []
+    for block in stream_blocks(file, BLOCK_S):
+        score, found = detector.process_scores(block)
+        events += found
+        if scores is not None:
+            kept.append(score[0])
+    if scores is not None and kept:
+        scores.add(file, np.concatenate(kept))
+    return events + detector.flush()
+
+
+def _record(file: str, event: Detection) -> dict[str, Any]:
+    return {
+        "file": file,
+        "word": event.word,
+        "score": event.score,
+        "start_s": round(event.start_s, 6),
+        "end_s": round(event.end_s, 6),
+    }
+
+
+def _progress(number: int, files: int, file: str) -> None:
+    """One line that overwrites itself, on a terminal; `number` 0 clears it."""
+    if sys.stderr.isatty():
+        text = f"{number}/{files} {Path(file).name}"[:100] if number else ""
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)

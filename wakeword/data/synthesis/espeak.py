@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import _ctypes
 import ctypes
 import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,8 @@ from wakeword.data.synthesis.engine import Engine, SpeechError, Voice, package_v
 ACCENTS = ("en-us", "en", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc")
 _STRANGE = {"whisper", "whisperf", "croak", "Demonic", "UniRobot", "Storm", "anikaRobot", "fast", "Tweaky"}
 """Variants that no person sounds like: whispers without a voice, effects."""
+_UNSTEADY = {"Reed", "caleb"}
+"""Variants whose samples differ from run to run, whatever the seed."""
 _ODD_PREFIX = ("robosoft", "klatt")
 
 _RETRIEVAL_SYNCHRONOUS = 2
@@ -25,20 +30,18 @@ _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 
 class _Library:
-    """The library has one global state per process: made once, guarded by a lock."""
+    """One loading of the C library, whose state is global."""
 
     def __init__(self) -> None:
         import espeakng_loader
 
-        self.data = Path(espeakng_loader.get_data_path())
         self.lib = ctypes.CDLL(espeakng_loader.get_library_path())
-        self.lock = threading.Lock()
         self.blocks: list[np.ndarray] = []
         self.lib.espeak_TextToPhonemes.restype = ctypes.c_char_p
-        # The path is that of the folder above `espeak-ng-data` or of the folder itself.
-        rate = self.lib.espeak_Initialize(_RETRIEVAL_SYNCHRONOUS, 0, str(self.data).encode(), _KEEP_PROCESS)
+        data = espeakng_loader.get_data_path()
+        rate = self.lib.espeak_Initialize(_RETRIEVAL_SYNCHRONOUS, 0, data.encode(), _KEEP_PROCESS)
         if rate <= 0:
-            raise SpeechError(f"espeak-ng could not start with the data in {self.data}")
+            raise SpeechError(f"espeak-ng could not start with the data in {data}")
         self.sample_rate_hz = int(rate)
         self._callback = _CALLBACK(self._receive)  # kept: the library holds only a pointer
         self.lib.espeak_SetSynthCallback(self._callback)
@@ -52,17 +55,27 @@ class _Library:
         if self.lib.espeak_SetVoiceByName(voice.encode()) != 0:
             raise SpeechError(f"espeak-ng has no voice {voice!r}")
 
+    def close(self) -> None:
+        self.lib.espeak_Terminate()
+        _ctypes.dlclose(self.lib._handle)
 
-_library: _Library | None = None
-_making = threading.Lock()
+
+_lock = threading.Lock()
 
 
-def _shared() -> _Library:
-    global _library
-    with _making:
-        if _library is None:
-            _library = _Library()
-        return _library
+@contextmanager
+def _library() -> Iterator[_Library]:
+    """Load the library afresh and unload it.
+
+    The wave generator's state outlives an utterance and even `espeak_Initialize`: the same request would sound
+    slightly different after another one. A fresh copy costs 6 ms and makes every utterance repeatable.
+    """
+    with _lock:
+        library = _Library()
+        try:
+            yield library
+        finally:
+            library.close()
 
 
 class Espeak(Engine):
@@ -80,41 +93,43 @@ class Espeak(Engine):
 
     def voices(self) -> list[Voice]:
         names = sorted(path.name for path in (self._data / "voices" / "!v").iterdir() if path.is_file())
-        kept = [n for n in names if n not in _STRANGE and not n.startswith(_ODD_PREFIX)]
+        kept = [n for n in names if n not in _STRANGE | _UNSTEADY and not n.startswith(_ODD_PREFIX)]
         return [Voice(self.spec, f"{accent}+{name}", (name,)) for name in kept for accent in ACCENTS]
 
     def speak(self, text: str, voice: str, rate: float, pitch: float, seed: int) -> tuple[np.ndarray, int]:
-        shared = _shared()
-        with shared.lock:
-            shared.blocks.clear()
-            shared.set_voice(voice)
-            shared.lib.espeak_SetParameter(_RATE, int(np.clip(round(_NORMAL_WPM * rate), 80, 450)), 0)
+        with _library() as espeak:
+            espeak.lib.espeak_ng_SetRandSeed(seed)
+            espeak.set_voice(voice)
+            espeak.lib.espeak_SetParameter(_RATE, int(np.clip(round(_NORMAL_WPM * rate), 80, 450)), 0)
             tone = int(np.clip(round(_NORMAL_PITCH + _PITCH_PER_SEMITONE * pitch), 0, 99))
-            shared.lib.espeak_SetParameter(_PITCH, tone, 0)
+            espeak.lib.espeak_SetParameter(_PITCH, tone, 0)
             data = text.encode()
-            status = shared.lib.espeak_Synth(data, len(data) + 1, 0, 1, 0, _UTF8, None, None)
-            shared.lib.espeak_Synchronize()
-            blocks = list(shared.blocks)
+            status = espeak.lib.espeak_Synth(data, len(data) + 1, 0, 1, 0, _UTF8, None, None)
+            espeak.lib.espeak_Synchronize()
+            blocks = list(espeak.blocks)
         if status != 0 or not blocks:
             raise SpeechError(f"espeak-ng gave no sound for {text!r} as {voice}")
-        return np.concatenate(blocks).astype(np.float32) / 32768.0, shared.sample_rate_hz
+        return np.concatenate(blocks).astype(np.float32) / 32768.0, espeak.sample_rate_hz
 
 
-def phonemes(text: str, accent: str = "en-us") -> str:
-    """IPA of an English text with stress marks, clauses joined by a space.
+def phonemes(texts: Sequence[str], accent: str = "en-us") -> list[str]:
+    """IPA of English texts with stress marks; clauses of a text are joined by a space.
 
     Raises:
         ImportError: espeakng-loader is not installed.
     """
-    shared = _shared()
-    with shared.lock:
-        shared.set_voice(accent)
-        data = ctypes.c_char_p(text.encode())
-        pointer = ctypes.pointer(data)
-        clauses = []
-        while pointer.contents.value:
-            clause = shared.lib.espeak_TextToPhonemes(ctypes.cast(pointer, ctypes.c_void_p), _UTF8, 0x02)
-            clauses.append((clause or b"").decode())
+    with _library() as espeak:
+        espeak.set_voice(accent)
+        return [_ipa(espeak, text) for text in texts]
+
+
+def _ipa(espeak: _Library, text: str) -> str:
+    data = ctypes.c_char_p(text.encode())
+    pointer = ctypes.pointer(data)
+    clauses = []
+    while pointer.contents.value:
+        clause = espeak.lib.espeak_TextToPhonemes(ctypes.cast(pointer, ctypes.c_void_p), _UTF8, 0x02)
+        clauses.append((clause or b"").decode())
     return " ".join(clause for clause in clauses if clause)
 
 

@@ -100,7 +100,7 @@ class Kokoro(Engine):
         from wakeword.data.synthesis.espeak import phonemes
 
         session = self._load()
-        tokens = [self._vocabulary[symbol] for symbol in phonemes(text) if symbol in self._vocabulary][:MAX_TOKENS]
+        tokens = [self._vocabulary[symbol] for symbol in phonemes([text])[0] if symbol in self._vocabulary][:MAX_TOKENS]
         if not tokens:
             raise SpeechError(f"kokoro knows no phoneme of {text!r}")
         read_hz, asked = resampled_pitch(SAMPLE_RATE_HZ, rate, pitch)

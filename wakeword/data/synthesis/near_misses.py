@@ -16,9 +16,9 @@ MAX_SHARE = 0.75
 _MARKS = "ˈˌːˑ‿ "
 
 
-def phoneme_list(text: str) -> list[str]:
-    """Phonemes without stress, length and pauses."""
-    return [symbol for symbol in phonemes(text) if symbol not in _MARKS]
+def phoneme_lists(texts: Sequence[str]) -> list[list[str]]:
+    """Phonemes of each text without stress, length and pauses."""
+    return [[symbol for symbol in heard if symbol not in _MARKS] for heard in phonemes(texts)]
 
 
 def edit_distance(first: Sequence[str], second: Sequence[str]) -> int:
@@ -36,17 +36,17 @@ def near_misses(phrase: str, count: int) -> list[str]:
 
     A text whose phonemes hold the whole phrase (a plural, a longer name) is a positive, and left out.
     """
-    target = phoneme_list(phrase)
+    target = phoneme_lists([phrase])[0]
     words = spoken(phrase)
     texts = {*words, " ".join(reversed(words)), *vocabulary()}
     for sentence in sentences():
         parts = sentence.lower().split()
         texts |= {" ".join(pair) for pair in pairwise(parts)}
-    heard = {text: phoneme_list(text) for text in sorted(texts)}
+    ordered = sorted(texts)
+    heard = dict(zip(ordered, phoneme_lists(ordered), strict=True))
     for place, word in enumerate(words):
-        for other in _nearest(heard[word], heard):
-            text = " ".join([*words[:place], other, *words[place + 1 :]])
-            heard.setdefault(text, phoneme_list(text))
+        changed = [" ".join([*words[:place], other, *words[place + 1 :]]) for other in _nearest(heard[word], heard)]
+        heard |= dict(zip(changed, phoneme_lists(changed), strict=True))
     ranked = []
     for text, sounds in heard.items():
         distance = edit_distance(sounds, target)

@@ -10,11 +10,11 @@ from wakeword.config.base import Section
 class ModelConfig(Section):
     """Which streaming student, and how large. Families register themselves in `wakeword.models.registry`."""
 
-    family: str = "bc_resnet"
-    width: float = Field(2.0, gt=0, le=16)
+    family: str = "tc_resnet"
+    width: float = Field(1.0, gt=0, le=16)
     """Multiplier of the family's channel counts (tau of BC-ResNet)."""
     frame_stride: int = Field(2, ge=1, le=4)
     """Feature frames per score: 2 gives a score every 20 ms with the default hop."""
     dropout: float = Field(0.1, ge=0, lt=0.9)
-    pool_frames: int = Field(15, ge=1, le=200)
+    pool_frames: int = Field(8, ge=1, le=200)
     """Scores' look-back: the classifier sees the mean of this many output frames."""

@@ -14,10 +14,10 @@ class TrainingConfig(Section):
 
     epochs: int = Field(30, ge=1)
     steps_per_epoch: int = Field(60, ge=1)
-    batch_size: int = Field(96, ge=2)
+    batch_size: int = Field(64, ge=2)
     """Clips per step over all workers."""
     positive_share: float = Field(0.35, gt=0, lt=1)
-    window_s: float = Field(2.0, ge=0.8, le=20)
+    window_s: float = Field(1.6, ge=0.8, le=20)
     """Scored part of a training clip; the receptive field is put in front of it."""
     learning_rate: float = Field(3e-3, gt=0)
     weight_decay: float = Field(1e-2, ge=0)

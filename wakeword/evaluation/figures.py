@@ -45,7 +45,10 @@ def det_figure(word: WordResult) -> go.Figure | None:
         return None
     least = 0.5 / test.alarms.hours
     figure = go.Figure()
-    for place, (name, det) in enumerate(word.det.items()):
+    for place, name in enumerate(result.condition for result in test.conditions):
+        if name not in word.det:
+            continue
+        det = word.det[name]
         x = [max(rate, least) for rate in det.fah]
         top = max(x[-1], 100.0)
         figure.add_scatter(
@@ -101,7 +104,7 @@ def conditions_figure(report: EvaluationReport) -> go.Figure | None:
 
 def histogram_figure(word: WordResult) -> go.Figure | None:
     """Share of clips per score bin: the word (clean and the hardest condition) against other speech."""
-    shown = [name for name in word.histogram if name in ("clean", "10 dB", "0 dB", "far", "other speech")]
+    shown = [name for name in ("clean", "10 dB", "0 dB", "far", "other speech") if name in word.histogram]
     if not shown:
         return None
     figure = go.Figure()

@@ -38,8 +38,8 @@ th { color: var(--soft); font-weight: 600; }
 tr.main td { font-weight: 600; background: #f2f6fc; }
 pre { background: #f2f4f7; border-radius: 8px; padding: 12px; overflow-x: auto; font-size: .85rem; margin: 8px 0; }
 ul { margin: 6px 0; padding-left: 20px; }
-.two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 8px 20px; }
-.two > div { min-width: 0; }
+.two { display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px 24px; }
+@media (min-width: 860px) { .two { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); } }
 @media (max-width: 560px) { section { padding: 14px; } .verdict { flex-direction: column; gap: 6px; } }
 """
 
@@ -124,10 +124,12 @@ def _table(report: EvaluationReport) -> str:
 
 
 def _small_print(report: EvaluationReport) -> str:
+    hold_s = report.detector["peak_hold_s"]
     return (
-        f'<p class="note">FAH: false alarms per hour with Garwood’s interval; FRR: share of words missed with Wilson’s '
-        f"interval; both {report.confidence:.0%}. * the operating point. Oracle: the best threshold for the test audio "
-        "itself, which nobody knows beforehand.</p>"
+        '<p class="note">FAH: false alarms per hour with Garwood’s interval; FRR: share of words missed with Wilson’s '
+        f"interval; both {wording.whole(report.confidence)}. * the operating point. Oracle: the best threshold for the "
+        "test audio itself, which nobody knows beforehand. Latency is from the end of the word to the peak of the "
+        f"score; the detector reports it {hold_s:g} s later, when nothing higher came.</p>"
     )
 
 
@@ -161,7 +163,7 @@ def _condition_table(target: TargetResult) -> str:
             spread = f"{100 * result.bootstrap[0]:.1f}-{100 * result.bootstrap[1]:.1f} %"
         late = "-"
         if result.latency_p50_s is not None and result.latency_p95_s is not None:
-            late = f"{result.latency_p50_s:.2f} / {result.latency_p95_s:.2f} s"
+            late = f"{wording.seconds(result.latency_p50_s)} / {wording.seconds(result.latency_p95_s)} s"
         counts = [f"{result.missed} of {result.words}", str(result.speakers), wording.share_with_interval(result)]
         rows.append([result.condition, *counts, spread, late, str(result.duplicates), str(result.false_alarms)])
     header = ["condition", "missed", "speakers", "FRR (Wilson)", "by speaker (bootstrap)", "latency p50 / p95"]

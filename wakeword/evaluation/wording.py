@@ -13,6 +13,16 @@ def percent(share: float) -> str:
     return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.1f} %"
 
 
+def whole(share: float) -> str:
+    """`95 %`."""
+    return f"{100 * share:g} %"
+
+
+def seconds(value: float) -> str:
+    """Two decimals, never a negative zero."""
+    return f"{round(value, 2) + 0.0:.2f}"
+
+
 def number(value: float) -> str:
     """Two significant digits without an exponent."""
     if value == 0:
@@ -60,9 +70,8 @@ def _alarms(rate: Rate, confidence: float) -> str:
     if rate.high is None:
         return "there is no other audio to count false alarms in, so no rate is given"
     count = f"{rate.false_alarms} false alarm{'' if rate.false_alarms == 1 else 's'}"
-    return (
-        f"{count} in {number(rate.hours)} h of other audio, so at most {number(rate.high)} per hour ({confidence:.0%})"
-    )
+    most = f"at most {number(rate.high)} per hour ({whole(confidence)})"
+    return f"{count} in {number(rate.hours)} h of other audio, so {most}"
 
 
 def evidence(target: TargetResult, confidence: float) -> str:
@@ -72,8 +81,8 @@ def evidence(target: TargetResult, confidence: float) -> str:
         return f"{target.fah_target:g} per hour cannot be tested without negatives"
     needed = f"{number(target.hours_needed)} h without a false alarm show {target.fah_target:g} per hour"
     if rate.hours >= target.hours_needed:
-        return f"{needed} ({confidence:.0%}); there are {number(rate.hours)} h"
-    return f"{needed} ({confidence:.0%}); there are only {number(rate.hours)} h, so the target is not proven"
+        return f"{needed} ({whole(confidence)}); there are {number(rate.hours)} h"
+    return f"{needed} ({whole(confidence)}); there are only {number(rate.hours)} h, so the target is not proven"
 
 
 def conditions_of(report: EvaluationReport) -> list[str]:
@@ -116,7 +125,9 @@ def text_table(report: EvaluationReport) -> str:
     header, rows = table_rows(report)
     lines = _aligned([header, *rows])
     lines.insert(1, "-" * len(lines[0]))
-    lines.append(f"* operating point; intervals {report.confidence:.0%}; thresholds chosen on val, figures from test")
+    lines.append(
+        f"* operating point; intervals {whole(report.confidence)}; thresholds chosen on val, figures from test"
+    )
     for word in report.words:
         lines.append(headline(word, report.confidence))
         clip = word.clip_level
@@ -124,7 +135,9 @@ def text_table(report: EvaluationReport) -> str:
             lines.append(f"  clip level: EER {percent(clip.eer)}, pAUC {clip.pauc:.3f}, ROC AUC {clip.roc_auc:.3f}")
         late = word.operating.test.condition("clean") if word.operating.test else None
         if late and late.latency_p50_s is not None and late.latency_p95_s is not None:
-            lines.append(f"  latency after the word: p50 {late.latency_p50_s:.2f} s, p95 {late.latency_p95_s:.2f} s")
+            lines.append(
+                f"  latency after the word: p50 {seconds(late.latency_p50_s)} s, p95 {seconds(late.latency_p95_s)} s"
+            )
         lines.append(f"  {word.reason}; {evidence(word.operating, report.confidence)}")
     lines += [f"note: {note}" for note in report.notes]
     return "\n".join(lines)

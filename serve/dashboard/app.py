@@ -15,7 +15,8 @@ from .runs_tab import build_runs_tab
 from .settings import DashboardSettings
 
 _CSS = """
-.gradio-container {max-width: 1180px !important; margin: 0 auto !important}
+.gradio-container {width: 100% !important; max-width: 1180px !important; margin: 0 auto !important}
+main, .main {width: 100% !important}
 #title h1 {margin: 0.2em 0 0; font-size: 1.5rem}
 #title p {margin: 0; color: var(--body-text-color-subdued)}
 footer {display: none !important}

@@ -9,7 +9,7 @@ import gradio as gr
 from wakeword.errors import WakewordError
 
 from . import run_data
-from .listening import EVENT_COLUMNS, analyse_file, event_rows
+from .listening import EVENT_COLUMNS, analyse_file, event_rows, read_threshold
 from .plots import detection_figure
 from .settings import DashboardSettings
 
@@ -23,9 +23,7 @@ def build_detect_tab(settings: DashboardSettings, page: gr.Blocks) -> None:
             )
         with gr.Column(scale=1):
             chosen = gr.Dropdown([], label="Bundle")
-            threshold = gr.Number(
-                None, label="Threshold", info="Empty: the bundle's own", minimum=0, maximum=1, step=0.01
-            )
+            threshold = gr.Textbox("", label="Threshold", placeholder="the bundle's own", max_lines=1)
             start = gr.Button("Detect", variant="primary")
     summary = gr.Markdown()
     events = gr.Dataframe(headers=EVENT_COLUMNS, interactive=False, label="Detections", elem_id="detections")
@@ -35,12 +33,12 @@ def build_detect_tab(settings: DashboardSettings, page: gr.Blocks) -> None:
         names = list(run_data.find_bundles(settings.runs_dir, settings.served))
         return gr.Dropdown(choices=names, value=selected if selected in names else next(iter(names), None))
 
-    def detect(path: str | None, bundle: str | None, limit: float | None) -> tuple[str, Any, Any]:
+    def detect(path: str | None, bundle: str | None, limit: str) -> tuple[str, Any, Any]:
         if path is None:
             raise gr.Error("Upload a recording first.", duration=6)
         try:
             where = run_data.bundle_named(settings.runs_dir, settings.served, bundle)
-            found = analyse_file(path, where, limit, settings.max_upload_s)
+            found = analyse_file(path, where, read_threshold(limit), settings.max_upload_s)
         except WakewordError as error:
             raise gr.Error(str(error), duration=10) from error
         count = len(found.events)

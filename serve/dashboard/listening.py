@@ -22,12 +22,28 @@ from .plots import wave_envelope
 EVENT_COLUMNS = ["word", "score", "start (s)", "end (s)"]
 _WINDOW_S = 12.0
 """Length of the live plot."""
+_PLOT_EVERY_S = 1.0
+"""Drawing costs the browser more than listening costs us."""
+_LIVE_COLUMNS = 300
 _KEPT_EVENTS = 100
 
 
 def event_rows(events: Iterable[Detection]) -> list[list[Any]]:
     """Rows of the table of detections."""
     return [[e.word, f"{e.score:.3f}", f"{e.start_s:.2f}", f"{e.end_s:.2f}"] for e in events]
+
+
+def read_threshold(text: str) -> float | None:
+    """The threshold somebody typed; None for an empty field. Raises DataError for anything but a number in [0, 1]."""
+    if not text.strip():
+        return None
+    try:
+        value = float(text.replace(",", "."))
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise DataError(f"threshold {text!r} is not a number from 0 to 1: leave it empty for the bundle's own")
+    return value
 
 
 @dataclass(frozen=True)
@@ -78,6 +94,7 @@ class LiveSession:
         self._scores = np.zeros((0, len(self._detector.events.words)))
         self._samples = 0
         self._scored = 0
+        self._plotted_s = -_PLOT_EVERY_S
         self.events: list[Detection] = []
 
     @property
@@ -108,11 +125,18 @@ class LiveSession:
             self._push(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True))
         self.events += self._detector.events.flush()
 
+    def plot_due(self) -> bool:
+        """Whether a second of audio has come since this last said yes."""
+        if self.heard_s - self._plotted_s < _PLOT_EVERY_S:
+            return False
+        self._plotted_s = self.heard_s
+        return True
+
     def window(self) -> Listened:
         """The last 12 seconds."""
         detector = self._detector
         start_s = (self._samples - self._audio.size) / SAMPLE_RATE_HZ
-        times, values = wave_envelope(self._audio, SAMPLE_RATE_HZ)
+        times, values = wave_envelope(self._audio, SAMPLE_RATE_HZ, _LIVE_COLUMNS)
         first = self._scored - len(self._scores)
         return Listened(
             audio_s=self.heard_s,

@@ -10,11 +10,13 @@ import numpy as np
 from wakeword.errors import WakewordError
 
 from . import run_data
-from .listening import EVENT_COLUMNS, LiveSession, event_rows
+from .listening import EVENT_COLUMNS, LiveSession, event_rows, read_threshold
 from .plots import detection_figure
 from .settings import DashboardSettings
 
 _CHUNK_S = 0.5
+_QUEUE = "microphone"
+"""Chunks and the end of a recording share a queue with one worker: the end comes after the last chunk."""
 _SESSION_S = 900
 """Gradio forgets an abandoned page's detector after this long."""
 
@@ -27,9 +29,7 @@ def build_microphone_tab(settings: DashboardSettings, page: gr.Blocks) -> None:
             audio = gr.Audio(sources=["microphone"], streaming=True, type="numpy", label="Microphone of this browser")
         with gr.Column(scale=1):
             chosen = gr.Dropdown([], label="Bundle")
-            threshold = gr.Number(
-                None, label="Threshold", info="Empty: the bundle's own", minimum=0, maximum=1, step=0.01
-            )
+            threshold = gr.Textbox("", label="Threshold", placeholder="the bundle's own", max_lines=1)
     summary = gr.Markdown("Press *Record* and say the phrase.", elem_id="live-state")
     events = gr.Dataframe(headers=EVENT_COLUMNS, interactive=False, label="Detections", elem_id="live-detections")
     plot = gr.Plot(show_label=False)
@@ -38,10 +38,10 @@ def build_microphone_tab(settings: DashboardSettings, page: gr.Blocks) -> None:
         names = list(run_data.find_bundles(settings.runs_dir, settings.served))
         return gr.Dropdown(choices=names, value=selected if selected in names else next(iter(names), None))
 
-    def begin(bundle: str | None, limit: float | None) -> tuple[LiveSession, str, list[Any]]:
+    def begin(bundle: str | None, limit: str) -> tuple[LiveSession, str, list[Any]]:
         try:
             where = run_data.bundle_named(settings.runs_dir, settings.served, bundle)
-            return LiveSession(where, limit), "Listening.", []
+            return LiveSession(where, read_threshold(limit)), "Listening.", []
         except WakewordError as error:
             raise gr.Error(str(error), duration=10) from error
 
@@ -52,11 +52,13 @@ def build_microphone_tab(settings: DashboardSettings, page: gr.Blocks) -> None:
             live.hear(*chunk)
         except WakewordError as error:
             raise gr.Error(str(error), duration=10) from error
+        now = f"Heard {live.heard_s:.1f} s, **{len(live.events)}** detections, score now **{live.score_now:.2f}**."
+        if not live.plot_due():
+            return live, now, event_rows(reversed(live.events)), gr.skip()
         window = live.window()
         figure = detection_figure(
             window.wave, window.score_times_s, window.scores, window.words, window.thresholds, window.events
         )
-        now = f"Heard {live.heard_s:.1f} s, **{len(live.events)}** detections, score now **{live.score_now:.2f}**."
         return live, now, event_rows(reversed(live.events)), figure
 
     def end(live: LiveSession | None) -> tuple[Any, ...]:
@@ -67,13 +69,21 @@ def build_microphone_tab(settings: DashboardSettings, page: gr.Blocks) -> None:
         return said, event_rows(reversed(live.events))
 
     page.load(refresh, chosen, chosen, api_visibility="private")
-    audio.start_recording(begin, [chosen, threshold], [session, summary, events], api_visibility="private")
+    audio.start_recording(
+        begin, [chosen, threshold], [session, summary, events], show_progress="hidden", api_visibility="private"
+    )
     audio.stream(
         listen,
         [audio, session],
         [session, summary, events, plot],
         stream_every=_CHUNK_S,
+        # The default mode drops the chunks that come while one is being scored; one worker keeps them in order.
+        trigger_mode="multiple",
+        concurrency_limit=1,
+        concurrency_id=_QUEUE,
         show_progress="hidden",
         api_visibility="private",
     )
-    audio.stop_recording(end, session, [summary, events], api_visibility="private")
+    audio.stop_recording(
+        end, session, [summary, events], show_progress="hidden", concurrency_id=_QUEUE, api_visibility="private"
+    )

@@ -43,9 +43,11 @@ def curves_figure(curves: dict[str, tuple[list[int], list[float]]], metric: str)
     return _finish(figure, 380)
 
 
-def wave_envelope(audio: NDArray[np.float32], rate_hz: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Times and values that draw `audio (samples,)` as lowest and highest of at most 1500 columns."""
-    width = max(1, -(-audio.size // _WAVE_COLUMNS))
+def wave_envelope(
+    audio: NDArray[np.float32], rate_hz: int, columns: int = _WAVE_COLUMNS
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Times and values that draw `audio (samples,)` as lowest and highest of at most `columns` stretches."""
+    width = max(1, -(-audio.size // columns))
     padded = np.pad(audio, (0, -audio.size % width)).reshape(-1, width)
     values = np.stack([padded.min(axis=1), padded.max(axis=1)], axis=1).reshape(-1)
     times = np.repeat(np.arange(len(padded)) * width / rate_hz, 2)

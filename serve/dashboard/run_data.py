@@ -146,7 +146,8 @@ def _leaves(tree: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         if isinstance(value, dict):
             found += _leaves(value, f"{prefix}{key}.")
         else:
-            found.append((f"{prefix}{key}", str(value)))
+            labels = [entry["label"] for entry in value if "label" in entry] if key == "words" else []
+            found.append((f"{prefix}{key}", ", ".join(labels) or str(value)))
     return found
 
 

@@ -15,6 +15,8 @@ from typing import Any
 from wakeword.errors import MissingExtraError
 
 GIB = 1024**3
+MAX_OVERHEAD = 0.03
+"""Share of one core that sampling may take; with more to add up, samples come less often than asked."""
 
 
 def peak_rss_mib() -> float:
@@ -113,8 +115,12 @@ class ResourceSampler:
         return self._stage_peak_gib
 
     def _run(self) -> None:
-        while not self._stopping.wait(self.interval_s):
+        pause_s = self.interval_s
+        while not self._stopping.wait(pause_s):
+            started_s = time.thread_time()
             self.sample()
+            # Adding up a large tree's pages takes the kernel tens of milliseconds: measuring must not become the load.
+            pause_s = max(self.interval_s, MAX_OVERHEAD**-1 * (time.thread_time() - started_s))
 
     def sample(self) -> dict[str, Any]:
         """Measure now, write the line, update the peaks."""

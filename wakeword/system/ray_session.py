@@ -9,7 +9,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LOCAL_OBJECT_STORE_BYTES = 300 * 1024**2
 """Shards are memory-mapped and training audio lives in the workers: objects in flight are all that is kept here."""
+
+START_ATTEMPTS = 4
 
 _AUTH = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
@@ -95,14 +97,10 @@ def _local(config: Config, min_cpus: float) -> Iterator[None]:
     kept = False
     with _own_token():
         try:
-            ray.init(
-                address="local",
+            _start_local(
                 # Logical: a DDP run with two workers works on one core too, only slower.
                 num_cpus=max(available_cpus(), math.ceil(wanted)),
-                include_dashboard=False,
                 log_to_driver=_forwards(config),
-                logging_level=logging.ERROR,
-                object_store_memory=LOCAL_OBJECT_STORE_BYTES,
                 _temp_dir=str(folder),
             )
             try:
@@ -118,6 +116,50 @@ def _local(config: Config, min_cpus: float) -> Iterator[None]:
                 shutil.rmtree(folder, ignore_errors=True)
             else:
                 logging.getLogger("wakeword").info("Ray's logs of the failed run are in %s", folder)
+
+
+def _start_local(**options: Any) -> None:
+    """`ray.init` of a Ray of our own. Ray gives its daemons 30 s, which a loaded machine may not keep: then again.
+
+    Raises:
+        RunError: Ray did not start in `START_ATTEMPTS` attempts.
+    """
+    import psutil
+    import ray
+
+    # Ray would tell its makers about the cluster: nothing leaves the machine unless the user asks for it.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    for attempt in range(1, START_ATTEMPTS + 1):
+        before = {child.pid for child in psutil.Process().children(recursive=True)}
+        try:
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                logging_level=logging.ERROR,
+                object_store_memory=LOCAL_OBJECT_STORE_BYTES,
+                **options,
+            )
+            return
+        except Exception as error:
+            # Ray raises a bare Exception here; its message is all that tells this one from others.
+            if "timed out during startup" not in str(error):
+                raise
+            _end([child for child in psutil.Process().children(recursive=True) if child.pid not in before])
+            if attempt == START_ATTEMPTS:
+                raise RunError(
+                    f"Ray's processes did not start in {START_ATTEMPTS} attempts of 30 s each: the machine is "
+                    "overloaded; run the command again when it has less to do"
+                ) from error
+
+
+def _end(processes: list[Any]) -> None:
+    """End the daemons of a Ray that did not start; Ray itself ends them only with the process."""
+    import psutil
+
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=10)
 
 
 def _short_folder() -> Path:

@@ -8,8 +8,9 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def local_ray() -> Iterator[None]:
-    """A Ray of four logical CPUs and one logical GPU, so that shares of a GPU can be asked for without having one."""
+def local_ray() -> Iterator[str]:
+    """A Ray of four logical CPUs and one logical GPU, so that shares of a GPU can be asked for without having one;
+    yields its address."""
     import ray
 
     with pytest.MonkeyPatch.context() as patch:
@@ -23,5 +24,5 @@ def local_ray() -> Iterator[None]:
             object_store_memory=100 * 1024**2,
             log_to_driver=False,
         )
-        yield
+        yield ray.get_runtime_context().gcs_address
         ray.shutdown()

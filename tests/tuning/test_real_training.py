@@ -34,8 +34,8 @@ def test_a_sweep_trains_students_and_its_best_config_is_the_best_students(tmp_pa
     for trial in result.trials:
         lines = [json.loads(line) for line in (trial.run_dir / "metrics.jsonl").read_text().splitlines()]
         assert trial.value == min(line["val_loss"] for line in lines)
-        student = load_trained(trial.run_dir)
-        assert student.config.model.width == trial.values["model.width"]
+        _, trained = load_trained(trial.run_dir)
+        assert trained.model.width == trial.values["model.width"]
     best = load_config(result.best_config_path)
     winner = min(result.trials, key=lambda trial: trial.value or 0.0)
     assert best.training.learning_rate == winner.values["training.learning_rate"]

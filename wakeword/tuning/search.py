@@ -7,6 +7,7 @@ state), `trials/trial-0003/` (a training run each), `best.yaml`, `trials.parquet
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -160,7 +161,8 @@ def _fit(work: _Work, space: dict[str, Dimension], study: optuna.Study, missing:
                 callbacks=[FailureReasons(search)],
             ),
         )
-        tuner.fit()
+        with _quiet_tune():
+            tuner.fit()
     shutil.rmtree(scratch, ignore_errors=True)
 
 
@@ -246,6 +248,18 @@ def _only_one(sweep_dir: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise RunError(f"another process is running the sweep in {sweep_dir}: wait for it, or end it") from error
         yield
+
+
+@contextmanager
+def _quiet_tune() -> Iterator[None]:
+    """Tune tells at the end that its own result files are missing; we keep none (see `_TUNE_ENVIRONMENT`)."""
+    logger = logging.getLogger("ray.tune")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 @contextmanager

@@ -30,15 +30,17 @@ def word(generator: np.random.Generator, rising: bool = True) -> np.ndarray:
 
 
 def babble(generator: np.random.Generator, seconds: float) -> np.ndarray:
-    pieces = [tone(generator, generator.uniform(200, 2500), generator.uniform(0.1, 0.4)) for _ in range(int(seconds * 5))]
+    pieces = [
+        tone(generator, generator.uniform(200, 2500), generator.uniform(0.1, 0.4)) for _ in range(int(seconds * 5))
+    ]
     return np.concatenate(pieces)[: int(seconds * RATE)]
 
 
 def clip(split: str, kind: str, label: str, number: int, audio: np.ndarray, **values: Any) -> dict[str, Any]:
     pcm = (np.clip(audio, -1, 1) * 32767).astype("<i2")
     row = clip_row(
-        clip_id=f"{split}-{kind}-{label}-{number}", uri="synthetic", kind=kind, label=label, speaker=f"{split}{number % 5}",
-        split=split, source=f"made-{kind}", duration_s=len(pcm) / RATE, **values,
+        clip_id=f"{split}-{kind}-{label}-{number}", uri="synthetic", kind=kind, label=label,
+        speaker=f"{split}{number % 5}", split=split, source=f"made-{kind}", duration_s=len(pcm) / RATE, **values,
     )  # fmt: skip
     return {**row, "audio": pcm.tobytes()}
 
@@ -76,7 +78,12 @@ def make_prepared(folder: Path, words: int = 24, labels: tuple[str, ...] = ("nov
         splits[split] = {"shards": [entry]}
     write_json(
         folder / "index.json",
-        {"version": INDEX_VERSION, "config_hash": f"synthetic-{words}-{drop}", "labels": list(labels), "splits": splits},
+        {
+            "version": INDEX_VERSION,
+            "config_hash": f"synthetic-{words}-{drop}",
+            "labels": list(labels),
+            "splits": splits,
+        },
     )
     return folder
 

@@ -38,7 +38,9 @@ def _run(folder: Path, epochs: int, best: int, keep: int = 2) -> StreamingModel:
         model.train().offline(torch.randn(2, model.context_samples + 640)).sum().backward()
         optimizer.step()
         average.update(model)
-        state = RunState(epoch=epoch, step=epoch * 10, best={"epoch": min(best, epoch), "val_frr": 0.1, "val_loss": 1.0})
+        state = RunState(
+            epoch=epoch, step=epoch * 10, best={"epoch": min(best, epoch), "val_frr": 0.1, "val_loss": 1.0}
+        )
         save_checkpoint(folder, state, model, average.model, optimizer, keep)
         if epoch == best:
             with torch.no_grad():

@@ -93,7 +93,7 @@ def test_other_settings_do_not_continue_a_run(prepared: Path, tmp_path: Path) ->
 
 def test_a_loss_that_is_not_a_number_ends_the_run_with_advice(prepared: Path, tmp_path: Path) -> None:
     config = tiny_config(training={"learning_rate": 1e30, "steps_per_epoch": 6, "warmup_share": 0.0})
-    with pytest.raises(RunError, match="lower training.learning_rate"):
+    with pytest.raises(RunError, match=r"lower training\.learning_rate"):
         train(config, prepared, tmp_path)
     assert not epoch_folder(tmp_path, 1).exists()
 

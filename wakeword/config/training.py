@@ -51,7 +51,8 @@ class ComputeConfig(Section):
     """`cuda` that is not there is an error; `auto` takes what is."""
     workers: int = Field(1, ge=0)
     """Training workers (DDP from 2 on); 0 trains in the driver process."""
-    cpus_per_worker: float = Field(1.0, gt=0)
+    cpus_per_worker: float = Field(2.0, gt=0)
+    """CPUs that a training worker reserves; it computes with so many threads."""
     max_failures: int = Field(3, ge=0)
     ray_address: str = ""
     """Empty starts a local Ray, or joins the cluster that a job was submitted to."""

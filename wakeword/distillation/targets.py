@@ -184,9 +184,8 @@ def _write_parts(out_dir: Path, tables: Iterator[pa.Table]) -> None:
 
 def _write_part(out_dir: Path, tables: list[pa.Table]) -> None:
     path = out_dir / f"part-{len(_parts(out_dir)):04d}.arrow"
-    with atomic_path(path) as temporary, pa.OSFile(str(temporary), "wb") as sink:
-        with pa.ipc.new_file(sink, TARGET_SCHEMA) as writer:
-            writer.write_table(pa.concat_tables(tables))
+    with atomic_path(path) as temporary, pa.ipc.new_file(str(temporary), TARGET_SCHEMA) as writer:
+        writer.write_table(pa.concat_tables(tables))
 
 
 def _parts(out_dir: Path) -> list[Path]:

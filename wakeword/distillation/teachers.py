@@ -28,7 +28,7 @@ class Teacher(Protocol):
     """Changes when its scores would."""
 
     def logits(self, audio: torch.Tensor) -> torch.Tensor:
-        """`(batch, samples)` to `(batch, (samples - context_samples) // step_samples + 1, words)`, the student's words."""
+        """The student's words: `(batch, samples)` to `(batch, scores, words)`, a score every `step_samples`."""
 
 
 Opener = Callable[[Path, Config, torch.device], Teacher]

@@ -273,4 +273,4 @@ def _balanced(seconds: np.ndarray, sources: np.ndarray) -> np.ndarray:
 
 def _draw(group: tuple[np.ndarray, np.ndarray], uniform: float) -> int:
     rows, cumulative = group
-    return int(rows[min(np.searchsorted(cumulative, uniform, side="right"), len(rows) - 1)])
+    return int(rows[min(int(np.searchsorted(cumulative, uniform, side="right")), len(rows) - 1)])

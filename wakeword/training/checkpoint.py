@@ -70,7 +70,7 @@ def save_checkpoint(
         save_file(_optimizer_tensors(optimizer), folder / "optimizer.safetensors")
         body = {"format": FORMAT, **vars(state), "files": {name: sha256_of(folder / name) for name in _FILES}}
         write_json(folder / "state.json", body)
-    kept = {epoch for epoch in sorted(_epochs(run_dir))[-keep:]} | {state.best.get("epoch", state.epoch)}
+    kept = set(sorted(_epochs(run_dir))[-keep:]) | {state.best.get("epoch", state.epoch)}
     for epoch in _epochs(run_dir) - kept:
         shutil.rmtree(epoch_folder(run_dir, epoch))
     return target

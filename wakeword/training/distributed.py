@@ -57,7 +57,7 @@ def _fit(config: Config, prepared_dir: Path, run_dir: Path, targets_dir: Path | 
     gpu = _wants_gpu(compute.device)
     storage = run_dir.resolve() / ".ray"
     trainer = TorchTrainer(
-        _worker,
+        _worker,  # type: ignore[arg-type]  # what it returns is `Result.return_value`
         train_loop_config={
             "config": config.model_dump(mode="json"),
             "prepared_dir": str(prepared_dir.resolve()),
@@ -77,7 +77,7 @@ def _fit(config: Config, prepared_dir: Path, run_dir: Path, targets_dir: Path | 
         ),
     )
     try:
-        answer = trainer.fit().return_value
+        answer = trainer.fit().return_value  # type: ignore[attr-defined]
     except TrainingFailedError as error:
         reason = " ".join(str(error).split())[:400]
         raise RunError(

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import copy
+from typing import Generic, TypeVar
 
 import torch
 from torch import nn
 
+M = TypeVar("M", bound=nn.Module)
 
-class ModelAverage:
+
+class ModelAverage(Generic[M]):
     """Average of parameters *and* buffers (BatchNorm statistics belong to the weights that they were seen with).
 
     The decay starts low and rises to `decay` (`min(decay, (1 + n) / (10 + n))` after `n` updates), so that the random
     initial weights are forgotten within the first steps.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.model = copy.deepcopy(model).eval()
+    def __init__(self, model: M, decay: float) -> None:
+        self.model: M = copy.deepcopy(model).eval()
         self.model.requires_grad_(False)
         self.decay = decay
         self.updates = 0

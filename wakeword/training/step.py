@@ -71,12 +71,12 @@ class TrainingStep:
         settings = config.training
         self.device = views.device
         if settings.channels_last:
-            model.to(memory_format=torch.channels_last)
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.extra = soft.extra_context_samples if soft else 0
         scored: nn.Module = _Scored(model)
         self.scored = DistributedDataParallel(scored) if world > 1 else scored
         half = torch.float16 if self.device.type == "cuda" else torch.bfloat16
-        self.precision = {"device_type": self.device.type, "dtype": half, "enabled": settings.amp}
+        self.half = half
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=settings.amp and self.device.type == "cuda")
         self.times_s: torch.Tensor | None = None
         self.feature_draws = torch.Generator(self.device)
@@ -107,7 +107,7 @@ class TrainingStep:
         """Total loss (differentiable) and its positive, negative and soft part for the rows of a plan."""
         settings, mix = self.config.training, self.config.distillation
         audio, word_end_s = self.views(plan)
-        with torch.autocast(**self.precision):
+        with torch.autocast(self.device.type, dtype=self.half, enabled=self.config.training.amp):
             logits = self.scored(audio[:, self.extra :], self._mask_features).float()
         hard = wake_loss(
             logits,

@@ -21,18 +21,20 @@ class SourceConfig(Section):
     optional: bool = False
     """True: an absent source is reported and skipped."""
     limit: int | None = Field(None, ge=1)
-    """At most this many clips, chosen by the seed."""
+    """At most this many clips, spread over the source: the same ones every time."""
 
 
 class QualityConfig(Section):
     """What makes a clip unfit; each check has a reason code in the quarantine table."""
 
     min_clip_s: float = Field(0.2, ge=0)
-    max_clip_s: float = Field(120.0, gt=0)
+    max_clip_s: float = Field(15.0, gt=0)
+    """Longer wake words and confusables are unfit; longer speech, noise and music is cut (`data.max_kept_s`)."""
     min_level_dbfs: float = Field(-60.0, le=0)
     """Quieter wake words and speech (RMS of the loudest second) are unfit."""
     max_clipped_share: float = Field(0.05, ge=0, le=1)
     decode_timeout_s: float = Field(20.0, gt=0)
+    """A file of which one block (about a million values) takes longer to decode is given up."""
 
 
 class SplitConfig(Section):

@@ -11,7 +11,7 @@ class SynthesisConfig(Section):
     """Engines register themselves in `wakeword.data.synthesis`; a missing one is named with its install command."""
 
     enabled: bool = False
-    engines: dict[str, float] = {"espeak": 0.6, "piper": 0.36, "kokoro": 0.04}
+    engines: dict[str, float] = Field({"espeak": 0.6, "piper": 0.36, "kokoro": 0.04})
     """Engine to its share of the clips of train and val. `piper:/path/voice.onnx` speaks with any Piper voice.
     espeak has many robotic timbres and is fast; kokoro sounds best and takes seconds a clip."""
     hold_out: tuple[str, ...] = ("hibari",)

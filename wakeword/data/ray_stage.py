@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 
+from wakeword import errors
 from wakeword.data.stage import Stage
 from wakeword.errors import MissingExtraError, RunError, WakewordError
 
@@ -37,27 +40,15 @@ def run_stage(stage: Stage, table: pa.Table, max_cpus: int | None = None) -> Ite
     _quiet(ray.data.DataContext.get_current())
     wanted = stage.resources
     blocks = [table.slice(i, wanted.batch_size) for i in range(0, table.num_rows, wanted.batch_size)]
-    data = (
-        ray.data.from_arrow(blocks).map_batches(
-            _Worker,
-            fn_constructor_args=(stage,),
-            batch_size=wanted.batch_size,
-            batch_format="pyarrow",
-            num_cpus=wanted.cpus,
-            num_gpus=wanted.gpus or None,
-            memory=wanted.memory_bytes,
-            compute=_actors(stage, len(blocks), max_cpus),
-        )
-        if wanted.stateful
-        else ray.data.from_arrow(blocks).map_batches(
-            _Call(stage),
-            batch_size=wanted.batch_size,
-            batch_format="pyarrow",
-            num_cpus=wanted.cpus,
-            num_gpus=wanted.gpus or None,
-            memory=wanted.memory_bytes,
-            compute=_tasks(stage, max_cpus),
-        )
+    compute = _actors(stage, len(blocks), max_cpus) if wanted.stateful else _tasks(stage, max_cpus)
+    data = ray.data.from_arrow(blocks).map_batches(
+        _worker_class(stage) if wanted.stateful else _Call(stage),
+        batch_size=wanted.batch_size,
+        batch_format="pyarrow",
+        num_cpus=wanted.cpus,
+        num_gpus=wanted.gpus or None,
+        memory=wanted.memory_bytes,
+        compute=compute,
     )
     try:
         for batch in data.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
@@ -87,17 +78,29 @@ def _quiet(context: Any) -> None:
     """Our own progress bar counts clips; Ray's counts blocks and fills the terminal."""
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
 
 
 def _own_error(error: BaseException, stage: Stage) -> WakewordError:
-    """The stage's own sentence if it raised one, else what Ray says, in one line."""
+    """The stage's own sentence if it raised one, else what Ray says, in one line.
+
+    Ray wraps an exception in classes of its own making; what reliably survives is the text of the remote traceback.
+    """
+    text = str(error)
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, WakewordError):
-            return cause
-        inner = getattr(cause, "cause", None)
-        cause = inner if isinstance(inner, BaseException) else cause.__cause__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            text = f"{text}\n{type(cause).__module__}.{type(cause).__name__}: {cause}"
+        cause = cause.__cause__
+    own = re.findall(r"wakeword\.errors\.(\w+): (.+)", text)
+    if own:
+        name, sentence = own[-1]
+        kind = getattr(errors, name)
+        raised: WakewordError = kind.__new__(kind)
+        # Not kind(...): MissingExtraError would put its sentence together again.
+        raised.args = (sentence.strip(),)
+        return raised
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     return RunError(f"stage {stage.name} could not be finished: {lines[-1] if lines else type(error).__name__}")
 
 
@@ -112,12 +115,18 @@ class _Call:
         return self.stage(table)
 
 
-class _Worker:
-    """A stage as an actor: `setup()` once."""
+def _worker_class(stage: Stage) -> type:
+    """A stage as an actor: `setup()` once.
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        stage.setup()
+    The stage travels inside the class, as a task's does.
+    """
 
-    def __call__(self, table: pa.Table) -> pa.Table:
-        return self.stage(table)
+    class Worker:
+        def __init__(self) -> None:
+            self.stage = stage
+            stage.setup()
+
+        def __call__(self, table: pa.Table) -> pa.Table:
+            return self.stage(table)
+
+    return Worker

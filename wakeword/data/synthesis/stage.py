@@ -210,7 +210,8 @@ def _scenery_plan(config: Config, spoken: list[Row]) -> pa.Table:
         for first in range(0, total, SCENERY_BATCH):
             seed = stable_seed(config.synthesis.seed, kind, first)
             count = min(SCENERY_BATCH, total - first)
-            voices = np.random.default_rng(seed).permutation(len(sentences))[:BABBLE_VOICES] if kind == "noise" else []
+            order = np.random.default_rng(seed).permutation(len(sentences))
+            voices = order[: BABBLE_VOICES if kind == "noise" else 0]
             speech = [sentences[i] for i in voices]
             rows.append({"kind": kind, "first": first, "count": count, "seed": seed, "speech": speech})
     types = [("kind", pa.string()), ("first", pa.int64()), ("count", pa.int64()), ("seed", pa.int64())]

@@ -15,7 +15,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,6 +24,7 @@ from wakeword.config import Config, config_hash, save_config
 from wakeword.errors import ConfigError, DataError, RunError, WakewordError
 from wakeword.system.files import sha256_of
 from wakeword.system.log import log_context
+from wakeword.system.ray_session import kept_ray, ray_session
 from wakeword.system.resources import ResourceSampler
 from wakeword.system.run_record import RunRecord, lock_folder, now_text
 
@@ -150,11 +151,8 @@ class _Pipeline:
         self.data_hash = ""
 
     def run(self) -> PipelineResult:
-        with ExitStack() as stack:
-            if self._wants_ray():
-                from wakeword.system.ray_session import ray_session
-
-                stack.enter_context(ray_session(self.config))
+        # One Ray for the stages that use it; a run that is complete starts none.
+        with kept_ray():
             self._prepare()
             keys = self._keys()
             self.targets_dir = self.result.run_dir / f"targets-{keys['targets']}"
@@ -168,12 +166,6 @@ class _Pipeline:
         self._export(keys)
         self._evaluate(keys)
         return self.result
-
-    def _wants_ray(self) -> bool:
-        """One session for all stages saves its start-up; a run that is complete never starts it."""
-        preparing = "prepare" in self.wanted and not (self.result.prepared_dir / "index.json").is_file()
-        training = "train" in self.wanted and self.config.compute.workers and self.record.key("train") is None
-        return self.runner == "ray" and bool(preparing or training)
 
     def _keys(self) -> dict[str, str]:
         from wakeword.training.loop import identity
@@ -307,11 +299,8 @@ class _Pipeline:
             return
         from wakeword.distillation.targets import make_targets
 
-        with ExitStack() as stack, self._stage("targets", keys["targets"]):
-            if self.runner == "ray":
-                from wakeword.system.ray_session import ray_session
-
-                stack.enter_context(ray_session(self.config))
+        session = ray_session(self.config) if self.runner == "ray" else nullcontext()
+        with self._stage("targets", keys["targets"]), session:
             make_targets(self.config, self.result.prepared_dir, self.targets_dir, self.runner)
 
     def _train(self, keys: dict[str, str]) -> None:

@@ -9,7 +9,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,9 +64,31 @@ def ray_session(config: Config, min_cpus: float = 0.0) -> Iterator[None]:
         return
     address = cluster_address(config)
     opened = _joined(config, address) if address else _local(config, min_cpus)
+    if _kept:
+        _kept[-1].enter_context(opened)
+        _require_gpus(config)
+        yield
+        return
     with opened:
         _require_gpus(config)
         yield
+
+
+_kept: list[ExitStack] = []
+
+
+@contextmanager
+def kept_ray() -> Iterator[None]:
+    """Keep the first Ray that a `ray_session` inside the block opens until the block ends.
+
+    Stages that follow each other share its start-up, and a block that never needs Ray never starts it.
+    """
+    with ExitStack() as stack:
+        _kept.append(stack)
+        try:
+            yield
+        finally:
+            _kept.remove(stack)
 
 
 @contextmanager

@@ -1,0 +1,50 @@
+"""The scripts in jobs/ hand their arguments to the commands of the same name."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wakeword.cli.main import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[2]
+JOBS = sorted(path.stem for path in (ROOT / "jobs").glob("*.py") if path.stem != "__init__")
+
+
+def _run(job: str, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "jobs" / f"{job}.py"), *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_every_stage_has_a_job() -> None:
+    assert JOBS == ["distill", "evaluate", "export", "pipeline", "prepare", "train", "tune"]
+    assert set(JOBS) <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_each_job_reads_its_config_and_overrides(job: str, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("words: [{label: hey_nova}]\n")
+    answer = _run(job, "--config", str(recipe), "training.epoch=3", cwd=tmp_path)
+    assert answer.returncode == 2
+    assert answer.stderr == (f"error: {recipe}: unknown key training.epoch = 3; did you mean 'epochs'?\n")
+
+
+def test_a_job_without_a_config_says_so() -> None:
+    answer = _run("pipeline")
+    assert answer.returncode == 2
+    assert "--config" in answer.stderr
+
+
+def test_distill_hands_the_teacher_on(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(f"words: [{{label: hey_nova}}]\nruns_dir: {tmp_path}/runs\ncompute: {{workers: 0}}\n")
+    without = _run("distill", "--config", str(recipe), cwd=tmp_path)
+    assert without.returncode == 2
+    assert "names no teacher: give --teacher RUN_FOLDER" in without.stderr
+    given = _run("distill", "--config", str(recipe), "--teacher", str(tmp_path / "nobody"), cwd=tmp_path)
+    assert given.returncode == 2
+    assert "names no teacher" not in given.stderr

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -44,29 +45,70 @@ def _config(workers: int, **training: float) -> Config:
     )
 
 
-def _driver(config: Config, prepared: Path, folder: Path) -> subprocess.Popen[str]:
+@contextmanager
+def _driver(config: Config, prepared: Path, folder: Path) -> Iterator[subprocess.Popen[str]]:
     save_config(config, folder / "recipe.yaml")
     command = [sys.executable, "-c", DRIVER, str(folder / "recipe.yaml"), str(prepared), str(folder / "run")]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    with (folder / "log.txt").open("a") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, text=True)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
 
-def _wait_for(path: Path, process: subprocess.Popen[str], limit_s: float = 150.0) -> None:
+def _wait_for(path: Path, process: subprocess.Popen[str], limit_s: float = 240.0) -> None:
     deadline = time.monotonic() + limit_s
     while not path.exists():
-        assert process.poll() is None, process.communicate()[0]
+        assert process.poll() is None, (path.parents[2] / "log.txt").read_text()
         assert time.monotonic() < deadline, f"{path} did not appear"
         time.sleep(0.05)
 
 
-def _descendant(process: subprocess.Popen[str], name: str) -> psutil.Process:
+def _worker_of(process: subprocess.Popen[str]) -> psutil.Process:
     """The process below ours that holds the run's lock file open, whatever Ray calls it."""
     for child in psutil.Process(process.pid).children(recursive=True):
         try:
-            if any(entry.path.endswith(name) for entry in child.open_files()):
+            if any(entry.path.endswith("/.lock") for entry in child.open_files()):
                 return child
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
     raise AssertionError("no training worker found")
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(600)
+@pytest.mark.field("compute.max_failures")
+def test_a_killed_worker_is_replaced_and_all_epochs_are_done(prepared: Path, tmp_path: Path) -> None:
+    config = _config(1, epochs=4, steps_per_epoch=12)
+    with _driver(config, prepared, tmp_path) as process:
+        _wait_for(epoch_folder(tmp_path / "run", 1), process)
+        time.sleep(0.3)
+        _worker_of(process).send_signal(signal.SIGKILL)
+        process.wait(300)
+    output = (tmp_path / "log.txt").read_text()
+    assert process.returncode == 0, output
+    assert "EPOCHS 4" in output
+    assert [line["epoch"] for line in read_metrics(tmp_path / "run" / "metrics.jsonl")] == [1, 2, 3, 4]
+    whole = train(config, prepared, tmp_path / "whole")
+    killed = json.loads((epoch_folder(tmp_path / "run", 4) / "state.json").read_text())
+    assert killed["metrics"]["loss"] == pytest.approx(whole.metrics["loss"], rel=1e-4)
+    assert not (tmp_path / "run" / ".ray").exists()
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(600)
+def test_the_same_command_finishes_a_run_whose_driver_was_killed(prepared: Path, tmp_path: Path) -> None:
+    config = _config(1, epochs=3, steps_per_epoch=12)
+    with _driver(config, prepared, tmp_path) as first:
+        _wait_for(epoch_folder(tmp_path / "run", 1), first)
+        os.kill(first.pid, signal.SIGKILL)
+        first.wait()
+    with _driver(config, prepared, tmp_path) as second:
+        second.wait(300)
+    assert second.returncode == 0, (tmp_path / "log.txt").read_text()
+    assert [line["epoch"] for line in read_metrics(tmp_path / "run" / "metrics.jsonl")] == [1, 2, 3]
 
 
 @pytest.fixture(scope="module")
@@ -99,36 +141,3 @@ def test_our_own_errors_come_back_as_they_are_and_are_not_tried_again(prepared: 
         train_with_ray(config, prepared, tmp_path / "run")
     with pytest.raises(DeviceError, match=r"compute\.device is cuda"):
         train_with_ray(tiny_config(compute={"workers": 1, "device": "cuda"}), prepared, tmp_path / "gpu")
-
-
-@pytest.mark.ray
-@pytest.mark.timeout(300)
-@pytest.mark.field("compute.max_failures")
-def test_a_killed_worker_is_replaced_and_all_epochs_are_done(prepared: Path, tmp_path: Path) -> None:
-    config = _config(1, epochs=4, steps_per_epoch=12)
-    process = _driver(config, prepared, tmp_path)
-    _wait_for(epoch_folder(tmp_path / "run", 1), process)
-    time.sleep(0.3)
-    _descendant(process, ".lock").send_signal(signal.SIGKILL)
-    output, _ = process.communicate(timeout=200)
-    assert process.returncode == 0, output
-    assert "EPOCHS 4" in output
-    assert [line["epoch"] for line in read_metrics(tmp_path / "run" / "metrics.jsonl")] == [1, 2, 3, 4]
-    whole = train(config, prepared, tmp_path / "whole")
-    killed = json.loads((epoch_folder(tmp_path / "run", 4) / "state.json").read_text())
-    assert killed["metrics"]["loss"] == pytest.approx(whole.metrics["loss"], rel=1e-4)
-    assert not (tmp_path / "run" / ".ray").exists()
-
-
-@pytest.mark.ray
-@pytest.mark.timeout(300)
-def test_the_same_command_finishes_a_run_whose_driver_was_killed(prepared: Path, tmp_path: Path) -> None:
-    config = _config(1, epochs=3, steps_per_epoch=12)
-    first = _driver(config, prepared, tmp_path)
-    _wait_for(epoch_folder(tmp_path / "run", 1), first)
-    os.kill(first.pid, signal.SIGKILL)
-    first.wait()
-    second = _driver(config, prepared, tmp_path)
-    output, _ = second.communicate(timeout=200)
-    assert second.returncode == 0, output
-    assert [line["epoch"] for line in read_metrics(tmp_path / "run" / "metrics.jsonl")] == [1, 2, 3]

@@ -1,0 +1,149 @@
+"""`wakeword detect` and `wakeword listen`, as the process a user starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from tests.bundles import track, write_tone_bundle
+from wakeword.cli.listen import level_meter
+from wakeword.runtime import Detector, detect_file, load_bundle
+
+EVENTS = [("alpha", 1.0), ("beta", 2.5), ("alpha", 4.0)]
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    points = [{"fah_target": 0.5, "threshold": 0.6}, {"fah_target": 0.1, "threshold": 1.0}]
+    words = [
+        {"label": label, "phrase": label, "threshold": 0.6, "ready": True, "operating_points": points}
+        for label in ("alpha", "beta")
+    ]
+    return write_tone_bundle(tmp_path_factory.mktemp("cli") / "bundle", words=words)
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_wav(tmp_path_factory.mktemp("audio") / "events.wav", track(EVENTS, 6.0))
+
+
+def write_wav(path: Path, audio: np.ndarray) -> Path:
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(16000)
+        sound.writeframes(np.round(audio * 32767).astype("<i2").tobytes())
+    return path
+
+
+def wakeword(*arguments: object, python: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *python, "-m", "wakeword.cli.main", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_table_memory_and_next_command(bundle: Path, recording: Path) -> None:
+    done = wakeword("detect", bundle, recording)
+    assert done.returncode == 0, done.stderr
+    assert "3 events in 1 of 1 files" in done.stdout
+    assert [line.split()[1] for line in done.stdout.splitlines() if str(recording) in line] == [
+        "alpha",
+        "beta",
+        "alpha",
+    ]
+    assert f"wakeword listen {bundle}" in done.stdout
+
+
+def test_memory_stays_below_120_mib(bundle: Path, tmp_path: Path) -> None:
+    """An hour-long file and raw scores included; the figure printed is checked against the kernel's."""
+    hour = write_wav(tmp_path / "hour.wav", np.tile(track(EVENTS, 6.0), 200))
+    command = [sys.executable, "-m", "wakeword.cli.main", "detect", bundle, hour, "--scores", tmp_path / "s.parquet"]
+    with (tmp_path / "out.txt").open("w") as out:
+        process = subprocess.Popen(list(map(str, command)), stdout=out)
+        _, status, usage = os.wait4(process.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    printed = int(re.search(r"peak memory (\d+) MiB", (tmp_path / "out.txt").read_text()).group(1))
+    assert abs(printed - usage.ru_maxrss / 1024) < 3
+    assert usage.ru_maxrss / 1024 <= 120
+    assert pq.read_metadata(tmp_path / "s.parquet").num_rows == 2 * 60_000
+
+
+def test_json_and_scores_are_those_of_the_runtime(bundle: Path, recording: Path, tmp_path: Path) -> None:
+    out = tmp_path / "scores.parquet"
+    done = wakeword("detect", bundle, recording, "--json", "--scores", out)
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    expected = detect_file(load_bundle(bundle), recording)
+    assert [(e["word"], e["end_s"]) for e in events] == [(e.word, pytest.approx(e.end_s)) for e in expected]
+    assert set(events[0]) == {"file", "word", "score", "start_s", "end_s"}
+    table = pq.read_table(out).to_pydict()
+    with wave.open(str(recording)) as sound:
+        audio = np.frombuffer(sound.readframes(10**9), "<i2")
+    scores = Detector(load_bundle(bundle)).scores(audio)[0]
+    assert np.allclose(np.reshape(table["score"], (-1, 2)), scores, atol=1e-5)
+    assert table["time_s"][:4] == pytest.approx([0.02, 0.02, 0.04, 0.04])
+    assert set(table["file"]) == {str(recording)}
+
+
+def test_thresholds(bundle: Path, recording: Path) -> None:
+    assert "0 events" in wakeword("detect", bundle, recording, "--fah-target", "0.1").stdout
+    assert "3 events" in wakeword("detect", bundle, recording, "--threshold", "0.3").stdout
+    unknown = wakeword("detect", bundle, recording, "--fah-target", "7")
+    assert unknown.returncode == 4
+    assert "no operating point for 7" in unknown.stderr
+    assert wakeword("detect", bundle, recording, "--threshold", "2").returncode == 4
+
+
+def test_bad_files_do_not_stop_the_others(bundle: Path, recording: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "text.wav").write_text("this is no audio")
+    (tmp_path / "cut.wav").write_bytes(recording.read_bytes()[:9000])
+    bad = [tmp_path / "empty.wav", tmp_path / "text.wav", tmp_path / "cut.wav", tmp_path / "absent.wav", tmp_path]
+    done = wakeword("detect", bundle, *bad, recording, "--scores", tmp_path / "s.parquet")
+    assert done.returncode == 3
+    assert "3 events in 1 of 6 files" in done.stdout
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == len(bad)
+    for path, line in zip(bad, errors, strict=True):
+        assert str(path) in line
+    assert "Traceback" not in done.stderr
+    assert set(pq.read_table(tmp_path / "s.parquet")["file"].to_pylist()) == {str(recording)}
+
+
+def test_a_damaged_bundle_is_one_sentence(bundle: Path, recording: Path, tmp_path: Path) -> None:
+    done = wakeword("detect", tmp_path, recording)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.count("\n") == 1
+    assert "wake.json" in done.stderr
+
+
+def test_detect_loads_no_training_packages(bundle: Path, recording: Path) -> None:
+    done = wakeword("detect", bundle, recording, python=("-X", "importtime"))
+    loaded = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "onnxruntime" in loaded
+    assert not loaded & {"torch", "ray", "tensorflow", "pandas", "pyarrow", "scipy", "librosa", "gradio"}
+
+
+def test_listen_names_what_is_missing(bundle: Path, tmp_path: Path) -> None:
+    """A machine without PortAudio, without sounddevice or without a microphone: one sentence, no traceback."""
+    done = wakeword("listen", bundle, "--seconds", "0.1")
+    if done.returncode == 0:
+        pytest.skip("there is a microphone: nothing is missing here")
+    assert done.returncode in (5, 6), done.stderr
+    assert "Traceback" not in done.stderr
+    assert "microphone" in done.stderr
+
+
+def test_level_meter() -> None:
+    full = (32767 * np.sign(np.sin(np.arange(1280)))).astype(np.int16)
+    assert level_meter(full).count("#") == 30
+    assert level_meter(np.zeros(1280, np.int16)).count("#") == 0
+    assert level_meter((full // 32).astype(np.int16)).count("#") == 15

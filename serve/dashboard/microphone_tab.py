@@ -21,12 +21,27 @@ _SESSION_S = 900
 """Gradio forgets an abandoned page's detector after this long."""
 
 
+class _Microphone(gr.Audio):
+    """Gradio 6.31 does not pass `stream_every` on to the browser, which then sends ten chunks a second.
+
+    A chunk that arrives while the one before is being worked on replaces it, so on a busy machine audio would be lost.
+    """
+
+    is_template = True
+
+    def get_config(self, cls: type[Any] | None = None) -> dict[str, Any]:
+        """The component's properties for the browser."""
+        return {**super().get_config(cls), "stream_every": _CHUNK_S}
+
+
 def build_microphone_tab(settings: DashboardSettings, page: gr.Blocks) -> None:
     """Add the tab's contents to the current Blocks."""
     session = gr.State(None, time_to_live=_SESSION_S)
     with gr.Row(equal_height=True):
         with gr.Column(scale=2):
-            audio = gr.Audio(sources=["microphone"], streaming=True, type="numpy", label="Microphone of this browser")
+            audio = _Microphone(
+                sources=["microphone"], streaming=True, type="numpy", label="Microphone of this browser"
+            )
         with gr.Column(scale=1):
             chosen = gr.Dropdown([], label="Bundle")
             threshold = gr.Textbox("", label="Threshold", placeholder="the bundle's own", max_lines=1)

@@ -1,0 +1,110 @@
+"""Microphone: the browser's microphone, scored live by the same detector."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from wakeword.errors import WakewordError
+
+from . import run_data
+from .listening import EVENT_COLUMNS, LiveSession, event_rows, read_threshold
+from .plots import detection_figure
+from .settings import DashboardSettings
+
+_CHUNK_S = 0.5
+_QUEUE = "microphone"
+"""Chunks and the end of a recording share a queue with one worker: the end comes after the last chunk."""
+_SESSION_S = 900
+"""Gradio forgets an abandoned page's detector after this long."""
+
+from gradio.events import Dependency
+
+class _Microphone(gr.Audio):
+    """Gradio 6.31 does not pass `stream_every` on to the browser, which then sends ten chunks a second.
+
+    A chunk that arrives while the one before is being worked on replaces it, so on a busy machine audio would be lost.
+    """
+
+    is_template = True
+
+    def get_config(self, cls: type[Any] | None = None) -> dict[str, Any]:
+        """The component's properties for the browser."""
+        return {**super().get_config(cls), "stream_every": _CHUNK_S}
+    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
+    from gradio.blocks import Block
+    if TYPE_CHECKING:
+        from gradio.components import Timer
+        from gradio.components.base import Component
+
+
+def build_microphone_tab(settings: DashboardSettings, page: gr.Blocks) -> None:
+    """Add the tab's contents to the current Blocks."""
+    session = gr.State(None, time_to_live=_SESSION_S)
+    with gr.Row(equal_height=True):
+        with gr.Column(scale=2):
+            audio = _Microphone(
+                sources=["microphone"], streaming=True, type="numpy", label="Microphone of this browser"
+            )
+        with gr.Column(scale=1):
+            chosen = gr.Dropdown([], label="Bundle")
+            threshold = gr.Textbox("", label="Threshold", placeholder="the bundle's own", max_lines=1)
+    summary = gr.Markdown("Press *Record* and say the phrase.", elem_id="live-state")
+    events = gr.Dataframe(headers=EVENT_COLUMNS, interactive=False, label="Detections", elem_id="live-detections")
+    plot = gr.Plot(show_label=False)
+
+    def refresh(selected: str | None) -> Any:
+        names = list(run_data.find_bundles(settings.runs_dir, settings.served))
+        return gr.Dropdown(choices=names, value=selected if selected in names else next(iter(names), None))
+
+    def begin(bundle: str | None, limit: str) -> tuple[LiveSession, str, list[Any]]:
+        try:
+            where = run_data.bundle_named(settings.runs_dir, settings.served, bundle)
+            return LiveSession(where, read_threshold(limit)), "Listening.", []
+        except WakewordError as error:
+            raise gr.Error(str(error), duration=10) from error
+
+    def listen(chunk: tuple[int, np.ndarray] | None, live: LiveSession | None) -> tuple[Any, ...]:
+        if chunk is None or live is None:
+            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        try:
+            live.hear(*chunk)
+        except WakewordError as error:
+            raise gr.Error(str(error), duration=10) from error
+        now = f"Heard {live.heard_s:.1f} s, **{len(live.events)}** detections, score now **{live.score_now:.2f}**."
+        if not live.plot_due():
+            return live, now, event_rows(reversed(live.events)), gr.skip()
+        window = live.window()
+        figure = detection_figure(
+            window.wave, window.score_times_s, window.scores, window.words, window.thresholds, window.events
+        )
+        return live, now, event_rows(reversed(live.events)), figure
+
+    def end(live: LiveSession | None) -> tuple[Any, ...]:
+        if live is None:
+            return gr.skip(), gr.skip()
+        live.finish()
+        said = f"Stopped after {live.heard_s:.1f} s with **{len(live.events)}** detections."
+        return said, event_rows(reversed(live.events))
+
+    page.load(refresh, chosen, chosen, api_visibility="private")
+    audio.start_recording(
+        begin, [chosen, threshold], [session, summary, events], show_progress="hidden", api_visibility="private"
+    )
+    audio.stream(
+        listen,
+        [audio, session],
+        [session, summary, events, plot],
+        stream_every=_CHUNK_S,
+        # The default mode drops the chunks that come while one is being scored; one worker keeps them in order.
+        trigger_mode="multiple",
+        concurrency_limit=1,
+        concurrency_id=_QUEUE,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    audio.stop_recording(
+        end, session, [summary, events], show_progress="hidden", concurrency_id=_QUEUE, api_visibility="private"
+    )

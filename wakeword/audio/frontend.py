@@ -16,7 +16,7 @@ MAX_FFT = 4096
 
 LOG_CENTRE_DB, LOG_SCALE_DB = -50.0, 20.0
 PCEN_CENTRE, PCEN_SCALE = 0.4, 0.6
-"""Fixed affine maps that bring speech at usual levels to about zero mean and unit variance (tests measure it)."""
+"""Fixed affine maps that bring speech at usual levels near zero mean and unit variance."""
 
 
 def hz_to_mel(frequency_hz: np.ndarray | float) -> np.ndarray:
@@ -89,7 +89,9 @@ class Frontend(nn.Module):
         # Not persistent: the configuration defines them, so a checkpoint cannot disagree with it.
         self.register_buffer("cosine", torch.tensor(cosine, dtype=torch.float32), persistent=False)
         self.register_buffer("sine", torch.tensor(sine, dtype=torch.float32), persistent=False)
-        self.register_buffer("filters", torch.tensor(filters, dtype=torch.float32), persistent=False)
+        # Energies count in units of the floor, so that the floor to add is 1: the ONNX exporter takes the addition of
+        # 1e-8 for the addition of nothing and removes it, and silence becomes minus infinity.
+        self.register_buffer("filters", torch.tensor(filters / self.floor, dtype=torch.float32), persistent=False)
 
     @property
     def state_size(self) -> int:
@@ -117,8 +119,8 @@ class Frontend(nn.Module):
         # Counted from the end by the audio that came in: a negative index would need the length to be known.
         overlap = heard[:, audio.shape[1] :]
         if not self.pcen:
-            decibel = 10.0 * torch.log10(energy + self.floor)
-            return (decibel - LOG_CENTRE_DB) / LOG_SCALE_DB, overlap
+            above_db = 10.0 * torch.log10(energy + 1.0)
+            return (above_db + (self.config.floor_db - LOG_CENTRE_DB)) / LOG_SCALE_DB, overlap
         smooth = self._smooth(energy, state[:, self.overlap :])
         return self._compress(energy, smooth), torch.cat([overlap, smooth[:, -1]], dim=1)
 
@@ -155,7 +157,8 @@ class Frontend(nn.Module):
     def _compress(self, energy: Tensor, smooth: Tensor) -> Tensor:
         """(E / (eps + M) ** gain + bias) ** power - bias ** power (Wang et al. 2017, eq. 1); eps is the floor."""
         pcen = self.config.pcen
-        ratio = energy * (smooth + self.floor).pow(-pcen.gain)
+        # E and M come in units of the floor; full scale stays the unit of the published formula.
+        ratio = self.floor ** (1.0 - pcen.gain) * energy * (smooth + 1.0).pow(-pcen.gain)
         return ((ratio + pcen.bias).pow(pcen.power) - pcen.bias**pcen.power - PCEN_CENTRE) / PCEN_SCALE
 
 

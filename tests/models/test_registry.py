@@ -1,0 +1,166 @@
+"""The contract of every registered family."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from wakeword.config.model import ModelConfig
+from wakeword.errors import ConfigError
+from wakeword.models.registry import Student, build_student, families, register
+
+FAMILIES = families()
+
+
+def lived_in(student: Student) -> Student:
+    """Norms with statistics and maps away from 0 and 1, and a student in evaluation mode."""
+    torch.manual_seed(1)
+    for part in student.modules():
+        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
+            part.running_mean.uniform_(-0.3, 0.3)  # type: ignore[union-attr]
+            part.running_var.uniform_(0.5, 2.0)  # type: ignore[union-attr]
+            nn.init.uniform_(part.weight, 0.5, 1.5)
+            nn.init.uniform_(part.bias, -0.3, 0.3)
+    return student.eval()
+
+
+@cache
+def student_of(family: str, stride: int, pool: int, mels: int = 40) -> Student:
+    torch.manual_seed(0)
+    config = ModelConfig(family=family, width=1.0, frame_stride=stride, pool_frames=pool)
+    return lived_in(build_student(config, mels, 2))
+
+
+@torch.no_grad()
+def streamed(student: Student, features: torch.Tensor, cuts: list[int]) -> torch.Tensor:
+    state, parts, place = student.initial_state(features.shape[0]), [], 0
+    for cut in cuts:
+        chunk = features[:, place : place + cut * student.frame_stride]
+        logits, state = student.stream(chunk, state)
+        assert logits.shape == (features.shape[0], cut, student.words)
+        assert state.shape == (features.shape[0], student.state_size)
+        parts.append(logits)
+        place += cut * student.frame_stride
+    return torch.cat(parts, dim=1)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("stride", [1, 2, 3, 4])
+def test_forward_is_valid(family: str, stride: int) -> None:
+    student = student_of(family, stride, 5)
+    need = student.context_frames
+    assert need % stride == 0
+    for frames in (need, need + 1, need + 2 * stride, need + 17):
+        scores = student(torch.randn(2, frames, 40)).shape
+        assert scores == (2, (frames - need) // stride + 1, 2)
+    with pytest.raises(ValueError, match="fewer"):
+        student(torch.randn(2, need - 1, 40))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("stride", "pool"), [(2, 15), (1, 1), (3, 4)])
+@settings(max_examples=4, deadline=None)
+@given(cuts=st.lists(st.integers(1, 40), min_size=1, max_size=8), seed=st.integers(0, 1000))
+def test_streaming_equals_offline_at_any_chunking(
+    family: str, stride: int, pool: int, cuts: list[int], seed: int
+) -> None:
+    student = student_of(family, stride, pool)
+    first = student.context_frames // stride - 1
+    cuts = [*cuts, first + 3]
+    features = torch.randn(2, sum(cuts) * stride, 40, generator=torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        whole = student(features)
+    assert float(whole.std()) > 1e-4
+    torch.testing.assert_close(streamed(student, features, cuts)[:, first:], whole, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_score_forgets_what_lies_before_its_context(family: str) -> None:
+    """The context is neither too short (parity would fail) nor said to be longer than it is."""
+    student = student_of(family, 2, 3)
+    frames = student.context_frames + 20
+    features = torch.randn(1, frames, 40).requires_grad_()
+    student(features)[0, -1].sum().backward()
+    seen = features.grad.abs().amax(dim=(0, 2)).nonzero()[:, 0]  # type: ignore[union-attr]
+    assert int(seen.min()) == frames - student.reach_frames
+    assert int(seen.max()) == frames - 1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_gradient_reaches_every_parameter(family: str) -> None:
+    torch.manual_seed(0)
+    student = build_student(ModelConfig(family=family, width=1.0), 40, 2).train()
+    student(torch.randn(4, student.context_frames + 20, 40)).square().mean().backward()
+    idle = [name for name, value in student.named_parameters() if value.grad is None or not value.grad.abs().sum() > 0]
+    assert not idle
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_learns_a_pattern_in_few_steps(family: str) -> None:
+    """Tell a rising chirp from a falling one with AdamW at the default learning rate."""
+    torch.manual_seed(0)
+    student = build_student(ModelConfig(family=family, width=1.0), 40, 1).train()
+    optimiser = torch.optim.AdamW(student.parameters(), lr=3e-3)
+    ridge = torch.zeros(student.context_frames, 40)
+    ridge[torch.arange(-40, 0), torch.arange(40)] = 3.0
+    label = (torch.arange(16) % 2).float()
+    clean = torch.stack([ridge if rising else ridge.flip(1) for rising in label.tolist()])
+    for _ in range(20):
+        logit = student(clean + 0.5 * torch.randn_like(clean))[:, -1, 0]
+        loss = nn.functional.binary_cross_entropy_with_logits(logit, label)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    logit = student(clean + 0.5 * torch.randn_like(clean))[:, -1, 0].detach()
+    assert bool(((logit > logit.median()) == (label > 0)).all())
+    assert float(logit[label > 0].mean() - logit[label == 0].mean()) > 1.0
+
+
+@pytest.mark.field("model.width", "model.frame_stride", "model.pool_frames", "model.family")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_each_field_changes_the_network(family: str) -> None:
+    base = build_student(ModelConfig(family=family, width=1.0), 40, 1)
+    count = sum(value.numel() for value in base.parameters())
+    wide = build_student(ModelConfig(family=family, width=2.0), 40, 1)
+    assert sum(value.numel() for value in wide.parameters()) > 1.5 * count
+    assert build_student(ModelConfig(family=family, width=1.0, pool_frames=40), 40, 1).reach_frames > base.reach_frames
+    dense = build_student(ModelConfig(family=family, width=1.0, frame_stride=1), 40, 1)
+    features = torch.randn(1, 400, 40)
+    assert dense.eval()(features).shape[1] > 1.5 * base.eval()(features).shape[1]
+    others = [build_student(ModelConfig(family=other, width=1.0), 40, 1) for other in FAMILIES if other != family]
+    assert all(type(other) is not type(base) for other in others)
+
+
+@pytest.mark.field("model.dropout")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_dropout_acts_in_training_only(family: str) -> None:
+    features = torch.randn(2, 300, 40)
+    for dropout, moves in ((0.3, True), (0.0, False)):
+        torch.manual_seed(0)
+        student = build_student(ModelConfig(family=family, width=1.0, dropout=dropout), 40, 1).train()
+        first, second = student(features), student(features)
+        assert bool((first - second).abs().max() > 1e-4) is moves
+        student.eval()
+        assert torch.equal(student(features), student(features))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_chunk_of_no_whole_step_is_refused(family: str) -> None:
+    student = student_of(family, 2, 5)
+    with pytest.raises(ValueError, match="multiple of 2"):
+        student.stream(torch.randn(1, 3, 40), student.initial_state(1))
+
+
+def test_unknown_family_is_named_with_what_is_known() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'bc_resnet'"):
+        build_student(ModelConfig(family="bcresnet"), 40, 1)
+
+
+def test_two_families_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="two model families"):
+        register("bc_resnet")(Student)

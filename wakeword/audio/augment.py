@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -48,8 +49,22 @@ class Bank:
 
     def take(self, index: Tensor, start: Tensor, samples: int) -> Tensor:
         """Clips `(batch, samples)` float32 from `start` on; a clip that ends goes on at its beginning."""
+        if self.audio.device.type == "cpu":
+            return self._copy(index, start, samples)
         place = (start[:, None] + torch.arange(samples, device=self.audio.device)) % self.length[index, None]
         return as_float(self.audio[self.offset[index, None] + place])
+
+    def _copy(self, index: Tensor, start: Tensor, samples: int) -> Tensor:
+        """`take` by whole stretches, which on a CPU is several times faster than looking up sample by sample."""
+        taken = torch.empty(len(index), samples, dtype=self.audio.dtype)
+        rows = zip(taken, self.offset[index].tolist(), self.length[index].tolist(), start.tolist(), strict=True)
+        for row, offset, length, place in rows:
+            done, place = 0, place % length
+            while done < samples:
+                piece = min(length - place, samples - done)
+                row[done : done + piece] = self.audio[offset + place : offset + place + piece]
+                done, place = done + piece, 0
+        return as_float(taken)
 
 
 def as_float(audio: Tensor) -> Tensor:
@@ -105,6 +120,7 @@ def active_power(audio: Tensor) -> Tensor:
     return (power * loud).sum(dim=1) / loud.sum(dim=1)
 
 
+@lru_cache(maxsize=4096)
 def fast_length(samples: float) -> int:
     """The smallest even length from `samples` on whose prime factors are 2, 3 and 5: quick to transform."""
     length = 2 * math.ceil(samples / 2)
@@ -133,7 +149,7 @@ def resample(audio: Tensor, factor: Tensor, anchor: Tensor) -> tuple[Tensor, Ten
     spectrum = torch.fft.rfft(audio, length)
     groups: dict[int, list[int]] = {}
     for row, wanted in enumerate(factor.tolist()):
-        groups.setdefault(fast_length(0.99 * length / wanted), []).append(row)
+        groups.setdefault(fast_length(math.ceil(0.99 * length / wanted)), []).append(row)
     result = torch.zeros_like(audio)
     applied = torch.ones_like(factor)
     places = anchor.tolist()

@@ -13,6 +13,8 @@ from wakeword.config import Config
 from wakeword.models.registry import build_student
 
 FeatureHook = Callable[[Tensor], Tensor]
+CLIPS_IN_CACHE = 8
+"""Measured: the front end of 64 clips of 3 s takes a third less time in parts of so many."""
 
 
 class StreamingModel(nn.Module):
@@ -106,9 +108,13 @@ class StreamingModel(nn.Module):
         hops = audio.shape[1] // self.frontend.hop
         # Log energies span more than half precision holds; the front end has no weights to gain from it.
         with torch.autocast(audio.device.type, enabled=False):
-            features, _ = self.frontend(
-                audio[:, : hops * self.frontend.hop].float(), self.frontend.initial_state(audio.shape[0])
-            )
+            features = self._features(audio[:, : hops * self.frontend.hop].float())
         if feature_hook is not None:
             features = feature_hook(features)
         return self.student(features[:, self.context_frames - self.student.context_frames :])
+
+    def _features(self, audio: Tensor) -> Tensor:
+        """Features of whole clips; on a CPU few clips at a time, so that their frames stay in its cache."""
+        rows = CLIPS_IN_CACHE if audio.device.type == "cpu" else max(1, len(audio))
+        parts = [self.frontend(part, self.frontend.initial_state(len(part)))[0] for part in audio.split(rows)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
+from tests.data.corpus import config_for
 from wakeword.data import local_stage, ray_stage
 from wakeword.data.stage import Stage, StageResources
 from wakeword.errors import DataError
+from wakeword.system.ray_session import ray_session
 
 
 class Doubling(Stage):
@@ -57,19 +59,10 @@ def test_in_this_process() -> None:
 
 
 @pytest.mark.ray
-def test_by_ray_as_actors_and_as_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
-    import ray
-
+def test_by_ray_as_actors_and_as_tasks() -> None:
     table = pa.table({"x": list(range(10))})
-    started = not ray.is_initialized()
-    if started:
-        monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-        ray.init(address="local", num_cpus=2, include_dashboard=False, object_store_memory=200 * 2**20)
-    try:
+    with ray_session(config_for("unused")):
         for stateful in (True, False):
             assert numbers(ray_stage.run_stage(Doubling(stateful), table, max_cpus=1)) == list(range(0, 20, 2))
         with pytest.raises(DataError, match=r"^7 cannot be doubled: leave it out$"):
             list(ray_stage.run_stage(Doubling(True, refuse=7), table))
-    finally:
-        if started:
-            ray.shutdown()

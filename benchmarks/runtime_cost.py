@@ -24,8 +24,6 @@ STREAMS = 40
 
 def measure(bundle_path: str, streams: int, audio_s: float) -> dict[str, float]:
     """CPU milliseconds per second of audio and stream, load time and peak memory of a process of its own."""
-    import resource
-
     began = time.perf_counter()
     import numpy as np
 
@@ -42,9 +40,14 @@ def measure(bundle_path: str, streams: int, audio_s: float) -> dict[str, float]:
         began_cpu = time.process_time()
         detector.process(chunks[number % len(chunks)])
         costs.append(time.process_time() - began_cpu)
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    from wakeword.cli.detect import peak_memory_mib
+
     # The median: other work on the machine only ever adds.
-    return {"cpu_ms": 1000 * statistics.median(costs) / (CHUNK_S * streams), "load_s": load_s, "rss_mib": peak_mib}
+    return {
+        "cpu_ms": 1000 * statistics.median(costs) / (CHUNK_S * streams),
+        "load_s": load_s,
+        "rss_mib": peak_memory_mib(),
+    }
 
 
 def in_own_process(bundle: Path, streams: int, audio_s: float) -> dict[str, float]:

@@ -61,14 +61,15 @@ class TCResNet(Student):
         self.shrink_norm = nn.BatchNorm2d(planes)
         self.gather = nn.Conv1d(planes * (n_mels // 4), channels, 1, bias=False)
         self.gather_norm = nn.BatchNorm1d(channels)
-        self.blocks = nn.ModuleList(
+        blocks = [
             TemporalBlock(channels, self.KERNEL, paced(dilation, config.frame_stride), config.dropout)
             for dilation in self.DILATIONS
-        )
+        ]
+        self.blocks = nn.ModuleList(blocks)
         self.classify = nn.Conv1d(channels, words, 1)
         nn.init.constant_(self.classify.bias, PRIOR_LOGIT)  # type: ignore[arg-type]
         self.pool = SlidingMean(words, config.pool_frames)
-        reach = sum(int(block.reach) for block in self.blocks)  # type: ignore[arg-type]
+        reach = sum(block.reach for block in blocks)
         self.reach_frames = 5 + config.frame_stride * (self.shrink.reach + reach + self.pool.reach)
 
     def _run(self, features: Tensor, tape: StateTape | None) -> Tensor:

@@ -1,9 +1,10 @@
-"""A local Ray: guarded by its own token, shared by nested sessions, gone afterwards; a cluster that cannot be joined."""
+"""A local Ray: guarded by its own token, shared by nested sessions, gone afterwards."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,12 @@ def _config(**compute: Any) -> Config:
     return validate_config({"words": [{"label": "hey_nova"}], "compute": compute})
 
 
-def _folders() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob("ww-*"))
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A temporary folder of this test alone, with the short path that Ray's sockets need."""
+    with tempfile.TemporaryDirectory(prefix="wwt-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield Path(folder)
 
 
 @pytest.mark.field("compute.ray_address")
@@ -49,7 +54,7 @@ def test_a_block_that_needs_no_ray_starts_none() -> None:
 
 @pytest.mark.ray
 @pytest.mark.field("compute.device")
-def test_a_local_ray(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_local_ray(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, short: Path) -> None:
     """One start for all of it: Ray takes long to come up."""
     import ray
 
@@ -58,11 +63,11 @@ def test_a_local_ray(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     # Ray would write its token to the home folder; nothing may appear there.
     monkeypatch.setenv("HOME", str(tmp_path))
     children = {child.pid for child in psutil.Process().children(recursive=True)}
-    folders = _folders()
     with kept_ray():
         with ray_session(_config(), min_cpus=5):
             assert os.environ["RAY_AUTH_MODE"] == "token"
             assert ray.cluster_resources()["CPU"] == max(5, available_cpus())
+            assert len(list(short.glob("ww-*"))) == 1
 
             @ray.remote(num_cpus=1)
             def who() -> tuple[int, str | None]:
@@ -83,7 +88,7 @@ def test_a_local_ray(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert "RAY_AUTH_TOKEN" not in os.environ
     assert "RAY_AUTH_MODE" not in os.environ
     assert not (tmp_path / ".ray").exists()
-    assert _folders() <= folders
+    assert not list(short.glob("ww-*"))
     left = {child.pid for child in psutil.Process().children(recursive=True)} - children
     _, alive = psutil.wait_procs([psutil.Process(pid) for pid in left if psutil.pid_exists(pid)], timeout=20)
     assert not alive

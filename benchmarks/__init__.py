@@ -1,1 +1,1 @@
-"""One script per claim: `python -m benchmarks.NAME [--quick] [--json FILE]` prints a table and tells whether it holds."""
+"""One script per claim: `python -m benchmarks.NAME [--quick] [--json FILE]` prints a table and its verdict."""

@@ -1,4 +1,4 @@
-"""Shared fixtures: the recordings (skipped with a reason where they are absent) and small artefacts made on the spot."""
+"""Shared fixtures: the recordings (skipped with a reason where absent) and small artefacts made on the spot."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ RECORDINGS = ROOT.parent / "shared" / "data"
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare `field`: which config fields a test proves to have an effect."""
-    config.addinivalue_line("markers", "field(*paths): this test shows that changing these config fields changes behaviour")
+    config.addinivalue_line(
+        "markers", "field(*paths): this test shows that changing these config fields changes behaviour"
+    )
 
 
 @pytest.fixture(scope="session")

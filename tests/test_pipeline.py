@@ -16,7 +16,6 @@ from wakeword.pipeline import STAGES, PipelineResult, prepared_folder, run_folde
 from wakeword.runtime.bundle import load_bundle
 from wakeword.system.run_record import lock_folder
 
-
 TRAINING = ("prepare", "targets", "train")
 
 

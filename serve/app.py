@@ -181,6 +181,8 @@ def _ingress_environment(config: ServingConfig, local: bool) -> Iterator[None]:
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{folder}/server-state",
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics_port),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(stats_port),
+        # A small or busy machine takes longer than Serve's 5 s to import what the proxy needs, and Serve would kill it.
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
         # Draining is done by the replicas, with a reason for every client, before Serve is told to stop.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
     }

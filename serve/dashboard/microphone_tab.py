@@ -38,8 +38,8 @@ def build_microphone_tab(settings: DashboardSettings, page: gr.Blocks) -> None:
     session = gr.State(None, time_to_live=_SESSION_S)
     with gr.Row(equal_height=True):
         with gr.Column(scale=2):
-            audio = _Microphone(
-                sources=["microphone"], streaming=True, type="numpy", label="Microphone of this browser"
+            audio = _send_whole_chunks(
+                gr.Audio(sources=["microphone"], streaming=True, type="numpy", label="Microphone of this browser")
             )
         with gr.Column(scale=1):
             chosen = gr.Dropdown([], label="Bundle")

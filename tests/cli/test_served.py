@@ -2,39 +2,56 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from wakeword.cli.served import is_ours, served
+import pytest
+
+from wakeword.cli.served import in_checkout, served
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _resolve(cwd: Path, *path: Path) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def stranger(tmp_path: Path) -> Path:
+    """A folder with somebody else's package `serve`, which must never be imported."""
+    package = tmp_path / "stranger" / "serve"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    for name in ("app.py", "auth.py"):
+        (package / name).write_text("raise SystemExit('a stranger ran')")
+    return package.parent
+
+
+def _resolve(*path: Path) -> str:
     code = (
         f"import sys; sys.path[:0] = {[str(p) for p in path]!r}\n"
         "from wakeword.cli.served import served\nfrom wakeword.errors import ServingError\n"
-        "try: print(served('auth').__name__)\nexcept ServingError as error: print('refused', error)"
+        "try: print(served('auth').__file__)\nexcept ServingError as error: print('refused:', error)"
     )
-    return subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, check=True)
+    answer = subprocess.run([sys.executable, "-c", code], cwd=path[0], capture_output=True, text=True, check=False)
+    return answer.stdout.strip() + answer.stderr
 
 
-def test_the_checkout_serves() -> None:
+def test_a_checkout_serves_its_own_code() -> None:
+    assert in_checkout()
     assert served("auth").__name__ == "serve.auth"
-    assert is_ours(ROOT / "serve")
+    assert _resolve(ROOT) == str(ROOT / "serve" / "auth.py")
 
 
-def test_a_users_own_serve_package_is_not_run(tmp_path: Path) -> None:
-    (tmp_path / "serve").mkdir()
-    (tmp_path / "serve" / "__init__.py").write_text("")
-    (tmp_path / "serve" / "app.py").write_text("raise SystemExit('a stranger ran')")
-    (tmp_path / "serve" / "auth.py").write_text("raise SystemExit('a stranger ran')")
-    answer = _resolve(tmp_path, tmp_path)
-    assert answer.stdout.startswith("refused the package `serve` that Python finds")
-    assert str(tmp_path) in answer.stdout
+def test_a_users_own_serve_package_is_not_run(stranger: Path) -> None:
+    told = _resolve(stranger)
+    assert told.startswith("refused: the package `serve` that Python finds")
+    assert str(stranger) in told
 
 
-def test_the_wheels_name_wins(tmp_path: Path) -> None:
-    (tmp_path / "wakeword_serve").symlink_to(ROOT / "serve")
-    assert _resolve(tmp_path, tmp_path).stdout == "wakeword_serve.auth\n"
+def test_a_wheel_serves_under_its_own_name(stranger: Path, tmp_path: Path) -> None:
+    """Laid out as the wheel does it, with a stranger's `serve` installed beside it."""
+    site = tmp_path / "site"
+    skip = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "wakeword", site / "wakeword", ignore=skip)
+    shutil.copytree(ROOT / "serve", site / "wakeword_serve", ignore=skip)
+    shutil.copytree(stranger / "serve", site / "serve")
+    assert _resolve(site) == str(site / "wakeword_serve" / "auth.py")

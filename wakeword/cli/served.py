@@ -14,7 +14,7 @@ def served(module: str) -> ModuleType:
     """Import a module of the endpoint, such as `served("app")`.
 
     Raises:
-        ServingError: neither package is there, or the `serve` that is found is somebody else's.
+        ServingError: the package is not there, or the `serve` that is found is somebody else's.
         MissingExtraError: its packages are not installed.
     """
     name = _package()
@@ -22,26 +22,28 @@ def served(module: str) -> ModuleType:
 
 
 def _package() -> str:
-    if importlib.util.find_spec("wakeword_serve") is not None:
+    # An editable install may hold a copy of the endpoint under the wheel's name, as old as that install.
+    if not in_checkout():
+        if importlib.util.find_spec("wakeword_serve") is None:
+            raise ServingError("the endpoint's code is not installed: run `pip install 'wakeword[serve]'`")
         return "wakeword_serve"
     found = importlib.util.find_spec("serve")
-    if found is None:
+    folders = [Path(folder).resolve() for folder in (found.submodule_search_locations or [])] if found else []
+    if _root() / "serve" not in folders:
+        where = folders[0] if folders else "nothing"
         raise ServingError(
-            "the endpoint's code is not installed: run `pip install 'wakeword[serve]'`, or start from a checkout"
-        )
-    folders = [Path(folder) for folder in found.submodule_search_locations or []]
-    if not any(is_ours(folder) for folder in folders):
-        where = found.origin or (folders[0] if folders else "?")
-        raise ServingError(
-            f"the package `serve` that Python finds ({where}) is not wakeword's: "
-            "install wakeword as a wheel, where the endpoint is called wakeword_serve"
+            f"the package `serve` that Python finds ({where}) is not the one of this checkout ({_root() / 'serve'}): "
+            "start from the checkout's folder, or install wakeword as a wheel, where the endpoint is wakeword_serve"
         )
     return "serve"
 
 
-def is_ours(folder: Path) -> bool:
-    """True for this product's endpoint: it lies beside the very `wakeword` that is running."""
+def in_checkout() -> bool:
+    """True when the running `wakeword` lies in a checkout (or a copy of one), beside the endpoint's code."""
+    return (_root() / "pyproject.toml").is_file() and (_root() / "serve" / "app.py").is_file()
+
+
+def _root() -> Path:
     import wakeword
 
-    root = Path(wakeword.__file__).resolve().parent.parent
-    return folder.resolve() == root / "serve" and (folder / "app.py").is_file()
+    return Path(wakeword.__file__).resolve().parent.parent

@@ -124,7 +124,9 @@ def test_targets_are_continued(prepared: Path, teacher: Path, made: Path, tmp_pa
     assert not set(seen) & set(again)
     sampler, _, store = _step(prepared, config, tmp_path)
     plan = sampler.batch(3)
-    assert torch.equal(store.logits(plan), _step(prepared, config, made)[2].logits(plan))
+    whole = _step(prepared, config, made)[2]
+    # Scored in batches of other sizes: the same to the last bits of float16.
+    assert torch.allclose(store.logits(plan), whole.logits(plan), atol=0.02)
 
 
 @pytest.mark.field("distillation.weight", "distillation.temperature")

@@ -83,10 +83,11 @@ def test_the_interval_decides_how_many(tmp_path: Path) -> None:
     counts = []
     for interval_s in (0.05, 10.0):
         with ResourceSampler(interval_s=interval_s) as sampler:
-            time.sleep(0.8)
+            time.sleep(1.5)
         counts.append(sampler.samples)
     assert counts[1] == 2
-    assert counts[0] >= 5
+    # Not 30: a large process takes long to measure, and then the limit on overhead decides.
+    assert counts[0] >= 4
 
 
 def test_one_process_is_measured_like_the_system_does() -> None:

@@ -10,6 +10,8 @@ STAMP := $(VENV)/.installed
 
 export RAY_AUTH_MODE ?= disabled
 export TOKENIZERS_PARALLELISM = false
+# Compiled modules are kept, or each of Ray's many processes would compile everything anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install demo test test-slow bench lint types serve dashboard clean
 
@@ -23,17 +25,17 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: $(PYTHON) cannot make environments: apt-get install python3-venv"; exit 2; }
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install -q -c constraints.txt uv
-	UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(VENV)/bin/uv pip install -q --compile-bytecode --python $(PY) -c constraints.txt -e '.[$(EXTRAS)]'
+	UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(VENV)/bin/uv pip install -q --python $(PY) -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $(STAMP)
 
 demo: $(STAMP)  ## from a phrase to a trained, measured, exported detector, in about eight minutes on two cores
 	$(VENV)/bin/wakeword demo
 
 test: $(STAMP) lint types  ## lint, types, import rules and every test that is not slow
-	$(PY) -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(PY) -m pytest -m "not slow"
 
 test-slow: $(STAMP)  ## the suites that take minutes each
-	$(PY) -m pytest -m slow --timeout 1800
+	OMP_NUM_THREADS=1 $(PY) -m pytest -m slow --timeout 1800
 
 bench: $(STAMP)  ## every benchmark, a JSON each under runs/bench
 	@mkdir -p runs/bench

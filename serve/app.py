@@ -126,7 +126,7 @@ def _start(config: Config, bundle_path: str, token: Token) -> Endpoint:
             from .dashboard.deployment import dashboard_deployment
 
             runs_dir = str(Path(config.runs_dir).resolve())
-            application = dashboard_deployment(serving, runs_dir, bundle_path, token.value, DASHBOARD_PATH)
+            application = dashboard_deployment(serving, runs_dir, bundle_path, token.value)
             _deploy(application, DASHBOARD_APPLICATION, DASHBOARD_PATH)
         return Endpoint(serving, token, stack.pop_all())
 

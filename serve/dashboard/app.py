@@ -40,8 +40,8 @@ def build_dashboard(settings: DashboardSettings) -> gr.Blocks:
     return page
 
 
-def mount_dashboard(settings: DashboardSettings, token: str | None, path: str) -> FastAPI:
-    """A FastAPI application with the dashboard at `path`.
+def mount_dashboard(settings: DashboardSettings, token: str | None) -> FastAPI:
+    """A FastAPI application with the dashboard at its root; a `root_path` that the server sets is honoured.
 
     Args:
         token: the password of the login, with any user name; None asks for none.
@@ -56,7 +56,7 @@ def mount_dashboard(settings: DashboardSettings, token: str | None, path: str) -
     return gr.mount_gradio_app(
         FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
         build_dashboard(settings),
-        path=path,
+        path="/",
         auth=login,
         auth_message="Any user name; the password is the endpoint's token." if login else None,
         allowed_paths=[],

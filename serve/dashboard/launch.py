@@ -46,7 +46,7 @@ def run_dashboard(config: Config, bundle_path: str | Path | None = None, block: 
     )
     if block:
         require_free_port(serving.host, serving.dashboard_port)
-    app = mount_dashboard(settings, token.value if token else None, "/")
+    app = mount_dashboard(settings, token.value if token else None)
     if not block:
         return app
     print(f"dashboard at http://{serving.host}:{serving.dashboard_port}", flush=True)

@@ -54,7 +54,6 @@ def test_draws_lie_in_their_ranges_and_follow_their_type() -> None:
     assert [one.training.learning_rate for one in applied] == [s["training.learning_rate"] for s in samples]
 
 
-@pytest.mark.field("tuning.space")
 def test_apply_changes_the_named_keys_and_nothing_else() -> None:
     config = config_with({"training.learning_rate": {"type": "loguniform", "low": 1e-4, "high": 1e-2}})
     changed = apply(config, {"training.learning_rate": 0.005, "augmentation.gain_db.0": -30.0})

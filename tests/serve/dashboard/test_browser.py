@@ -138,6 +138,7 @@ def shown(locator: Any) -> Any:
 
 
 @pytest.mark.field("serving.dashboard_port")
+@pytest.mark.field("serving.dashboard_port")
 def test_without_the_token_nothing_is_shown(dashboard: str) -> None:
     answer = httpx.post(f"{dashboard}/login", data={"username": "me", "password": "wrong-password"})
     assert answer.status_code == 400

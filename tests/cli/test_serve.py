@@ -20,9 +20,14 @@ def taken() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-@pytest.mark.parametrize("command", ["serve", "dashboard"])
+@pytest.mark.parametrize(("command", "field"), [("serve", "port"), ("dashboard", "dashboard_port")])
 def test_a_taken_port_is_one_sentence(
-    command: str, taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: str,
+    field: str,
+    taken: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("WAKEWORD_TOKEN", "a-token-of-a-test-0123456789")
     bundle = write_tone_bundle(tmp_path / "bundle")
@@ -30,7 +35,12 @@ def test_a_taken_port_is_one_sentence(
     told = capsys.readouterr().err
     assert str(taken) in told
     assert told.startswith("error: ")
-    assert main([command, str(bundle), f"serving.port={taken}"]) == 8
+    assert main([command, str(bundle), f"serving.{field}={taken}"]) == 8
+
+
+def test_the_dashboard_needs_no_bundle(taken: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dashboard", f"serving.dashboard_port={taken}"]) == 8
+    assert str(taken) in capsys.readouterr().err
 
 
 def test_a_recipe_gives_the_port(taken: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,21 +10,16 @@ from wakeword.cli.options import OVERRIDES_HELP
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command."""
     parser = subparsers.add_parser("serve", help="serve a bundle: WebSocket /v1/stream on Ray Serve")
-    add_serving_arguments(parser)
-    parser.add_argument("--dashboard", action="store_true", help="mount the dashboard beside it, at /ui")
-    parser.set_defaults(func=_serve)
-
-
-def add_serving_arguments(parser: argparse.ArgumentParser) -> None:
-    """`BUNDLE [--config C] [--host H] [--port P] [key=value …]`."""
     parser.add_argument("bundle", metavar="BUNDLE", help="folder or zip that `wakeword export` wrote")
     parser.add_argument("overrides", metavar="key=value", nargs="*", help=OVERRIDES_HELP)
     parser.add_argument("--config", help="recipe whose sections serving, compute and tracking are used")
     parser.add_argument("--host", help="serving.host")
     parser.add_argument("--port", type=int, help="serving.port")
+    parser.add_argument("--dashboard", action="store_true", help="mount the dashboard beside it, at /ui")
+    parser.set_defaults(func=_serve)
 
 
-def run_endpoint(args: argparse.Namespace, dashboard: bool) -> int:
+def _serve(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM."""
     from wakeword.cli.served import served
     from wakeword.config import load_config
@@ -39,13 +34,9 @@ def run_endpoint(args: argparse.Namespace, dashboard: bool) -> int:
     for name in ("host", "port"):
         if getattr(args, name) is not None:
             overrides.append(f"serving.{name}={getattr(args, name)}")
-    if dashboard:
+    if args.dashboard:
         overrides.append("serving.dashboard=true")
     config = load_config(args.config, overrides)
     configure_logging(config.tracking)
     served("app").run(config, args.bundle)
     return 0
-
-
-def _serve(args: argparse.Namespace) -> int:
-    return run_endpoint(args, args.dashboard)

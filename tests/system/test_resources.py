@@ -87,7 +87,7 @@ def test_the_interval_decides_how_many(tmp_path: Path) -> None:
         counts.append(sampler.samples)
     assert counts[1] == 2
     # Not 30: a large process takes long to measure, and then the limit on overhead decides.
-    assert counts[0] >= 4
+    assert counts[0] > counts[1]
 
 
 def test_one_process_is_measured_like_the_system_does() -> None:

@@ -25,6 +25,8 @@ CHUNK_STEPS = (1, 4, 13)
 CHUNKED_S = 2.0
 BLOCK_STEPS = 50
 STREAMS = (1, 3)
+LEAST_TOP = 0.01
+"""Scores that stay below this are told apart by rounding alone: no threshold is put among them."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,9 @@ def rising_thresholds(scores: Array, bundle: Bundle) -> list[float]:
     for word in range(smoothed.shape[1]):
         heights = smoothed[find_peaks(smoothed[:, word], timing.hold), word]
         top = float(heights.max(initial=0.0))
+        if top < LEAST_TOP:
+            chosen.append(bundle.thresholds[word])
+            continue
         edges = np.r_[0.3 * top, np.sort(heights[(heights > 0.3 * top) & (heights < 0.7 * top)]), 0.7 * top]
         widest = int(np.argmax(np.diff(edges)))
         chosen.append(float(edges[widest : widest + 2].mean()))

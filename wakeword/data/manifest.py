@@ -36,10 +36,13 @@ MANIFEST_SCHEMA = pa.schema(
         ("sha256", pa.string()),
         ("quality", pa.float32()),
         ("contains", pa.string()),
+        ("resembles", pa.string()),
+        ("distance", pa.int32()),
     ]
 )
 """`quality` is the level of the loudest second in dBFS; `speaker_source` is given, inferred, donor, synthetic or none;
-`contains` names a configured word that the clip holds without being one; unknown text is empty, never null."""
+`contains` names a configured word that the clip holds without being one; of a confusable, `resembles` is the label of
+the word that it is near to and `distance` how many phonemes lie between; unknown text is empty, never null."""
 
 SHARD_SCHEMA = MANIFEST_SCHEMA.append(pa.field("audio", pa.large_binary()))
 
@@ -52,6 +55,7 @@ _DEFAULTS: dict[str, Any] = {
     "word_end_s": None,
     "synthetic": False,
     "quality": None,
+    "distance": None,
 }
 
 Row = dict[str, Any]

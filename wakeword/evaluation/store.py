@@ -25,9 +25,8 @@ SCORES_SCHEMA = pa.schema(
         ("score", pa.float32()),
     ]
 )
-TRUTH_SCHEMA = pa.schema(
-    [(name, pa.float64() if name in ("start_s", "end_s") else pa.string()) for name in TruthRow.__dataclass_fields__]
-)
+_TRUTH_TYPES = {"start_s": pa.float64(), "end_s": pa.float64(), "distance": pa.int32()}
+TRUTH_SCHEMA = pa.schema([(name, _TRUTH_TYPES.get(name, pa.string())) for name in TruthRow.__dataclass_fields__])
 
 
 def write_scores(

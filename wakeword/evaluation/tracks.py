@@ -38,7 +38,8 @@ class TruthRow:
     """What lies where in a track, in seconds of the track.
 
     `role`: `word` (`start_s`, `end_s` of the utterance), `ignored` (events of `word` count neither way), `clip` (a
-    whole negative clip) or `near_miss` (a whole confusable clip). `word` is empty for the last two.
+    whole negative clip) or `near_miss` (a whole confusable clip). `word` is empty for a `clip`; of a `near_miss` it is
+    the word that it resembles (empty: any) and `distance` how many phonemes lie between (-1: unknown).
     """
 
     track: str
@@ -51,6 +52,7 @@ class TruthRow:
     condition: str
     source: str
     kind: str
+    distance: int = -1
 
 
 @dataclass(frozen=True)
@@ -385,8 +387,12 @@ def _truth(
         if kind == "positives":
             place = [(position + sample) / SAMPLE_RATE_HZ for sample in piece.word]
             rows.append(row("word", word, place[0], place[1]))
+        elif kind == "near_misses":
+            resembled, distance = (clips.table.column(name)[piece.row].as_py() for name in ("resembles", "distance"))
+            near = row("near_miss", resembled or "", start_s, end_s)
+            rows.append(replace(near, distance=-1 if distance is None else distance))
         else:
-            rows.append(row("near_miss" if kind == "near_misses" else "clip", "", start_s, end_s))
+            rows.append(row("clip", "", start_s, end_s))
         rows += [
             row("ignored", other.label, start_s, end_s + config.hit_after_s)
             for other in words

@@ -1,7 +1,8 @@
 """`type: csv`: a manifest with a header line, one row per clip; every row is validated by itself.
 
 Needed columns: `path` (relative to the manifest, or absolute) and `kind`. Read when present: label, speaker,
-speaker_source, split, source, licence, duration_s, text, contains, sha256, synthetic. Others are ignored.
+speaker_source, split, source, licence, duration_s, text, contains, resembles, distance, sha256, synthetic. Others are
+ignored.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from wakeword.data.sources import SourceClips, register
 from wakeword.errors import DataError
 
 NEEDED = ("path", "kind")
-_COPIED = ("speaker", "source", "licence", "text", "contains")
+_COPIED = ("speaker", "source", "licence", "text", "contains", "resembles")
 
 
 @register("csv")
@@ -84,6 +85,8 @@ def _validated(
         "no_label": kind == "wakeword" and not label and "a wake word needs a label",
         "wrong_split": split not in ("", *SPLITS) and f"split {split!r} is none of {', '.join(SPLITS)}",
         "wrong_duration": not _duration_fits(values) and f"duration_s {values.get('duration_s')!r} is no length",
+        "wrong_distance": not re.fullmatch(r"\d{0,3}", values.get("distance", ""))
+        and f"distance {values['distance']!r} is no number of phonemes",
         "wrong_sha256": digest and not re.fullmatch(r"[0-9a-f]{64}", digest) and f"sha256 {digest!r} is no SHA-256",
     }
     for reason, detail in faults.items():
@@ -99,6 +102,7 @@ def _validated(
         duration_s=float(values["duration_s"]) if values.get("duration_s") else None,
         synthetic=values.get("synthetic", "").lower() in ("1", "true", "yes"),
         sha256=digest,
+        distance=int(values["distance"]) if values.get("distance") else None,
         **{name: values.get(name, "") for name in _COPIED},
     )
     return row, None

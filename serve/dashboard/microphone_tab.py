@@ -33,6 +33,33 @@ def _send_whole_chunks(audio: gr.Audio) -> gr.Audio:
     return audio
 
 
+def _listen(chunk: tuple[int, np.ndarray] | None, live: LiveSession | None) -> tuple[Any, ...]:
+    """Score a chunk: the live detector, what it says, its detections and, from time to time, the plot."""
+    if chunk is None or live is None:
+        return gr.skip(), gr.skip(), gr.skip(), gr.skip()
+    try:
+        live.hear(*chunk)
+    except WakewordError as error:
+        raise gr.Error(str(error), duration=10) from error
+    now = f"Heard {live.heard_s:.1f} s, **{len(live.events)}** detections, score now **{live.score_now:.2f}**."
+    if not live.plot_due():
+        return live, now, event_rows(reversed(live.events)), gr.skip()
+    window = live.window()
+    figure = detection_figure(
+        window.wave, window.score_times_s, window.scores, window.words, window.thresholds, window.events
+    )
+    return live, now, event_rows(reversed(live.events)), figure
+
+
+def _end(live: LiveSession | None) -> tuple[Any, ...]:
+    """Detections that were still pending."""
+    if live is None:
+        return gr.skip(), gr.skip()
+    live.finish()
+    said = f"Stopped after {live.heard_s:.1f} s with **{len(live.events)}** detections."
+    return said, event_rows(reversed(live.events))
+
+
 def build_microphone_tab(settings: DashboardSettings, page: gr.Blocks) -> None:
     """Add the tab's contents to the current Blocks."""
     session = gr.State(None, time_to_live=_SESSION_S)
@@ -59,35 +86,12 @@ def build_microphone_tab(settings: DashboardSettings, page: gr.Blocks) -> None:
         except WakewordError as error:
             raise gr.Error(str(error), duration=10) from error
 
-    def listen(chunk: tuple[int, np.ndarray] | None, live: LiveSession | None) -> tuple[Any, ...]:
-        if chunk is None or live is None:
-            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
-        try:
-            live.hear(*chunk)
-        except WakewordError as error:
-            raise gr.Error(str(error), duration=10) from error
-        now = f"Heard {live.heard_s:.1f} s, **{len(live.events)}** detections, score now **{live.score_now:.2f}**."
-        if not live.plot_due():
-            return live, now, event_rows(reversed(live.events)), gr.skip()
-        window = live.window()
-        figure = detection_figure(
-            window.wave, window.score_times_s, window.scores, window.words, window.thresholds, window.events
-        )
-        return live, now, event_rows(reversed(live.events)), figure
-
-    def end(live: LiveSession | None) -> tuple[Any, ...]:
-        if live is None:
-            return gr.skip(), gr.skip()
-        live.finish()
-        said = f"Stopped after {live.heard_s:.1f} s with **{len(live.events)}** detections."
-        return said, event_rows(reversed(live.events))
-
     page.load(refresh, chosen, chosen, api_visibility="private")
     audio.start_recording(
         begin, [chosen, threshold], [session, summary, events], show_progress="hidden", api_visibility="private"
     )
     audio.stream(
-        listen,
+        _listen,
         [audio, session],
         [session, summary, events, plot],
         stream_every=_CHUNK_S,
@@ -99,5 +103,5 @@ def build_microphone_tab(settings: DashboardSettings, page: gr.Blocks) -> None:
         api_visibility="private",
     )
     audio.stop_recording(
-        end, session, [summary, events], show_progress="hidden", concurrency_id=_QUEUE, api_visibility="private"
+        _end, session, [summary, events], show_progress="hidden", concurrency_id=_QUEUE, api_visibility="private"
     )

@@ -19,6 +19,7 @@ from wakeword.distillation.targets import TargetStore, TeacherStage, make_target
 from wakeword.distillation.teachers import open_teacher
 from wakeword.errors import ConfigError, DataError, RunError
 from wakeword.models.streaming import StreamingModel
+from wakeword.system.ray_session import ray_session
 from wakeword.training.batches import BatchSampler
 from wakeword.training.loop import train
 from wakeword.training.material import training_augmenter, training_clips
@@ -127,6 +128,18 @@ def test_targets_are_continued(prepared: Path, teacher: Path, made: Path, tmp_pa
     whole = _step(prepared, config, made)[2]
     # Scored in batches of other sizes: the same to the last bits of float16.
     assert torch.allclose(store.logits(plan), whole.logits(plan), atol=0.02)
+
+
+@pytest.mark.ray
+def test_actors_of_ray_data_make_the_same_targets(prepared: Path, teacher: Path, made: Path, tmp_path: Path) -> None:
+    config = _student(teacher)
+    with ray_session(config):
+        make_targets(config, prepared, tmp_path, runner="ray")
+    sampler, _, here = _step(prepared, config, made)
+    there = _step(prepared, config, tmp_path)[2]
+    plan = sampler.batch(1)
+    # Actors get clips in batches of other sizes: the same to the last bits of float16.
+    assert torch.allclose(there.logits(plan), here.logits(plan), atol=0.02)
 
 
 @pytest.mark.field("distillation.weight", "distillation.temperature")

@@ -61,7 +61,12 @@ def losses(prepared: Path, config: Config, steps: int) -> list[float]:
 
 
 def test_golden_losses(prepared: Path) -> None:
-    found = losses(prepared, tiny_config(), 20)
+    # Settings of its own: other defaults of the product are no change of the step.
+    config = tiny_config(
+        training={"label_smoothing": 0.02, "negative_weight": 1.0},
+        augmentation={"speed": (0.88, 1.14), "vtlp_probability": 0.3},
+    )
+    found = losses(prepared, config, 20)
     expected = json.loads(GOLDEN.read_text(encoding="utf-8"))
     assert found[:8] == pytest.approx(expected[:8], rel=1e-3)
     # The audio is still made in float32, whose rounding differs between processors and grows from step to step.

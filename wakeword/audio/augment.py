@@ -91,11 +91,6 @@ class Augmented:
         return self.anchor + (position - self.anchor) / self.speed
 
 
-def draw_shift(config: AugmentationConfig, count: int, generator: torch.Generator) -> Tensor:
-    """Seconds `(count,)` by which the sampler moves the word's place in its window: uniform within ± `shift_s`."""
-    return _uniform((-config.shift_s, config.shift_s), count, generator)
-
-
 def _uniform(limits: tuple[float, float], count: int, generator: torch.Generator) -> Tensor:
     low, high = limits
     return low + (high - low) * torch.rand(count, generator=generator, device=generator.device)

@@ -21,9 +21,9 @@ class AugmentationConfig(Section):
     shift_s: float = Field(0.3, ge=0)
     """How far the word's place in its window moves, either way; never wraps."""
     speed_probability: float = Field(0.5, ge=0, le=1)
-    speed: Range = (0.88, 1.14)
+    speed: Range = (0.8, 1.25)
     """Resampling factor: tempo and pitch change together."""
-    vtlp_probability: float = Field(0.3, ge=0, le=1)
+    vtlp_probability: float = Field(0.5, ge=0, le=1)
     vtlp: Range = (0.88, 1.12)
     """Vocal tract length perturbation: factor on the frequency axis of the features; the tempo stays."""
     spec_probability: float = Field(0.5, ge=0, le=1)

@@ -53,7 +53,8 @@ def _detect(args: argparse.Namespace) -> int:
     talk = sys.stderr if args.json else sys.stdout
     for word in bundle.manifest.words:
         if not word.ready and args.threshold is None:
-            print(f"note: {word.label} has no evaluated threshold; {word.threshold:g} is a guess", file=sys.stderr)
+            state = "missed its target on test" if word.operating_points else "has no evaluated threshold"
+            print(f"note: {word.label} {state}; its threshold is {word.threshold:.3g}", file=sys.stderr)
     rows: list[list[str]] = []
     failed = 0
     opened = ScoreFile(args.scores, bundle.labels, bundle.step_s) if args.scores else nullcontext()

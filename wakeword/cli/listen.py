@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wakeword.cli.console import print_next
 
 if TYPE_CHECKING:
-    from wakeword.runtime import Detector
+    from wakeword.runtime import Detection, Detector
 
 METER_WIDTH = 30
 METER_FLOOR_DB = -60.0
@@ -51,9 +51,7 @@ def _loop(detector: Detector, microphone: Any, seconds: float | None) -> int:
     """Print events as they come; returns their number when `seconds` are over."""
     began, events, lost = time.monotonic(), 0, 0
     for block in microphone:
-        for event in detector.process(block):
-            events += 1
-            print(f"\r\033[K{time.strftime('%H:%M:%S')}  {event.word}  score {event.score:.3f}", flush=True)
+        events += _shown(detector.process(block))
         if microphone.blocks.overflows > lost:
             lost = microphone.blocks.overflows
             print(f"\r\033[Kwarning: {lost} blocks of audio lost so far: this machine is too slow", file=sys.stderr)
@@ -61,7 +59,13 @@ def _loop(detector: Detector, microphone: Any, seconds: float | None) -> int:
             print(f"\r\033[K{level_meter(block)}", end="", file=sys.stderr, flush=True)
         if seconds is not None and time.monotonic() - began >= seconds:
             break
-    return events + len(detector.flush())
+    return events + _shown(detector.flush())
+
+
+def _shown(found: list[Detection]) -> int:
+    for event in found:
+        print(f"\r\033[K{time.strftime('%H:%M:%S')}  {event.word}  score {event.score:.3f}", flush=True)
+    return len(found)
 
 
 def level_meter(block: Any) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -381,7 +382,7 @@ def _truth(
         about = {name: clips.table.column(name)[piece.row].as_py() or "" for name in _ABOUT}
         start_s, end_s = position / SAMPLE_RATE_HZ, (position + piece.clip_samples) / SAMPLE_RATE_HZ
 
-        def row(role: str, label: str, low_s: float, high_s: float, about: dict[str, str] = about) -> TruthRow:
+        def row(role: str, label: str, low_s: float, high_s: float, about: dict[str, Any] = about) -> TruthRow:
             return TruthRow(track, role, label, low_s, high_s, condition=condition, **about)
 
         if kind == "positives":

@@ -52,7 +52,7 @@ def prepared(folder: Path) -> Path:
             "clip_id": f"{split}{number}", "kind": kind, "label": "hey_nova" if kind == "wakeword" else "",
             "speaker": f"s{number % 3}", "split": split, "licence": "CC0" if number % 2 else "CC-BY-4.0",
             "source": "made", "duration_s": 1.5, "word_start_s": None, "word_end_s": None,
-            "synthetic": number == 0, "quality": -20.0, "audio": audio,
+            "synthetic": number == 0, "quality": -20.0, "distance": None, "audio": audio,
         }  # fmt: skip
 
     index: dict = {"version": INDEX_VERSION, "config_hash": "abc", "labels": ["hey_nova"], "splits": {}}

@@ -35,6 +35,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--scores", metavar="OUT.parquet", help="write all raw scores: columns file, time_s, word, score"
     )
+    parser.add_argument("--variant", choices=["float32", "int8"], default="float32", help="precision of the model")
     limit = parser.add_mutually_exclusive_group()
     limit.add_argument("--threshold", type=float, metavar="X", help="threshold for every word, from 0 to 1")
     limit.add_argument(
@@ -47,7 +48,7 @@ def _detect(args: argparse.Namespace) -> int:
     from wakeword.runtime import Detector, load_bundle
     from wakeword.runtime.score_file import ScoreFile
 
-    bundle = load_bundle(args.bundle)
+    bundle = load_bundle(args.bundle, args.variant)
     detector = Detector(bundle, threshold=bundle.thresholds_for(args.fah_target, args.threshold))
     # Standard output is data when it is JSON: everything else goes to standard error then.
     talk = sys.stderr if args.json else sys.stdout

@@ -23,5 +23,7 @@ class ExportConfig(Section):
     chunk_ms: float = Field(80.0, gt=0, le=1000)
     """Chunk that clients are advised to send, rounded to whole steps; the graph takes any multiple of its step."""
     opset: int = Field(20, ge=18, le=23)
+    int8: bool = False
+    """Add `model.int8.onnx` to the bundle, calibrated on val: smaller and faster on small processors, less exact."""
     parity_tolerance: float = Field(1e-4, gt=0)
     """Largest difference allowed between a score of the trained model and of the exported graph."""

@@ -30,6 +30,8 @@ def export_bundle(
     of its val split. `parity_audio`: recordings `(samples,)` float32 at 16 kHz to check parity on instead. With
     neither, synthetic ones.
 
+    With `export.int8` the bundle holds a quantised model too, calibrated on the same recordings.
+
     Raises RunError when the run holds no model, the export fails or parity does not hold; an earlier bundle stays then.
     Raises DataError when the prepared data cannot be read.
     """
@@ -50,6 +52,8 @@ def export_bundle(
     with atomic_folder(target) as folder:
         write_bundle_files(folder, graph, manifest)
         report = verify_parity(model, load_bundle(folder), config.export.parity_tolerance, parity_audio or None)
+        if config.export.int8:
+            _add_int8(folder, graph, manifest, parity_audio or [])
     log.info(
         "bundle %s: %d bytes, scores within %.2g of the model over %d scores, %d events identical",
         target,
@@ -59,6 +63,16 @@ def export_bundle(
         report.events,
     )
     return target
+
+
+def _add_int8(folder: Path, graph: bytes, manifest: Mapping[str, Any], recordings: Sequence[NDArray[Any]]) -> None:
+    from wakeword.export.quantize import largest_difference, quantize_int8
+
+    plain = load_bundle(folder)
+    write_bundle_files(folder, graph, manifest, quantize_int8(plain, recordings))
+    small = load_bundle(folder, "int8")
+    apart = largest_difference(plain, small, recordings)
+    log.info("int8: %d bytes, scores within %.2g of float32 on the calibration audio", len(small.model), apart)
 
 
 def set_operating_points(
@@ -89,8 +103,9 @@ def set_operating_points(
             if record["fah_target"] == target:
                 word.update(threshold=record["threshold"], ready=bool(record.get("ready", True)))
     manifest["metrics"] = dict(metrics)
+    int8 = load_bundle(bundle_dir, "int8").model if "int8" in bundle.variants else None
     with atomic_folder(Path(bundle_dir)) as folder:
-        write_bundle_files(folder, bundle.model, manifest)
+        write_bundle_files(folder, bundle.model, manifest, int8)
     return load_bundle(bundle_dir)
 
 

@@ -14,6 +14,7 @@ from wakeword.runtime.bundle import (
     MANIFEST_NAME,
     MODEL_NAME,
     SCHEMA_VERSION,
+    VARIANTS,
     complete_manifest,
     seal_manifest,
 )
@@ -53,8 +54,10 @@ def graph_metadata(manifest: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def write_bundle_files(folder: Path, model: bytes, manifest: Mapping[str, Any]) -> None:
+def write_bundle_files(folder: Path, model: bytes, manifest: Mapping[str, Any], int8: bytes | None = None) -> None:
     """Write `model.onnx`, `MODEL_CARD.md` and `wake.json` (`manifest` plus `files` and `checksum`) into `folder`.
+
+    `int8`: the model's quantised twin, written beside it.
 
     Callers that replace a bundle do so by `wakeword.system.files.atomic_folder`.
 
@@ -69,6 +72,8 @@ def write_bundle_files(folder: Path, model: bytes, manifest: Mapping[str, Any]) 
 
     # The card is made from the complete manifest, and the manifest lists the card.
     contents = {MODEL_NAME: model, CARD_NAME: b""}
+    if int8 is not None:
+        contents[VARIANTS["int8"]] = int8
     complete = complete_manifest({**manifest, "files": listed(contents)})
     contents[CARD_NAME] = render_card(complete).encode()
     text = seal_manifest({**complete, "files": listed(contents)})

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from wakeword.runtime.bundle import VARIANTS
+
 _RUN = """\
 ```python
 from wakeword.runtime import detect_file, load_bundle
@@ -60,6 +62,7 @@ def _interface(manifest: Mapping[str, Any], step_ms: float) -> str:
         f" after {manifest['context_samples']} samples of silence fed to zeros. Scores become events by a mean over"
         f" {detector['smoothing_s']:g} s, a peak that stands {detector['peak_hold_s']:g} s, the threshold, and"
         f" {detector['refractory_s']:g} s between events of a word.\n"
+        + ("`model.int8.onnx` has the same interface.\n" if VARIANTS["int8"] in manifest.get("files", {}) else "")
     )
 
 

@@ -22,6 +22,8 @@ SCHEMA_VERSION = 1
 SAMPLE_RATE_HZ = 16_000
 MANIFEST_NAME = "wake.json"
 MODEL_NAME = "model.onnx"
+VARIANTS = {"float32": MODEL_NAME, "int8": "model.int8.onnx"}
+"""Precisions a bundle may hold; float32 is always there. All have one interface, thresholds and state size."""
 CARD_NAME = "MODEL_CARD.md"
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_FILE_BYTES = 1 << 28
@@ -107,11 +109,22 @@ class BundleManifest(_Part):
 
 @dataclass(frozen=True)
 class Bundle:
-    """A checked bundle: its manifest and the very bytes of the model that were checked."""
+    """A checked bundle: its manifest and the very bytes of the model (of one precision) that were checked."""
 
     path: Path
     manifest: BundleManifest
     model: bytes
+    variant: str = "float32"
+
+    @property
+    def model_path(self) -> Path:
+        """Where the model lies."""
+        return self.path / VARIANTS[self.variant]
+
+    @property
+    def variants(self) -> list[str]:
+        """The precisions that the bundle holds."""
+        return [name for name, file in VARIANTS.items() if file in self.manifest.files]
 
     @property
     def labels(self) -> list[str]:
@@ -179,12 +192,16 @@ def seal_manifest(manifest: Mapping[str, Any]) -> str:
     return text.replace(_NO_CHECKSUM, manifest_checksum(text.encode(), _NO_CHECKSUM))
 
 
-def load_bundle(path: str | Path) -> Bundle:
+def load_bundle(path: str | Path, variant: str = "float32") -> Bundle:
     """Read and check a bundle folder or zip: schema version, sample rate, names, sizes and every SHA-256.
+
+    `variant`: the precision of the model to take, float32 or int8.
 
     Raises BundleError with one sentence that names the file at fault.
     """
     path = Path(path)
+    if variant not in VARIANTS:
+        raise BundleError(f"no such precision {variant!r}: choose from {', '.join(VARIANTS)}")
     if path.is_dir():
         read: _FolderReader | _ZipReader = _FolderReader(path)
     elif path.is_file():
@@ -192,21 +209,23 @@ def load_bundle(path: str | Path) -> Bundle:
     else:
         raise BundleError(f"{path}: there is no bundle folder or zip; `wakeword export` makes one")
     manifest = _parse_manifest(read(MANIFEST_NAME, MAX_MANIFEST_BYTES), path / MANIFEST_NAME)
-    model = b""
+    model, model_name = b"", VARIANTS[variant]
+    if model_name not in manifest.files:
+        raise BundleError(f"{path}: holds no {variant} model; export it again with export.{variant}=true")
     for name, entry in manifest.files.items():
         content = read(name, entry.bytes)
         if len(content) != entry.bytes:
             raise BundleError(f"{path / name}: {len(content)} bytes, {MANIFEST_NAME} says {entry.bytes}; copy it again")
         if hashlib.sha256(content).hexdigest() != entry.sha256:
             raise BundleError(f"{path / name}: changed since the export (its SHA-256 differs); copy it again")
-        if name == MODEL_NAME:
+        if name == model_name:
             model = content
     try:
         if has_external_data(model):
-            raise BundleError(f"{path / MODEL_NAME}: refers to weights in another file, which a bundle may not")
+            raise BundleError(f"{path / model_name}: refers to weights in another file, which a bundle may not")
     except ValueError as error:
-        raise BundleError(f"{path / MODEL_NAME}: not an ONNX file ({error})") from error
-    return Bundle(path, manifest, model)
+        raise BundleError(f"{path / model_name}: not an ONNX file ({error})") from error
+    return Bundle(path, manifest, model, variant)
 
 
 def _parse_manifest(content: bytes, where: Path, verify: bool = True) -> BundleManifest:

@@ -9,7 +9,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from wakeword.errors import BundleError
-from wakeword.runtime.bundle import MODEL_NAME, Bundle
+from wakeword.runtime.bundle import Bundle
 
 Float = NDArray[np.float32]
 
@@ -55,7 +55,7 @@ class Engine:
         self.step_samples = bundle.manifest.step_samples
         self.state_size = bundle.manifest.state_size
         self._words = len(bundle.manifest.words)
-        where = bundle.path / MODEL_NAME
+        where = bundle.model_path
         try:
             self._session = onnxruntime.InferenceSession(
                 bundle.model, sess_options=_session_options(), providers=["CPUExecutionProvider"]
@@ -128,8 +128,7 @@ class Engine:
         try:
             score, next_state = self._session.run(_OUTPUTS, {"audio": audio, "state": state})
         except _ORT_ERRORS as error:
-            where = self.bundle.path / MODEL_NAME
             raise BundleError(
-                f"{where}: fails on audio {audio.shape} with state {state.shape} ({_reason(error)})"
+                f"{self.bundle.model_path}: fails on audio {audio.shape} with state {state.shape} ({_reason(error)})"
             ) from error
         return score, next_state

@@ -67,7 +67,7 @@ def test_rooms_do_not_shift_the_word() -> None:
 
 @pytest.mark.field("evaluation.snr_db")
 def test_noise_lies_at_its_ratio_to_the_word() -> None:
-    found = plan(EvaluationConfig(snr_db=(15.0, 3.0)))
+    found = plan(EvaluationConfig(snr_db=(15.0, 3.0), codecs=()))
     assert sorted({t.condition for t in found.tracks if t.word == "alpha"}) == ["15 dB", "3 dB", "clean", "far"]
     clean = audio(named(found, "val/alpha/clean"))
     for snr_db in (15.0, 3.0):
@@ -122,7 +122,7 @@ def test_noise_of_another_split_is_told_and_train_is_the_last_resort() -> None:
     assert any("use those of val" in note for note in found.notes)
     found = plan_tracks(tables(test=words, train=noise["train"]), "test", [ALPHA], EvaluationConfig(far=False))
     assert any("train (training heard them)" in note for note in found.notes)
-    found = plan_tracks(tables(test=words), "test", [ALPHA], EvaluationConfig())
+    found = plan_tracks(tables(test=words), "test", [ALPHA], EvaluationConfig(codecs=()))
     assert [track.condition for track in found.tracks] == ["clean"]
     assert any("no noise recordings in any split" in note for note in found.notes)
 
@@ -152,7 +152,7 @@ def test_words_without_a_place_are_left_out_and_said() -> None:
     rng = np.random.default_rng(0)
     rows = [row("val", "wakeword", "alpha", tone_clip("alpha", rng), n) for n in range(2)]
     rows[0]["word_end_s"] = None
-    found = plan_tracks(tables(val=rows), "val", [ALPHA, BETA], EvaluationConfig())
+    found = plan_tracks(tables(val=rows), "val", [ALPHA, BETA], EvaluationConfig(codecs=()))
     assert [len(track.truth) for track in found.tracks if track.kind == "positives"] == [1]
     assert any("1 clips of 'alpha' left out" in note for note in found.notes)
     assert any("no clips of 'beta'" in note for note in found.notes)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 
 from wakeword.config.base import Section
+
+
+Codec = Literal["mp3", "opus", "vorbis", "telephone"]
 
 
 class EvaluationConfig(Section):
@@ -12,8 +17,17 @@ class EvaluationConfig(Section):
 
     snr_db: tuple[float, ...] = (20.0, 10.0, 5.0, 0.0)
     """Noisy conditions beside `clean`."""
+    noise_kinds: tuple[str, ...] = ("music", "babble")
+    """Kinds of noise that are conditions of their own where there are recordings of them: the recording's kind or
+    label, or a part of its source's name."""
+    noise_kind_snr_db: tuple[float, ...] = (10.0,)
+    """SNRs of the conditions of `noise_kinds`."""
+    near: bool = True
+    """Add a condition with room responses from within the critical distance."""
     far: bool = True
-    """Add a far-room condition (needs room responses)."""
+    """Add a condition with room responses from beyond it."""
+    codecs: tuple[Codec, ...] = ("mp3", "opus", "telephone")
+    """Conditions in which the clips went through a codec."""
     gap_s: tuple[float, float] = (1.0, 3.0)
     """Quiet after each clip of a positive track, drawn uniformly."""
     negative_gap_s: tuple[float, float] = (0.1, 0.5)

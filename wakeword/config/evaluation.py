@@ -8,7 +8,6 @@ from pydantic import Field, field_validator
 
 from wakeword.config.base import Section
 
-
 Codec = Literal["mp3", "opus", "vorbis", "telephone"]
 
 

@@ -51,8 +51,8 @@ def _delay(codec: str) -> int:
     spectrum = np.fft.rfft(np.random.default_rng(0).standard_normal(SAMPLE_RATE_HZ))
     frequency = np.fft.rfftfreq(SAMPLE_RATE_HZ, 1 / SAMPLE_RATE_HZ)
     spectrum[(frequency < 500.0) | (frequency > 3000.0)] = 0.0
-    probe = np.fft.irfft(spectrum, SAMPLE_RATE_HZ)
-    probe = (probe * 0.1 / np.std(probe)).astype(np.float32)
+    wide = np.fft.irfft(spectrum, SAMPLE_RATE_HZ)
+    probe: Audio = (wide * 0.1 / np.std(wide)).astype(np.float32)
     heard = _round_trip(probe, codec)
     size = 2 * SAMPLE_RATE_HZ + _LONGEST_DELAY
     both = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(probe, size)), size)

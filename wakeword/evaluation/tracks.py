@@ -241,7 +241,7 @@ def _truth(plan: _Plan, track: Track) -> tuple[TruthRow, ...]:
         start_s, end_s = position / SAMPLE_RATE_HZ, (position + piece.clip_samples) / SAMPLE_RATE_HZ
 
         def row(role: str, label: str, low_s: float, high_s: float, about: dict[str, str] = about) -> TruthRow:
-            return TruthRow(track.name, role, label, low_s, high_s, condition=track.condition, **about)
+            return TruthRow(track.name, role, label, low_s, high_s, condition=track.condition, distance=-1, **about)
 
         if track.kind == "positives":
             place = [(position + sample) / SAMPLE_RATE_HZ for sample in piece.word]

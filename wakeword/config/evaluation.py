@@ -11,6 +11,16 @@ from wakeword.config.base import Section
 Codec = Literal["mp3", "opus", "vorbis", "telephone"]
 
 
+class RecordingConfig(Section):
+    """A long recording that is evaluated as it is."""
+
+    uri: str
+    """Audio file."""
+    truth: str
+    """CSV with the columns word (label), start_s, end_s, speaker; a row for each utterance."""
+    split: Literal["val", "test"] = "test"
+
+
 class EvaluationConfig(Section):
     """Continuous tracks, events, intervals: see docs/evaluation.md."""
 
@@ -31,6 +41,8 @@ class EvaluationConfig(Section):
     """Quiet after each clip of a positive track, drawn uniformly."""
     negative_gap_s: tuple[float, float] = (0.1, 0.5)
     """Quiet after each clip of a negative track; it counts as listening time, so keep it short."""
+    recordings: tuple[RecordingConfig, ...] = ()
+    """Their words are the condition `recorded`; the rest of them counts as listening time."""
     fah_targets: tuple[float, ...] = (0.05, 0.1, 0.5, 1.0)
     operating_fah: float = Field(0.5, gt=0)
     """False alarms per hour whose threshold the bundle uses by default; chosen on val."""

@@ -19,6 +19,7 @@ from wakeword.errors import DataError
 from wakeword.evaluation import metrics
 from wakeword.evaluation.intervals import hours_needed
 from wakeword.evaluation.measure import WordOnSplit, at_threshold, listen
+from wakeword.evaluation.recordings import with_recordings
 from wakeword.evaluation.report import write_html
 from wakeword.evaluation.results import (
     ClipLevel,
@@ -79,14 +80,19 @@ def evaluate(
 
     Raises:
         BundleError: the bundle is damaged or fails.
-        DataError: the data holds neither val nor test clips, or scores are not finite.
+        DataError: the data holds neither val nor test clips, a recording's truth does not fit, or scores are not
+            finite.
     """
     bundle, shards = load_bundle(bundle_dir), ShardSet.open(prepared_dir)
     out = Path(out_dir)
     out.mkdir(parents=True, exist_ok=True)
     (out / REPORT_NAME).unlink(missing_ok=True)
     words = [WordConfig(label=word.label, phrase=word.phrase) for word in bundle.manifest.words]
-    plans = _plans(shards, words, config.evaluation)
+    refractory_s = bundle.manifest.detector.refractory_s
+    plans = [
+        with_recordings(plan, words, config.evaluation, refractory_s)
+        for plan in _plans(shards, words, config.evaluation)
+    ]
     with ray_session(config) if runner == "ray" else nullcontext():
         cache = Path(cache_dir) if cache_dir else None
         workers = config.compute.data_cpus if runner == "ray" else None

@@ -82,9 +82,7 @@ def test_its_words_are_a_condition_and_the_rest_is_listening_time(tmp_path) -> N
         "snr_db": [], "noise_kinds": [], "near": False, "far": False, "codecs": [],
         "recordings": [recording(tmp_path / "a")],
     }  # fmt: skip
-    config: Config = validate_config(
-        {"words": [{"label": label} for label in known.TONES_HZ], "evaluation": evaluation}
-    )
+    config = validate_config({"words": [{"label": label} for label in known.TONES_HZ], "evaluation": evaluation})
     report = evaluate(bundle, data, config, tmp_path / "out", cache_dir=tmp_path / "cache")
     alpha, beta = (word.operating.test for word in report.words)
     assert (alpha.condition("recorded").words, alpha.condition("recorded").missed) == (2, 0)

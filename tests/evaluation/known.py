@@ -142,7 +142,8 @@ def tone_rows(split: str, words: int = 8, speech: int = 6, labels: tuple[str, ..
     rows += [row(split, "speech", "speech", coloured(5.0, rng), n) for n in range(speech)]
     rows += [row(split, "noise", "noise", coloured(2.0, rng, 0.05), n) for n in range(3)]
     response = np.zeros(4000, dtype=np.int16)
-    response[800], response[1400], response[2600] = 30000, 9000, 4000
+    response[800] = 30000
+    response[900:3900:50] = np.where(np.arange(60) % 3, 6000, -6000)  # beyond the critical distance
     rows.append(row(split, "rir", "rir", response, 0))
     return rows
 

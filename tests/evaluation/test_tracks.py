@@ -67,7 +67,7 @@ def test_rooms_do_not_shift_the_word() -> None:
 
 @pytest.mark.field("evaluation.snr_db")
 def test_noise_lies_at_its_ratio_to_the_word() -> None:
-    found = plan(EvaluationConfig(snr_db=(15.0, 3.0)))
+    found = plan(EvaluationConfig(snr_db=(15.0, 3.0), codecs=()))
     assert sorted({t.condition for t in found.tracks if t.word == "alpha"}) == ["15 dB", "3 dB", "clean", "far"]
     clean = audio(named(found, "val/alpha/clean"))
     for snr_db in (15.0, 3.0):
@@ -122,7 +122,7 @@ def test_noise_of_another_split_is_told_and_train_is_the_last_resort() -> None:
     assert any("use those of val" in note for note in found.notes)
     found = plan_tracks(tables(test=words, train=noise["train"]), "test", [ALPHA], EvaluationConfig(far=False))
     assert any("train (training heard them)" in note for note in found.notes)
-    found = plan_tracks(tables(test=words), "test", [ALPHA], EvaluationConfig())
+    found = plan_tracks(tables(test=words), "test", [ALPHA], EvaluationConfig(codecs=()))
     assert [track.condition for track in found.tracks] == ["clean"]
     assert any("no noise recordings in any split" in note for note in found.notes)
 
@@ -152,7 +152,7 @@ def test_words_without_a_place_are_left_out_and_said() -> None:
     rng = np.random.default_rng(0)
     rows = [row("val", "wakeword", "alpha", tone_clip("alpha", rng), n) for n in range(2)]
     rows[0]["word_end_s"] = None
-    found = plan_tracks(tables(val=rows), "val", [ALPHA, BETA], EvaluationConfig())
+    found = plan_tracks(tables(val=rows), "val", [ALPHA, BETA], EvaluationConfig(codecs=()))
     assert [len(track.truth) for track in found.tracks if track.kind == "positives"] == [1]
     assert any("1 clips of 'alpha' left out" in note for note in found.notes)
     assert any("no clips of 'beta'" in note for note in found.notes)
@@ -167,3 +167,44 @@ def test_long_material_is_dealt_to_several_tracks() -> None:
     assert [track.name for track in tracks] == ["val/speech/1", "val/speech/2", "val/speech/3"]
     assert sorted(truth.clip_id for track in tracks for truth in track.truth) == sorted(r["clip_id"] for r in rows)
     assert max(track.duration_s for track in tracks) < 620
+
+
+def cut(split: str, name: str, seconds: list[float], rng: np.random.Generator, missing: int = -1) -> list[dict]:
+    """A recording in consecutive pieces, as preparation leaves it."""
+    return [
+        row(split, "speech", "speech", coloured(s, rng), 0, clip_id=f"{name}#{n}", uri=f"{name}.flac")
+        for n, s in enumerate(seconds)
+        if n != missing
+    ]
+
+
+def test_a_long_recording_is_played_as_it_was_recorded() -> None:
+    rng = np.random.default_rng(0)
+    long = cut("val", "talk", [30.0, 30.0, 12.5], rng)
+    rows = [*cut("val", "short", [30.0, 4.0], rng), long[2], *cut("val", "one", [3.0], rng), long[0], long[1]]
+    found = plan_tracks(tables(val=rows), "val", [ALPHA], EvaluationConfig())
+    track = named(found, "val/speech/recording 1")
+    assert (track.kind, track.condition, track.duration_s) == ("speech", "as recorded", 72.5)
+    spoken = np.concatenate([np.frombuffer(r["audio"], "<i2") for r in long]) / np.float32(32768)
+    np.testing.assert_array_equal(audio(track), spoken)
+    assert [(t.clip_id, t.start_s, t.end_s) for t in track.truth] == [
+        ("talk#0", 0.0, 30.0), ("talk#1", 30.0, 60.0), ("talk#2", 60.0, 72.5),
+    ]  # fmt: skip
+    # A shorter one stays in one piece among the others: the floor apart, no sample is faded at the seam.
+    rest = named(found, "val/speech")
+    places = {t.clip_id: t for t in rest.truth}
+    assert set(places) == {"short#0", "short#1", "one#0"}
+    assert places["short#1"].start_s == places["short#0"].end_s
+    seam = round(places["short#1"].start_s * RATE)
+    said = np.concatenate([np.frombuffer(rows[0]["audio"], "<i2")[-200:], np.frombuffer(rows[1]["audio"], "<i2")[:200]])
+    assert np.abs(audio(rest)[seam - 200 : seam + 200] - said / 32768).max() < 6 * 10 ** (-70 / 20)
+
+
+def test_a_recording_with_a_hole_is_two() -> None:
+    rows = cut("val", "talk", [30.0] * 6, np.random.default_rng(0), missing=3)
+    found = plan_tracks(tables(val=rows), "val", [ALPHA], EvaluationConfig())
+    recorded = {t.name: [r.clip_id for r in t.truth] for t in found.tracks if t.condition == "as recorded"}
+    assert recorded == {
+        "val/speech/recording 1": ["talk#0", "talk#1", "talk#2"],
+        "val/speech/recording 2": ["talk#4", "talk#5"],
+    }

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 
 from wakeword.config.base import Section
+
+Codec = Literal["mp3", "opus", "vorbis", "telephone"]
+
+
+class RecordingConfig(Section):
+    """A long recording that is evaluated as it is."""
+
+    uri: str
+    """Audio file."""
+    truth: str
+    """CSV with the columns word (label), start_s, end_s, speaker; a row for each utterance."""
+    split: Literal["val", "test"] = "test"
 
 
 class EvaluationConfig(Section):
@@ -12,12 +26,23 @@ class EvaluationConfig(Section):
 
     snr_db: tuple[float, ...] = (20.0, 10.0, 5.0, 0.0)
     """Noisy conditions beside `clean`."""
+    noise_kinds: tuple[str, ...] = ("music", "babble")
+    """Kinds of noise that are conditions of their own where there are recordings of them: the recording's kind or
+    label, or a part of its source's name."""
+    noise_kind_snr_db: tuple[float, ...] = (10.0,)
+    """SNRs of the conditions of `noise_kinds`."""
+    near: bool = True
+    """Add a condition with room responses from within the critical distance."""
     far: bool = True
-    """Add a far-room condition (needs room responses)."""
+    """Add a condition with room responses from beyond it."""
+    codecs: tuple[Codec, ...] = ("mp3", "telephone")
+    """Conditions in which the clips went through a codec (Opus is slow: 0.05 s of CPU a second of audio)."""
     gap_s: tuple[float, float] = (1.0, 3.0)
     """Quiet after each clip of a positive track, drawn uniformly."""
     negative_gap_s: tuple[float, float] = (0.1, 0.5)
     """Quiet after each clip of a negative track; it counts as listening time, so keep it short."""
+    recordings: tuple[RecordingConfig, ...] = ()
+    """Their words are the condition `recorded`; the rest of them counts as listening time."""
     fah_targets: tuple[float, ...] = (0.05, 0.1, 0.5, 1.0)
     operating_fah: float = Field(0.5, gt=0)
     """False alarms per hour whose threshold the bundle uses by default; chosen on val."""

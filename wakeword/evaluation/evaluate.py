@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from wakeword.errors import DataError
 from wakeword.evaluation import metrics
 from wakeword.evaluation.intervals import hours_needed
 from wakeword.evaluation.measure import WordOnSplit, at_threshold, listen
+from wakeword.evaluation.recordings import with_recordings
 from wakeword.evaluation.report import write_html
 from wakeword.evaluation.results import (
     ClipLevel,
@@ -27,7 +30,7 @@ from wakeword.evaluation.results import (
     TargetResult,
     WordResult,
 )
-from wakeword.evaluation.scoring import score_tracks
+from wakeword.evaluation.scoring import Runner, score_tracks
 from wakeword.evaluation.store import write_scores, write_truth
 from wakeword.evaluation.thresholds import NEVER, Choice, choose_threshold
 from wakeword.evaluation.tracks import Track, TrackPlan, plan_tracks
@@ -35,6 +38,7 @@ from wakeword.evaluation.wording import number, percent
 from wakeword.runtime.bundle import MODEL_NAME, Bundle, load_bundle
 from wakeword.runtime.events import EventTiming
 from wakeword.system.files import sha256_of
+from wakeword.system.ray_session import ray_session
 
 REPORT_NAME = "report.json"
 HISTOGRAM_BINS = 40
@@ -56,6 +60,8 @@ def evaluate(
     run_dir: str | Path | None = None,
     command: str = "",
     progress: Callable[[float, float], None] | None = None,
+    runner: Runner = "local",
+    cache_dir: str | Path | None = None,
 ) -> EvaluationReport:
     """Evaluate a bundle on the val and test clips of prepared data.
 
@@ -64,23 +70,33 @@ def evaluate(
     Args:
         bundle_dir: bundle folder or zip; its words, detector times and graph are what is evaluated.
         prepared_dir: folder that `prepare` wrote.
-        config: only its `evaluation` section counts.
+        config: only its `evaluation` section counts, and with `ray` its `compute`.
         out_dir: made if need be; files of an earlier evaluation in it are replaced.
         run_dir: a run whose `metrics.jsonl` gives the report its training curves.
         command: how to reproduce the report, printed in it.
-        progress: hears `(scored_s, total_s)` of audio as batches of tracks are done.
+        progress: hears `(scored_s, total_s)` of audio as stretches of tracks are done.
+        runner: `ray` scores on the workers of Ray Data, joined or started as `compute` says.
+        cache_dir: scores are kept in this folder and found again by their content.
 
     Raises:
         BundleError: the bundle is damaged or fails.
-        DataError: the data holds neither val nor test clips, or scores are not finite.
+        DataError: the data holds neither val nor test clips, a recording's truth does not fit, or scores are not
+            finite.
     """
     bundle, shards = load_bundle(bundle_dir), ShardSet.open(prepared_dir)
     out = Path(out_dir)
     out.mkdir(parents=True, exist_ok=True)
     (out / REPORT_NAME).unlink(missing_ok=True)
     words = [WordConfig(label=word.label, phrase=word.phrase) for word in bundle.manifest.words]
-    plans = _plans(shards, words, config.evaluation)
-    scored = _score(bundle, plans, progress)
+    refractory_s = bundle.manifest.detector.refractory_s
+    plans = [
+        with_recordings(plan, words, config.evaluation, refractory_s)
+        for plan in _plans(shards, words, config.evaluation)
+    ]
+    with ray_session(config) if runner == "ray" else nullcontext():
+        cache = Path(cache_dir) if cache_dir else None
+        workers = config.compute.data_cpus if runner == "ray" else None
+        scored = _score(bundle, plans, progress, partial(score_tracks, workers=workers, runner=runner, cache_dir=cache))
     about = _provenance(bundle, shards)
     tracks = [track for part in scored.values() for track in part.plan.tracks]
     everything = [values for part in scored.values() for values in part.scores]
@@ -104,7 +120,7 @@ def evaluate(
 
 def _plans(shards: ShardSet, words: Sequence[WordConfig], config: EvaluationConfig) -> list[TrackPlan]:
     tables = {split: shards.table(split) for split in shards.splits}
-    plans = [plan_tracks(tables, split, words, config) for split in ("val", "test") if split in tables]
+    plans = [plan_tracks(tables, split, words, config, shards.root) for split in ("val", "test") if split in tables]
     if not any(plan.tracks for plan in plans):
         raise DataError(f"{shards.root} holds no val or test clips to evaluate on: prepare data with those splits")
     missing = [split for split in ("val", "test") if split not in tables]
@@ -112,7 +128,10 @@ def _plans(shards: ShardSet, words: Sequence[WordConfig], config: EvaluationConf
 
 
 def _score(
-    bundle: Bundle, plans: Sequence[TrackPlan], progress: Callable[[float, float], None] | None
+    bundle: Bundle,
+    plans: Sequence[TrackPlan],
+    progress: Callable[[float, float], None] | None,
+    score: Callable[..., list[NDArray[np.float32]]],
 ) -> dict[str, _Scored]:
     """All tracks of all splits at once, so that batches are full."""
     tracks = [track for plan in plans for track in plan.tracks]
@@ -124,7 +143,7 @@ def _score(
         if progress is not None:
             progress(done_s, total_s)
 
-    scores = iter(score_tracks(bundle, tracks, progress=hear))
+    scores = iter(score(bundle, tracks, progress=hear))
     return {plan.split: _Scored(plan, [next(scores) for _ in plan.tracks]) for plan in plans}
 
 

@@ -75,7 +75,8 @@ def listen(
 
     False alarms are counted over all negative tracks and the *clean* positive tracks (of this word, outside its words
     and their windows; of other words, all of it). Noisy and far versions of the same clips would count the same audio
-    again, so their false alarms are reported per condition and stay out of the pooled rate.
+    again, so their false alarms are reported per condition and stay out of the pooled rate. A recording with truth is
+    both: its words are a condition, the rest of it is listening time.
     """
     window = HitWindow(config.hit_before_s, config.hit_after_s)
     conditions: dict[str, list[tuple[Peaks, list[str]]]] = {}
@@ -91,7 +92,7 @@ def listen(
         ignored = [(r.start_s, r.end_s) for r in track.truth if r.role == "ignored" and r.word == label]
         truth = Truth.of([(row.start_s, row.end_s) for row in rows], ignored)
         peaks = track_peaks(values, truth, window, timing)
-        if own:
+        if own or (track.kind == "recording" and rows):
             conditions.setdefault(track.condition, []).append((peaks, [row.speaker for row in rows]))
             clips.setdefault(track.condition, []).append(_clip_scores(values, rows, timing.step_s, window.after_s))
         if track.kind == "near_misses":

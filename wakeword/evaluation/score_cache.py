@@ -1,0 +1,51 @@
+"""Scores that were computed once, found again by the content that they follow from."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from wakeword.evaluation.track import Track
+from wakeword.runtime.bundle import MODEL_NAME, Bundle
+from wakeword.runtime.engine import Engine
+from wakeword.system.files import atomic_path
+
+SCORING_VERSION = 1
+"""Goes up when the same samples get other scores."""
+
+
+class ScoreCache:
+    """One `.npy` a track in `folder`, named by the SHA-256 of model, samples and the versions of what computes them."""
+
+    def __init__(self, folder: Path, bundle: Bundle, engine: Engine) -> None:
+        self.folder = folder
+        self._words = len(bundle.labels)
+        self._step = engine.step_samples
+        model = bundle.manifest.files[MODEL_NAME].sha256
+        self._model = f"{SCORING_VERSION} {model} {self._step} {onnxruntime.__version__}".encode()
+
+    def path(self, track: Track) -> Path:
+        """Where the track's scores are or will be."""
+        digest = hashlib.sha256(self._model)
+        for part in track.identity():
+            digest.update(len(part).to_bytes(8, "little"))
+            digest.update(part)
+        return self.folder / f"{digest.hexdigest()}.npy"
+
+    def read(self, track: Track) -> NDArray[np.float32] | None:
+        """Scores `(scores, words)`, or None where there are none, or no whole ones."""
+        try:
+            found = np.load(self.path(track), allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        fits = found.dtype == np.float32 and found.shape == (track.samples // self._step, self._words)
+        return found if fits and bool(np.isfinite(found).all()) else None
+
+    def write(self, track: Track, scores: NDArray[np.float32]) -> None:
+        """Keep a track's scores."""
+        with atomic_path(self.path(track)) as temporary, temporary.open("wb") as file:
+            np.save(file, scores, allow_pickle=False)

@@ -17,6 +17,7 @@ from wakeword.errors import DataError
 from wakeword.evaluation import metrics
 from wakeword.evaluation.intervals import hours_needed
 from wakeword.evaluation.measure import WordOnSplit, at_threshold, listen
+from wakeword.evaluation.near_misses import near_miss_curve, near_miss_floor
 from wakeword.evaluation.report import write_html
 from wakeword.evaluation.results import (
     ClipLevel,
@@ -29,7 +30,7 @@ from wakeword.evaluation.results import (
 )
 from wakeword.evaluation.scoring import score_tracks
 from wakeword.evaluation.store import write_scores, write_truth
-from wakeword.evaluation.thresholds import NEVER, Choice, choose_threshold
+from wakeword.evaluation.thresholds import NEVER, Choice, choose_threshold, raise_to
 from wakeword.evaluation.tracks import Track, TrackPlan, plan_tracks
 from wakeword.evaluation.wording import number, percent
 from wakeword.runtime.bundle import MODEL_NAME, Bundle, load_bundle
@@ -175,6 +176,7 @@ def _word(bundle: Bundle, column: int, scored: dict[str, _Scored], config: Evalu
         clip_level=_clip_level(test),
         targets=targets,
         det=_det(test),
+        near_miss_curve=near_miss_curve(test.near_misses, clean),
         histogram={name: _histogram(values) for name, values in test.clip_scores.items()},
     )
 
@@ -184,6 +186,7 @@ def _target(
 ) -> TargetResult:
     if val.hours > 0:
         choice = choose_threshold(val.words, val.alarms, val.hours, target)
+        choice = raise_to(choice, near_miss_floor(val.near_misses, config.near_miss_limits))
     else:
         reason = f"val holds no audio to count false alarms in: the bundle's threshold {shipped:g} stays"
         choice = Choice(target, shipped, False, reason)

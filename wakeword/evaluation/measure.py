@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.evaluation import metrics
 from wakeword.evaluation.intervals import garwood, speaker_bootstrap, wilson
-from wakeword.evaluation.results import ConditionResult, NearMisses, Rate, SplitResult
+from wakeword.evaluation.near_misses import (
+    NearMissClips,
+    NearMissResult,
+    join_near_misses,
+    near_miss_clips,
+    near_miss_result,
+)
+from wakeword.evaluation.results import ConditionResult, Rate, SplitResult
 from wakeword.evaluation.sweep import (
     Curve,
     HitWindow,
@@ -44,8 +51,8 @@ class WordOnSplit:
     """One word's view of all tracks of a split.
 
     `conditions`: peaks and words' speakers per condition, tracks joined. `negatives`: parts by kind. `alarms`, `hours`:
-    all parts together. `near_misses`: peaks and `(start_s, end_s)` of the clips per track. `clip_scores`: highest raw
-    score of each clip, per condition and for `other speech`.
+    all parts together. `near_misses`: those of this word. `clip_scores`: highest
+    raw score of each clip, per condition and for `other speech`.
     """
 
     label: str
@@ -54,7 +61,7 @@ class WordOnSplit:
     negatives: dict[str, Part]
     alarms: Curve
     hours: float
-    near_misses: list[tuple[Peaks, NDArray[np.float64]]]
+    near_misses: NearMissClips
     clip_scores: dict[str, NDArray[np.float64]]
 
     @property
@@ -80,7 +87,7 @@ def listen(
     window = HitWindow(config.hit_before_s, config.hit_after_s)
     conditions: dict[str, list[tuple[Peaks, list[str]]]] = {}
     negatives: dict[str, list[tuple[Peaks, float]]] = {}
-    near: list[tuple[Peaks, NDArray[np.float64]]] = []
+    near: list[NearMissClips] = []
     clips: dict[str, list[NDArray[np.float64]]] = {}
     for track, track_scores in zip(tracks, scores, strict=True):
         own = track.kind == "positives" and track.word == label
@@ -95,8 +102,7 @@ def listen(
             conditions.setdefault(track.condition, []).append((peaks, [row.speaker for row in rows]))
             clips.setdefault(track.condition, []).append(_clip_scores(values, rows, timing.step_s, window.after_s))
         if track.kind == "near_misses":
-            spans = [(r.start_s, r.end_s + window.after_s) for r in track.truth if r.role == "near_miss"]
-            near.append((peaks, np.asarray(spans).reshape(-1, 2)))
+            near.append(near_miss_clips(peaks, track.truth, label, window.after_s))
         elif not own or track.condition == "clean":
             kind = {"positives": AROUND_WORDS if own else "other wake words"}.get(track.kind, track.kind)
             taken = ignored + [(row.start_s, row.end_s + window.after_s) for row in rows]
@@ -112,7 +118,7 @@ def _gathered(
     label: str,
     conditions: dict[str, list[tuple[Peaks, list[str]]]],
     negatives: dict[str, list[tuple[Peaks, float]]],
-    near: list[tuple[Peaks, NDArray[np.float64]]],
+    near: list[NearMissClips],
     clips: dict[str, list[NDArray[np.float64]]],
 ) -> WordOnSplit:
     joined = {
@@ -130,7 +136,7 @@ def _gathered(
         negatives=parts,
         alarms=add_curves(part.alarms for part in parts.values()),
         hours=sum(part.hours for part in parts.values()),
-        near_misses=near,
+        near_misses=join_near_misses(near),
         clip_scores={name: np.concatenate(values) for name, values in clips.items()},
     )
 
@@ -202,13 +208,10 @@ def _condition(
     )
 
 
-def _near_misses(view: WordOnSplit, threshold: float, confidence: float) -> NearMisses | None:
-    clips = fired = 0
-    for peaks, spans in view.near_misses:
-        times = peaks.time_s[peaks.events(threshold)]
-        first = np.searchsorted(times, spans[:, 0], side="left")
-        fired += int(np.sum(np.searchsorted(times, spans[:, 1], side="right") > first))
-        clips += len(spans)
-    if not clips:
-        return None
-    return NearMisses(clips=clips, fired=fired, wilson=wilson(fired, clips, confidence))
+def _near_misses(view: WordOnSplit, threshold: float, confidence: float) -> NearMissResult | None:
+    hit = np.zeros(0, dtype=bool)
+    speakers: list[str] = []
+    if "clean" in view.conditions:
+        peaks, speakers = view.conditions["clean"]
+        hit = outcome(peaks, threshold).hit
+    return near_miss_result(view.near_misses, threshold, hit, speakers, confidence)

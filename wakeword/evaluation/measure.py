@@ -50,13 +50,13 @@ class Part:
 class WordOnSplit:
     """One word's view of all tracks of a split.
 
-    `conditions`: peaks and words' speakers per condition, tracks joined. `negatives`: parts by kind. `alarms`, `hours`:
-    all parts together. `near_misses`: those of this word. `clip_scores`: highest
-    raw score of each clip, per condition and for `other speech`.
+    `conditions`: peaks and the words' rows of the truth per condition, tracks joined. `negatives`: parts by
+    kind. `alarms`, `hours`: all parts together. `near_misses`: those of this word. `clip_scores`: highest raw score of
+    each clip, per condition and for `other speech`.
     """
 
     label: str
-    conditions: dict[str, tuple[Peaks, list[str]]]
+    conditions: dict[str, tuple[Peaks, list[TruthRow]]]
     curves: dict[str, Curve]
     negatives: dict[str, Part]
     alarms: Curve
@@ -85,7 +85,7 @@ def listen(
     again, so their false alarms are reported per condition and stay out of the pooled rate.
     """
     window = HitWindow(config.hit_before_s, config.hit_after_s)
-    conditions: dict[str, list[tuple[Peaks, list[str]]]] = {}
+    conditions: dict[str, list[tuple[Peaks, list[TruthRow]]]] = {}
     negatives: dict[str, list[tuple[Peaks, float]]] = {}
     near: list[NearMissClips] = []
     clips: dict[str, list[NDArray[np.float64]]] = {}
@@ -94,12 +94,12 @@ def listen(
         if track.kind == "positives" and not own and track.condition != "clean":
             continue
         values = track_scores[:, column]
-        rows = [row for row in track.truth if row.role == "word" and row.word == label]
+        rows = sorted((r for r in track.truth if r.role == "word" and r.word == label), key=lambda r: r.start_s)
         ignored = [(r.start_s, r.end_s) for r in track.truth if r.role == "ignored" and r.word == label]
         truth = Truth.of([(row.start_s, row.end_s) for row in rows], ignored)
         peaks = track_peaks(values, truth, window, timing)
         if own:
-            conditions.setdefault(track.condition, []).append((peaks, [row.speaker for row in rows]))
+            conditions.setdefault(track.condition, []).append((peaks, rows))
             clips.setdefault(track.condition, []).append(_clip_scores(values, rows, timing.step_s, window.after_s))
         if track.kind == "near_misses":
             near.append(near_miss_clips(peaks, track.truth, label, window.after_s))
@@ -116,13 +116,13 @@ def listen(
 
 def _gathered(
     label: str,
-    conditions: dict[str, list[tuple[Peaks, list[str]]]],
+    conditions: dict[str, list[tuple[Peaks, list[TruthRow]]]],
     negatives: dict[str, list[tuple[Peaks, float]]],
     near: list[NearMissClips],
     clips: dict[str, list[NDArray[np.float64]]],
 ) -> WordOnSplit:
     joined = {
-        name: (join_peaks([peaks for peaks, _ in parts]), [s for _, speakers in parts for s in speakers])
+        name: (join_peaks([peaks for peaks, _ in parts]), [row for _, rows in parts for row in rows])
         for name, parts in conditions.items()
     }
     parts = {}
@@ -180,7 +180,8 @@ def at_threshold(view: WordOnSplit, threshold: float, config: EvaluationConfig) 
         alarms=rate(int(view.alarms.at(threshold)[1]), view.hours, config.confidence),
         by_kind=by_kind,
         conditions=tuple(
-            _condition(name, peaks, speakers, threshold, config) for name, (peaks, speakers) in view.conditions.items()
+            _condition(name, peaks, [row.speaker for row in rows], threshold, config)
+            for name, (peaks, rows) in view.conditions.items()
         ),
         near_misses=_near_misses(view, threshold, config.confidence),
     )
@@ -212,6 +213,7 @@ def _near_misses(view: WordOnSplit, threshold: float, confidence: float) -> Near
     hit = np.zeros(0, dtype=bool)
     speakers: list[str] = []
     if "clean" in view.conditions:
-        peaks, speakers = view.conditions["clean"]
+        peaks, rows = view.conditions["clean"]
+        speakers = [row.speaker for row in rows]
         hit = outcome(peaks, threshold).hit
     return near_miss_result(view.near_misses, threshold, hit, speakers, confidence)

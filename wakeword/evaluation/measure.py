@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.evaluation import metrics
-from wakeword.evaluation.intervals import garwood, speaker_bootstrap, wilson
+from wakeword.evaluation.intervals import garwood, speaker_bootstrap, speaker_wilson, wilson
 from wakeword.evaluation.near_misses import (
     NearMissClips,
     NearMissResult,
@@ -202,6 +202,7 @@ def _condition(
         frr=missed / peaks.words,
         wilson=wilson(missed, peaks.words, config.confidence),
         bootstrap=bootstrap,
+        by_speaker=speaker_wilson(~result.hit, speakers, config.confidence),
         latency_p50_s=late.p50_s if late else None,
         latency_p95_s=late.p95_s if late else None,
         duplicates=result.duplicates,

@@ -39,6 +39,9 @@ class ConditionResult(_Part):
     wilson: tuple[float, float]
     bootstrap: tuple[float, float] | None
     """Over speakers; None where it says nothing (one speaker, or nothing or everything missed)."""
+    by_speaker: tuple[float, float] | None
+    """Wilson's interval at the effective number of words (`intervals.speaker_wilson`): the one to trust, because one
+    person's misses come together. None with one speaker."""
     latency_p50_s: float | None
     latency_p95_s: float | None
     duplicates: int
@@ -214,6 +217,10 @@ def _point(target: TargetResult) -> dict[str, Any]:
             "test_fah_interval": None if alarms.low is None else [alarms.low, alarms.high],
             "test_frr": {result.condition: result.frr for result in target.test.conditions},
             "test_frr_interval": {result.condition: list(result.wilson) for result in target.test.conditions},
+            "test_frr_interval_by_speaker": {
+                result.condition: None if result.by_speaker is None else list(result.by_speaker)
+                for result in target.test.conditions
+            },
             "test_near_misses_fired": _near_misses(target.test.near_misses),
             "test_words": {result.condition: result.words for result in target.test.conditions},
         }

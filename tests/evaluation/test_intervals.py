@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from wakeword.evaluation.intervals import garwood, hours_needed, speaker_bootstrap, wilson
+from wakeword.evaluation.intervals import garwood, hours_needed, speaker_bootstrap, speaker_wilson, wilson
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,34 @@ def test_speaker_bootstrap_covers_the_true_rate() -> None:
         interval = speaker_bootstrap(missed.ravel(), np.repeat(np.arange(60).astype(str), 8), seed=trial)
         covered += interval is not None and interval.low <= 0.1 <= interval.high
     assert 0.88 <= covered / 200 <= 0.99
+
+
+def test_speaker_wilson_is_wilsons_at_the_effective_sample_size() -> None:
+    speakers = np.repeat([f"s{i}" for i in range(20)], 20)
+    by_speaker = np.repeat(np.arange(20) < 4, 20)
+    # All of a speaker's words go the same way: 400 words are worth 19, and t stands for z.
+    worth = 19 * (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 19)) ** 2
+    low, high = speaker_wilson(by_speaker, speakers)
+    z = stats.norm.ppf(0.975)
+    assert low + high == pytest.approx(2 * (0.2 + z * z / (2 * worth)) / (1 + z * z / worth))
+    even = np.tile([True, False, False, False, False], 80)
+    assert speaker_wilson(even, speakers) == wilson(80, 400)
+    assert speaker_wilson(np.zeros(400, dtype=bool), speakers) == wilson(0, 400)
+    assert speaker_wilson([True, False], ["a", "a"]) is None
+    wide = speaker_wilson(by_speaker, speakers, 0.99)
+    assert wide.low < low < high < wide.high
+
+
+def test_speaker_wilson_covers_where_the_bootstrap_does_not() -> None:
+    rng = np.random.default_rng(2)
+    covered = {"wilson": 0, "bootstrap": 0}
+    speakers = np.repeat(np.arange(25).astype(str), 6)
+    for trial in range(500):
+        rates = rng.beta(0.05 * 19, 0.95 * 19, size=25)  # true mean 0.05, correlation within a speaker 0.05
+        missed = (rng.random((25, 6)) < rates[:, None]).ravel()
+        low, high = speaker_wilson(missed, speakers)
+        covered["wilson"] += low <= 0.05 <= high
+        drawn = speaker_bootstrap(missed, speakers, seed=trial)
+        covered["bootstrap"] += drawn is not None and drawn.low <= 0.05 <= drawn.high
+    assert 0.93 <= covered["wilson"] / 500 <= 0.98
+    assert covered["bootstrap"] < covered["wilson"]

@@ -48,6 +48,9 @@ class EvaluationConfig(Section):
     """False alarms per hour whose threshold the bundle uses by default; chosen on val."""
     operating_frr: float = Field(0.1, gt=0, le=1)
     """A word is marked ready if at most this share of its clean test words is missed at `operating_fah`."""
+    near_miss_limits: dict[int, float] = Field(default_factory=dict)
+    """Largest share of near misses that may fire on val, by their distance in phonemes (4: four or more), such as
+    `{1: 0.6}`. The threshold is raised until all hold; empty means no limit."""
     hit_before_s: float = Field(0.2, ge=0)
     hit_after_s: float = Field(1.0, gt=0)
     confidence: float = Field(0.95, gt=0.5, lt=1)
@@ -67,6 +70,13 @@ class EvaluationConfig(Section):
         if not value or min(value) <= 0:
             raise ValueError(f"targets are false alarms per hour above 0, at least one, got {value}")
         return tuple(sorted(set(value)))
+
+    @field_validator("near_miss_limits")
+    @classmethod
+    def _are_shares(cls, value: dict[int, float]) -> dict[int, float]:
+        if any(not 1 <= distance <= 4 or not 0 <= share <= 1 for distance, share in value.items()):
+            raise ValueError(f"near-miss limits map a distance of 1 to 4 phonemes to a share in [0, 1], got {value}")
+        return value
 
     @property
     def targets(self) -> tuple[float, ...]:

@@ -19,6 +19,8 @@ from wakeword.errors import DataError
 from wakeword.evaluation import metrics
 from wakeword.evaluation.intervals import hours_needed
 from wakeword.evaluation.measure import WordOnSplit, at_threshold, listen
+from wakeword.evaluation.near_misses import near_miss_curve, near_miss_floor
+from wakeword.evaluation.outcomes import OUTCOMES_NAME, write_outcomes
 from wakeword.evaluation.recordings import with_recordings
 from wakeword.evaluation.report import write_html
 from wakeword.evaluation.results import (
@@ -32,10 +34,10 @@ from wakeword.evaluation.results import (
 )
 from wakeword.evaluation.scoring import Runner, score_tracks
 from wakeword.evaluation.store import write_scores, write_truth
-from wakeword.evaluation.thresholds import NEVER, Choice, choose_threshold
+from wakeword.evaluation.thresholds import NEVER, Choice, choose_threshold, raise_to
 from wakeword.evaluation.tracks import Track, TrackPlan, plan_tracks
 from wakeword.evaluation.wording import number, percent
-from wakeword.runtime.bundle import MODEL_NAME, Bundle, load_bundle
+from wakeword.runtime.bundle import MODEL_NAME, Bundle, BundleWord, load_bundle
 from wakeword.runtime.events import EventTiming
 from wakeword.system.files import sha256_of
 from wakeword.system.ray_session import ray_session
@@ -65,7 +67,7 @@ def evaluate(
 ) -> EvaluationReport:
     """Evaluate a bundle on the val and test clips of prepared data.
 
-    Writes `scores.parquet`, `truth.parquet`, `report.html` and, last, `report.json` into `out_dir`.
+    Writes `scores.parquet`, `truth.parquet`, `outcomes.parquet`, `report.html` and, last, `report.json` into `out_dir`.
 
     Args:
         bundle_dir: bundle folder or zip; its words, detector times and graph are what is evaluated.
@@ -102,14 +104,19 @@ def evaluate(
     everything = [values for part in scored.values() for values in part.scores]
     write_scores(out / "scores.parquet", tracks, everything, bundle.labels, bundle.step_s, about)
     write_truth(out / "truth.parquet", tracks, about)
-    settings = bundle.manifest.detector
+    views = [_views(bundle, column, scored, config.evaluation) for column in range(len(words))]
+    results = tuple(
+        _word(word, *view, config.evaluation) for word, view in zip(bundle.manifest.words, views, strict=True)
+    )
+    thresholds = [result.operating.threshold for result in results]
+    write_outcomes(out / OUTCOMES_NAME, [view[1] for view in views], thresholds, about)
     report = EvaluationReport(
         confidence=config.evaluation.confidence,
-        words=tuple(_word(bundle, number, scored, config.evaluation) for number in range(len(words))),
+        words=results,
         notes=tuple(note for plan in plans for note in plan.notes),
         audio_hours=sum(track.duration_s for track in tracks) / 3600,
         licences=_licences(plans),
-        detector=settings.model_dump(),
+        detector=bundle.manifest.detector.model_dump(),
         provenance=about,
         evaluation_config=config.evaluation.model_dump(mode="json"),
     )
@@ -174,13 +181,20 @@ def _licences(plans: Sequence[TrackPlan]) -> tuple[tuple[str, str, str, int], ..
     return tuple((*key, count) for key, count in sorted(Counter(used.values()).items()))
 
 
-def _word(bundle: Bundle, column: int, scored: dict[str, _Scored], config: EvaluationConfig) -> WordResult:
-    word, settings = bundle.manifest.words[column], bundle.manifest.detector
+def _views(
+    bundle: Bundle, column: int, scored: dict[str, _Scored], config: EvaluationConfig
+) -> tuple[WordOnSplit, WordOnSplit]:
+    """One word on val and on test."""
+    label, settings = bundle.labels[column], bundle.manifest.detector
     timing = EventTiming.from_seconds(bundle.step_s, settings.smoothing_s, settings.peak_hold_s, settings.refractory_s)
     val, test = (
-        listen(word.label, column, scored[split].plan.tracks, scored[split].scores, timing, config)
+        listen(label, column, scored[split].plan.tracks, scored[split].scores, timing, config)
         for split in ("val", "test")
     )
+    return val, test
+
+
+def _word(word: BundleWord, val: WordOnSplit, test: WordOnSplit, config: EvaluationConfig) -> WordResult:
     targets = tuple(_target(val, test, target, word.threshold, config) for target in config.targets)
     clean = test.curves.get("clean")
     area = None
@@ -194,6 +208,7 @@ def _word(bundle: Bundle, column: int, scored: dict[str, _Scored], config: Evalu
         clip_level=_clip_level(test),
         targets=targets,
         det=_det(test),
+        near_miss_curve=near_miss_curve(test.near_misses, clean),
         histogram={name: _histogram(values) for name, values in test.clip_scores.items()},
     )
 
@@ -203,6 +218,7 @@ def _target(
 ) -> TargetResult:
     if val.hours > 0:
         choice = choose_threshold(val.words, val.alarms, val.hours, target)
+        choice = raise_to(choice, near_miss_floor(val.near_misses, config.near_miss_limits))
     else:
         reason = f"val holds no audio to count false alarms in: the bundle's threshold {shipped:g} stays"
         choice = Choice(target, shipped, False, reason)

@@ -10,8 +10,15 @@ from numpy.typing import NDArray
 
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.evaluation import metrics
-from wakeword.evaluation.intervals import garwood, speaker_bootstrap, wilson
-from wakeword.evaluation.results import ConditionResult, NearMisses, Rate, SplitResult
+from wakeword.evaluation.intervals import garwood, speaker_bootstrap, speaker_wilson, wilson
+from wakeword.evaluation.near_misses import (
+    NearMissClips,
+    NearMissResult,
+    join_near_misses,
+    near_miss_clips,
+    near_miss_result,
+)
+from wakeword.evaluation.results import ConditionResult, Rate, SplitResult
 from wakeword.evaluation.sweep import (
     Curve,
     HitWindow,
@@ -43,18 +50,18 @@ class Part:
 class WordOnSplit:
     """One word's view of all tracks of a split.
 
-    `conditions`: peaks and words' speakers per condition, tracks joined. `negatives`: parts by kind. `alarms`, `hours`:
-    all parts together. `near_misses`: peaks and `(start_s, end_s)` of the clips per track. `clip_scores`: highest raw
-    score of each clip, per condition and for `other speech`.
+    `conditions`: peaks and the words' rows of the truth per condition, tracks joined. `negatives`: parts by
+    kind. `alarms`, `hours`: all parts together. `near_misses`: those of this word. `clip_scores`: highest raw score of
+    each clip, per condition and for `other speech`.
     """
 
     label: str
-    conditions: dict[str, tuple[Peaks, list[str]]]
+    conditions: dict[str, tuple[Peaks, list[TruthRow]]]
     curves: dict[str, Curve]
     negatives: dict[str, Part]
     alarms: Curve
     hours: float
-    near_misses: list[tuple[Peaks, NDArray[np.float64]]]
+    near_misses: NearMissClips
     clip_scores: dict[str, NDArray[np.float64]]
 
     @property
@@ -79,25 +86,24 @@ def listen(
     both: its words are a condition, the rest of it is listening time.
     """
     window = HitWindow(config.hit_before_s, config.hit_after_s)
-    conditions: dict[str, list[tuple[Peaks, list[str]]]] = {}
+    conditions: dict[str, list[tuple[Peaks, list[TruthRow]]]] = {}
     negatives: dict[str, list[tuple[Peaks, float]]] = {}
-    near: list[tuple[Peaks, NDArray[np.float64]]] = []
+    near: list[NearMissClips] = []
     clips: dict[str, list[NDArray[np.float64]]] = {}
     for track, track_scores in zip(tracks, scores, strict=True):
         own = track.kind == "positives" and track.word == label
         if track.kind == "positives" and not own and track.condition != "clean":
             continue
         values = track_scores[:, column]
-        rows = [row for row in track.truth if row.role == "word" and row.word == label]
+        rows = sorted((r for r in track.truth if r.role == "word" and r.word == label), key=lambda r: r.start_s)
         ignored = [(r.start_s, r.end_s) for r in track.truth if r.role == "ignored" and r.word == label]
         truth = Truth.of([(row.start_s, row.end_s) for row in rows], ignored)
         peaks = track_peaks(values, truth, window, timing)
         if own or (track.kind == "recording" and rows):
-            conditions.setdefault(track.condition, []).append((peaks, [row.speaker for row in rows]))
+            conditions.setdefault(track.condition, []).append((peaks, rows))
             clips.setdefault(track.condition, []).append(_clip_scores(values, rows, timing.step_s, window.after_s))
         if track.kind == "near_misses":
-            spans = [(r.start_s, r.end_s + window.after_s) for r in track.truth if r.role == "near_miss"]
-            near.append((peaks, np.asarray(spans).reshape(-1, 2)))
+            near.append(near_miss_clips(peaks, track.truth, label, window.after_s))
         elif not own or track.condition == "clean":
             kind = {"positives": AROUND_WORDS if own else "other wake words"}.get(track.kind, track.kind)
             taken = ignored + [(row.start_s, row.end_s + window.after_s) for row in rows]
@@ -111,13 +117,13 @@ def listen(
 
 def _gathered(
     label: str,
-    conditions: dict[str, list[tuple[Peaks, list[str]]]],
+    conditions: dict[str, list[tuple[Peaks, list[TruthRow]]]],
     negatives: dict[str, list[tuple[Peaks, float]]],
-    near: list[tuple[Peaks, NDArray[np.float64]]],
+    near: list[NearMissClips],
     clips: dict[str, list[NDArray[np.float64]]],
 ) -> WordOnSplit:
     joined = {
-        name: (join_peaks([peaks for peaks, _ in parts]), [s for _, speakers in parts for s in speakers])
+        name: (join_peaks([peaks for peaks, _ in parts]), [row for _, rows in parts for row in rows])
         for name, parts in conditions.items()
     }
     parts = {}
@@ -131,7 +137,7 @@ def _gathered(
         negatives=parts,
         alarms=add_curves(part.alarms for part in parts.values()),
         hours=sum(part.hours for part in parts.values()),
-        near_misses=near,
+        near_misses=join_near_misses(near),
         clip_scores={name: np.concatenate(values) for name, values in clips.items()},
     )
 
@@ -175,7 +181,8 @@ def at_threshold(view: WordOnSplit, threshold: float, config: EvaluationConfig) 
         alarms=rate(int(view.alarms.at(threshold)[1]), view.hours, config.confidence),
         by_kind=by_kind,
         conditions=tuple(
-            _condition(name, peaks, speakers, threshold, config) for name, (peaks, speakers) in view.conditions.items()
+            _condition(name, peaks, [row.speaker for row in rows], threshold, config)
+            for name, (peaks, rows) in view.conditions.items()
         ),
         near_misses=_near_misses(view, threshold, config.confidence),
     )
@@ -196,6 +203,7 @@ def _condition(
         frr=missed / peaks.words,
         wilson=wilson(missed, peaks.words, config.confidence),
         bootstrap=bootstrap,
+        by_speaker=speaker_wilson(~result.hit, speakers, config.confidence),
         latency_p50_s=late.p50_s if late else None,
         latency_p95_s=late.p95_s if late else None,
         duplicates=result.duplicates,
@@ -203,13 +211,11 @@ def _condition(
     )
 
 
-def _near_misses(view: WordOnSplit, threshold: float, confidence: float) -> NearMisses | None:
-    clips = fired = 0
-    for peaks, spans in view.near_misses:
-        times = peaks.time_s[peaks.events(threshold)]
-        first = np.searchsorted(times, spans[:, 0], side="left")
-        fired += int(np.sum(np.searchsorted(times, spans[:, 1], side="right") > first))
-        clips += len(spans)
-    if not clips:
-        return None
-    return NearMisses(clips=clips, fired=fired, wilson=wilson(fired, clips, confidence))
+def _near_misses(view: WordOnSplit, threshold: float, confidence: float) -> NearMissResult | None:
+    hit = np.zeros(0, dtype=bool)
+    speakers: list[str] = []
+    if "clean" in view.conditions:
+        peaks, rows = view.conditions["clean"]
+        speakers = [row.speaker for row in rows]
+        hit = outcome(peaks, threshold).hit
+    return near_miss_result(view.near_misses, threshold, hit, speakers, confidence)

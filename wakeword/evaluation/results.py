@@ -8,9 +8,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from wakeword.errors import DataError
+from wakeword.evaluation.near_misses import NearMissCurve, NearMissResult
 from wakeword.system.files import write_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class _Part(BaseModel):
@@ -38,6 +39,9 @@ class ConditionResult(_Part):
     wilson: tuple[float, float]
     bootstrap: tuple[float, float] | None
     """Over speakers; None where it says nothing (one speaker, or nothing or everything missed)."""
+    by_speaker: tuple[float, float] | None
+    """Wilson's interval at the effective number of words (`intervals.speaker_wilson`): the one to trust, because one
+    person's misses come together. None with one speaker."""
     latency_p50_s: float | None
     latency_p95_s: float | None
     duplicates: int
@@ -46,21 +50,14 @@ class ConditionResult(_Part):
     """Events of this condition's tracks that hit no word, duplicates included."""
 
 
-class NearMisses(_Part):
-    """Clips of phrases that only resemble the word: how many fire. Outside FRR and FAH."""
-
-    clips: int
-    fired: int
-    wilson: tuple[float, float]
-
-
 class SplitResult(_Part):
     """One split at one threshold. `alarms` is over all negative audio, `by_kind` parts it."""
 
     alarms: Rate
     by_kind: dict[str, Rate]
     conditions: tuple[ConditionResult, ...]
-    near_misses: NearMisses | None
+    near_misses: NearMissResult | None
+    """Phrases that only resemble the word; outside FRR and FAH. None where the split holds none."""
 
     def condition(self, name: str) -> ConditionResult | None:
         """The result of a condition, or None where the split has no such words."""
@@ -121,6 +118,8 @@ class WordResult(_Part):
     clip_level: ClipLevel | None
     targets: tuple[TargetResult, ...]
     det: dict[str, Det]
+    near_miss_curve: NearMissCurve | None
+    """On test, clean words; None without near misses or words."""
     histogram: dict[str, tuple[int, ...]]
     """Counts of clip scores in 40 equal bins of [0, 1]: clips of the word per condition, and `other speech`."""
 
@@ -218,6 +217,16 @@ def _point(target: TargetResult) -> dict[str, Any]:
             "test_fah_interval": None if alarms.low is None else [alarms.low, alarms.high],
             "test_frr": {result.condition: result.frr for result in target.test.conditions},
             "test_frr_interval": {result.condition: list(result.wilson) for result in target.test.conditions},
+            "test_frr_interval_by_speaker": {
+                result.condition: None if result.by_speaker is None else list(result.by_speaker)
+                for result in target.test.conditions
+            },
+            "test_near_misses_fired": _near_misses(target.test.near_misses),
             "test_words": {result.condition: result.words for result in target.test.conditions},
         }
     return point
+
+
+def _near_misses(near: NearMissResult | None) -> dict[str, float]:
+    """Share that fires, by distance."""
+    return {name: part.share for name, part in near.by_distance.items()} if near else {}

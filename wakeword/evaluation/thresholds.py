@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from wakeword.evaluation.metrics import lowest_threshold
+from wakeword.evaluation.near_misses import NearMissFloor
 from wakeword.evaluation.sweep import Curve
 
 MARGIN_FRR = 0.01
@@ -56,6 +57,19 @@ def choose_threshold(words: Curve, alarms: Curve, hours: float, target: float) -
     threshold = min(max(_middle(floor, ceiling), least), ceiling)
     reason = f"half-way (log odds) between the false alarms up to {floor:.3f} and the words from {ceiling:.3f} on"
     return Choice(target, threshold, True, reason)
+
+
+def raise_to(choice: Choice, floor: NearMissFloor) -> Choice:
+    """The same choice, raised where near misses ask for more; its reason says which limit decided."""
+    reason = choice.reason
+    if floor.untested:
+        kinds = ", ".join(str(distance) for distance in floor.untested)
+        reason += f"; val holds no near misses {kinds} phonemes away, so the limit on them is not kept"
+    if choice.threshold >= floor.threshold:
+        return replace(choice, reason=reason)
+    if floor.threshold > 1:
+        return replace(choice, threshold=NEVER, reached=False, reason=f"{floor.reason}, and no threshold keeps that")
+    return replace(choice, threshold=floor.threshold, reason=f"raised to where {floor.reason}; before: {reason}")
 
 
 def _middle(low: float, high: float) -> float:

@@ -1,0 +1,213 @@
+"""Is one model better than another? Paired, on the very same tracks, at the operating point of each.
+
+Sources: Q. McNemar 1947, in its exact form (the words that only one of the two misses are a fair coin's throws if the
+models are equal); the conditional test of two Poisson counts over the same hours, J. Przyborowski and H. Wilenski 1940;
+the cluster bootstrap of A. C. Davison and D. V. Hinkley 1997, section 3.8, with both models' misses of a drawn speaker
+taken together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import ArrayLike
+from pydantic import BaseModel, ConfigDict
+from scipy import stats
+
+from wakeword.errors import DataError
+from wakeword.evaluation.intervals import BOOTSTRAP_ROUNDS, Interval
+from wakeword.evaluation.outcomes import OUTCOMES_NAME
+from wakeword.evaluation.results import EvaluationReport, WordResult
+
+MIN_SPEAKERS = 2
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MissComparison(_Part):
+    """The words of one condition, heard by both models."""
+
+    condition: str
+    words: int
+    missed_a: int
+    missed_b: int
+    only_a_missed: int
+    only_b_missed: int
+    p_value: float
+    """McNemar's exact test, two-sided: how likely so uneven a split is if both miss alike."""
+    difference: float
+    """FRR of B minus FRR of A: below 0 B misses less."""
+    interval: tuple[float, float] | None
+    """Of the difference, over speakers; None with one speaker or where no word parts the models."""
+
+
+class AlarmComparison(_Part):
+    """False alarms over the same hours of test audio."""
+
+    hours: float
+    false_alarms_a: int
+    false_alarms_b: int
+    p_value: float
+    """Exact conditional test, two-sided."""
+
+
+class WordComparison(_Part):
+    """One word: what parts the models, and the verdict."""
+
+    label: str
+    conditions: tuple[MissComparison, ...]
+    alarms: AlarmComparison | None
+    better: Literal["yes", "no", "cannot tell"]
+    """Whether B is better than A."""
+    verdict: str
+
+
+class Comparison(_Part):
+    """Model B against model A."""
+
+    a: str
+    b: str
+    confidence: float
+    words: tuple[WordComparison, ...]
+
+
+def compare(a: str | Path, b: str | Path) -> Comparison:
+    """Compare two evaluation folders, A (the old one) and B, each at its own operating point.
+
+    Both must be of the same tracks: their `truth.parquet` must say the same. For each word that both models have, the
+    verdict rests on the clean words and on the false alarms: B is better where one of them is better beyond chance and
+    the other is not worse beyond chance. Either test may err half as often as `1 - confidence`, so that both together
+    err at most that often; the speaker bootstrap must agree with McNemar's test, which takes words for independent.
+    Noisy and far conditions repeat the same clips and are told without a vote.
+
+    Raises DataError when a folder lacks an evaluation, the tracks, hit windows or operating targets differ, or no word
+    is common.
+    """
+    folders = Path(a), Path(b)
+    reports = [EvaluationReport.load(folder / "report.json") for folder in folders]
+    tables = [_read(folder / OUTCOMES_NAME) for folder in folders]
+    truths = [_read(folder / "truth.parquet").replace_schema_metadata(None) for folder in folders]
+    if not truths[0].equals(truths[1]):
+        raise DataError(
+            f"{a} and {b} were evaluated on different tracks: evaluate both bundles on the same prepared data with the"
+            " same `evaluation` settings"
+        )
+    for name in ("hit_before_s", "hit_after_s", "operating_fah"):
+        values = [report.evaluation_config.get(name) for report in reports]
+        if values[0] != values[1]:
+            raise DataError(f"{a} has evaluation.{name} {values[0]}, {b} has {values[1]}: evaluate both with the same")
+    pairs = [(one, two) for one in reports[0].words for two in reports[1].words if one.label == two.label]
+    if not pairs:
+        raise DataError(f"{a} and {b} have no word in common")
+    confidence = reports[0].confidence
+    return Comparison(
+        a=reports[0].provenance.get("bundle", str(a)),
+        b=reports[1].provenance.get("bundle", str(b)),
+        confidence=confidence,
+        words=tuple(_word(one, two, tables, confidence) for one, two in pairs),
+    )
+
+
+def _read(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: run `wakeword evaluate` into this folder first") from error
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{path} is damaged ({error}): run `wakeword evaluate` again") from error
+
+
+def _word(a: WordResult, b: WordResult, tables: Sequence[pa.Table], confidence: float) -> WordComparison:
+    hits: dict[str, list[tuple[bool, bool, str]]] = {}
+    rows = [[row for row in table.to_pylist() if row["word"] == a.label] for table in tables]
+    for one, two in zip(*rows, strict=True):
+        hits.setdefault(one["condition"], []).append((not one["hit"], not two["hit"], one["speaker"]))
+    conditions = []
+    for name, members in hits.items():
+        missed_a, missed_b, speakers = zip(*members, strict=True)
+        conditions.append(compare_misses(name, missed_a, missed_b, speakers, confidence))
+    alarms = None
+    if a.operating.test and b.operating.test and a.operating.test.alarms.hours > 0:
+        rates = a.operating.test.alarms, b.operating.test.alarms
+        alarms = compare_alarms(rates[0].false_alarms, rates[1].false_alarms, rates[0].hours)
+    clean = next((part for part in conditions if part.condition == "clean"), None)
+    better, verdict = judge(clean, alarms, confidence)
+    return WordComparison(label=a.label, conditions=tuple(conditions), alarms=alarms, better=better, verdict=verdict)
+
+
+def compare_misses(
+    condition: str, missed_a: ArrayLike, missed_b: ArrayLike, speakers: Sequence[str], confidence: float
+) -> MissComparison:
+    """`missed_a`, `missed_b`, `speakers`: one per word, of the same words in the same order."""
+    one, two = np.asarray(missed_a, dtype=bool), np.asarray(missed_b, dtype=bool)
+    only_a, only_b = int(np.sum(one & ~two)), int(np.sum(two & ~one))
+    return MissComparison(
+        condition=condition,
+        words=len(one),
+        missed_a=int(one.sum()),
+        missed_b=int(two.sum()),
+        only_a_missed=only_a,
+        only_b_missed=only_b,
+        p_value=_coin(only_a, only_b),
+        difference=float(two.mean() - one.mean()),
+        interval=difference_interval(one, two, speakers, confidence),
+    )
+
+
+def compare_alarms(a: int, b: int, hours: float) -> AlarmComparison:
+    """Counts of false alarms over the same hours."""
+    return AlarmComparison(hours=hours, false_alarms_a=a, false_alarms_b=b, p_value=_coin(a, b))
+
+
+def _coin(heads: int, tails: int) -> float:
+    """How likely a fair coin falls at least so unevenly, either way; 1 without a throw."""
+    return float(stats.binomtest(heads, heads + tails).pvalue) if heads + tails else 1.0
+
+
+def difference_interval(
+    missed_a: ArrayLike, missed_b: ArrayLike, speakers: Sequence[str], confidence: float, seed: int = 0
+) -> Interval | None:
+    """Percentile interval of FRR(B) - FRR(A) when whole speakers are drawn again; None where it says nothing."""
+    change = np.asarray(missed_b, dtype=np.float64) - np.asarray(missed_a, dtype=np.float64)
+    names, group = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)
+    if len(names) < MIN_SPEAKERS or not change.any():
+        return None
+    change_of, words_of = np.bincount(group, weights=change), np.bincount(group)
+    even = np.full(len(names), 1 / len(names))
+    draws = np.random.default_rng(seed).multinomial(len(names), even, size=BOOTSTRAP_ROUNDS)
+    differences = (draws @ change_of) / (draws @ words_of)
+    low, high = np.quantile(differences, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(float(low), float(high))
+
+
+def judge(
+    clean: MissComparison | None, alarms: AlarmComparison | None, confidence: float
+) -> tuple[Literal["yes", "no", "cannot tell"], str]:
+    """Whether B is better, and the sentence that says so."""
+    level = (1 - confidence) / 2
+    signs, told = [], []
+    if clean is not None:
+        agrees = clean.interval is None or not clean.interval[0] <= 0 <= clean.interval[1]
+        signs.append(int(np.sign(clean.difference)) if clean.p_value < level and agrees else 0)
+        told.append(f"A misses {clean.missed_a} and B {clean.missed_b} of {clean.words} clean words")
+    if alarms is not None:
+        change = alarms.false_alarms_b - alarms.false_alarms_a
+        signs.append(int(np.sign(change)) if alarms.p_value < level else 0)
+        told.append(f"A has {alarms.false_alarms_a} and B {alarms.false_alarms_b} false alarms in {alarms.hours:.3g} h")
+    if not told:
+        return "cannot tell", "cannot tell: there are neither clean words nor negatives to compare on"
+    facts = ", ".join(told)
+    if min(signs) < 0 < max(signs):
+        return "cannot tell", f"cannot tell: better in one and worse in the other beyond chance: {facts}"
+    if min(signs) < 0:
+        return "yes", f"yes, beyond chance: {facts}"
+    if max(signs) > 0:
+        return "no", f"no, B is worse beyond chance: {facts}"
+    return "cannot tell", f"cannot tell, the difference may be chance: {facts}"

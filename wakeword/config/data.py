@@ -22,6 +22,8 @@ class SourceConfig(Section):
     """True: an absent source is reported and skipped."""
     limit: int | None = Field(None, ge=1)
     """At most this many clips, spread over the source: the same ones every time."""
+    licence: str = ""
+    """Licence of clips whose source names none of its own."""
 
 
 class QualityConfig(Section):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from wakeword.audio.locators import parts_of, size_of
 from wakeword.config.data import DataConfig
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.data.manifest import SPLITS
@@ -56,12 +57,8 @@ def _parts(clips: pa.Table, shard_mb: float) -> list[pa.Table]:
 
 def _guessed_s(uri: str) -> float:
     """Length by file size: good enough to fill shards evenly, and free."""
-    path = Path(uri)
-    try:
-        size = path.stat().st_size
-    except OSError:
-        return 0.0
-    return size / _BYTES_PER_S.get(path.suffix.lower(), _COMPRESSED_BYTES_PER_S)
+    suffix = Path(parts_of(uri)[1] or uri).suffix.lower()
+    return size_of(uri) / _BYTES_PER_S.get(suffix, _COMPRESSED_BYTES_PER_S)
 
 
 def _as_ipc(table: pa.Table) -> bytes:

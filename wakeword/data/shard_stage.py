@@ -13,12 +13,14 @@ import numpy as np
 import pyarrow as pa
 
 from wakeword.audio.io import AudioError, read_audio, stream_blocks, to_int16
+from wakeword.audio.locators import sha256_of_uri
 from wakeword.config.data import DataConfig
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.data.manifest import WHOLE, Row, quarantine_row
 from wakeword.data.quality import check_clip
 from wakeword.data.shards import write_shard
 from wakeword.data.stage import Stage, StageResources
+from wakeword.errors import DataError
 from wakeword.system.files import sha256_of, write_json
 
 MAX_RIR_S = 20.0
@@ -144,11 +146,13 @@ def finished_receipt(out_dir: str | Path, name: str, plan_hash: str) -> dict[str
 
 def _verified_digest(clip: Row) -> str:
     try:
-        digest = sha256_of(Path(clip["uri"]))
+        digest = sha256_of_uri(clip["uri"])
     except FileNotFoundError as error:
         raise AudioError("missing_file", clip["uri"], "there is no such file") from error
     except OSError as error:
         raise AudioError("unreadable", clip["uri"], error.strerror or str(error)) from error
+    except DataError as error:
+        raise AudioError("unreadable", clip["uri"], str(error)) from error
     if clip["sha256"] and clip["sha256"] != digest:
         raise AudioError("wrong_checksum", clip["uri"], "the file is not the one that the manifest describes")
     return digest

@@ -14,7 +14,7 @@ from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.data.manifest import SPLITS
 from wakeword.data.shard_stage import plan_digest
 
-PREPARE_VERSION = 2
+PREPARE_VERSION = 3
 """Raised when the same input would give other shards: cached ones are then made again."""
 
 PLAN_SCHEMA = pa.schema([("name", pa.string()), ("plan_hash", pa.string()), ("clips", pa.large_binary())])
@@ -36,7 +36,7 @@ def plan_shards(clips: pa.Table, config: DataConfig) -> pa.Table:
     for split in SPLITS:
         chosen = clips.filter(pa.compute.equal(clips.column("split"), split)).sort_by("clip_id").combine_chunks()
         for number, part in enumerate(_parts(chosen, config.shard_mb)):
-            data = _as_ipc(part)
+            data = as_ipc(part)
             digest = plan_digest(settings, data)
             rows.append({"name": f"{split}-{number:05d}", "plan_hash": digest, "clips": data})
     return pa.Table.from_pylist(rows, schema=PLAN_SCHEMA)
@@ -61,7 +61,8 @@ def _guessed_s(uri: str) -> float:
     return size_of(uri) / _BYTES_PER_S.get(suffix, _COMPRESSED_BYTES_PER_S)
 
 
-def _as_ipc(table: pa.Table) -> bytes:
+def as_ipc(table: pa.Table) -> bytes:
+    """Rows as an Arrow IPC stream without their parent's buffers."""
     # A slice would carry its parent's buffers along: take makes a copy of the rows alone.
     table = table.take(pa.array(range(table.num_rows), pa.int64())).combine_chunks()
     sink = pa.BufferOutputStream()

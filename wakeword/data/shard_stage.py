@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from wakeword.audio.guard import shared_decoder
 from wakeword.audio.io import AudioError, read_audio, stream_blocks, to_int16
 from wakeword.audio.locators import sha256_of_uri
 from wakeword.config.data import DataConfig
@@ -95,7 +96,8 @@ class ShardStage(Stage):
     def _whole(self, clip: Row) -> Row:
         quality = self.config.quality
         longest = MAX_RIR_S if clip["kind"] == "rir" else quality.max_clip_s
-        audio = read_audio(clip["uri"], max_s=longest, timeout_s=quality.decode_timeout_s)
+        read = shared_decoder().read_audio if quality.guarded else read_audio
+        audio = read(clip["uri"], max_s=longest, timeout_s=quality.decode_timeout_s)
         level = check_clip(audio, clip["kind"], quality, clip["uri"])
         row = _finished(clip, audio, level)
         if clip["kind"] in ("wakeword", "confusable"):
@@ -109,7 +111,8 @@ class ShardStage(Stage):
         quality = self.config.quality
         kept = 0
         fault: AudioError | None = None
-        blocks = stream_blocks(clip["uri"], self.config.max_kept_s, quality.decode_timeout_s)
+        stream = shared_decoder().stream_blocks if quality.guarded else stream_blocks
+        blocks = stream(clip["uri"], self.config.max_kept_s, quality.decode_timeout_s)
         for number, audio in enumerate(blocks):
             try:
                 level = check_clip(audio, clip["kind"], quality, clip["uri"])

@@ -376,3 +376,23 @@ def test_the_real_recordings_are_prepared(recordings: Path, tmp_path: Path) -> N
     assert summary.clips(kind="wakeword", label="computer") > 3
     assert summary.clips(kind="speech") > 30
     assert sum(summary.quarantined.values()) + summary.clips() >= len(chosen) - 1
+
+
+@pytest.mark.field("data.quality.guarded")
+def test_decoding_happens_in_a_child_that_may_die(tmp_path: Path) -> None:
+    from wakeword.audio.guard import shared_decoder
+
+    manifest = write_corpus(tmp_path / "corpus")
+    decoder = shared_decoder()
+    decoder.close()
+    plain = prepare(config_for(manifest, data={"quality": {"guarded": False}}), tmp_path / "plain", runner="local")
+    assert decoder._child is None
+    guarded = prepare(config_for(manifest), tmp_path / "guarded", runner="local")
+    assert decoder._child is not None
+    assert shard_bytes(tmp_path / "plain") == shard_bytes(tmp_path / "guarded")
+    os.kill(decoder._child.pid, signal.SIGKILL)
+    decoder._child.wait()
+    before = decoder.restarts
+    again = prepare(config_for(manifest, data={"shard_mb": 0.1}), tmp_path / "guarded", runner="local")
+    assert decoder.restarts == before + 1
+    assert again.counts == guarded.counts == plain.counts

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from wakeword.audio.locators import open_uri
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.errors import DataError, MissingExtraError
 from wakeword.system.files import atomic_path
@@ -62,7 +63,7 @@ def read_audio(source: str | Path | bytes, max_s: float | None = None, timeout_s
     """Decode a whole file (or its bytes) to `(samples,)` float32 in [-1, 1], 16 kHz, channels averaged.
 
     Args:
-        source: path, or the file's bytes.
+        source: path, URI or place in an archive (`wakeword.audio.locators`), or the file's bytes.
         max_s: longer audio is refused before the rest of it is decoded.
         timeout_s: a file of which one block (about a million values) takes longer to decode is given up.
 
@@ -217,15 +218,22 @@ def _opened(source: str | Path | bytes) -> BinaryIO:
         if not source:
             raise AudioError("empty_file", _name(source), "there are 0 bytes")
         return io.BytesIO(source)
-    path = Path(source)
+    where = str(source)
     try:
-        if path.is_file() and path.stat().st_size == 0:
-            raise AudioError("empty_file", str(path), "the file has 0 bytes")
-        return path.open("rb")
+        stream = open_uri(source)
+        if not stream.read(1):
+            stream.close()
+            raise AudioError("empty_file", where, "the file has 0 bytes")
+        stream.seek(0)
+        return stream
     except FileNotFoundError as error:
-        raise AudioError("missing_file", str(path), "there is no such file") from error
+        raise AudioError("missing_file", where, "there is no such file") from error
     except OSError as error:
-        raise AudioError("unreadable", str(path), error.strerror or str(error)) from error
+        raise AudioError("unreadable", where, error.strerror or str(error)) from error
+    except AudioError:
+        raise
+    except DataError as error:
+        raise AudioError("unreadable", where, str(error)) from error
 
 
 def _name(source: str | Path | bytes) -> str:

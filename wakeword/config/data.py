@@ -22,6 +22,8 @@ class SourceConfig(Section):
     """True: an absent source is reported and skipped."""
     limit: int | None = Field(None, ge=1)
     """At most this many clips, spread over the source: the same ones every time."""
+    licence: str = ""
+    """Licence of clips whose source names none of its own."""
 
 
 class QualityConfig(Section):
@@ -35,6 +37,11 @@ class QualityConfig(Section):
     max_clipped_share: float = Field(0.05, ge=0, le=1)
     decode_timeout_s: float = Field(20.0, gt=0)
     """A file of which one block (about a million values) takes longer to decode is given up."""
+    guarded: bool = True
+    """Decode in a child process with limits on memory and CPU time: a crash of the decoder costs one file."""
+    duplicates: Literal["near", "equal", "keep"] = "near"
+    """Copies of one recording in two splits are taken out of one: equal samples and copies by fingerprint (`near`),
+    equal samples alone, or none (`keep`)."""
 
 
 class SplitConfig(Section):

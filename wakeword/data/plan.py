@@ -8,12 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from wakeword.audio.locators import parts_of, size_of
 from wakeword.config.data import DataConfig
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.data.manifest import SPLITS
 from wakeword.data.shard_stage import plan_digest
 
-PREPARE_VERSION = 2
+PREPARE_VERSION = 3
 """Raised when the same input would give other shards: cached ones are then made again."""
 
 PLAN_SCHEMA = pa.schema([("name", pa.string()), ("plan_hash", pa.string()), ("clips", pa.large_binary())])
@@ -35,7 +36,7 @@ def plan_shards(clips: pa.Table, config: DataConfig) -> pa.Table:
     for split in SPLITS:
         chosen = clips.filter(pa.compute.equal(clips.column("split"), split)).sort_by("clip_id").combine_chunks()
         for number, part in enumerate(_parts(chosen, config.shard_mb)):
-            data = _as_ipc(part)
+            data = as_ipc(part)
             digest = plan_digest(settings, data)
             rows.append({"name": f"{split}-{number:05d}", "plan_hash": digest, "clips": data})
     return pa.Table.from_pylist(rows, schema=PLAN_SCHEMA)
@@ -56,15 +57,12 @@ def _parts(clips: pa.Table, shard_mb: float) -> list[pa.Table]:
 
 def _guessed_s(uri: str) -> float:
     """Length by file size: good enough to fill shards evenly, and free."""
-    path = Path(uri)
-    try:
-        size = path.stat().st_size
-    except OSError:
-        return 0.0
-    return size / _BYTES_PER_S.get(path.suffix.lower(), _COMPRESSED_BYTES_PER_S)
+    suffix = Path(parts_of(uri)[1] or uri).suffix.lower()
+    return size_of(uri) / _BYTES_PER_S.get(suffix, _COMPRESSED_BYTES_PER_S)
 
 
-def _as_ipc(table: pa.Table) -> bytes:
+def as_ipc(table: pa.Table) -> bytes:
+    """Rows as an Arrow IPC stream without their parent's buffers."""
     # A slice would carry its parent's buffers along: take makes a copy of the rows alone.
     table = table.take(pa.array(range(table.num_rows), pa.int64())).combine_chunks()
     sink = pa.BufferOutputStream()

@@ -17,8 +17,10 @@ import pyarrow.parquet as pq
 
 from wakeword.config import Config, config_hash
 from wakeword.data import local_stage, ray_stage
+from wakeword.data.duplicates import summary_of, without_leaks
 from wakeword.data.manifest import MANIFEST_SCHEMA, Row, counts_of, quarantine_table, set_column
 from wakeword.data.plan import PREPARE_VERSION, plan_shards
+from wakeword.data.progress import with_bar
 from wakeword.data.shard_stage import ShardStage, finished_receipt
 from wakeword.data.shards import INDEX_VERSION, ShardSet
 from wakeword.data.sources import read_source
@@ -147,14 +149,17 @@ def _build(config: Config, out_dir: Path, gathered: _Gathered, digest: str, run:
     clips = _distinct(pa.concat_tables([MANIFEST_SCHEMA.empty_table(), *gathered.tables]).combine_chunks())
     clips, worded = assign_words(clips, config.words)
     clips, split, warnings = assign_splits(clips, config.labels, config.data.splits)
-    quarantine = [*gathered.quarantine, *worded, *split]
+    leaks = without_leaks(clips, config.data, out_dir, digest, run)
+    clips = leaks.clips
+    quarantine = [*gathered.quarantine, *worded, *split, *leaks.left_out]
     _require_words(clips, config, quarantine)
     plan = plan_shards(clips, config.data)
     del clips
     receipts, resumed = _run_plan(config, out_dir, plan, run)
     quarantine += [row for receipt in receipts.values() for row in receipt["quarantine"]]
-    warnings = [*gathered.warnings, *warnings]
-    index = _write_results(config, out_dir, digest, receipts, quarantine, warnings)
+    told = summary_of(leaks.counts)
+    warnings = [*gathered.warnings, *warnings, *([told] if told else [])]
+    index = _write_results(config, out_dir, digest, receipts, quarantine, warnings, leaks.counts)
     return {**index, "resumed": resumed}
 
 
@@ -212,6 +217,7 @@ def _write_results(
     receipts: dict[str, dict[str, Any]],
     quarantine: list[Row],
     warnings: list[str],
+    duplicates: dict[str, int],
 ) -> dict[str, Any]:
     splits: dict[str, Any] = {}
     for name, receipt in sorted(receipts.items()):
@@ -237,6 +243,7 @@ def _write_results(
         "counts": counts,
         "hours": hours,
         "quarantined": dict(sorted(reasons.items())),
+        "duplicates": duplicates,
         "warnings": warnings + [f"no usable clip of the wake word {label} is left" for label in lost],
     }
     write_json(out_dir / "index.json", index)
@@ -285,7 +292,7 @@ def _runner(config: Config, runner: Runner, progress: bool | None) -> Iterator[R
             batches = local_stage.run_stage(stage, table)
         else:
             batches = ray_stage.run_stage(stage, table, config.compute.data_cpus)
-        return _with_bar(batches, table.num_rows, title, visible)
+        return with_bar(batches, table.num_rows, title, visible)
 
     with ExitStack() as stack:
         if runner == "ray":
@@ -293,18 +300,3 @@ def _runner(config: Config, runner: Runner, progress: bool | None) -> Iterator[R
 
             stack.enter_context(ray_session(config))
         yield run
-
-
-def _with_bar(batches: Iterator[pa.Table], total: int, title: str, visible: bool) -> Iterator[pa.Table]:
-    if not visible or not total:
-        yield from batches
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=total)
-        for batch in batches:
-            bar.advance(task, batch.num_rows)
-            yield batch

@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from wakeword.audio.guard import shared_decoder
 from wakeword.audio.io import AudioError, read_audio, stream_blocks, to_int16
+from wakeword.audio.locators import sha256_of_uri
 from wakeword.config.data import DataConfig
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.data.manifest import WHOLE, Row, quarantine_row
 from wakeword.data.quality import check_clip
 from wakeword.data.shards import write_shard
 from wakeword.data.stage import Stage, StageResources
+from wakeword.errors import DataError
 from wakeword.system.files import sha256_of, write_json
 
 MAX_RIR_S = 20.0
@@ -93,7 +96,8 @@ class ShardStage(Stage):
     def _whole(self, clip: Row) -> Row:
         quality = self.config.quality
         longest = MAX_RIR_S if clip["kind"] == "rir" else quality.max_clip_s
-        audio = read_audio(clip["uri"], max_s=longest, timeout_s=quality.decode_timeout_s)
+        read = shared_decoder().read_audio if quality.guarded else read_audio
+        audio = read(clip["uri"], max_s=longest, timeout_s=quality.decode_timeout_s)
         level = check_clip(audio, clip["kind"], quality, clip["uri"])
         row = _finished(clip, audio, level)
         if clip["kind"] in ("wakeword", "confusable"):
@@ -107,7 +111,8 @@ class ShardStage(Stage):
         quality = self.config.quality
         kept = 0
         fault: AudioError | None = None
-        blocks = stream_blocks(clip["uri"], self.config.max_kept_s, quality.decode_timeout_s)
+        stream = shared_decoder().stream_blocks if quality.guarded else stream_blocks
+        blocks = stream(clip["uri"], self.config.max_kept_s, quality.decode_timeout_s)
         for number, audio in enumerate(blocks):
             try:
                 level = check_clip(audio, clip["kind"], quality, clip["uri"])
@@ -144,11 +149,13 @@ def finished_receipt(out_dir: str | Path, name: str, plan_hash: str) -> dict[str
 
 def _verified_digest(clip: Row) -> str:
     try:
-        digest = sha256_of(Path(clip["uri"]))
+        digest = sha256_of_uri(clip["uri"])
     except FileNotFoundError as error:
         raise AudioError("missing_file", clip["uri"], "there is no such file") from error
     except OSError as error:
         raise AudioError("unreadable", clip["uri"], error.strerror or str(error)) from error
+    except DataError as error:
+        raise AudioError("unreadable", clip["uri"], str(error)) from error
     if clip["sha256"] and clip["sha256"] != digest:
         raise AudioError("wrong_checksum", clip["uri"], "the file is not the one that the manifest describes")
     return digest

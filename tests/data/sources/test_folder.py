@@ -95,10 +95,10 @@ def test_a_label_with_one_speaker_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_prepared(tmp_path: Path) -> None:
-    for speaker in ("ann", "bob", "cid", "dee"):
+    for seed, speaker in enumerate(("ann", "bob", "cid", "dee")):
         for number in range(2):
-            write_wav(tmp_path / "rec" / "marvin" / speaker / f"{number}.wav", burst(number))
-        write_wav(tmp_path / "rec" / "negative" / f"{speaker}_1.wav", burst(5, 1.5))
+            write_wav(tmp_path / "rec" / "marvin" / speaker / f"{number}.wav", burst(10 * seed + number))
+        write_wav(tmp_path / "rec" / "negative" / f"{speaker}_1.wav", burst(10 * seed + 5, 1.5))
     summary = prepare(config_for(tmp_path / "rec", kind="folder"), tmp_path / "out", runner="local")
     assert summary.clips(kind="wakeword", label="marvin") == 8
     assert summary.clips(kind="speech") == 4

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
-from wakeword.data.manifest import MANIFEST_SCHEMA, Row
+from wakeword.data.manifest import MANIFEST_SCHEMA, Row, set_column
 from wakeword.errors import ConfigError
 
 
@@ -43,9 +43,24 @@ def read_source(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClip
         ConfigError: no such type.
         DataError: the source is absent, or nothing in it can be read.
     """
-    from wakeword.data.sources import csv_manifest, folder  # noqa: F401  (they register themselves)
+    # They register themselves.
+    from wakeword.data.sources import (  # noqa: F401
+        common_voice,
+        csv_manifest,
+        folder,
+        librispeech,
+        noise_folder,
+        parquet,
+        rir_folder,
+        speech_commands,
+        webdataset,
+    )
 
     if config.type not in _SOURCES:
         known = ", ".join(sorted(_SOURCES))
         raise ConfigError(f"data.sources: no source type {config.type!r}; there are: {known}")
-    return _SOURCES[config.type](config, words)
+    found = _SOURCES[config.type](config, words)
+    if config.licence:
+        licences = [licence or config.licence for licence in found.clips.column("licence").to_pylist()]
+        found.clips = set_column(found.clips, "licence", licences)
+    return found

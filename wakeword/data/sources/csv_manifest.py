@@ -12,8 +12,8 @@ import hashlib
 import math
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
+from wakeword.audio.locators import join, parent, plain, read_bytes
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.data.manifest import KINDS, SPLITS, Row, clip_row, clip_table, quarantine_row
@@ -31,11 +31,13 @@ def read_csv(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClips:
     Raises:
         DataError: the file is absent, is no UTF-8 CSV, or lacks a needed column.
     """
-    path = Path(config.uri)
+    path = plain(config.uri)
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except OSError as error:
-        raise DataError(f"manifest {path} cannot be read ({error.strerror}): give the path of a CSV file") from error
+        raise DataError(
+            f"manifest {path} cannot be read ({error.strerror or error}): give the path of a CSV file"
+        ) from error
     try:
         lines = data.decode("utf-8-sig").splitlines(keepends=True)
     except UnicodeDecodeError as error:
@@ -48,7 +50,7 @@ def read_csv(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClips:
             where = f"{path}:{reader.line_num}"
             if not any(cells):
                 continue
-            row, fault = _validated(cells, header, config, path)
+            row, fault = validated(cells, header, config, path)
             if not fault and row["clip_id"] in seen:
                 fault = ("duplicate", f"{row['clip_id']} is named by an earlier row")
             if fault:
@@ -61,7 +63,7 @@ def read_csv(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClips:
     return SourceClips(clip_table(clips), bad, hashlib.sha256(data).hexdigest())
 
 
-def _header(reader: object, path: Path, config: SourceConfig) -> list[str]:
+def _header(reader: object, path: str, config: SourceConfig) -> list[str]:
     header = [name.strip().lower() for name in next(iter(reader), [])]  # type: ignore[call-overload]
     needed = [name for name in NEEDED if not (name == "kind" and config.kind)]
     absent = [name for name in needed if name not in header]
@@ -70,9 +72,10 @@ def _header(reader: object, path: Path, config: SourceConfig) -> list[str]:
     return header
 
 
-def _validated(
-    cells: list[str], header: list[str], config: SourceConfig, path: Path
+def validated(
+    cells: list[str], header: list[str], config: SourceConfig, path: str
 ) -> tuple[Row, tuple[str, str] | None]:
+    """One row's cells as a manifest row, or the reason and detail of its fault."""
     if len(cells) != len(header):
         return {}, ("wrong_row", f"{len(cells)} cells, the header names {len(header)} columns")
     values = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
@@ -94,7 +97,7 @@ def _validated(
             return {}, (reason, str(detail))
     row = clip_row(
         clip_id=values["path"],
-        uri=str((path.parent / values["path"]).absolute()),
+        uri=join(parent(path), values["path"]),
         kind=kind,
         label=label or kind,
         split=split,

@@ -13,12 +13,12 @@ the speaker is unknown (`speaker_source=none`) and each file counts as a speaker
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 from wakeword.audio.io import EXTENSIONS
+from wakeword.audio.locators import exists, plain, walk
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.data.manifest import Row, clip_row, clip_table, quarantine_row
@@ -68,55 +68,47 @@ def read_folder(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClip
     Raises:
         DataError: no such folder, or no audio file in it.
     """
-    root = Path(config.uri)
-    if not root.is_dir():
+    root = plain(config.uri)
+    if not exists(root):
         raise DataError(f"folder {root} does not exist: name a folder with recordings, one folder per label")
     labels = {word.label for word in words}
     rows: list[Row] = []
     bad: list[Row] = []
     digest = hashlib.sha256()
-    for path in _files(root):
+    for entry in walk(root):
+        path = PurePosixPath(entry.name)
         suffix = path.suffix.lower()
         if suffix in _AUDIO_LIKE:
             bad.append(
-                quarantine_row(str(path), "folder", "source", "codec_not_allowed", f"{suffix} files are not read")
+                quarantine_row(entry.uri, "folder", "source", "codec_not_allowed", f"{suffix} files are not read")
             )
             continue
         if suffix not in EXTENSIONS:
             continue
-        parts = path.relative_to(root).parts
-        status = path.stat()
-        digest.update(f"{'/'.join(parts)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        parts = path.parts
+        digest.update(f"{entry.name}\0{entry.size}\0{entry.stamp}\n".encode())
         placed = _placed(parts[:-1], config, labels)
         if placed is None:
             detail = "lies directly in the source's folder: move it into a folder named by its label"
-            bad.append(quarantine_row(str(path), "folder", "source", "no_label", detail))
+            bad.append(quarantine_row(entry.uri, "folder", "source", "no_label", detail))
             continue
         kind, label, below = placed
         speaker, known = _speaker(below, path.stem, label)
         rows.append(
             clip_row(
-                clip_id="/".join(parts),
-                uri=str(path.absolute()),
+                clip_id=entry.name,
+                uri=entry.uri,
                 kind=kind,
                 label=label,
                 speaker=speaker if kind in ("wakeword", "speech", "confusable") else "",
                 speaker_source=known,
-                source=root.name,
+                source=PurePosixPath(root).name,
             )
         )
     if not rows:
         found = f" ({len(bad)} files cannot be used: {bad[0]['detail']})" if bad else ""
         raise DataError(f"folder {root} holds no audio file that can be read ({', '.join(EXTENSIONS)}){found}")
     return SourceClips(clip_table(rows), bad, digest.hexdigest())
-
-
-def _files(root: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith("."):
-                yield Path(folder) / name
 
 
 def normal_label(name: str) -> str:
@@ -136,7 +128,7 @@ def _placed(
         rest = [normal_label(name) for name in below]
         if rest and (rest[0] in labels or not only):
             return kind, rest[0], below[1:]
-        root_label = normal_label(Path(config.uri).name)
+        root_label = normal_label(PurePosixPath(config.uri).name)
         if root_label in labels and config.kind:
             return kind, root_label, below
         return (kind, only, below) if only else None

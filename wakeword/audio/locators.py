@@ -1,0 +1,284 @@
+"""Where a clip's bytes lie: a path, an fsspec URI (`s3://…`, `memory://…`), or a place inside an archive.
+
+`a/b.tar#dir/key.wav` is a member of an uncompressed tar, `a/b.parquet#17` is row 17 of a Parquet file whose audio
+column holds encoded bytes. Nothing is extracted: a member is read where it lies. Every file that a source or the
+decoder opens is opened here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from wakeword.errors import DataError, MissingExtraError
+
+_INSIDE = re.compile(r"^(?P<archive>.+\.(?:tar|parquet))#(?P<member>.+)$", re.IGNORECASE | re.DOTALL)
+_SCHEME = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file below a root: its path relative to it, its own URI, size, and a stamp that changes with its content."""
+
+    name: str
+    uri: str
+    size: int
+    stamp: str
+
+
+def parts_of(uri: str) -> tuple[str, str]:
+    """Archive and member (`("a.tar", "key.wav")`); a plain file has no member, even with `#` in its name."""
+    match = _INSIDE.match(uri)
+    return (match["archive"], match["member"]) if match else (uri, "")
+
+
+def plain(uri: str | Path) -> str:
+    """`file:///x` as the path it means; anything else unchanged."""
+    text = str(uri)
+    return text[7:] if text.startswith("file://") else text
+
+
+def join(root: str, name: str) -> str:
+    """A name relative to a folder; an absolute name or a URI stays what it is."""
+    if _SCHEME.match(name) or os.path.isabs(name):
+        return plain(name)
+    root = plain(root)
+    if _SCHEME.match(root):
+        return f"{root.rstrip('/')}/{name}"
+    return str((Path(root) / name).absolute())
+
+
+def parent(uri: str) -> str:
+    """The folder that a file lies in."""
+    return uri.rsplit("/", 1)[0] if _SCHEME.match(plain(uri)) else str(Path(plain(uri)).parent)
+
+
+def _filesystem(uri: str) -> tuple[Any, str]:
+    try:
+        import fsspec
+    except ImportError as error:
+        raise MissingExtraError(f"Reading {uri}", "train", error) from error
+    try:
+        return fsspec.core.url_to_fs(uri)
+    except (ImportError, ValueError) as error:
+        raise DataError(f"{uri} cannot be opened: {' '.join(str(error).split())}") from error
+
+
+def open_uri(uri: str | Path) -> BinaryIO:
+    """Open for reading; the stream can seek.
+
+    Raises:
+        FileNotFoundError, OSError: as the file system says.
+        DataError: an unknown scheme, a damaged archive, or an archive without that member.
+    """
+    archive, member = parts_of(plain(uri))
+    if member:
+        read = _tar_member if archive.lower().endswith(".tar") else _parquet_row
+        return io.BytesIO(read(archive, member))
+    if not _SCHEME.match(archive):
+        return Path(archive).open("rb")
+    filesystem, path = _filesystem(archive)
+    stream: BinaryIO = filesystem.open(path, "rb")
+    return stream
+
+
+def read_bytes(uri: str) -> bytes:
+    """All bytes of a (small) file."""
+    with open_uri(uri) as stream:
+        return stream.read()
+
+
+def exists(uri: str) -> bool:
+    """Whether a file or folder is there."""
+    uri = plain(uri)
+    if not _SCHEME.match(uri):
+        return Path(uri).exists()
+    filesystem, path = _filesystem(uri)
+    return bool(filesystem.exists(path))
+
+
+def sha256_of_uri(uri: str) -> str:
+    """Hex SHA-256 of what lies there, read in blocks."""
+    digest = hashlib.sha256()
+    with open_uri(uri) as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def size_of(uri: str) -> int:
+    """Bytes of a clip, without reading it (of a Parquet row: its row group's mean); 0 where nothing is there."""
+    archive, member = parts_of(plain(uri))
+    try:
+        stamp = _stamp(archive)
+        if not member:
+            return int(stamp.split(":")[0])
+        if archive.lower().endswith(".tar"):
+            return _tar_index(archive, stamp).get(member, (0, 0))[1]
+        return _parquet_mean(archive, stamp)
+    except (OSError, DataError):
+        return 0
+
+
+def walk(root: str) -> list[Entry]:
+    """Every file below a folder (or the file itself), hidden ones left out, sorted by name.
+
+    Raises:
+        DataError: nothing is there.
+    """
+    root = plain(root)
+    if not exists(root):
+        raise DataError(f"{root} does not exist: check data.sources[].uri")
+    found = _walk_remote(root) if _SCHEME.match(root) else _walk_local(Path(root))
+    return sorted(found, key=lambda entry: entry.name)
+
+
+def _walk_local(root: Path) -> Iterator[Entry]:
+    if root.is_file():
+        yield Entry(root.name, str(root.absolute()), root.stat().st_size, str(root.stat().st_mtime_ns))
+        return
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            path = Path(folder) / name
+            if name.startswith(".") or not path.exists():
+                continue
+            status = path.stat()
+            relative = path.relative_to(root).as_posix()
+            yield Entry(relative, str(path.absolute()), status.st_size, str(status.st_mtime_ns))
+
+
+def _walk_remote(root: str) -> Iterator[Entry]:
+    filesystem, path = _filesystem(root)
+    base = path.rstrip("/")
+    for name, info in filesystem.find(path, detail=True).items():
+        relative = name[len(base) :].lstrip("/") or name.rsplit("/", 1)[-1]
+        if any(part.startswith(".") for part in relative.split("/")):
+            continue
+        yield Entry(relative, filesystem.unstrip_protocol(name), int(info.get("size") or 0), _remote_stamp(info))
+
+
+def _remote_stamp(info: dict[str, Any]) -> str:
+    return str(next((info[key] for key in ("ETag", "etag", "mtime", "LastModified", "created") if key in info), ""))
+
+
+def _stamp(archive: str) -> str:
+    """Size and time: an archive that was written anew is not read by an old index."""
+    if not _SCHEME.match(archive):
+        status = Path(archive).stat()
+        return f"{status.st_size}:{status.st_mtime_ns}"
+    filesystem, path = _filesystem(archive)
+    info = filesystem.info(path)
+    return f"{int(info.get('size') or 0)}:{_remote_stamp(info)}"
+
+
+def tar_members(archive: str) -> dict[str, tuple[int, int]]:
+    """Files of an uncompressed tar in order: name -> (offset, bytes).
+
+    Raises:
+        DataError: no tar, or a compressed one, which cannot be read at a place.
+    """
+    return _tar_index(plain(archive), _stamp(plain(archive)))
+
+
+@lru_cache(maxsize=8)
+def _tar_index(archive: str, stamp: str) -> dict[str, tuple[int, int]]:
+    try:
+        with open_uri(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
+            return {member.name: (member.offset_data, member.size) for member in tar if member.isfile()}
+    except tarfile.TarError as error:
+        raise DataError(f"{archive} is no uncompressed tar ({error}): unpack it and write it without gzip") from error
+
+
+def _tar_member(archive: str, member: str) -> bytes:
+    place = _tar_index(archive, _stamp(archive)).get(member)
+    if place is None:
+        raise FileNotFoundError(2, "no such member", f"{archive}#{member}")
+    with open_uri(archive) as stream:
+        stream.seek(place[0])
+        data = stream.read(place[1])
+    if len(data) < place[1]:
+        raise DataError(f"{archive} ends inside {member}: copy the archive again")
+    return data
+
+
+@contextmanager
+def open_parquet(archive: str) -> Iterator[Any]:
+    """A `pyarrow.parquet.ParquetFile`, closed with its stream.
+
+    Raises:
+        DataError: no Parquet file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with open_uri(archive) as stream:
+        try:
+            file = pq.ParquetFile(stream)
+        except pa.ArrowInvalid as error:
+            raise DataError(f"{archive} is no Parquet file ({error}): copy it again") from error
+        yield file
+
+
+def audio_column(schema: Any) -> str:
+    """Name of the column that holds encoded audio: a struct with `bytes`, or binary; empty where there is none."""
+    import pyarrow as pa
+
+    for column in schema:
+        if pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
+            return str(column.name)
+    for column in schema:
+        if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+            return str(column.name)
+    return ""
+
+
+def _parquet_row(archive: str, member: str) -> bytes:
+    if not member.isdigit():
+        raise FileNotFoundError(2, "no such row", f"{archive}#{member}")
+    stamp, row = _stamp(archive), int(member)
+    start = 0
+    for group, rows in enumerate(_group_rows(archive, stamp)):
+        if row < start + rows:
+            data = _group_audio(archive, stamp, group)[row - start].as_py()
+            if not data:
+                raise DataError(f"{archive}#{member} holds no audio bytes: the row's audio is empty")
+            return bytes(data)
+        start += rows
+    raise FileNotFoundError(2, "no such row", f"{archive}#{member}")
+
+
+@lru_cache(maxsize=32)
+def _group_rows(archive: str, stamp: str) -> tuple[int, ...]:
+    with open_parquet(archive) as file:
+        return tuple(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))
+
+
+@lru_cache(maxsize=1)
+def _group_audio(archive: str, stamp: str, group: int) -> Any:
+    """Audio of one row group; one is kept, since clips are asked for in order."""
+    import pyarrow as pa
+
+    with open_parquet(archive) as file:
+        name = audio_column(file.schema_arrow)
+        if not name:
+            raise DataError(f"{archive} has no column with audio bytes: give a manifest with a column path instead")
+        column = file.read_row_group(group, columns=[name]).column(name).combine_chunks()
+    if pa.types.is_struct(column.type):
+        column = column.field("bytes")
+    return column
+
+
+@lru_cache(maxsize=32)
+def _parquet_mean(archive: str, stamp: str) -> int:
+    rows = sum(_group_rows(archive, stamp))
+    return int(stamp.split(":")[0]) // max(1, rows)

@@ -1,0 +1,92 @@
+"""`type: parquet`: Parquet files (or a folder of them) with audio inside, as MLS and VoxPopuli come, or a manifest.
+
+With an audio column (a struct of `bytes` and `path`, or binary) each row is a clip whose bytes are decoded where they
+lie. With the columns `path` and `kind` the file is a manifest with the columns of `type: csv`. Read when present:
+text (or transcript, sentence, …), speaker (or speaker_id, client_id), kind, label, split, source, licence. Without a
+split column, the file's name tells it (`train-00000-of-00004.parquet`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from wakeword.audio.locators import Entry, audio_column, open_parquet, plain, walk
+from wakeword.config import WordConfig
+from wakeword.config.data import SourceConfig
+from wakeword.data.manifest import KINDS, SPLITS
+from wakeword.data.sources import SourceClips, register
+from wakeword.data.sources.csv_manifest import NEEDED, validated
+from wakeword.data.sources.listing import Gathering, first_of, placed_kind, split_of_name
+from wakeword.errors import DataError
+
+TEXT = ("text", "transcript", "sentence", "transcription", "normalized_text", "raw_text")
+SPEAKER = ("speaker", "speaker_id", "client_id")
+
+
+@register("parquet")
+def read_parquet(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClips:
+    """Read the rows without their audio.
+
+    Raises:
+        DataError: nothing there, no Parquet, or neither audio nor the columns of a manifest in it.
+    """
+    root = plain(config.uri)
+    found = Gathering("parquet")
+    labels = {word.label for word in words}
+    for entry in walk(root):
+        if not entry.name.endswith(".parquet"):
+            continue
+        found.read(entry)
+        with open_parquet(entry.uri) as file:
+            audio = audio_column(file.schema_arrow)
+            names = [name for name in file.schema_arrow.names if name != audio]
+            if not audio and not set(names) >= (set(NEEDED) if config.kind is None else {"path"}):
+                raise DataError(f"{entry.uri} has neither a column of audio bytes nor the columns path and kind")
+            rows = file.read(columns=names).to_pylist() if names else [{}] * file.metadata.num_rows
+        for number, row in enumerate(rows):
+            if audio:
+                _add_audio_row(found, entry, number, row, config, labels)
+            else:
+                _add_manifest_row(found, entry, number, row, config)
+    return found.result(root, "*.parquet")
+
+
+def _add_audio_row(
+    found: Gathering, entry: Entry, number: int, row: dict[str, Any], config: SourceConfig, labels: set[str]
+) -> None:
+    uri = f"{entry.uri}#{number}"
+    given = first_of(row, ("kind",))
+    kind, label = placed_kind(config.kind or (given or None), first_of(row, ("label",)), labels)
+    split = first_of(row, ("split",)) or split_of_name(entry.name)
+    speaker = first_of(row, SPEAKER)
+    if kind not in KINDS:
+        found.refuse(uri, "wrong_kind", f"kind {kind!r} is none of {', '.join(KINDS)}")
+    elif kind == "wakeword" and not label:
+        found.refuse(uri, "no_label", "a wake word needs a label")
+    elif split not in ("", *SPLITS):
+        found.refuse(uri, "wrong_split", f"split {split!r} is none of {', '.join(SPLITS)}")
+    else:
+        source = first_of(row, ("source",)) or PurePosixPath(plain(config.uri)).stem
+        found.add(
+            clip_id=f"{entry.name}#{number}",
+            uri=uri,
+            kind=kind,
+            label=label,
+            text=first_of(row, TEXT),
+            speaker=f"{source}:{speaker}" if speaker else "",
+            speaker_source="given" if speaker else "none",
+            split=split,
+            source=source,
+            licence=first_of(row, ("licence", "license")),
+        )
+
+
+def _add_manifest_row(found: Gathering, entry: Entry, number: int, row: dict[str, Any], config: SourceConfig) -> None:
+    cells = ["" if value is None else str(value) for value in row.values()]
+    values, fault = validated(cells, [name.lower() for name in row], config, entry.uri)
+    if fault:
+        found.refuse(f"{entry.uri}#{number}", *fault)
+    else:
+        found.add(**values)

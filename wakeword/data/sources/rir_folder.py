@@ -1,0 +1,33 @@
+"""`type: rir_folder`: a tree of room impulse responses; every audio file is one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from wakeword.audio.locators import plain, walk
+from wakeword.config import WordConfig
+from wakeword.config.data import SourceConfig
+from wakeword.data.sources import SourceClips, register
+from wakeword.data.sources.listing import Gathering, is_audio
+from wakeword.errors import ConfigError
+
+
+@register("rir_folder")
+def read_rir_folder(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClips:
+    """List the folder.
+
+    Raises:
+        ConfigError: the source is said to be of another kind.
+        DataError: the folder is absent or holds no audio.
+    """
+    if config.kind not in (None, "rir"):
+        raise ConfigError(f"data.sources: a rir_folder holds room responses, not {config.kind}: leave kind out")
+    root = plain(config.uri)
+    found = Gathering("rir_folder")
+    for entry in walk(root):
+        if is_audio(entry.name):
+            found.read(entry)
+            common = {"clip_id": entry.name, "uri": entry.uri, "source": PurePosixPath(root).name}
+            found.add(**common, kind="rir", label="rir", speaker_source="none")
+    return found.result(root, "audio files of impulse responses")

@@ -1,0 +1,108 @@
+"""`type: webdataset`: tar files (or a folder of them) with `key.wav|flac|mp3|ogg` beside `key.json` or `key.txt`.
+
+The text is the `.txt`, or the JSON's text (transcript, sentence); the JSON may also give speaker, kind, label, split,
+source and licence. Without a split there, the tar's name tells it. Clips are decoded where they lie in the tar.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from wakeword.audio.locators import Entry, open_uri, plain, tar_members, walk
+from wakeword.config import WordConfig
+from wakeword.config.data import SourceConfig
+from wakeword.data.manifest import KINDS, SPLITS
+from wakeword.data.sources import SourceClips, register
+from wakeword.data.sources.listing import Gathering, first_of, is_audio, placed_kind, split_of_name
+from wakeword.data.sources.parquet import SPEAKER, TEXT
+
+_MAX_TEXT_BYTES = 1 << 20
+
+
+@register("webdataset")
+def read_webdataset(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClips:
+    """Read each tar's index and its small text members.
+
+    Raises:
+        DataError: nothing there, or a file that is no uncompressed tar.
+    """
+    root = plain(config.uri)
+    found = Gathering("webdataset")
+    labels = {word.label for word in words}
+    for entry in walk(root):
+        if not entry.name.endswith(".tar"):
+            continue
+        found.read(entry)
+        samples: dict[str, dict[str, str]] = {}
+        members = tar_members(entry.uri)
+        for name in members:
+            path = PurePosixPath(name)
+            # A key ends at the first dot of the file's name, as the format has it.
+            key, _, extension = path.name.partition(".")
+            samples.setdefault(str(path.parent / key), {})[extension.lower()] = name
+        with open_uri(entry.uri) as stream:
+            for key, files in samples.items():
+                _add_sample(found, entry, key, files, _Reader(stream, members), config, labels)
+    return found.result(root, "*.tar with KEY.wav and KEY.json or KEY.txt")
+
+
+class _Reader:
+    """Small members of an open tar."""
+
+    def __init__(self, stream: Any, members: dict[str, tuple[int, int]]) -> None:
+        self.stream = stream
+        self.members = members
+
+    def text(self, name: str) -> str:
+        offset, size = self.members[name]
+        if size > _MAX_TEXT_BYTES:
+            raise ValueError(f"{size} bytes are no description of a clip")
+        self.stream.seek(offset)
+        return str(self.stream.read(size).decode("utf-8-sig"))
+
+
+def _add_sample(
+    found: Gathering,
+    entry: Entry,
+    key: str,
+    files: dict[str, str],
+    reader: _Reader,
+    config: SourceConfig,
+    labels: set[str],
+) -> None:
+    audio = next((name for extension, name in sorted(files.items()) if is_audio(f"x.{extension}")), "")
+    if not audio:
+        found.refuse(f"{entry.uri}#{key}", "no_audio", f"only {', '.join(sorted(files))}: no audio of this key")
+        return
+    uri = f"{entry.uri}#{audio}"
+    try:
+        values = json.loads(reader.text(files["json"])) if "json" in files else {}
+        if not isinstance(values, dict):
+            raise ValueError("not an object")
+        text = reader.text(files["txt"]).strip() if "txt" in files else first_of(values, TEXT)
+    except ValueError as error:
+        found.refuse(uri, "bad_description", f"its json or txt cannot be read: {error}")
+        return
+    kind, label = placed_kind(config.kind or first_of(values, ("kind",)) or None, first_of(values, ("label",)), labels)
+    split = first_of(values, ("split",)) or split_of_name(entry.name)
+    speaker = first_of(values, SPEAKER)
+    if kind not in KINDS or (kind == "wakeword" and not label) or split not in ("", *SPLITS):
+        detail = f"kind {kind!r}, label {label!r}, split {split!r} cannot be meant"
+        found.refuse(uri, "bad_description", detail)
+        return
+    source = first_of(values, ("source",)) or PurePosixPath(plain(config.uri)).stem
+    found.add(
+        clip_id=f"{entry.name}#{audio}",
+        uri=uri,
+        kind=kind,
+        label=label,
+        text=text,
+        speaker=f"{source}:{speaker}" if speaker else "",
+        speaker_source="given" if speaker else "none",
+        split=split,
+        source=source,
+        licence=first_of(values, ("licence", "license")),
+    )

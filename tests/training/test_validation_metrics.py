@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from wakeword.training.validation import equal_error, miss_rate
+from wakeword.config import validate_config
+from wakeword.data.resident import ResidentClips
+from wakeword.training.validation import Validator, equal_error, miss_rate
 
 
 def test_miss_rate_lets_at_most_the_share_fire() -> None:
@@ -26,3 +29,13 @@ def test_equal_error_and_area() -> None:
     assert eer == pytest.approx(0.5)
     assert auc == pytest.approx(0.5)
     assert equal_error(np.array([1.0]), np.array([1.0]))[1] == pytest.approx(0.5)
+
+
+def test_near_misses_do_not_rank_epochs() -> None:
+    kinds = ["wakeword", "speech", "confusable"]
+    columns = {"kind": kinds, "label": ["nova", "speech", "near_miss"], "contains": [""] * 3}
+    length = torch.full((3,), 16_000)
+    clips = ResidentClips(torch.zeros(48_000, dtype=torch.int16), torch.arange(3) * 16_000, length, columns)
+    validator = Validator(validate_config({"words": [{"label": "nova"}]}), clips, 8_000)
+    assert {kinds[owner] for owner in validator.owner} == {"wakeword", "speech"}
+    assert validator.complete

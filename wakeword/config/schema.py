@@ -27,6 +27,10 @@ class WordConfig(Section):
     """Label in manifests, bundles and detections, such as `hey_nova`."""
     phrase: str = ""
     """Text that is spoken; empty takes the label with spaces for underscores."""
+    say: tuple[str, ...] = ()
+    """Respellings that text to speech reads in turn, for a name that it reads wrongly: `[hey no-vah, hay nova]`."""
+    phonemes: str = ""
+    """Pronunciation in English IPA, such as `hˈeɪ nˈoʊvə`: engines that take phonemes speak it, others `say`."""
 
     @field_validator("label")
     @classmethod

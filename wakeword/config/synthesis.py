@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from wakeword.config.base import Section
@@ -21,7 +23,15 @@ class SynthesisConfig(Section):
     speech_clips: int = Field(400, ge=0)
     """Sentences that do not hold the phrase, spoken by the same voices."""
     near_miss_clips: int = Field(0, ge=0)
-    """Phrases that sound alike, as negatives, for each word. Costly on real voices: see docs/accuracy.md."""
+    """Phrases that sound alike, as negatives in training, for each word. Costly on real voices: see docs/voices.md."""
+    near_miss_shares: dict[int, float] = Field({3: 1.0})
+    """Distance in phonemes (3 stands for 3 and more) to its share of `near_miss_clips`."""
+    near_miss_test_clips: int = Field(60, ge=0)
+    """Phrases that sound alike for each word in val, and as many in test: other texts, spread evenly over distances,
+    so that every report says how often they fire."""
+    pronunciations: Literal["espeak", "cmu"] = "espeak"
+    """What tells distances: espeak's phonemes, or beside them the CMU dictionary, whose words also become texts (it
+    needs the package pocketsphinx)."""
     rates: tuple[float, float] = (0.8, 1.25)
     """Speaking rate, times normal, drawn uniformly."""
     pitch_semitones: tuple[float, float] = (-2.5, 2.5)
@@ -47,6 +57,11 @@ class SynthesisConfig(Section):
             raise ValueError(f"pitch_semitones lie within -12 and 12, got {self.pitch_semitones}")
         if any(share <= 0 for share in self.engines.values()):
             raise ValueError(f"shares of engines are above 0, got {self.engines}")
+        if not set(self.near_miss_shares) <= {1, 2, 3} or any(share <= 0 for share in self.near_miss_shares.values()):
+            raise ValueError(
+                f"near_miss_shares names distances 1, 2 and 3 (3 and more) with shares above 0, got "
+                f"{self.near_miss_shares}"
+            )
         both = sorted(set(self.engines) & set(self.hold_out))
         if both:
             raise ValueError(f"{', '.join(both)} cannot be trained on and held out: name it in engines or in hold_out")

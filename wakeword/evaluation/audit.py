@@ -18,6 +18,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -256,7 +257,7 @@ def audit_folder(
                 continue
             audit.forget_clips(key)
             entry = Recording(recording=name, state="heard", size=size, changed_ns=changed_ns, seconds=0.0)
-            entry = _hear(audit, listener, path, key, entry, lambda more_s, done=number: hear(done, more_s))
+            entry = _hear(audit, listener, path, key, entry, partial(hear, number))
             audit.write(key, entry)
             seconds, triggers = seconds + entry.seconds, triggers + len(entry.triggers)
             hear(number + 1, 0.0)

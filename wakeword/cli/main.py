@@ -25,6 +25,7 @@ COMMANDS = (
     "export",
     "pipeline",
     "detect",
+    "audit",
     "listen",
     "serve",
     "dashboard",

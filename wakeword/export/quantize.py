@@ -1,8 +1,9 @@
 """The int8 twin of an exported graph: weights and activations of the student's convolutions in 8 bits.
 
-Static post-training quantisation (B. Jacob et al. 2018, arXiv 1712.05877) by ONNX Runtime: QDQ nodes, one scale for each
-output channel of the weights, ranges of the activations from real audio streamed with real states. The front end stays in
-float32 (a log of small energies has no use for 8 bits), and so does the state, so that both graphs have one interface.
+Static post-training quantisation (B. Jacob et al. 2018, arXiv 1712.05877) by ONNX Runtime: QDQ nodes, one scale for
+each output channel of the weights, ranges of the activations from real audio streamed with real states. The front end
+stays in float32 (a log of small energies has no use for 8 bits), and so does the state, so that both graphs have one
+interface.
 """
 
 from __future__ import annotations

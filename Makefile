@@ -32,7 +32,7 @@ demo: $(STAMP)  ## from a phrase to a trained, measured, exported detector, in a
 	$(VENV)/bin/wakeword demo
 
 test: $(STAMP) lint types  ## lint, types, import rules and every test that is not slow
-	OMP_NUM_THREADS=1 $(PY) -m pytest -m "not slow and not ray and not browser"
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow and not ray and not browser"
 	@# A file a process: Ray keeps the first cluster's authentication for as long as its process lives.
 	@for file in $$(grep -rlE --include='test_*.py' 'mark\.(ray|browser)' tests | sort); do \
 	  OMP_NUM_THREADS=1 $(PY) -m pytest -m "not slow and (ray or browser)" $$file; code=$$?; \

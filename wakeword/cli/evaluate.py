@@ -1,15 +1,83 @@
-"""`wakeword evaluate CONFIG`: choose thresholds, measure the bundle, write the report."""
+"""`wakeword evaluate CONFIG`: choose thresholds, measure the bundle, write the report; or compare finished ones."""
 
 from __future__ import annotations
 
 import argparse
 
-from wakeword.cli.options import add_config_arguments
-from wakeword.cli.stages import evaluate_command
+from wakeword.cli.console import print_next, print_table
+from wakeword.cli.options import OVERRIDES_HELP, read_config
+from wakeword.cli.stages import evaluate_command, shown
+from wakeword.errors import ConfigError
+
+FLOAT = "float32"
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command."""
-    parser = subparsers.add_parser("evaluate", help="choose thresholds, measure the bundle, write the report")
-    add_config_arguments(parser)
-    parser.set_defaults(func=evaluate_command)
+    parser = subparsers.add_parser("evaluate", help="choose thresholds, measure the bundle, write the report; compare")
+    parser.add_argument("config", metavar="CONFIG", nargs="?", help="a YAML recipe, such as configs/demo.yaml")
+    parser.add_argument("overrides", metavar="key=value", nargs="*", help=OVERRIDES_HELP)
+    parser.add_argument(
+        "--variant", choices=[FLOAT, "int8"], default=FLOAT, help="precision of the model (int8 needs export.int8=true)"
+    )
+    parser.add_argument(
+        "--compare",
+        metavar="DIR",
+        nargs="+",
+        help="finished evaluation folders: each against the first, on the same words",
+    )
+    parser.set_defaults(func=_evaluate)
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    if args.compare:
+        return _compare(args.compare)
+    if args.config is None:
+        raise ConfigError("evaluate needs a recipe (wakeword evaluate CONFIG), or --compare DIR DIR")
+    return evaluate_command(args) if args.variant == FLOAT else _evaluate_variant(args)
+
+
+def _evaluate_variant(args: argparse.Namespace) -> int:
+    """Evaluate another precision of a finished run's bundle; the bundle keeps its operating points."""
+    from wakeword.evaluation.evaluate import evaluate
+    from wakeword.pipeline import prepared_folder, run_folder
+
+    config = read_config(args)
+    run_dir = run_folder(config)
+    out = run_dir / f"evaluation-{args.variant}"
+    report = evaluate(run_dir / "bundle", prepared_folder(config), config, out, run_dir=run_dir, variant=args.variant)
+    print(report.table())
+    print(f"\nreport: {shown(out / 'report.html')}")
+    print_next(f"wakeword evaluate --compare {shown(run_dir / 'evaluation')} {shown(out)}")
+    return 0
+
+
+def _compare(folders: list[str]) -> int:
+    from wakeword.evaluation.compare import compare
+
+    if len(folders) < 2:
+        raise ConfigError(
+            "--compare needs two evaluation folders or more: the first is what the others are held against"
+        )
+    first, *others = folders
+    for other in others:
+        found = compare(first, other)
+        rows = []
+        for word in found.words:
+            for c in word.conditions:
+                spread = "-" if c.interval is None else f"{100 * c.interval[0]:+.1f} to {100 * c.interval[1]:+.1f}"
+                only = f"{c.only_a_missed} / {c.only_b_missed}"
+                missed = f"{c.missed_a} / {c.missed_b} of {c.words}"
+                rows.append(
+                    (word.label, c.condition, missed, only, f"{100 * c.difference:+.1f}", spread, f"{c.p_value:.3g}")
+                )
+            if word.alarms is not None:
+                alarms = f"{word.alarms.false_alarms_a} / {word.alarms.false_alarms_b}"
+                hours = f"false alarms in {word.alarms.hours:.2f} h"
+                rows.append((word.label, hours, alarms, "-", "-", "-", f"{word.alarms.p_value:.3g}"))
+        header = ("word", "condition", "missed A / B", "only A / B", "B - A, points", "interval", "p")
+        print_table(f"A = {first}, B = {other}", header, rows)
+        for word in found.words:
+            print(f"{word.label}: is B better than A? {word.better}. {word.verdict}")
+    print_next("wakeword dashboard")
+    return 0

@@ -37,7 +37,7 @@ from wakeword.evaluation.store import write_scores, write_truth
 from wakeword.evaluation.thresholds import NEVER, Choice, choose_threshold, raise_to
 from wakeword.evaluation.tracks import Track, TrackPlan, plan_tracks
 from wakeword.evaluation.wording import number, percent
-from wakeword.runtime.bundle import MODEL_NAME, Bundle, BundleWord, load_bundle
+from wakeword.runtime.bundle import VARIANTS, Bundle, BundleWord, load_bundle
 from wakeword.runtime.events import EventTiming
 from wakeword.system.files import sha256_of
 from wakeword.system.ray_session import ray_session
@@ -64,6 +64,7 @@ def evaluate(
     progress: Callable[[float, float], None] | None = None,
     runner: Runner = "local",
     cache_dir: str | Path | None = None,
+    variant: str = "float32",
 ) -> EvaluationReport:
     """Evaluate a bundle on the val and test clips of prepared data.
 
@@ -79,13 +80,14 @@ def evaluate(
         progress: hears `(scored_s, total_s)` of audio as stretches of tracks are done.
         runner: `ray` scores on the workers of Ray Data, joined or started as `compute` says.
         cache_dir: scores are kept in this folder and found again by their content.
+        variant: precision of the bundle's model, float32 or int8.
 
     Raises:
         BundleError: the bundle is damaged or fails.
         DataError: the data holds neither val nor test clips, a recording's truth does not fit, or scores are not
             finite.
     """
-    bundle, shards = load_bundle(bundle_dir), ShardSet.open(prepared_dir)
+    bundle, shards = load_bundle(bundle_dir, variant), ShardSet.open(prepared_dir)
     out = Path(out_dir)
     out.mkdir(parents=True, exist_ok=True)
     (out / REPORT_NAME).unlink(missing_ok=True)
@@ -157,7 +159,8 @@ def _score(
 def _provenance(bundle: Bundle, shards: ShardSet) -> dict[str, str]:
     return {
         "bundle": bundle.manifest.name,
-        "model_sha256": bundle.manifest.files[MODEL_NAME].sha256,
+        "model_sha256": bundle.manifest.files[VARIANTS[bundle.variant]].sha256,
+        "precision": bundle.variant,
         "manifest_sha256": sha256_of(shards.root / "manifest.parquet"),
         "prepared_config_hash": shards.config_hash,
     }

@@ -127,6 +127,37 @@ def histogram_figure(word: WordResult) -> go.Figure | None:
     return _styled(figure, 320)
 
 
+def near_miss_figure(word: WordResult) -> go.Figure | None:
+    """Clean miss rate against the share of near misses that fires, over all thresholds; None without the curve."""
+    curve = word.near_miss_curve
+    if curve is None:
+        return None
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[100 * share for share in curve.fired_share],
+        y=[100 * frr for frr in curve.frr],
+        mode="lines",
+        line={"color": colour(0), "width": 2},
+        customdata=curve.threshold,
+        hovertemplate="threshold %{customdata:.3f}: %{x:.0f} % of near misses fire, %{y:.1f} % missed<extra></extra>",
+        showlegend=False,
+    )
+    near = word.operating.test.near_misses if word.operating.test else None
+    clean = word.operating.test.condition("clean") if word.operating.test else None
+    if near and clean:
+        figure.add_scatter(
+            x=[100 * near.share],
+            y=[100 * clean.frr],
+            mode="markers",
+            marker={"color": colour(0), "size": 10, "line": {"color": "white", "width": 1.5}},
+            showlegend=False,
+            hovertemplate="the operating point<extra></extra>",
+        )
+    figure.update_xaxes(title="near misses that fire, %", range=[0, 100])
+    figure.update_yaxes(title="missed words, %", rangemode="tozero")
+    return _styled(figure, 320)
+
+
 def training_figure(run_dir: Path) -> go.Figure | None:
     """Curves of the run's `metrics.jsonl` on two axes (losses left, shares right); None when there is no such file.
 

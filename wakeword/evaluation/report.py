@@ -151,6 +151,7 @@ def _word_section(word: WordResult, report: EvaluationReport) -> str:
         f'<p class="note">{html.escape(ranking)} Threshold {target.threshold:.3f}: {html.escape(target.reason)}.</p>',
         _condition_table(target),
         _alarm_table(target),
+        *_near_misses(word),
     ]
     return _section(f"“{word.phrase or word.label}”", "".join(parts))
 
@@ -177,10 +178,29 @@ def _alarm_table(target: TargetResult) -> str:
             rows.append([split, kind, str(rate.false_alarms), wording.rate_with_interval(rate)])
         if result and result.near_misses:
             near = result.near_misses
-            low, high = (f"{100 * bound:.1f}" for bound in near.wilson)
-            share = f"{wording.percent(near.fired / near.clips)} of {near.clips} clips fire ({low}-{high} %)"
-            rows.append([split, "near misses (outside FAH)", str(near.fired), share])
+            rows.append([split, "near misses (outside FAH)", str(near.fired), wording.fired_share(near)])
     return "<h3>False alarms by kind of audio</h3>" + _rows(["split", "audio", "count", "per hour"], rows)
+
+
+def _near_misses(word: WordResult) -> list[str]:
+    """Which near misses fire, by distance, beside the same voices' own phrase; nothing where there are none."""
+    near = word.operating.test.near_misses if word.operating.test else None
+    if near is None:
+        return []
+    rows = [[wording.away(name), wording.fired_share(part)] for name, part in near.by_distance.items()]
+    if near.own_phrase is None:
+        told = "No voice says both: the phrase itself cannot be set beside them."
+    else:
+        rows.append(
+            [f"the phrase itself, by the same {near.shared_speakers} voices", wording.fired_share(near.own_phrase)]
+        )
+        told = "A voice that training heard scores higher than people do, and so do its near misses."
+    return [
+        "<h3>Phrases that only resemble it (test, outside FRR and FAH)</h3>",
+        _rows(["clips", "fire"], rows),
+        f'<p class="note">{html.escape(told)}</p>',
+        _plot(figures.near_miss_figure(word), "test lacks clean words"),
+    ]
 
 
 def _notes(report: EvaluationReport) -> str:

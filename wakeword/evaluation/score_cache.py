@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from wakeword.evaluation.track import Track
-from wakeword.runtime.bundle import MODEL_NAME, Bundle
+from wakeword.runtime.bundle import VARIANTS, Bundle
 from wakeword.runtime.engine import Engine
 from wakeword.system.files import atomic_path
 
@@ -25,7 +25,7 @@ class ScoreCache:
         self.folder = folder
         self._words = len(bundle.labels)
         self._step = engine.step_samples
-        model = bundle.manifest.files[MODEL_NAME].sha256
+        model = bundle.manifest.files[VARIANTS[bundle.variant]].sha256
         self._model = f"{SCORING_VERSION} {model} {self._step} {onnxruntime.__version__}".encode()
 
     def path(self, track: Track) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from wakeword.evaluation.near_misses import FiredShare
 from wakeword.evaluation.results import ConditionResult, EvaluationReport, Rate, SplitResult, TargetResult, WordResult
 
 
@@ -34,6 +35,19 @@ def share_with_interval(result: ConditionResult) -> str:
     """`3.1 % (1.2-7.5)`."""
     low, high = (f"{100 * bound:.1f}" for bound in result.wilson)
     return f"{percent(result.frr)} ({low}-{high})"
+
+
+def away(distance: str) -> str:
+    """`1 phoneme away`, `4 or more phonemes away`, `at an unknown distance`."""
+    if distance == "unknown":
+        return "at an unknown distance"
+    return f"{distance} phoneme{'' if distance == '1' else 's'} away"
+
+
+def fired_share(part: FiredShare) -> str:
+    """`12 % of 60 (5.8-22.6)`."""
+    low, high = (f"{100 * bound:.1f}" for bound in part.wilson)
+    return f"{percent(part.share)} of {part.clips} ({low}-{high})"
 
 
 def rate_with_interval(rate: Rate) -> str:
@@ -138,6 +152,11 @@ def text_table(report: EvaluationReport) -> str:
             lines.append(
                 f"  latency after the word: p50 {seconds(late.latency_p50_s)} s, p95 {seconds(late.latency_p95_s)} s"
             )
+        near = word.operating.test.near_misses if word.operating.test else None
+        if near:
+            shares = ", ".join(f"{name} away {fired_share(part)}" for name, part in near.by_distance.items())
+            own = f"; the same voices' own phrase {fired_share(near.own_phrase)}" if near.own_phrase else ""
+            lines.append(f"  near misses that fire, by phonemes: {shares}{own}")
         lines.append(f"  {word.reason}; {evidence(word.operating, report.confidence)}")
     lines += [f"note: {note}" for note in report.notes]
     return "\n".join(lines)

@@ -49,6 +49,10 @@ def _states(result: PipelineResult) -> dict[str, str]:
     return {stage.name: stage.state for stage in result.stages}
 
 
+def _score_times(result: PipelineResult) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in (result.run_dir / "score-cache").glob("*.npy")}
+
+
 @pytest.mark.field("name", "runs_dir", "tracking.resource_interval_s")
 def test_a_run_leaves_everything(finished: PipelineResult) -> None:
     assert _states(finished) == {s: "off" if s == "targets" else "done" for s in STAGES}
@@ -78,8 +82,12 @@ def test_a_complete_run_is_not_done_again(again: Any, finished: PipelineResult) 
     assert result.report.words[0].label == "chime"
 
 
-def test_a_changed_evaluation_redoes_evaluation_alone(again: Any) -> None:
+def test_a_changed_evaluation_redoes_evaluation_alone(again: Any, finished: PipelineResult) -> None:
+    before = _score_times(finished)
     result = again(evaluation__snr_db=[5.0])
+    after = _score_times(result)
+    assert {name: after[name] for name in before} == before, "nothing that was scored is scored again"
+    assert len(after) > len(before)
     assert [s for s, state in _states(result).items() if state == "done"] == ["evaluate"]
     assert "5" in json.dumps(json.loads((result.evaluation_dir / "report.json").read_text())["words"][0]["det"])
 

@@ -24,7 +24,7 @@ from wakeword.config import Config, config_hash, save_config
 from wakeword.errors import ConfigError, DataError, RunError, WakewordError
 from wakeword.system.files import sha256_of
 from wakeword.system.log import log_context
-from wakeword.system.ray_session import kept_ray, ray_session
+from wakeword.system.ray_session import cluster_address, kept_ray, ray_session
 from wakeword.system.resources import ResourceSampler
 from wakeword.system.run_record import RunRecord, lock_folder, now_text
 
@@ -36,7 +36,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STAGES = ("prepare", "targets", "train", "export", "evaluate")
-_MADE_BY_TRAINING = ("checkpoints", "metrics.jsonl", "tensorboard", "bundle", "evaluation", "resources.jsonl")
+_MADE_BY_TRAINING = (
+    "checkpoints",
+    "metrics.jsonl",
+    "tensorboard",
+    "bundle",
+    "evaluation",
+    "score-cache",
+    "resources.jsonl",
+)
 Observer = Callable[[str], AbstractContextManager[Any]]
 
 
@@ -338,6 +346,9 @@ class _Pipeline:
                 result.evaluation_dir,
                 run_dir=result.run_dir,
                 command=f"wakeword pipeline {result.run_dir / 'config.yaml'}",
+                # A local Ray costs more to start than this process takes to score what one machine holds.
+                runner="ray" if cluster_address(self.config) else "local",
+                cache_dir=result.run_dir / "score-cache",
             )
             set_operating_points(result.bundle_dir, report.operating_points, report.metrics)
             result.report = report

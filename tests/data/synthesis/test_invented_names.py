@@ -53,6 +53,6 @@ def test_engines_speak_phonemes(name: str) -> None:
     assert len(by_phonemes) == pytest.approx(len(by_text), rel=0.25)
     assert len(longer) > 1.5 * len(by_phonemes)
     if name in ("espeak", "hibari"):
-        # Mostly the same samples; on one machine 3 % of espeak's differed by up to 0.04, so the likeness is what counts.
+        # Mostly equal; on one machine 3 % of the samples of espeak differed by up to 0.04, so likeness counts.
         size = min(len(by_phonemes), len(by_text))
         assert np.corrcoef(by_phonemes[:size], by_text[:size])[0, 1] > 0.98

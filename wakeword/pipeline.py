@@ -350,7 +350,7 @@ class _Pipeline:
                 runner="ray" if cluster_address(self.config) else "local",
                 cache_dir=result.run_dir / "score-cache",
             )
-            set_operating_points(result.bundle_dir, report.operating_points, report.metrics)
+            set_operating_points(result.bundle_dir, report.operating_points, report.metrics, detector=report.detector)
             result.report = report
 
 

@@ -15,7 +15,7 @@ from wakeword.errors import BundleError, ConfigError, DataError
 from wakeword.evaluation.evaluate import evaluate
 from wakeword.evaluation.results import EvaluationReport
 from wakeword.evaluation.scoring import score_tracks
-from wakeword.evaluation.store import read_metadata
+from wakeword.evaluation.store import ScoreStore
 from wakeword.evaluation.sweep import HitWindow, Truth, outcome, track_peaks
 from wakeword.evaluation.tracks import plan_tracks
 from wakeword.runtime.bundle import load_bundle
@@ -62,7 +62,7 @@ def test_a_good_detector_misses_nothing_and_its_one_false_alarm_is_counted(done)
     assert 0.05 < alpha.operating.threshold < 0.95
     assert alpha.operating.test.alarms.false_alarms == 0
     # All audio of the negative and the clean tracks counts, except the words and their windows.
-    lengths = {name: about["duration_s"] for name, about in read_metadata(out / "scores.parquet")["tracks"].items()}
+    lengths = {track.name: track.duration_s for track in ScoreStore(out).tracks}
     counted = sum(lengths[f"test/{name}"] for name in ("speech", "noise", "alpha/clean", "beta/clean"))
     assert alpha.operating.test.alarms.hours * 3600 == pytest.approx(counted - 8 * (0.5 + 1.0))
     assert alpha.ready
@@ -91,9 +91,9 @@ def test_files_hold_scores_truth_and_hashes(done, data) -> None:
     assert one.time_s.iloc[0] == pytest.approx(0.02)
     assert one.time_s.iloc[-1] == pytest.approx(0.02 * len(one), abs=1e-3)
     assert one.score.max() > 0.9
-    about = read_metadata(out / "scores.parquet")
-    assert about["model_sha256"] == report.provenance["model_sha256"]
-    assert about["tracks"]["test/alpha/clean"]["condition"] == "clean"
+    store = ScoreStore(out)
+    assert store.about["provenance"]["model_sha256"] == report.provenance["model_sha256"]
+    assert next(track for track in store.tracks if track.name == "test/alpha/clean").condition == "clean"
     truth = pq.read_table(out / "truth.parquet").to_pandas()
     assert len(truth[(truth.track == "test/alpha/clean") & (truth.role == "word")]) == 8
     assert EvaluationReport.load(out / "report.json") == report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from wakeword.cli.console import print_next, print_table
 from wakeword.cli.options import OVERRIDES_HELP, read_config
@@ -26,12 +27,20 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         nargs="+",
         help="finished evaluation folders: each against the first, on the same words",
     )
+    parser.add_argument(
+        "--from-scores",
+        metavar="DIR",
+        help="a finished evaluation folder: all tables again from its scores, with evaluation settings as key=value",
+    )
+    parser.add_argument("--out", metavar="DIR", help="with --from-scores: write here instead of replacing its report")
     parser.set_defaults(func=_evaluate)
 
 
 def _evaluate(args: argparse.Namespace) -> int:
     if args.compare:
         return _compare(args.compare)
+    if args.from_scores:
+        return _from_scores(args)
     if args.config is None:
         raise ConfigError("evaluate needs a recipe (wakeword evaluate CONFIG), or --compare DIR DIR")
     return evaluate_command(args) if args.variant == FLOAT else _evaluate_variant(args)
@@ -49,6 +58,21 @@ def _evaluate_variant(args: argparse.Namespace) -> int:
     print(report.table())
     print(f"\nreport: {shown(out / 'report.html')}")
     print_next(f"wakeword evaluate --compare {shown(run_dir / 'evaluation')} {shown(out)}")
+    return 0
+
+
+def _from_scores(args: argparse.Namespace) -> int:
+    from wakeword.evaluation.evaluate import evaluate_scores
+
+    # Without a recipe the first key=value lands in its place.
+    overrides = [*([args.config] if args.config else []), *args.overrides]
+    if unfit := [text for text in overrides if "=" not in text]:
+        raise ConfigError(f"--from-scores takes no recipe, only settings such as operating_fah=1; got {unfit[0]!r}")
+    out = Path(args.out or args.from_scores)
+    report = evaluate_scores(args.from_scores, overrides, args.out)
+    print(report.table())
+    print(f"\nreport: {shown(out / 'report.html')}")
+    print_next(f"wakeword evaluate --compare {shown(Path(args.from_scores))} OTHER_EVALUATION")
     return 0
 
 

@@ -102,8 +102,22 @@ def export_command(args: argparse.Namespace) -> int:
     """`wakeword export`."""
     result = run_stages(read_config(args), ("export",))
     print(f"\nbundle: {shown(result.bundle_dir)}")
+    print_readiness(result.bundle_dir)
     print_next(command_text("evaluate", args))
     return 0
+
+
+def print_readiness(bundle_dir: Path) -> None:
+    """A line per word: ready, not ready and why, or not evaluated."""
+    from wakeword.runtime.bundle import load_bundle
+
+    for word in load_bundle(bundle_dir).manifest.words:
+        point = next((p for p in word.operating_points if p.threshold == word.threshold), None)
+        if point is None:
+            told = "not evaluated yet, its threshold is a guess"
+        else:
+            told = str(getattr(point, "verdict", "ready" if word.ready else "not ready"))
+        print(f"{word.label}: {told}")
 
 
 def evaluate_command(args: argparse.Namespace) -> int:

@@ -16,7 +16,8 @@ NEGATIVE_COLOUR = "#9aa4b2"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 
 
-def _styled(figure: go.Figure, height: int = 380) -> go.Figure:
+def styled(figure: go.Figure, height: int = 380) -> go.Figure:
+    """The one look of all figures."""
     figure.update_layout(
         template="plotly_white",
         height=height,
@@ -32,47 +33,6 @@ def _styled(figure: go.Figure, height: int = 380) -> go.Figure:
 def colour(place: int) -> str:
     """The same colour for the same place everywhere."""
     return COLOURS[place % len(COLOURS)]
-
-
-def det_figure(word: WordResult) -> go.Figure | None:
-    """FRR against false alarms per hour (log), a step line per condition and a mark at each operating point.
-
-    A rate of zero has no place on a log axis: it is drawn at half of one alarm in the hours there are, and the
-    axis says so. None without a curve.
-    """
-    test = word.operating.test
-    if not word.det or test is None or test.alarms.hours <= 0:
-        return None
-    least = 0.5 / test.alarms.hours
-    figure = go.Figure()
-    for place, name in enumerate(result.condition for result in test.conditions):
-        if name not in word.det:
-            continue
-        det = word.det[name]
-        x = [max(rate, least) for rate in det.fah]
-        top = max(x[-1], 100.0)
-        figure.add_scatter(
-            x=[*x, top],
-            y=[100 * frr for frr in (*det.frr, det.frr[-1])],
-            mode="lines",
-            line={"shape": "hv", "color": colour(place), "width": 2},
-            name=name,
-            hovertemplate="%{x:.2f} per hour, %{y:.1f} % missed<extra>" + name + "</extra>",
-        )
-        result = test.condition(name)
-        if result is not None:
-            figure.add_scatter(
-                x=[max(test.alarms.fah or 0.0, least)],
-                y=[100 * result.frr],
-                mode="markers",
-                marker={"color": colour(place), "size": 10, "line": {"color": "white", "width": 1.5}},
-                showlegend=False,
-                hovertemplate=f"threshold {word.operating.threshold:.3f}: %{{y:.1f}} % missed<extra>{name}</extra>",
-            )
-    figure.add_vline(x=word.operating_fah, line={"dash": "dot", "color": "#5a6472", "width": 1})
-    figure.update_xaxes(type="log", title=f"false alarms per hour (left edge: none in {test.alarms.hours:.2f} h)")
-    figure.update_yaxes(title="missed words, %", rangemode="tozero")
-    return _styled(figure)
 
 
 def conditions_figure(report: EvaluationReport) -> go.Figure | None:
@@ -99,7 +59,7 @@ def conditions_figure(report: EvaluationReport) -> go.Figure | None:
             hovertemplate="%{customdata[0]} of %{customdata[1]} missed: %{y:.1f} %<extra>%{x}</extra>",
         )
     figure.update_yaxes(title="missed words, %", rangemode="tozero")
-    return _styled(figure) if drawn else None
+    return styled(figure) if drawn else None
 
 
 def histogram_figure(word: WordResult) -> go.Figure | None:
@@ -124,7 +84,7 @@ def histogram_figure(word: WordResult) -> go.Figure | None:
     figure.add_vline(x=min(word.operating.threshold, 1.0), line={"dash": "dot", "color": "#1d2430", "width": 1.5})
     figure.update_xaxes(title="highest score of the clip (dotted: threshold)", range=[0, 1])
     figure.update_yaxes(title="clips, %", rangemode="tozero")
-    return _styled(figure, 320)
+    return styled(figure, 320)
 
 
 def near_miss_figure(word: WordResult) -> go.Figure | None:
@@ -155,7 +115,7 @@ def near_miss_figure(word: WordResult) -> go.Figure | None:
         )
     figure.update_xaxes(title="near misses that fire, %", range=[0, 100])
     figure.update_yaxes(title="missed words, %", rangemode="tozero")
-    return _styled(figure, 320)
+    return styled(figure, 320)
 
 
 def training_figure(run_dir: Path) -> go.Figure | None:
@@ -191,7 +151,7 @@ def training_figure(run_dir: Path) -> go.Figure | None:
     figure.update_layout(yaxis2={"overlaying": "y", "side": "right", "title": "share", "showgrid": False})
     figure.update_xaxes(title="epoch")
     figure.update_yaxes(title="loss", selector={"side": None})
-    return _styled(figure) if names else None
+    return styled(figure) if names else None
 
 
 def _is_curve(name: str) -> bool:

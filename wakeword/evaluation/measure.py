@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,8 @@ from wakeword.evaluation.near_misses import (
     near_miss_clips,
     near_miss_result,
 )
-from wakeword.evaluation.results import ConditionResult, Rate, SplitResult
+from wakeword.evaluation.results import AlarmTimes, ConditionResult, Rate, SplitResult
+from wakeword.evaluation.store import TrackInfo
 from wakeword.evaluation.sweep import (
     Curve,
     HitWindow,
@@ -30,7 +31,7 @@ from wakeword.evaluation.sweep import (
     sweep,
     track_peaks,
 )
-from wakeword.evaluation.tracks import Track, TruthRow
+from wakeword.evaluation.track import TruthRow
 from wakeword.runtime.events import EventTiming
 
 AROUND_WORDS = "around the words"
@@ -39,11 +40,15 @@ AROUND_WORDS = "around the words"
 
 @dataclass(frozen=True)
 class Part:
-    """Negative audio of one kind: peaks, and the hours in which an event is a false alarm."""
+    """Negative audio of one kind: peaks, and the hours in which an event is a false alarm.
+
+    `tracks`: the tracks in the order of `peaks.track`.
+    """
 
     peaks: Peaks
     hours: float
     alarms: Curve
+    tracks: tuple[TrackInfo, ...]
 
 
 @dataclass(frozen=True)
@@ -72,13 +77,12 @@ class WordOnSplit:
 
 def listen(
     label: str,
-    column: int,
-    tracks: Sequence[Track],
-    scores: Sequence[NDArray[np.float32]],
+    tracks: Sequence[TrackInfo],
+    read: Callable[[str, str], NDArray[np.float32]],
     timing: EventTiming,
     config: EvaluationConfig,
 ) -> WordOnSplit:
-    """Gather what the tracks say about the word `label`, output `column` of `scores` (one `(n, words)` per track).
+    """Gather what the tracks say about the word `label`; `read(track, label)` gives its raw scores `(n,)` there.
 
     False alarms are counted over all negative tracks and the *clean* positive tracks (of this word, outside its words
     and their windows; of other words, all of it). Noisy and far versions of the same clips would count the same audio
@@ -87,14 +91,14 @@ def listen(
     """
     window = HitWindow(config.hit_before_s, config.hit_after_s)
     conditions: dict[str, list[tuple[Peaks, list[TruthRow]]]] = {}
-    negatives: dict[str, list[tuple[Peaks, float]]] = {}
+    negatives: dict[str, list[tuple[Peaks, float, TrackInfo]]] = {}
     near: list[NearMissClips] = []
     clips: dict[str, list[NDArray[np.float64]]] = {}
-    for track, track_scores in zip(tracks, scores, strict=True):
+    for track in tracks:
         own = track.kind == "positives" and track.word == label
         if track.kind == "positives" and not own and track.condition != "clean":
             continue
-        values = track_scores[:, column]
+        values = read(track.name, label)
         rows = sorted((r for r in track.truth if r.role == "word" and r.word == label), key=lambda r: r.start_s)
         ignored = [(r.start_s, r.end_s) for r in track.truth if r.role == "ignored" and r.word == label]
         truth = Truth.of([(row.start_s, row.end_s) for row in rows], ignored)
@@ -107,7 +111,7 @@ def listen(
         elif not own or track.condition == "clean":
             kind = {"positives": AROUND_WORDS if own else "other wake words"}.get(track.kind, track.kind)
             taken = ignored + [(row.start_s, row.end_s + window.after_s) for row in rows]
-            negatives.setdefault(kind, []).append((peaks, (track.duration_s - _covered(taken)) / 3600))
+            negatives.setdefault(kind, []).append((peaks, (track.duration_s - _covered(taken)) / 3600, track))
         if track.kind == "speech":
             held = {row.clip_id for row in track.truth if row.role == "ignored" and row.word == label}
             others = [row for row in track.truth if row.role == "clip" and row.clip_id not in held]
@@ -118,7 +122,7 @@ def listen(
 def _gathered(
     label: str,
     conditions: dict[str, list[tuple[Peaks, list[TruthRow]]]],
-    negatives: dict[str, list[tuple[Peaks, float]]],
+    negatives: dict[str, list[tuple[Peaks, float, TrackInfo]]],
     near: list[NearMissClips],
     clips: dict[str, list[NDArray[np.float64]]],
 ) -> WordOnSplit:
@@ -128,8 +132,9 @@ def _gathered(
     }
     parts = {}
     for kind, members in negatives.items():
-        peaks = join_peaks([member for member, _ in members])
-        parts[kind] = Part(peaks, sum(hours for _, hours in members), sweep(peaks))
+        peaks = join_peaks([member for member, _, _ in members])
+        hours = sum(hours for _, hours, _ in members)
+        parts[kind] = Part(peaks, hours, sweep(peaks), tuple(track for _, _, track in members))
     return WordOnSplit(
         label=label,
         conditions=joined,
@@ -169,6 +174,18 @@ def rate(false_alarms: int, hours: float, confidence: float) -> Rate:
         return Rate(false_alarms=false_alarms, hours=0.0, fah=None, low=None, high=None)
     low, high = garwood(false_alarms, hours, confidence)
     return Rate(false_alarms=false_alarms, hours=hours, fah=false_alarms / hours, low=low, high=high)
+
+
+def alarm_times(view: WordOnSplit, threshold: float) -> AlarmTimes:
+    """When the events of the negatives come that are false alarms, tracks one after the other."""
+    at_h, kinds, passed_s = [], [], 0.0
+    for kind, part in view.negatives.items():
+        starts_s = passed_s + np.cumsum([0.0, *(track.duration_s for track in part.tracks)])
+        false = outcome(part.peaks, threshold).false_alarms
+        at_h += ((starts_s[part.peaks.track[false]] + part.peaks.time_s[false]) / 3600).tolist()
+        kinds += [kind] * len(false)
+        passed_s = float(starts_s[-1])
+    return AlarmTimes(at_h=tuple(at_h), kinds=tuple(kinds), total_h=passed_s / 3600)
 
 
 def at_threshold(view: WordOnSplit, threshold: float, config: EvaluationConfig) -> SplitResult:

@@ -11,7 +11,7 @@ from wakeword.errors import DataError
 from wakeword.evaluation.near_misses import NearMissCurve, NearMissResult
 from wakeword.system.files import write_json
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class _Part(BaseModel):
@@ -107,6 +107,33 @@ class Det(_Part):
     frr: tuple[float, ...]
 
 
+class Example(_Part):
+    """A stretch of a test track worth hearing: `kind` is `miss`, `false alarm` or `nearest` (none fired)."""
+
+    kind: str
+    condition: str
+    """Of a miss; of the others the kind of audio."""
+    track: str
+    clip_id: str
+    speaker: str
+    source: str
+    start_s: float
+    end_s: float
+    """The stretch, in seconds of the track."""
+    word_s: tuple[float, float] | None
+    """Where the word lies; None for a false alarm."""
+    score: float
+    """Highest smoothed score: in the word's window, or of the false peak."""
+
+
+class AlarmTimes(_Part):
+    """When false alarms came, in hours of listening from the first negative track on, at the operating point."""
+
+    at_h: tuple[float, ...]
+    kinds: tuple[str, ...]
+    total_h: float
+
+
 class WordResult(_Part):
     """Everything about one word."""
 
@@ -120,6 +147,10 @@ class WordResult(_Part):
     det: dict[str, Det]
     near_miss_curve: NearMissCurve | None
     """On test, clean words; None without near misses or words."""
+    alarm_times: AlarmTimes
+    """On test."""
+    examples: tuple[Example, ...]
+    """The worst of test at the operating point."""
     histogram: dict[str, tuple[int, ...]]
     """Counts of clip scores in 40 equal bins of [0, 1]: clips of the word per condition, and `other speech`."""
 
@@ -151,6 +182,9 @@ class EvaluationReport(_Part):
     licences: tuple[tuple[str, str, str, int], ...]
     """Source, licence, split and number of clips in the tracks."""
     detector: dict[str, float]
+    """The detector's times that every figure holds for."""
+    detector_reason: str = ""
+    """How they were chosen; empty where the bundle's own were not put to the test."""
     provenance: dict[str, str]
     evaluation_config: dict[str, Any]
 

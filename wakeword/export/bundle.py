@@ -80,12 +80,15 @@ def set_operating_points(
     points: Mapping[str, Sequence[Mapping[str, Any]]],
     metrics: Mapping[str, Any],
     default_fah: float | None = None,
+    detector: Mapping[str, float] | None = None,
 ) -> Bundle:
     """Write what evaluation found into `wake.json`, `MODEL_CARD.md` and the checksums; the model stays as it is.
 
     `points`: for each word's label, records with `fah_target`, `threshold` and whatever was measured there. The record
     for `default_fah` gives the word's threshold, and readiness by its `ready` (true where it has none). With None the
     target is that of `metrics["words"][label]["operating_point"]`; a word without such a record keeps its threshold.
+
+    `detector`: the detector times that the thresholds were chosen with; None keeps the bundle's.
 
     Raises BundleError for a bundle that does not load, a label it does not have or values that do not fit.
     """
@@ -103,6 +106,8 @@ def set_operating_points(
             if record["fah_target"] == target:
                 word.update(threshold=record["threshold"], ready=bool(record.get("ready", True)))
     manifest["metrics"] = dict(metrics)
+    if detector is not None:
+        manifest["detector"] = dict(detector)
     int8 = load_bundle(bundle_dir, "int8").model if "int8" in bundle.variants else None
     with atomic_folder(Path(bundle_dir)) as folder:
         write_bundle_files(folder, bundle.model, manifest, int8)

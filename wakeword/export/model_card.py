@@ -45,11 +45,21 @@ def render_card(manifest: Mapping[str, Any]) -> str:
 def _words(words: Sequence[Mapping[str, Any]]) -> str:
     lines = []
     for word in words:
-        basis = "chosen by evaluation" if word["ready"] else "a guess: not evaluated yet"
-        lines.append(f"* `{word['label']}`, “{word['phrase']}”: threshold {word['threshold']:.4f} ({basis})")
+        lines.append(f"* `{word['label']}`, “{word['phrase']}”: threshold {word['threshold']:.4f} ({_basis(word)})")
     text = "\n".join(lines) + "\n"
     rows = [{"word": word["label"], **point} for word in words for point in word["operating_points"]]
     return text + ("\n" + _table(rows) if rows else "")
+
+
+def _basis(word: Mapping[str, Any]) -> str:
+    """Where the threshold comes from, and whether the word met its target."""
+    if word["ready"]:
+        return "chosen by evaluation, **ready**"
+    if not word["operating_points"]:
+        return "a guess: not evaluated yet"
+    points = [point for point in word["operating_points"] if point["threshold"] == word["threshold"]]
+    point = points[0] if points else {}
+    return f"chosen by evaluation, **{point.get('verdict') or 'not ready'}**"
 
 
 def _interface(manifest: Mapping[str, Any], step_ms: float) -> str:

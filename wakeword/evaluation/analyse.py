@@ -1,0 +1,186 @@
+"""From stored scores to the report: detector times and thresholds from val, the verdict from test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wakeword.config.evaluation import EvaluationConfig
+from wakeword.evaluation import metrics
+from wakeword.evaluation.detector_times import choose_times
+from wakeword.evaluation.examples import find_examples
+from wakeword.evaluation.intervals import hours_needed
+from wakeword.evaluation.measure import WordOnSplit, alarm_times, at_threshold, listen
+from wakeword.evaluation.near_misses import near_miss_curve, near_miss_floor
+from wakeword.evaluation.results import (
+    ClipLevel,
+    Det,
+    EvaluationReport,
+    Oracle,
+    SplitResult,
+    TargetResult,
+    WordResult,
+)
+from wakeword.evaluation.store import ScoreStore
+from wakeword.evaluation.thresholds import NEVER, Choice, choose_threshold, raise_to
+from wakeword.evaluation.wording import number, percent
+from wakeword.runtime.bundle import DetectorSettings
+from wakeword.runtime.events import EventTiming
+
+HISTOGRAM_BINS = 40
+DET_MAX_FAH = 1000.0
+"""The stored DET curves end here: nobody ships such a detector, and the corners beyond are many."""
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A report and what it was made from: each word's view of test, for outcomes and examples."""
+
+    report: EvaluationReport
+    test: tuple[WordOnSplit, ...]
+
+
+def analyse(store: ScoreStore, config: EvaluationConfig) -> Analysis:
+    """Every figure of an evaluation from its stored scores.
+
+    Raises DataError for scores that are not finite or truth that overlaps.
+    """
+    detector, told = choose_times(store, config)
+    views = [_views(store, word["label"], detector, config) for word in store.words]
+    results = tuple(_word(word, *view, config) for word, view in zip(store.words, views, strict=True))
+    report = EvaluationReport(
+        confidence=config.confidence,
+        words=results,
+        notes=tuple(store.about["notes"]),
+        audio_hours=sum(track.duration_s for track in store.tracks) / 3600,
+        licences=tuple(tuple(row) for row in store.about["licences"]),
+        detector=detector.model_dump(),
+        detector_reason=told,
+        provenance=store.about["provenance"],
+        evaluation_config=config.model_dump(mode="json"),
+    )
+    return Analysis(report, tuple(test for _, test in views))
+
+
+def timing_of(detector: DetectorSettings, step_s: float) -> EventTiming:
+    """A bundle's detector times in scores."""
+    return EventTiming.from_seconds(step_s, detector.smoothing_s, detector.peak_hold_s, detector.refractory_s)
+
+
+def _views(
+    store: ScoreStore, label: str, detector: DetectorSettings, config: EvaluationConfig
+) -> tuple[WordOnSplit, WordOnSplit]:
+    """One word on val and on test."""
+    timing = timing_of(detector, store.step_s)
+    val, test = (listen(label, store.of(split), store.scores, timing, config) for split in ("val", "test"))
+    return val, test
+
+
+def _word(word: dict[str, Any], val: WordOnSplit, test: WordOnSplit, config: EvaluationConfig) -> WordResult:
+    targets = tuple(_target(val, test, target, word["threshold"], config) for target in config.targets)
+    operating = next(target for target in targets if target.fah_target == config.operating_fah)
+    clean = test.curves.get("clean")
+    area = None
+    if clean is not None and test.hours > 0:
+        area = metrics.frr_area(clean, test.alarms, test.hours)
+    return WordResult(
+        label=word["label"],
+        phrase=word["phrase"],
+        operating_fah=config.operating_fah,
+        frr_area=area,
+        clip_level=_clip_level(test),
+        targets=targets,
+        det=_det(test),
+        near_miss_curve=near_miss_curve(test.near_misses, clean),
+        alarm_times=alarm_times(test, operating.threshold),
+        examples=find_examples(test, operating.threshold),
+        histogram={name: _histogram(values) for name, values in test.clip_scores.items()},
+    )
+
+
+def _target(
+    val: WordOnSplit, test: WordOnSplit, target: float, shipped: float, config: EvaluationConfig
+) -> TargetResult:
+    if val.hours > 0:
+        choice = choose_threshold(val.words, val.alarms, val.hours, target)
+        choice = raise_to(choice, near_miss_floor(val.near_misses, config.near_miss_limits))
+    else:
+        reason = f"val holds no audio to count false alarms in: the bundle's threshold {shipped:g} stays"
+        choice = Choice(target, shipped, False, reason)
+    on_test = _on_split(test, choice.threshold, config)
+    ready, verdict = _verdict(choice, on_test, config)
+    return TargetResult(
+        fah_target=target,
+        threshold=choice.threshold,
+        reached=choice.reached,
+        reason=choice.reason,
+        ready=ready,
+        verdict=verdict,
+        hours_needed=hours_needed(target, 0, config.confidence),
+        val=_on_split(val, choice.threshold, config),
+        test=on_test,
+        oracle=_oracle(test, target),
+    )
+
+
+def _on_split(view: WordOnSplit, threshold: float, config: EvaluationConfig) -> SplitResult | None:
+    return at_threshold(view, threshold, config) if view.negatives or view.conditions else None
+
+
+def _oracle(test: WordOnSplit, target: float) -> Oracle | None:
+    if test.hours <= 0 or not test.curves:
+        return None
+    threshold = metrics.oracle_threshold(test.words, test.alarms, target * test.hours)
+    frr = {name: float(curve.frr(threshold)) for name, curve in test.curves.items()}
+    return Oracle(threshold=min(threshold, NEVER), frr=frr)
+
+
+def _verdict(choice: Choice, test: SplitResult | None, config: EvaluationConfig) -> tuple[bool, str]:
+    """Whether test keeps what the operating point asks, and the sentence that says so."""
+    if not choice.reached:
+        return False, f"not ready: {choice.reason}"
+    if test is None or test.alarms.fah is None:
+        return False, "not ready: test holds no audio to count false alarms in"
+    clean = test.condition("clean")
+    if clean is None:
+        return False, "not ready: test holds no clips of the word with a known place"
+    target, allowed = f"{choice.fah_target:g} false alarms per hour", percent(config.operating_frr)
+    faults = []
+    if test.alarms.fah > choice.fah_target:
+        faults.append(
+            f"{number(test.alarms.fah)} false alarms per hour on test where {choice.fah_target:g} are allowed"
+        )
+    if clean.frr > config.operating_frr:
+        faults.append(f"{percent(clean.frr)} of clean words missed on test where {allowed} are allowed")
+    if faults:
+        return False, "not ready: " + " and ".join(faults)
+    return True, f"test keeps the limits of {target} and {allowed} missed clean words"
+
+
+def _clip_level(test: WordOnSplit) -> ClipLevel | None:
+    positive, negative = (test.clip_scores.get(name, np.zeros(0)) for name in ("clean", "other speech"))
+    if not len(positive) or not len(negative):
+        return None
+    return ClipLevel(
+        positives=len(positive),
+        negatives=len(negative),
+        eer=metrics.equal_error_rate(positive, negative),
+        roc_auc=metrics.roc_auc(positive, negative),
+        pauc=metrics.partial_auc(positive, negative),
+    )
+
+
+def _det(test: WordOnSplit) -> dict[str, Det]:
+    curves = {}
+    for name, curve in test.curves.items() if test.hours > 0 else ():
+        det = metrics.det_curve(curve, test.alarms, test.hours)
+        fah, frr = metrics.det_corners(det, DET_MAX_FAH)
+        curves[name] = Det(fah=tuple(fah.tolist()), frr=tuple(frr.tolist()))
+    return curves
+
+
+def _histogram(values: NDArray[np.float64]) -> tuple[int, ...]:
+    return tuple(np.histogram(values, bins=HISTOGRAM_BINS, range=(0.0, 1.0))[0].tolist())

@@ -30,8 +30,10 @@ TONE_S = 0.16
 CLIP_S = 1.3
 
 
-def tone_bundle(folder: Path, labels: tuple[str, ...] = ("alpha", "beta"), gain: float = 1.0) -> Path:
-    """A bundle whose scores are `gain` times the share of energy at each word's tone."""
+def tone_bundle(
+    folder: Path, labels: tuple[str, ...] = ("alpha", "beta"), gain: float = 1.0, **detector: float
+) -> Path:
+    """A bundle whose scores are `gain` times the share of energy at each word's tone; `detector`: its times."""
     folder.mkdir(parents=True)
     model = folder / "model.onnx"
     onnx.save(_graph(labels, gain), model)
@@ -46,7 +48,7 @@ def tone_bundle(folder: Path, labels: tuple[str, ...] = ("alpha", "beta"), gain:
         "state_size": 1,
         "context_samples": 0,
         "words": [{"label": label, "phrase": label} for label in labels],
-        "detector": {"smoothing_s": 0.06, "peak_hold_s": 0.1, "refractory_s": 1.0},
+        "detector": {"smoothing_s": 0.06, "peak_hold_s": 0.1, "refractory_s": 1.0, **detector},
         "files": files,
     }
     (folder / "wake.json").write_text(seal_manifest(manifest))

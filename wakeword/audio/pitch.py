@@ -5,7 +5,7 @@ sampled sound", IFA Proceedings 17): a frame's autocorrelation over that of its 
 period, and the peak's height tells how periodic the frame is. Instead of his path search there are two passes, after
 C. De Looze and D. Hirst 2008 ("Detecting changes in key and range for the automatic modelling and coding of
 intonation", Speech Prosody): the second looks between 0.75 times the first quartile and 1.5 times the third of the
-first one's pitches, which takes away octave errors of single frames. Only `BAND_HZ` is looked at (our own choice), which
+first one's pitches, which takes away octave errors of single frames. Only `BAND_HZ` is looked at (our choice), which
 keeps hiss and rumble out. Of 70 real clips librosa.pyin's median lies within 5 % for four in five; in most of the rest
 it is the one that is an octave low or has the wrong sex, and it costs thirty times as much (180 against 6 ms a second).
 """

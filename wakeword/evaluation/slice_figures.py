@@ -14,6 +14,7 @@ from wakeword.evaluation.wording import number, percent
 _ROW_PX = 24
 _FRAME_PX = 110
 _INK = "#1d2430"
+_WORSE = colour(3)
 
 
 def reliability_figure(before: CalibrationFigures | None, after: CalibrationFigures | None) -> go.Figure | None:
@@ -37,7 +38,8 @@ def reliability_figure(before: CalibrationFigures | None, after: CalibrationFigu
     for place, (name, found) in enumerate(both):
         _add_reliability(figure, name, found, colour(place))
     figure.update_layout(
-        xaxis={"title": "probability that is given (mean of the bin), %", "range": [-2, 102]},
+        barmode="overlay",
+        xaxis={"title": "probability that is given (mean of the bin), %", "range": [-2, 102], "anchor": "y2"},
         yaxis={"title": "clips that hold the word, %", "range": [-2, 102], "domain": [0.28, 1]},
         yaxis2={"title": "clips", "domain": [0, 0.2], "rangemode": "tozero"},
     )
@@ -86,14 +88,14 @@ def slices_figure(report: SliceReport) -> go.Figure | None:
         return None
     worse = {(part.dimension, part.name) for part in report.worse}
     figure = go.Figure()
-    for place, dimension in enumerate(report.dimensions):
+    for dimension in report.dimensions:
         for is_worse in (False, True):
             parts = [
                 part
                 for part in dimension.slices
                 if part.frr is not None and ((dimension.name, part.name) in worse) == is_worse
             ]
-            _add_slices(figure, dimension.name, parts, colour(3) if is_worse else colour(0 if place % 2 else 5))
+            _add_slices(figure, dimension.name, parts, _WORSE if is_worse else colour(0))
     for dimension_name, part in rows:
         if part.too_little:
             _add_note(figure, [dimension_name, part.name], part.too_little)
@@ -128,7 +130,7 @@ def alarms_figure(report: SliceReport) -> go.Figure | None:
         if rate is None or rate.fah is None or rate.low is None or rate.high is None:
             _add_note(figure, [name, part.name], part.too_little or "")
             continue
-        ink = colour(3) if (f"false alarms by {name}", part.name) in worse else colour(0)
+        ink = _WORSE if (f"false alarms by {name}", part.name) in worse else colour(0)
         told = f"{rate.false_alarms} in {number(rate.hours)} h"
         _add_dots(figure, [[name], [part.name]], [rate.fah], [(rate.low, rate.high)], ink, [told], "%{x:.2f} per hour")
     return _by_name(figure, [(name, part.name) for name, part in rows], "false alarms per hour")
@@ -155,6 +157,7 @@ def _add_dots(
         },
         mode="markers",
         marker={"color": ink, "size": 9},
+        cliponaxis=False,
         customdata=told,
         hovertemplate=value + ": %{customdata}<extra>%{y}</extra>",
         showlegend=False,

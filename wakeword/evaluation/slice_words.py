@@ -12,7 +12,7 @@ CONDITIONS = ("clean", "recorded")
 """Every utterance lies in one of these once. The other conditions play the same utterances again."""
 PITCH_EDGES_HZ = (165.0, 255.0)
 """Ranges that are given for adults are some 85 to 155 Hz for men and 165 to 255 Hz for women; children lie above. Pitch
-is only a proxy: voices overlap (of our speakers with a known sex, 165 Hz parts 9 in 10), and it says nothing of one
+is only a proxy: voices overlap (165 Hz has 96 % of 254 clips of men below and 84 % of 70 of women above), and tells no
 person's sex or age. But it can be measured where a source tells neither."""
 PITCH_RANGES = ("below 165 Hz", "165-255 Hz", "above 255 Hz")
 ANY_NOISE = "mixed noise"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from wakeword.evaluation.calibration_results import CalibrationFigures
-from wakeword.evaluation.figures import NEGATIVE_COLOUR, _styled, colour
+from wakeword.evaluation.figures import NEGATIVE_COLOUR, styled, colour
 from wakeword.evaluation.slice_results import SliceReport, WordSlice
 from wakeword.evaluation.wording import number, percent
 
@@ -43,7 +43,7 @@ def reliability_figure(before: CalibrationFigures | None, after: CalibrationFigu
         yaxis={"title": "clips that hold the word, %", "range": [-2, 102], "domain": [0.28, 1]},
         yaxis2={"title": "clips", "domain": [0, 0.2], "rangemode": "tozero"},
     )
-    return _styled(figure, 460)
+    return styled(figure, 460)
 
 
 def _add_reliability(figure: go.Figure, name: str, found: CalibrationFigures, ink: str) -> None:
@@ -190,4 +190,4 @@ def _by_name(figure: go.Figure, rows: Sequence[tuple[str, str]], title: str) -> 
     figure.data = (figure.data[-1], *figure.data[:-1])
     figure.update_yaxes(autorange="reversed", automargin=True, tickfont={"color": _INK}, showdividers=True)
     figure.update_xaxes(title=title, rangemode="tozero")
-    return _styled(figure, _FRAME_PX + _ROW_PX * len(rows))
+    return styled(figure, _FRAME_PX + _ROW_PX * len(rows))

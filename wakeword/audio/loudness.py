@@ -4,8 +4,8 @@ Frames of 10 ms, smoothed over three, are speech above a threshold 10 dB over th
 32 dB under the peak, whichever is higher, but no higher than half-way between floor and peak. A pause is a run of at
 least `PAUSE_S` that stays within `NEAR_FLOOR_DB` of the floor and under the threshold; its ends next to speech are left
 out, since a voice dies away in them, and so is digital silence, which tells nothing about the room. With the mean power
-of the speech frames S + N and the median power of the pauses N, the SNR is S / N. The median heeds neither a click nor a
-breath. Only the louder part of the speech is seen in much noise, so low values come out 2 to 3 dB high (docs/data.md).
+of the speech frames S + N and the median power of the pauses N, the SNR is S / N. The median heeds neither a click nor
+a breath. Only the louder part of the speech is seen in much noise, so low values come out 2 to 3 dB high (docs/data.md).
 """
 
 from __future__ import annotations

@@ -49,8 +49,8 @@ MANIFEST_SCHEMA = pa.schema(
 """`quality` is the level of the loudest second in dBFS; `speaker_source` is given, inferred, donor, synthetic or none;
 `contains` names a configured word that the clip holds without being one; of a confusable, `resembles` is the label of
 the word that it is near to and `distance` how many phonemes lie between; unknown text is empty, never null, but for
-`accent`, `age` and `gender`, which only some sources know. `pitch_hz`, `loudness_db` and `snr_db` are measured of voices
-(`wakeword.data.measures`) and null where there is nothing to measure."""
+`accent`, `age` and `gender`, which only some sources know. `pitch_hz`, `loudness_db` and `snr_db` are measured of
+voices (`wakeword.data.measures`) and null where there is nothing to measure."""
 
 SHARD_SCHEMA = MANIFEST_SCHEMA.append(pa.field("audio", pa.large_binary()))
 

@@ -79,7 +79,7 @@ class ShardSet:
             raise DataError(f"{path} cannot be read ({error}): run `wakeword prepare` again") from error
         if not isinstance(index, dict) or index.get("version") != INDEX_VERSION:
             raise DataError(
-                f"{path} is of another version than the {INDEX_VERSION} that this one reads: run `wakeword prepare` again"
+                f"{path} is of another version than {INDEX_VERSION}, which is read here: run `wakeword prepare` again"
             )
         shard_set = cls(root, index)
         for split in shard_set.splits:

@@ -15,7 +15,7 @@ from wakeword.config import Config, validate_config
 from wakeword.config.data import SplitConfig
 from wakeword.data.prepare import prepare
 from wakeword.data.shards import ShardSet
-from wakeword.data.synthesis import load_engine
+from wakeword.data.synthesis import espeak, load_engine
 from wakeword.data.synthesis.plan import cast_voices, plan_utterances
 from wakeword.data.synthesis.sentences import draw_text, sentences
 from wakeword.data.synthesis.stage import trimmed

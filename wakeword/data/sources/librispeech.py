@@ -71,7 +71,7 @@ def read_librispeech(config: SourceConfig, words: Sequence[WordConfig]) -> Sourc
 
 
 def _speakers(root: str, found: Gathering) -> tuple[dict[str, str], dict[str, str]]:
-    """Subset and sex of each speaker by SPEAKERS.TXT (`ID | SEX | SUBSET | MINUTES | NAME`), in the folder or one above."""
+    """Subset and sex of speakers by SPEAKERS.TXT (`ID | SEX | SUBSET | MINUTES | NAME`), in the folder or one above."""
     for folder in (root, parent(root)):
         path = join(folder, "SPEAKERS.TXT")
         if exists(path):

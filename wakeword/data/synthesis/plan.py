@@ -42,8 +42,8 @@ UTTERANCE_SCHEMA = pa.schema(
         ("accent", pa.string()),
     ]
 )
-"""`text` is what the manifest says, `said` and `phonemes` (where not empty) what the engine is given instead; `resembles`,
-`distance` and `way` are those of a confusable, `gender` and `accent` those of the voice."""
+"""`text` is what the manifest says, `said` and `phonemes` (where not empty) what the engine is given instead;
+`resembles`, `distance` and `way` are those of a confusable, `gender` and `accent` those of the voice."""
 PLAN_VERSION = 2
 """Raised when the same config would plan other utterances."""
 HELD_OUT_SHARE = 0.5

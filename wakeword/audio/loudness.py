@@ -5,7 +5,7 @@ Frames of 10 ms, smoothed over three, are speech above a threshold 10 dB over th
 least `PAUSE_S` that stays within `NEAR_FLOOR_DB` of the floor and under the threshold; its ends next to speech are left
 out, since a voice dies away in them, and so is digital silence, which tells nothing about the room. With the mean power
 of the speech frames S + N and the median power of the pauses N, the SNR is S / N. The median heeds neither a click nor
-a breath. Only the louder part of the speech is seen in much noise, so low values come out 2 to 3 dB high (docs/data.md).
+a breath. In much noise only the louder part of the speech is seen, so low values come out some 3 dB too high.
 """
 
 from __future__ import annotations

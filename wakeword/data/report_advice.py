@@ -66,7 +66,7 @@ def _overlap(facts: DataFacts, evaluation: EvaluationConfig) -> Iterator[Advice]
         if len(facts.overlap) > 3:
             named += f" and {len(facts.overlap) - 3} more"
         text = (
-            f"{len(facts.overlap)} speakers are heard in more than one split: {named}: test would "
+            f"{_count(len(facts.overlap), 'speaker')} in more than one split: {named}: test would "
             "flatter the model: give each speaker one split, and prepare again"
         )
         yield Advice("speaker_overlap", 100, text, error=True)

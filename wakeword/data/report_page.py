@@ -57,7 +57,7 @@ def _speakers(report: DataReport) -> str:
     parts = [_table(wording.speakers_table(facts)), "<h3>Voices of the words</h3>", _table(wording.voices_table(facts))]
     if facts.overlap:
         lines = [f"{speaker}: {', '.join(splits)}" for speaker, splits in facts.overlap.items()]
-        parts.append(page.folded(f"{len(lines)} speakers in more than one split", page.items(lines)))
+        parts.append(page.folded(f"in more than one split: {len(lines)}", page.items(lines)))
     parts += [
         "<h3>Pitch</h3>",
         page.plot(figures.by_split_figure(facts, "pitch_hz"), "no voiced clips"),

@@ -142,7 +142,7 @@ def near_miss_texts(facts: DataFacts) -> list[tuple[str, str]]:
         away = "at an unknown distance" if one.distance is None else f"{one.distance} away"
         found.setdefault((one.word or "(no word)", away, one.split), []).append(one.text)
     return [
-        (f"{word}, {away}, {split} ({len(set(texts))} texts)", ", ".join(sorted(set(texts))))
+        (f"{word}, {away}, {split} (texts: {len(set(texts))})", ", ".join(sorted(set(texts))))
         for (word, away, split), texts in found.items()
     ]
 
@@ -153,8 +153,9 @@ def duplicates_text(facts: DataFacts) -> str:
     if not counts:
         return "Copies were not looked for (data.quality.duplicates is keep, or the folder does not say)."
     return (
-        f"{counts.get('equal', 0)} pairs of clips have the same samples, {counts.get('copies', 0)} more are copies by "
-        f"fingerprint; {counts.get('across_splits', 0)} clips were taken out because another split holds the same one."
+        f"Pairs of clips with the same samples: {counts.get('equal', 0)}; pairs that are copies by fingerprint: "
+        f"{counts.get('copies', 0)}; clips taken out because another split holds the same: "
+        f"{counts.get('across_splits', 0)}."
     )
 
 

@@ -1,4 +1,4 @@
-"""One HTML file, readable offline and on a phone: sections, tables and plotly figures; plotly's script is in it once."""
+"""One HTML file, readable offline and on a phone: sections, tables, plotly figures; plotly's script is in it once."""
 
 from __future__ import annotations
 

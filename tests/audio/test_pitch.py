@@ -85,6 +85,7 @@ def test_integer_samples_and_long_clips_are_fine() -> None:
     sound = vowel(150.0, 16000, 20.0, 12.0)
     whole = (sound / np.abs(sound).max() * 20000).astype(np.int16)
     assert median_pitch_hz(whole, 16000) == pytest.approx(150.0, rel=0.03)
+    assert median_pitch_hz(np.tile(sound, 20), 16000) == pytest.approx(150.0, rel=0.03)
 
 
 @pytest.mark.parametrize(

@@ -294,7 +294,9 @@ def test_a_browser_draws_it_without_errors_and_without_scrolling_sideways(page: 
         view.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 12", timeout=60_000)
         wide = view.evaluate("document.documentElement.scrollWidth")
         bars = view.evaluate("document.querySelectorAll('.js-plotly-plot')[0].querySelectorAll('.point').length")
-        lines = view.evaluate("document.querySelectorAll('.js-plotly-plot')[1].querySelectorAll('.js-line').length")
+        lines = view.evaluate(
+            "document.querySelectorAll('.js-plotly-plot')[1].querySelectorAll('.scatterlayer .js-line').length"
+        )
         browser.close()
     assert not faults
     assert wide <= width

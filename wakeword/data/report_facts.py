@@ -227,7 +227,11 @@ def _sources(table: pa.Table) -> tuple[SourceAmount, ...]:
     rows = table.group_by(keys).aggregate([("clip_id", "count"), ("duration_s", "sum")]).to_pylist()
     rows.sort(key=lambda row: tuple(row[key] for key in keys))
     return tuple(
-        SourceAmount(*(row[key] for key in keys), row["clip_id_count"], (row["duration_s_sum"] or 0.0) / 3600)
+        SourceAmount(
+            **{key: row[key] for key in keys},
+            clips=row["clip_id_count"],
+            hours=(row["duration_s_sum"] or 0.0) / 3600,
+        )
         for row in rows
     )
 
@@ -242,7 +246,7 @@ def _voices(known: pa.Table) -> tuple[Voice, ...]:
         pitches = [pitch for pitch in row["pitch_hz_list"] if pitch is not None]
         found.append(
             Voice(
-                *(row[key] for key in keys),
+                **{key: row[key] for key in keys},
                 gender=genders[0] if len(genders) == 1 else None,
                 pitch_hz=float(np.median(pitches)) if pitches else None,
             )

@@ -41,12 +41,12 @@ def finished_run(folder: Path, **sections: dict) -> Path:
 
 def prepared(folder: Path) -> Path:
     """Two splits of shards with an index, by the writers of data preparation."""
-    from wakeword.data.manifest import SHARD_SCHEMA
+    from wakeword.data.manifest import clip_row
     from wakeword.data.shards import INDEX_VERSION, write_shard
     from wakeword.system.files import sha256_of, write_json
 
     def row(number: int, split: str, kind: str) -> dict:
-        values = dict.fromkeys(SHARD_SCHEMA.names, "")
+        values = clip_row()
         audio = (1000 * np.sin(np.arange(24_000) * (0.05 + 0.01 * number))).astype("<i2").tobytes()
         return values | {
             "clip_id": f"{split}{number}", "kind": kind, "label": "hey_nova" if kind == "wakeword" else "",

@@ -40,6 +40,11 @@ _MP3_SLACK = 0.98
 """MP3 headers count encoder padding: a stream is called truncated only below this share of the promised length."""
 
 
+_SAMPLED = {1, 3, 0xFFFE}
+"""WAV codes of PCM, float and extensible: a frame has a fixed number of bytes."""
+_RATE_SLACK = 0.01
+
+
 class AudioError(DataError):
     """A file that cannot be used; `reason` is its code in the quarantine table, `detail` says more."""
 
@@ -69,7 +74,7 @@ def read_audio(source: str | Path | bytes, max_s: float | None = None, timeout_s
 
     Raises:
         AudioError: a `DataError` with `.reason`: `missing_file`, `empty_file`, `undecodable`, `truncated`,
-            `codec_not_allowed`, `bad_sample_rate`, `no_samples`, `nan`, `too_long`, `decode_timeout`.
+            `codec_not_allowed`, `bad_sample_rate`, `wrong_rate`, `no_samples`, `nan`, `too_long`, `decode_timeout`.
     """
     kept, samples = [], 0
     for block in stream_blocks(source, 10.0, timeout_s):
@@ -171,7 +176,10 @@ def _check_format(sound: Any, where: str) -> None:
 
 
 def _check_riff(stream: BinaryIO, where: str) -> None:
-    """Refuse a WAV whose data chunk promises more bytes than there are; `ffffffff` marks a stream of unknown length."""
+    """Refuse a WAV that says two sample rates, or whose data chunk promises more bytes than there are.
+
+    `ffffffff` marks a stream of unknown length.
+    """
     start = stream.tell()
     stream.seek(0, io.SEEK_END)
     total = stream.tell()
@@ -187,8 +195,24 @@ def _check_riff(stream: BinaryIO, where: str) -> None:
                         "truncated", where, f"the header promises {size} bytes of audio, {there} are there"
                     )
                 break
-            stream.seek(size + size % 2, io.SEEK_CUR)
+            body = stream.tell()
+            if name == b"fmt ":
+                _check_rates(stream.read(16), where)
+            stream.seek(body + size + size % 2)
     stream.seek(start)
+
+
+def _check_rates(head: bytes, where: str) -> None:
+    """The rate of a PCM or float WAV and its bytes a second must agree: an edited header changes the one alone."""
+    if len(head) < 16:
+        return
+    codec, _, rate_hz, bytes_per_s, frame_bytes, _ = struct.unpack("<HHIIHH", head)
+    if codec not in _SAMPLED or not (bytes_per_s and frame_bytes):
+        return
+    told_hz = bytes_per_s / frame_bytes
+    if abs(told_hz - rate_hz) > _RATE_SLACK * rate_hz:
+        detail = f"the header says {rate_hz} Hz, and by its bytes a second {told_hz:.0f} Hz: write the true one into it"
+        raise AudioError("wrong_rate", where, detail)
 
 
 def _decoded_by_wave(source: str | Path | bytes) -> Iterator[tuple[int, np.ndarray]]:

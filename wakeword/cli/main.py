@@ -18,6 +18,7 @@ COMMANDS = (
     "demo",
     "new",
     "prepare",
+    "data",
     "train",
     "distill",
     "tune",

@@ -35,6 +35,14 @@ class QualityConfig(Section):
     min_level_dbfs: float = Field(-60.0, le=0)
     """Quieter wake words and speech (RMS of the loudest second) are unfit."""
     max_clipped_share: float = Field(0.05, ge=0, le=1)
+    max_dc_offset: float = Field(0.1, gt=0, le=1)
+    """Clips whose mean lies further from 0 (full scale is 1) are unfit; room responses are not asked."""
+    min_snr_db: float | None = None
+    """Wake words, confusables and speech that stand less above their pauses are unfit; None: all are fit. Clips without
+    a pause are not judged."""
+    max_duration_error: float = Field(0.05, gt=0)
+    """Clips longer or shorter than their manifest's `duration_s` by a larger share (and by more than 0.1 s) are unfit:
+    a header with a wrong sample rate shows there."""
     decode_timeout_s: float = Field(20.0, gt=0)
     """A file of which one block (about a million values) takes longer to decode is given up."""
     guarded: bool = True

@@ -38,11 +38,19 @@ MANIFEST_SCHEMA = pa.schema(
         ("contains", pa.string()),
         ("resembles", pa.string()),
         ("distance", pa.int32()),
+        ("accent", pa.string()),
+        ("age", pa.string()),
+        ("gender", pa.string()),
+        ("pitch_hz", pa.float32()),
+        ("loudness_db", pa.float32()),
+        ("snr_db", pa.float32()),
     ]
 )
 """`quality` is the level of the loudest second in dBFS; `speaker_source` is given, inferred, donor, synthetic or none;
 `contains` names a configured word that the clip holds without being one; of a confusable, `resembles` is the label of
-the word that it is near to and `distance` how many phonemes lie between; unknown text is empty, never null."""
+the word that it is near to and `distance` how many phonemes lie between; unknown text is empty, never null, but for
+`accent`, `age` and `gender`, which only some sources know. `pitch_hz`, `loudness_db` and `snr_db` are measured of
+voices (`wakeword.data.measures`) and null where there is nothing to measure."""
 
 SHARD_SCHEMA = MANIFEST_SCHEMA.append(pa.field("audio", pa.large_binary()))
 
@@ -56,6 +64,7 @@ _DEFAULTS: dict[str, Any] = {
     "synthetic": False,
     "quality": None,
     "distance": None,
+    **dict.fromkeys(("accent", "age", "gender", "pitch_hz", "loudness_db", "snr_db")),
 }
 
 Row = dict[str, Any]

@@ -14,6 +14,9 @@ from wakeword.data.manifest import VOICED
 CLIPPED = 0.999
 """Samples at or above this magnitude count as clipped."""
 
+DURATION_SLACK_S = 0.1
+"""Encoders pad, and manifests round."""
+
 
 def check_clip(audio: np.ndarray, kind: str, config: QualityConfig, where: str) -> float:
     """Return the level of the loudest second in dBFS.
@@ -21,10 +24,10 @@ def check_clip(audio: np.ndarray, kind: str, config: QualityConfig, where: str) 
     Args:
         audio: `(samples,)` float32 at 16 kHz.
         kind: voices are checked for level and clipping, wake words and confusables for length too;
-            of noise, music and room responses only that there is something in them.
+            of noise and music only that there is something in them around 0, of room responses only the former.
 
     Raises:
-        AudioError: with reason `silent`, `too_short`, `too_long`, `too_quiet` or `clipped`.
+        AudioError: with reason `silent`, `too_short`, `too_long`, `dc_offset`, `too_quiet` or `clipped`.
     """
     duration_s = len(audio) / SAMPLE_RATE_HZ
     level = level_dbfs(audio)
@@ -36,9 +39,38 @@ def check_clip(audio: np.ndarray, kind: str, config: QualityConfig, where: str) 
         raise AudioError("too_short", where, f"{duration_s:.2f} s, at least {config.min_clip_s:g} s are needed")
     if kind in ("wakeword", "confusable") and duration_s > config.max_clip_s:
         raise AudioError("too_long", where, f"{duration_s:.2f} s, at most {config.max_clip_s:g} s for a {kind}")
+    offset = float(np.mean(audio, dtype=np.float64))
+    if abs(offset) > config.max_dc_offset:
+        detail = f"the mean is {offset:+.3f} of full scale, at most {config.max_dc_offset:g} is allowed: take it out"
+        raise AudioError("dc_offset", where, detail)
     if kind in VOICED and level < config.min_level_dbfs:
         raise AudioError("too_quiet", where, f"{level:.1f} dBFS, at least {config.min_level_dbfs:g} dBFS are needed")
     clipped = float((np.abs(audio) >= CLIPPED).mean())
     if kind in VOICED and clipped > config.max_clipped_share:
         raise AudioError("clipped", where, f"{clipped:.1%} of the samples are at full scale")
     return level
+
+
+def check_snr(snr_db: float | None, config: QualityConfig, where: str) -> None:
+    """Refuse a voice that hardly stands above its pauses; None (no pause to measure in) passes.
+
+    Raises:
+        AudioError: with reason `low_snr`.
+    """
+    if config.min_snr_db is not None and snr_db is not None and snr_db < config.min_snr_db:
+        detail = f"speech stands {snr_db:.1f} dB above the pauses, at least {config.min_snr_db:g} dB are needed"
+        raise AudioError("low_snr", where, detail)
+
+
+def check_duration(heard_s: float, told_s: float | None, config: QualityConfig, where: str) -> None:
+    """Refuse a clip that does not last as long as its manifest says; None (nothing said) passes.
+
+    Raises:
+        AudioError: with reason `duration_differs`.
+    """
+    if told_s is None or abs(heard_s - told_s) <= max(DURATION_SLACK_S, config.max_duration_error * told_s):
+        return
+    detail = (
+        f"lasts {heard_s:.2f} s by its header's sample rate, {told_s:.2f} s by its manifest: one of the two is wrong"
+    )
+    raise AudioError("duration_differs", where, detail)

@@ -18,7 +18,8 @@ from wakeword.audio.locators import sha256_of_uri
 from wakeword.config.data import DataConfig
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.data.manifest import WHOLE, Row, quarantine_row
-from wakeword.data.quality import check_clip
+from wakeword.data.measures import measure
+from wakeword.data.quality import check_clip, check_duration, check_snr
 from wakeword.data.shards import write_shard
 from wakeword.data.stage import Stage, StageResources
 from wakeword.errors import DataError
@@ -98,8 +99,8 @@ class ShardStage(Stage):
         longest = MAX_RIR_S if clip["kind"] == "rir" else quality.max_clip_s
         read = shared_decoder().read_audio if quality.guarded else read_audio
         audio = read(clip["uri"], max_s=longest, timeout_s=quality.decode_timeout_s)
-        level = check_clip(audio, clip["kind"], quality, clip["uri"])
-        row = _finished(clip, audio, level)
+        check_duration(len(audio) / SAMPLE_RATE_HZ, clip["duration_s"], quality, clip["uri"])
+        row = self._checked(clip, audio)
         if clip["kind"] in ("wakeword", "confusable"):
             from wakeword.audio.vad import word_bounds
 
@@ -114,18 +115,27 @@ class ShardStage(Stage):
         stream = shared_decoder().stream_blocks if quality.guarded else stream_blocks
         blocks = stream(clip["uri"], self.config.max_kept_s, quality.decode_timeout_s)
         for number, audio in enumerate(blocks):
+            if number == 0:
+                # A longer recording tells its length at the end, when its first pieces are written: it is not asked.
+                told_s = min(clip["duration_s"], self.config.max_kept_s) if clip["duration_s"] else None
+                check_duration(len(audio) / SAMPLE_RATE_HZ, told_s, quality, clip["uri"])
             try:
-                level = check_clip(audio, clip["kind"], quality, clip["uri"])
+                row = self._checked(clip, audio)
             except AudioError as error:
                 # A pause of half a minute, or a last piece of a few samples, is no fault of the recording.
                 fault = error
                 continue
-            row = _finished(clip, audio, level)
             row["clip_id"] = f"{clip['clip_id']}#{number}"
             kept += 1
             yield row
         if not kept and fault:
             raise fault
+
+    def _checked(self, clip: Row, audio: np.ndarray) -> Row:
+        level = check_clip(audio, clip["kind"], self.config.quality, clip["uri"])
+        measured = measure(audio, clip["kind"])
+        check_snr(measured["snr_db"], self.config.quality, clip["uri"])
+        return {**_finished(clip, audio, level), **measured}
 
 
 def receipt_path(out_dir: str | Path, name: str) -> Path:

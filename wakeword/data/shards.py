@@ -17,7 +17,8 @@ from wakeword.data.manifest import SHARD_SCHEMA
 from wakeword.errors import DataError
 from wakeword.system.files import atomic_path, sha256_of
 
-INDEX_VERSION = 1
+INDEX_VERSION = 2
+"""Raised when prepared folders of before cannot be read: 2 has who speaks and how (accent … snr_db)."""
 BATCH_ROWS = 64
 """Rows per record batch: fixed, so that a shard's bytes do not depend on how it was made."""
 
@@ -77,7 +78,9 @@ class ShardSet:
         except (OSError, ValueError) as error:
             raise DataError(f"{path} cannot be read ({error}): run `wakeword prepare` again") from error
         if not isinstance(index, dict) or index.get("version") != INDEX_VERSION:
-            raise DataError(f"{path} is of another version: run `wakeword prepare` again")
+            raise DataError(
+                f"{path} is of another version than {INDEX_VERSION}, which is read here: run `wakeword prepare` again"
+            )
         shard_set = cls(root, index)
         for split in shard_set.splits:
             for entry in index["splits"][split]["shards"]:

@@ -20,6 +20,7 @@ from wakeword.audio.io import to_int16, write_flac, write_wav
 from wakeword.data.prepare import prepare
 from wakeword.data.shards import ShardSet
 from wakeword.data.sources import SourceClips, read_source
+from wakeword.data.sources.listing import about_speaker
 from wakeword.errors import ConfigError, DataError
 
 
@@ -98,6 +99,7 @@ def test_common_voice(tmp_path: Path) -> None:
     assert rows["a.mp3"]["text"] == 'Say "a" now'
     assert rows["a.mp3"]["speaker"] == "common_voice:voice-a"
     assert rows["a.mp3"]["licence"] == "CC0-1.0"
+    assert [rows["a.mp3"][name] for name in ("accent", "age", "gender")] == [None, "fifties", "female"]
     assert refused(found) == ["duplicate", "no_speaker", "wrong_row"]
     (tmp_path / "train.tsv").write_text("path\tsentence\n")
     with pytest.raises(DataError, match="no column client_id"):
@@ -123,7 +125,26 @@ def test_librispeech(tmp_path: Path) -> None:
     # A tree that starts at the speakers: SPEAKERS.TXT says the subset.
     (tmp_path / "SPEAKERS.TXT").write_text("; a comment\n174 | M | dev-clean | 8.2 | Someone\n")
     (tmp_path / "dev-clean").rename(tmp_path / "speakers")
-    assert read(tmp_path / "speakers", "librispeech").clips.column("split").to_pylist() == ["val"]
+    below = read(tmp_path / "speakers", "librispeech").clips
+    assert below.column("split").to_pylist() == ["val"]
+    assert below.column("gender").to_pylist() == ["male"]
+
+
+def test_who_speaks_is_read_as_corpora_word_it() -> None:
+    nothing = dict.fromkeys(("accent", "age", "gender"))
+    for row, told in [
+        ({}, {}),
+        ({"gender": "", "age": None}, {}),
+        (
+            {"gender": "female_feminine", "accents": "England English"},
+            {"gender": "female", "accent": "england english"},
+        ),
+        ({"sex": "M", "age": 34}, {"gender": "male", "age": "34"}),
+        ({"gender": "non-binary", "accent": "us"}, {"gender": "other", "accent": "us"}),
+        ({"gender": "do_not_wish_to_say"}, {}),
+        ({"gender": 1}, {}),
+    ]:
+        assert about_speaker(row) == {**nothing, **told}
 
 
 def audio_parquet(path: Path, seeds: list[int], **columns: list[Any]) -> None:
@@ -182,14 +203,16 @@ def test_webdataset_is_decoded_where_it_lies(tmp_path: Path) -> None:
     for number in range(4):
         members[f"d/{number}.wav"] = encoded(number)
         members[f"d/{number}.json"] = json.dumps(
-            {"text": "marvin", "label": "marvin", "speaker": f"s{number}"}
+            {"text": "marvin", "label": "marvin", "speaker": f"s{number}", "gender": "F", "accent": "us"}
         ).encode()
     members |= {"e.flac": encoded(9, "FLAC"), "e.txt": b"good day\n", "f.txt": b"alone"}
     members |= {"g.mp3": encoded(8, "MP3"), "g.json": b"[1]"}
     write_tar(tmp_path / "set" / "part-0.tar", members)
     found = read(tmp_path / "set", "webdataset")
     assert refused(found) == ["bad_description", "no_audio"]
-    assert by_id(found)["part-0.tar#e.flac"]["text"] == "good day"
+    rows = by_id(found)
+    assert rows["part-0.tar#e.flac"]["text"] == "good day"
+    assert (rows["part-0.tar#d/0.wav"]["gender"], rows["part-0.tar#d/0.wav"]["accent"]) == ("female", "us")
     prepare(config_for(tmp_path / "set", kind="webdataset"), tmp_path / "out", runner="local")
     rows = [
         row for split in ("train", "val", "test") for row in ShardSet.open(tmp_path / "out").table(split).to_pylist()

@@ -15,7 +15,7 @@ from wakeword.config import Config, validate_config
 from wakeword.config.data import SplitConfig
 from wakeword.data.prepare import prepare
 from wakeword.data.shards import ShardSet
-from wakeword.data.synthesis import load_engine
+from wakeword.data.synthesis import espeak, load_engine
 from wakeword.data.synthesis.plan import cast_voices, plan_utterances
 from wakeword.data.synthesis.sentences import draw_text, sentences
 from wakeword.data.synthesis.stage import trimmed
@@ -60,6 +60,7 @@ def test_a_phrase_becomes_shards_of_speech(spoken: Path) -> None:
         assert row["synthetic"]
         assert row["text"] == "hey nova"
         assert row["speaker"].startswith("espeak:")
+        assert row["accent"] in espeak.ACCENTS
         assert 0.4 < row["duration_s"] < 2.5
         assert 0.25 < row["word_end_s"] - row["word_start_s"] < 1.6
         assert -35 < row["quality"] < -15
@@ -161,6 +162,24 @@ def test_sentences_are_many_and_never_hold_the_phrase() -> None:
     assert not any(holds(text, "turn on") or holds(text, "the") for text in texts)
     assert len(set(texts)) > 200
     assert max(len(draw_text(draw, ["x"], short=True).split()) for _ in range(100)) <= 5
+
+
+@pytest.mark.parametrize(
+    ("name", "genders", "accents"),
+    [
+        ("espeak", {"female", "male", None}, set(espeak.ACCENTS)),
+        ("hibari", {"female"}, {"en-us"}),
+        ("piper", {"male"}, {"en-us"}),
+        ("kokoro", {"female", "male", None}, {None}),
+    ],
+)
+def test_voices_tell_what_is_known_of_them(name: str, genders: set[str | None], accents: set[str | None]) -> None:
+    try:
+        voices = load_engine(name).voices()
+    except MissingExtraError as error:
+        pytest.skip(str(error))
+    assert {voice.gender for voice in voices} == genders
+    assert {voice.accent for voice in voices} == accents
 
 
 @pytest.mark.parametrize("name", ["espeak", "hibari", "piper", "kokoro"])

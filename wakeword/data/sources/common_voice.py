@@ -1,7 +1,7 @@
 """`type: common_voice`: a Common Voice release (Ardila et al. 2020, arXiv:1912.06670).
 
-`clips/` beside `train.tsv`, `dev.tsv` and `test.tsv` with the columns path, client_id and sentence. The source may be
-the language's folder or one of the tables.
+`clips/` beside `train.tsv`, `dev.tsv` and `test.tsv` with the columns path, client_id and sentence; accents (accent in
+old releases), age and gender are read where they are. The source may be the language's folder or one of the tables.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from wakeword.audio.locators import exists, join, parent, plain
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.data.sources import SourceClips, register
-from wakeword.data.sources.listing import Gathering, split_of_name, tab_rows
+from wakeword.data.sources.listing import Gathering, about_speaker, split_of_name, tab_rows
 from wakeword.errors import DataError
 
 LICENCE = "CC0-1.0"
@@ -61,5 +61,6 @@ def read_common_voice(config: SourceConfig, words: Sequence[WordConfig]) -> Sour
                     split=split,
                     source="common_voice",
                     licence=LICENCE,
+                    **about_speaker(row),
                 )
     return found.result(root, "clips/ and train.tsv, dev.tsv, test.tsv")

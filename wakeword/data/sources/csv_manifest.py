@@ -1,8 +1,8 @@
 """`type: csv`: a manifest with a header line, one row per clip; every row is validated by itself.
 
 Needed columns: `path` (relative to the manifest, or absolute) and `kind`. Read when present: label, speaker,
-speaker_source, split, source, licence, duration_s, text, contains, resembles, distance, sha256, synthetic. Others are
-ignored.
+speaker_source, split, source, licence, duration_s, text, contains, resembles, distance, sha256, synthetic, accent, age,
+gender. Others are ignored.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.data.manifest import KINDS, SPLITS, Row, clip_row, clip_table, quarantine_row
 from wakeword.data.sources import SourceClips, register
+from wakeword.data.sources.listing import about_speaker
 from wakeword.errors import DataError
 
 NEEDED = ("path", "kind")
@@ -107,6 +108,7 @@ def validated(
         sha256=digest,
         distance=int(values["distance"]) if values.get("distance") else None,
         **{name: values.get(name, "") for name in _COPIED},
+        **about_speaker(values),
     )
     return row, None
 

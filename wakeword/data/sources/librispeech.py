@@ -1,7 +1,8 @@
 """`type: librispeech`: LibriSpeech and LibriTTS-like trees (Panayotov et al. 2015).
 
 `[SUBSET/]SPEAKER/CHAPTER/SPEAKER-CHAPTER-N.flac` with `SPEAKER-CHAPTER.trans.txt` beside; the split follows the
-subset's name (`dev-clean` is val), taken from the folder or, where the tree starts below it, from `SPEAKERS.TXT`.
+subset's name (`dev-clean` is val), taken from the folder or, where the tree starts below it, from `SPEAKERS.TXT`, which
+also tells each speaker's sex.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from wakeword.audio.locators import exists, join, parent, plain, walk
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.data.sources import SourceClips, register
-from wakeword.data.sources.listing import Gathering, split_of_name
+from wakeword.data.sources.listing import Gathering, about_speaker, split_of_name
 
 LICENCE = "CC BY 4.0"
 
@@ -29,7 +30,7 @@ def read_librispeech(config: SourceConfig, words: Sequence[WordConfig]) -> Sourc
     found = Gathering("librispeech")
     entries = walk(root)
     by_name = {entry.name: entry for entry in entries}
-    subsets = _subsets(root, found)
+    subsets, sexes = _speakers(root, found)
     kind = config.kind or "speech"
     told: set[str] = set()
     for entry in entries:
@@ -61,6 +62,7 @@ def read_librispeech(config: SourceConfig, words: Sequence[WordConfig]) -> Sourc
                     split=split_of_name(str(folder)) or split_of_name(subsets.get(speaker, "")),
                     source="librispeech",
                     licence=LICENCE,
+                    **about_speaker({"sex": sexes.get(speaker)}),
                 )
     for entry in entries:
         if entry.name.endswith(".flac") and entry.name not in told:
@@ -68,11 +70,12 @@ def read_librispeech(config: SourceConfig, words: Sequence[WordConfig]) -> Sourc
     return found.result(root, "SPEAKER/CHAPTER/*.flac and *.trans.txt")
 
 
-def _subsets(root: str, found: Gathering) -> dict[str, str]:
-    """Subset of each speaker by SPEAKERS.TXT (`ID | SEX | SUBSET | MINUTES | NAME`), in the folder or one above."""
+def _speakers(root: str, found: Gathering) -> tuple[dict[str, str], dict[str, str]]:
+    """Subset and sex of speakers by SPEAKERS.TXT (`ID | SEX | SUBSET | MINUTES | NAME`), in the folder or one above."""
     for folder in (root, parent(root)):
         path = join(folder, "SPEAKERS.TXT")
         if exists(path):
             lines = [line.split("|") for line in found.read_text(path).splitlines() if not line.startswith(";")]
-            return {cells[0].strip(): cells[2].strip() for cells in lines if len(cells) >= 5}
-    return {}
+            rows = [[cell.strip() for cell in cells] for cells in lines if len(cells) >= 5]
+            return {cells[0]: cells[2] for cells in rows}, {cells[0]: cells[1] for cells in rows}
+    return {}, {}

@@ -16,6 +16,11 @@ from wakeword.data.manifest import Row, clip_row, clip_table, quarantine_row
 from wakeword.data.sources import SourceClips
 from wakeword.errors import DataError
 
+_GENDERS = {
+    **dict.fromkeys(("female", "female_feminine", "f", "woman"), "female"),
+    **dict.fromkeys(("male", "male_masculine", "m", "man"), "male"),
+    **dict.fromkeys(("do_not_wish_to_say", "unknown", "none", "n/a", "nan", "-"), ""),
+}
 _SPLIT_NAMES = {
     "train": "train",
     "training": "train",
@@ -109,6 +114,18 @@ def tab_rows(text: str) -> Iterator[tuple[int, dict[str, str] | None]]:
 def first_of(row: Mapping[str, Any], names: Sequence[str]) -> str:
     """The first of these columns that is there and not empty, as text."""
     return next((str(row[name]).strip() for name in names if row.get(name) not in (None, "")), "")
+
+
+def about_speaker(row: Mapping[str, Any]) -> dict[str, str | None]:
+    """Columns `accent`, `age` and `gender` of a row that may tell them, None where it does not.
+
+    Age and accent stay as the source words them, in lower case. Gender is female, male or other, whatever the corpus
+    calls it (Common Voice: female_feminine; LibriSpeech: F); numbers of classes without names tell nothing.
+    """
+    gender = first_of(row, ("gender", "sex")).lower()
+    known = _GENDERS.get(gender, "other") if gender and not gender.isdigit() else ""
+    accent, age = (first_of(row, names).lower() for names in (("accents", "accent"), ("age",)))
+    return {"accent": accent or None, "age": age or None, "gender": known or None}
 
 
 def placed_kind(kind: str | None, label: str, labels: set[str]) -> tuple[str, str]:

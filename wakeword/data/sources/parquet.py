@@ -2,8 +2,8 @@
 
 With an audio column (a struct of `bytes` and `path`, or binary) each row is a clip whose bytes are decoded where they
 lie. With the columns `path` and `kind` the file is a manifest with the columns of `type: csv`. Read when present:
-text (or transcript, sentence, …), speaker (or speaker_id, client_id), kind, label, split, source, licence. Without a
-split column, the file's name tells it (`train-00000-of-00004.parquet`).
+text (or transcript, sentence, …), speaker (or speaker_id, client_id), kind, label, split, source, licence, accent, age,
+gender. Without a split column, the file's name tells it (`train-00000-of-00004.parquet`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from wakeword.config.data import SourceConfig
 from wakeword.data.manifest import KINDS, SPLITS
 from wakeword.data.sources import SourceClips, register
 from wakeword.data.sources.csv_manifest import NEEDED, validated
-from wakeword.data.sources.listing import Gathering, first_of, placed_kind, split_of_name
+from wakeword.data.sources.listing import Gathering, about_speaker, first_of, placed_kind, split_of_name
 from wakeword.errors import DataError
 
 TEXT = ("text", "transcript", "sentence", "transcription", "normalized_text", "raw_text")
@@ -80,6 +80,7 @@ def _add_audio_row(
             split=split,
             source=source,
             licence=first_of(row, ("licence", "license")),
+            **about_speaker(row),
         )
 
 

@@ -1,7 +1,8 @@
 """`type: webdataset`: tar files (or a folder of them) with `key.wav|flac|mp3|ogg` beside `key.json` or `key.txt`.
 
 The text is the `.txt`, or the JSON's text (transcript, sentence); the JSON may also give speaker, kind, label, split,
-source and licence. Without a split there, the tar's name tells it. Clips are decoded where they lie in the tar.
+source, licence, accent, age and gender. Without a split there, the tar's name tells it. Clips are decoded where they
+lie in the tar.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.data.manifest import KINDS, SPLITS
 from wakeword.data.sources import SourceClips, register
-from wakeword.data.sources.listing import Gathering, first_of, is_audio, placed_kind, split_of_name
+from wakeword.data.sources.listing import Gathering, about_speaker, first_of, is_audio, placed_kind, split_of_name
 from wakeword.data.sources.parquet import SPEAKER, TEXT
 
 _MAX_TEXT_BYTES = 1 << 20
@@ -105,4 +106,5 @@ def _add_sample(
         split=split,
         source=source,
         licence=first_of(values, ("licence", "license")),
+        **about_speaker(values),
     )

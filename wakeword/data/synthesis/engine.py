@@ -16,11 +16,15 @@ class Voice:
         engine: the engine's spec, such as `espeak`.
         name: unique within the engine.
         speakers: who is heard in it; a blend of two speakers names both. Splits keep speakers apart.
+        gender: female or male, None where the engine does not tell.
+        accent: language tag of the accent (`en-us`), None where the engine does not tell.
     """
 
     engine: str
     name: str
     speakers: tuple[str, ...] = field(default=())
+    gender: str | None = None
+    accent: str | None = None
 
     @property
     def speaker(self) -> str:

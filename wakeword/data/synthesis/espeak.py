@@ -104,7 +104,16 @@ class Espeak(Engine):
     def voices(self) -> list[Voice]:
         names = sorted(path.name for path in (self._data / "voices" / "!v").iterdir() if path.is_file())
         kept = [n for n in names if n not in _STRANGE | _UNSTEADY and not n.startswith(_ODD_PREFIX)]
-        return [Voice(self.spec, f"{accent}+{name}", (name,)) for name in kept for accent in ACCENTS]
+        genders = {name: self._gender(name) for name in kept}
+        return [
+            Voice(self.spec, f"{accent}+{name}", (name,), genders[name], accent) for name in kept for accent in ACCENTS
+        ]
+
+    def _gender(self, variant: str) -> str | None:
+        """What the variant's file says in its line `gender female [AGE]`."""
+        text = (self._data / "voices" / "!v" / variant).read_text(encoding="utf-8", errors="replace")
+        told = re.search(r"^gender\s+(female|male)\b", text, re.MULTILINE | re.IGNORECASE)
+        return told[1].lower() if told else None
 
     def speak(
         self, text: str, voice: str, rate: float, pitch: float, seed: int, phonemes: str = ""

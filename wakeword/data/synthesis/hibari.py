@@ -23,14 +23,17 @@ class Hibari(Engine):
     def __init__(self) -> None:
         from hibari.voices import VOICES
 
-        self._names = sorted(name for name, voice in VOICES.items() if voice.get("bundled"))
+        self._about = {name: voice for name, voice in sorted(VOICES.items()) if voice.get("bundled")}
         self._loaded: dict[str, Any] = {}
 
     def identity(self) -> str:
         return package_version("hibari-tts")
 
     def voices(self) -> list[Voice]:
-        return [Voice(self.spec, name, (name,)) for name in self._names]
+        return [
+            Voice(self.spec, name, (name,), about.get("gender"), str(about.get("language", "")).lower() or None)
+            for name, about in self._about.items()
+        ]
 
     def speak(
         self, text: str, voice: str, rate: float, pitch: float, seed: int, phonemes: str = ""

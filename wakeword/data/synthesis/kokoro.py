@@ -50,9 +50,11 @@ class Kokoro(Engine):
 
     def voices(self) -> list[Voice]:
         names = sorted(self._read_styles())
-        single = [Voice(self.spec, name, (name,)) for name in names]
+        single = [Voice(self.spec, name, (name,), _gender(name)) for name in names]
         pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
-        return single + [Voice(self.spec, f"{a}*{1 - s:.2f}+{b}*{s:.2f}", (a, b)) for a, b in pairs for s in BLENDS]
+        return single + [
+            Voice(self.spec, f"{a}*{1 - s:.2f}+{b}*{s:.2f}", (a, b), _gender(a, b)) for a, b in pairs for s in BLENDS
+        ]
 
     def _read_styles(self) -> dict[str, np.ndarray]:
         if not self._styles:
@@ -117,6 +119,12 @@ class Kokoro(Engine):
         if not len(audio):
             raise SpeechError(f"kokoro gave no sound for {text!r}")
         return np.clip(audio, -1.0, 1.0), read_hz
+
+
+def _gender(*names: str) -> str | None:
+    """Kokoro's names begin with the language and f or m (`jf_alpha`); a blend of both is neither."""
+    letters = {name[1:3] for name in names}
+    return {"f_": "female", "m_": "male"}.get(letters.pop()) if len(letters) == 1 else None
 
 
 def make(argument: str = "") -> Engine:

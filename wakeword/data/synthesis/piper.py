@@ -51,7 +51,9 @@ class Piper(Engine):
         stem = self._path.stem
         count = max(1, int(self._config.get("num_speakers", 1)))
         names = [stem] if count == 1 else [f"{stem}#{number}" for number in range(count)]
-        return [Voice(self.spec, name, (name,)) for name in names]
+        accent = str(self._config.get("language", {}).get("code", "")).lower().replace("_", "-")
+        gender = "male" if self.spec == "piper" else None  # joe; a voice's file does not tell
+        return [Voice(self.spec, name, (name,), gender, accent or None) for name in names]
 
     def _load(self) -> Any:
         if self._voice is None:

@@ -38,10 +38,12 @@ UTTERANCE_SCHEMA = pa.schema(
         ("resembles", pa.string()),
         ("distance", pa.int32()),
         ("way", pa.string()),
+        ("gender", pa.string()),
+        ("accent", pa.string()),
     ]
 )
-"""`text` is what the manifest says, `said` and `phonemes` (where not empty) what the engine is given instead; the last
-three are those of a confusable."""
+"""`text` is what the manifest says, `said` and `phonemes` (where not empty) what the engine is given instead;
+`resembles`, `distance` and `way` are those of a confusable, `gender` and `accent` those of the voice."""
 PLAN_VERSION = 2
 """Raised when the same config would plan other utterances."""
 HELD_OUT_SHARE = 0.5
@@ -235,6 +237,8 @@ def _drawn(config: SynthesisConfig, cast: Cast, split: str, key: str) -> tuple[d
         "pitch": float(chance.uniform(*config.pitch_semitones)),
         "seed": seed,
         "split": split,
+        "gender": voice.gender,
+        "accent": voice.accent,
         **dict.fromkeys(("said", "phonemes", "resembles", "way"), ""),
         "distance": None,
     }

@@ -29,7 +29,7 @@ SILENCE_DB = -45.0
 TARGET_DBFS, PEAK = -23.0, 0.95
 """All engines speak at one level, so that loudness does not tell one from another."""
 LONGEST_S = 30.0
-_COPIED = ("kind", "label", "text", "speaker", "split", "resembles", "distance")
+_COPIED = ("kind", "label", "text", "speaker", "split", "resembles", "distance", "gender", "accent")
 NOISE_S = 8.0
 SCENERY_BATCH = 12
 BABBLE_VOICES = 8

@@ -52,7 +52,9 @@ def test_it_is_one_offline_file_that_names_all_it_should(page) -> None:
     assert "CC-BY &lt;4.0&gt;" in body
     assert "wakeword evaluate B P --out &#x27;x &amp; y&#x27;" in body
     assert '"val_frr"' in body
-    assert body.count("Plotly.newPlot") == 8  # conditions, DET, scores and timeline of two words, training
+    assert (
+        body.count("Plotly.newPlot") == 14
+    )  # conditions, training; DET, scores, timeline, two of slices, reliability of two words
     assert "no audio at hand" in body
 
 

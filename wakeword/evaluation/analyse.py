@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.evaluation import metrics
+from wakeword.evaluation.calibration import calibrate
 from wakeword.evaluation.detector_times import choose_times
 from wakeword.evaluation.examples import find_examples
 from wakeword.evaluation.intervals import hours_needed
@@ -24,6 +25,10 @@ from wakeword.evaluation.results import (
     TargetResult,
     WordResult,
 )
+from wakeword.evaluation.slice_inputs import slice_alarms, slice_words
+from wakeword.evaluation.slice_results import SliceReport
+from wakeword.evaluation.slice_words import CONDITIONS, duration_edges
+from wakeword.evaluation.slices import slice_report
 from wakeword.evaluation.store import ScoreStore
 from wakeword.evaluation.thresholds import NEVER, Choice, choose_threshold, raise_to
 from wakeword.evaluation.wording import number, percent
@@ -95,9 +100,26 @@ def _word(word: dict[str, Any], val: WordOnSplit, test: WordOnSplit, config: Eva
         targets=targets,
         det=_det(test),
         near_miss_curve=near_miss_curve(test.near_misses, clean),
+        calibration=calibrate(val.scored, test.scored, config.confidence, config.seed),
+        slices=_slices(word["phrase"] or word["label"], val, test, operating.threshold, config),
         alarm_times=alarm_times(test, operating.threshold),
         examples=find_examples(test, operating.threshold),
         histogram={name: _histogram(values) for name, values in test.clip_scores.items()},
+    )
+
+
+def _slices(
+    phrase: str, val: WordOnSplit, test: WordOnSplit, threshold: float, config: EvaluationConfig
+) -> SliceReport:
+    alarms, hours = slice_alarms(test, threshold)
+    plain = [rows for name, (_, rows) in val.conditions.items() if name in CONDITIONS]
+    return slice_report(
+        slice_words(test, phrase, threshold),
+        alarms,
+        hours,
+        threshold,
+        edges_s=duration_edges(row.end_s - row.start_s for rows in plain for row in rows),
+        confidence=config.confidence,
     )
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from wakeword.errors import DataError
 from wakeword.evaluation.intervals import hours_needed
 from wakeword.evaluation.measure import rate
-from wakeword.evaluation.results import Rate
+from wakeword.evaluation.rates import Rate
 from wakeword.evaluation.wording import number, rate_with_interval, whole
 from wakeword.system.files import write_json
 

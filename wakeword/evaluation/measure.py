@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.evaluation import metrics
+from wakeword.evaluation.calibration import ScoredClips, stretch_scores, word_scores
 from wakeword.evaluation.intervals import garwood, speaker_bootstrap, speaker_wilson, wilson
 from wakeword.evaluation.near_misses import (
     NearMissClips,
@@ -18,7 +19,8 @@ from wakeword.evaluation.near_misses import (
     near_miss_clips,
     near_miss_result,
 )
-from wakeword.evaluation.results import AlarmTimes, ConditionResult, Rate, SplitResult
+from wakeword.evaluation.rates import Rate
+from wakeword.evaluation.results import AlarmTimes, ConditionResult, SplitResult
 from wakeword.evaluation.store import TrackInfo
 from wakeword.evaluation.sweep import (
     Curve,
@@ -42,13 +44,14 @@ AROUND_WORDS = "around the words"
 class Part:
     """Negative audio of one kind: peaks, and the hours in which an event is a false alarm.
 
-    `tracks`: the tracks in the order of `peaks.track`.
+    `tracks`, `track_hours`: in the order of `peaks.track`.
     """
 
     peaks: Peaks
     hours: float
     alarms: Curve
     tracks: tuple[TrackInfo, ...]
+    track_hours: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class WordOnSplit:
     hours: float
     near_misses: NearMissClips
     clip_scores: dict[str, NDArray[np.float64]]
+    scored: ScoredClips
+    """Words of all conditions and clips of speech and noise, each with its highest smoothed score."""
 
     @property
     def words(self) -> Curve:
@@ -90,61 +95,90 @@ def listen(
     both: its words are a condition, the rest of it is listening time.
     """
     window = HitWindow(config.hit_before_s, config.hit_after_s)
-    conditions: dict[str, list[tuple[Peaks, list[TruthRow]]]] = {}
-    negatives: dict[str, list[tuple[Peaks, float, TrackInfo]]] = {}
-    near: list[NearMissClips] = []
-    clips: dict[str, list[NDArray[np.float64]]] = {}
+    heard = _Heard(label, timing.step_s, window.after_s)
     for track in tracks:
         own = track.kind == "positives" and track.word == label
         if track.kind == "positives" and not own and track.condition != "clean":
             continue
-        values = read(track.name, label)
         rows = sorted((r for r in track.truth if r.role == "word" and r.word == label), key=lambda r: r.start_s)
-        ignored = [(r.start_s, r.end_s) for r in track.truth if r.role == "ignored" and r.word == label]
-        truth = Truth.of([(row.start_s, row.end_s) for row in rows], ignored)
+        ignored = [row for row in track.truth if row.role == "ignored" and row.word == label]
+        truth = Truth.of(_spans(rows), _spans(ignored))
+        values = read(track.name, label)
         peaks = track_peaks(values, truth, window, timing)
         if own or (track.kind == "recording" and rows):
-            conditions.setdefault(track.condition, []).append((peaks, rows))
-            clips.setdefault(track.condition, []).append(_clip_scores(values, rows, timing.step_s, window.after_s))
+            heard.words(track, peaks, rows, values)
         if track.kind == "near_misses":
-            near.append(near_miss_clips(peaks, track.truth, label, window.after_s))
+            heard.near.append(near_miss_clips(peaks, track.truth, label, window.after_s))
         elif not own or track.condition == "clean":
-            kind = {"positives": AROUND_WORDS if own else "other wake words"}.get(track.kind, track.kind)
-            taken = ignored + [(row.start_s, row.end_s + window.after_s) for row in rows]
-            negatives.setdefault(kind, []).append((peaks, (track.duration_s - _covered(taken)) / 3600, track))
+            heard.negatives(track, peaks, rows, ignored)
+        if track.kind in ("speech", "noise"):
+            heard.clips(track, peaks, ignored, values)
+    return heard.gathered()
+
+
+def _spans(rows: Sequence[TruthRow]) -> list[tuple[float, float]]:
+    return [(row.start_s, row.end_s) for row in rows]
+
+
+class _Heard:
+    """What `listen` has gathered of one word so far."""
+
+    def __init__(self, label: str, step_s: float, after_s: float) -> None:
+        self.label, self.step_s, self.after_s = label, step_s, after_s
+        self.near: list[NearMissClips] = []
+        self._conditions: dict[str, list[tuple[Peaks, list[TruthRow]]]] = {}
+        self._negatives: dict[str, list[tuple[Peaks, float, TrackInfo]]] = {}
+        self._highest: dict[str, list[NDArray[np.float64]]] = {}
+        self._others: list[tuple[NDArray[np.float64], list[str]]] = []
+
+    def words(self, track: TrackInfo, peaks: Peaks, rows: list[TruthRow], values: NDArray[np.float32]) -> None:
+        self._conditions.setdefault(track.condition, []).append((peaks, rows))
+        highest = _clip_scores(values, rows, self.step_s, self.after_s)
+        self._highest.setdefault(track.condition, []).append(highest)
+
+    def negatives(self, track: TrackInfo, peaks: Peaks, rows: Sequence[TruthRow], ignored: Sequence[TruthRow]) -> None:
+        own = track.kind == "positives" and track.word == self.label
+        kind = {"positives": AROUND_WORDS if own else "other wake words"}.get(track.kind, track.kind)
+        taken = _spans(ignored) + [(row.start_s, row.end_s + self.after_s) for row in rows]
+        self._negatives.setdefault(kind, []).append((peaks, (track.duration_s - _covered(taken)) / 3600, track))
+
+    def clips(self, track: TrackInfo, peaks: Peaks, ignored: Sequence[TruthRow], values: NDArray[np.float32]) -> None:
+        held = {row.clip_id for row in ignored}
+        others = [row for row in track.truth if row.role == "clip" and row.clip_id not in held]
+        self._others.append((stretch_scores(peaks, others), [row.speaker for row in others]))
         if track.kind == "speech":
-            held = {row.clip_id for row in track.truth if row.role == "ignored" and row.word == label}
-            others = [row for row in track.truth if row.role == "clip" and row.clip_id not in held]
-            clips.setdefault("other speech", []).append(_clip_scores(values, others, timing.step_s, 0.0))
-    return _gathered(label, conditions, negatives, near, clips)
+            highest = _clip_scores(values, others, self.step_s, 0.0)
+            self._highest.setdefault("other speech", []).append(highest)
 
+    def gathered(self) -> WordOnSplit:
+        joined = {
+            name: (join_peaks([peaks for peaks, _ in parts]), [row for _, rows in parts for row in rows])
+            for name, parts in self._conditions.items()
+        }
+        parts = {}
+        for kind, members in self._negatives.items():
+            peaks = join_peaks([member for member, _, _ in members])
+            tracks, hours = tuple(track for _, _, track in members), tuple(hours for _, hours, _ in members)
+            parts[kind] = Part(peaks, sum(hours), sweep(peaks), tracks, hours)
+        return WordOnSplit(
+            label=self.label,
+            conditions=joined,
+            curves={name: sweep(peaks) for name, (peaks, _) in joined.items()},
+            negatives=parts,
+            alarms=add_curves(part.alarms for part in parts.values()),
+            hours=sum(part.hours for part in parts.values()),
+            near_misses=join_near_misses(self.near),
+            clip_scores={name: np.concatenate(values) for name, values in self._highest.items()},
+            scored=self._scored(joined),
+        )
 
-def _gathered(
-    label: str,
-    conditions: dict[str, list[tuple[Peaks, list[TruthRow]]]],
-    negatives: dict[str, list[tuple[Peaks, float, TrackInfo]]],
-    near: list[NearMissClips],
-    clips: dict[str, list[NDArray[np.float64]]],
-) -> WordOnSplit:
-    joined = {
-        name: (join_peaks([peaks for peaks, _ in parts]), [row for _, rows in parts for row in rows])
-        for name, parts in conditions.items()
-    }
-    parts = {}
-    for kind, members in negatives.items():
-        peaks = join_peaks([member for member, _, _ in members])
-        hours = sum(hours for _, hours, _ in members)
-        parts[kind] = Part(peaks, hours, sweep(peaks), tuple(track for _, _, track in members))
-    return WordOnSplit(
-        label=label,
-        conditions=joined,
-        curves={name: sweep(peaks) for name, (peaks, _) in joined.items()},
-        negatives=parts,
-        alarms=add_curves(part.alarms for part in parts.values()),
-        hours=sum(part.hours for part in parts.values()),
-        near_misses=join_near_misses(near),
-        clip_scores={name: np.concatenate(values) for name, values in clips.items()},
-    )
+    def _scored(self, joined: dict[str, tuple[Peaks, list[TruthRow]]]) -> ScoredClips:
+        return ScoredClips.of(
+            np.concatenate([np.zeros(0), *(word_scores(peaks) for peaks, _ in joined.values())]),
+            np.concatenate([np.zeros(0), *(scores for scores, _ in self._others)]),
+            [row.speaker for _, rows in joined.values() for row in rows],
+            [speaker for _, speakers in self._others for speaker in speakers],
+        )
 
 
 def _covered(spans: Sequence[tuple[float, float]]) -> float:

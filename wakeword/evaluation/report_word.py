@@ -8,6 +8,7 @@ from wakeword.evaluation import figures, wording
 from wakeword.evaluation.det_figures import PUBLISHED_NOTE, det_figure, timeline_figure
 from wakeword.evaluation.report_page import plot, section, table
 from wakeword.evaluation.results import EvaluationReport, TargetResult, WordResult
+from wakeword.evaluation.slice_figures import alarms_figure, reliability_figure, slices_figure
 
 
 def word_section(word: WordResult, report: EvaluationReport) -> str:
@@ -31,6 +32,8 @@ def word_section(word: WordResult, report: EvaluationReport) -> str:
         _alarm_table(target),
         plot(timeline_figure(word, report.confidence), "there is no audio to count false alarms in"),
         *_near_misses(word),
+        *_slices(word),
+        *_calibration(word),
     ]
     return section(f"“{word.phrase or word.label}”", "".join(parts))
 
@@ -79,4 +82,41 @@ def _near_misses(word: WordResult) -> list[str]:
         table(["clips", "fire"], rows),
         f'<p class="note">{html.escape(told)}</p>',
         plot(figures.near_miss_figure(word), "test lacks clean words"),
+    ]
+
+
+def _slices(word: WordResult) -> list[str]:
+    """Whom and where it fails: slices of words and of other audio, the worst speakers, what is surely worse."""
+    report = word.slices
+    parts = ["<h3>Slices of the test words and of the other audio</h3>"]
+    parts += [f'<p class="note">{html.escape(sentence[0].upper() + sentence[1:])}.</p>' for sentence in report.summary]
+    parts.append(plot(slices_figure(report), "test lacks words"))
+    parts.append(plot(alarms_figure(report), "test lacks negatives"))
+    spread = report.speakers
+    if spread is not None and spread.worst:
+        rows = [
+            [part.speaker, f"{part.missed} of {part.words}", f"{100 * part.wilson[0]:.0f}-{100 * part.wilson[1]:.0f} %"]
+            for part in spread.worst
+        ]
+        told = (
+            f"{spread.without_miss} of {spread.speakers} speakers without a miss; {spread.holding_half} of them have "
+            f"half of all misses ({', '.join(report.conditions)})."
+        )
+        parts += [f'<p class="note">{html.escape(told)}</p>', table(["speaker", "missed", "FRR (Wilson)"], rows)]
+    return parts
+
+
+def _calibration(word: WordResult) -> list[str]:
+    """Whether a score means a probability, before and after the map that val gave."""
+    found = word.calibration
+    told = found.reason[0].upper() + found.reason[1:] + "."
+    if found.calibration is not None:
+        told += (
+            f" {100 * found.calibration.prior:.0f} % of val's clips held the word; in a home one stretch in thousands "
+            "does, so a probability must be shifted to the share that is expected."
+        )
+    return [
+        "<h3>Does a score mean a probability?</h3>",
+        f'<p class="note">{html.escape(told)}</p>',
+        plot(reliability_figure(found.test_before, found.test_after), "test lacks clips"),
     ]

@@ -8,7 +8,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from wakeword.errors import DataError
+from wakeword.evaluation.calibration_results import CalibrationResult
 from wakeword.evaluation.near_misses import NearMissCurve, NearMissResult
+from wakeword.evaluation.rates import Rate
+from wakeword.evaluation.slice_results import SliceReport
 from wakeword.system.files import write_json
 
 SCHEMA_VERSION = 3
@@ -16,16 +19,6 @@ SCHEMA_VERSION = 3
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Rate(_Part):
-    """False alarms in hours of listening, with Garwood's interval; `fah` and the bounds are None without hours."""
-
-    false_alarms: int
-    hours: float
-    fah: float | None
-    low: float | None
-    high: float | None
 
 
 class ConditionResult(_Part):
@@ -147,6 +140,10 @@ class WordResult(_Part):
     det: dict[str, Det]
     near_miss_curve: NearMissCurve | None
     """On test, clean words; None without near misses or words."""
+    calibration: CalibrationResult
+    """Of the highest smoothed score of a stretch of audio; the detector's events do not depend on it."""
+    slices: SliceReport
+    """On test at the operating point."""
     alarm_times: AlarmTimes
     """On test."""
     examples: tuple[Example, ...]
@@ -210,6 +207,8 @@ class EvaluationReport(_Part):
                 "eer": clip.eer if clip else None,
                 "pauc": clip.pauc if clip else None,
                 "operating_point": _point(word.operating),
+                "calibration": _calibration(word.calibration),
+                "worse_slices": [part.sentence for part in word.slices.worse],
             }
         return figures
 
@@ -264,3 +263,14 @@ def _point(target: TargetResult) -> dict[str, Any]:
 def _near_misses(near: NearMissResult | None) -> dict[str, float]:
     """Share that fires, by distance."""
     return {name: part.share for name, part in near.by_distance.items()} if near else {}
+
+
+def _calibration(found: CalibrationResult) -> dict[str, Any] | None:
+    """The map from score to probability and what it is worth on test; None where val could not give one."""
+    if found.calibration is None:
+        return None
+    errors = {"test_ece_before": found.test_before, "test_ece_after": found.test_after}
+    return {
+        **found.calibration.model_dump(mode="json"),
+        **{name: figures.ece if figures else None for name, figures in errors.items()},
+    }

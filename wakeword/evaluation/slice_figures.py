@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from wakeword.evaluation.calibration_results import CalibrationFigures
-from wakeword.evaluation.figures import NEGATIVE_COLOUR, styled, colour
+from wakeword.evaluation.figures import NEGATIVE_COLOUR, colour, styled
 from wakeword.evaluation.slice_results import SliceReport, WordSlice
 from wakeword.evaluation.wording import number, percent
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from wakeword.evaluation.results import Rate
+from wakeword.evaluation.rates import Rate
 
 
 class _Part(BaseModel):

@@ -19,7 +19,7 @@ import numpy as np
 
 from wakeword.errors import DataError
 from wakeword.evaluation.intervals import garwood, speaker_wilson, wilson
-from wakeword.evaluation.results import Rate
+from wakeword.evaluation.rates import Rate
 from wakeword.evaluation.significance import alarms_more, design_effect, holm, misses_more, worth
 from wakeword.evaluation.slice_results import (
     AlarmDimension,

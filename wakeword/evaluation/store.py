@@ -36,7 +36,7 @@ SCORES_SCHEMA = pa.schema(
         ("score", pa.float32()),
     ]
 )
-_TRUTH_TYPES = {"start_s": pa.float64(), "end_s": pa.float64(), "distance": pa.int32()}
+_TRUTH_TYPES = {"start_s": pa.float64(), "end_s": pa.float64(), "distance": pa.int32(), "pitch_hz": pa.float32()}
 TRUTH_SCHEMA = pa.schema([(name, _TRUTH_TYPES.get(name, pa.string())) for name in TruthRow.__dataclass_fields__])
 
 

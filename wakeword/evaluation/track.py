@@ -26,7 +26,8 @@ class TruthRow:
 
     `role`: `word` (`start_s`, `end_s` of the utterance), `ignored` (events of `word` count neither way), `clip` (a
     whole negative clip) or `near_miss` (a whole confusable clip). `word` is empty for a `clip`; of a `near_miss` it is
-    the word that it resembles (empty: any) and `distance` how many phonemes lie between (-1: unknown).
+    the word that it resembles (empty: any) and `distance` how many phonemes lie between (-1: unknown). `text` and what
+    follows are the clip's, as the manifest has them; empty or None where it does not know.
     """
 
     track: str
@@ -40,6 +41,11 @@ class TruthRow:
     source: str
     kind: str
     distance: int = -1
+    text: str = ""
+    accent: str = ""
+    age: str = ""
+    gender: str = ""
+    pitch_hz: float | None = None
 
 
 @dataclass(frozen=True)

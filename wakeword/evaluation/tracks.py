@@ -31,7 +31,7 @@ TRACK_S = 600.0
 RECORDING_S = 60.0
 """A recording from this length on is a track of its own."""
 AS_RECORDED = "as recorded"
-_ABOUT = ("speaker", "clip_id", "source", "kind")
+_ABOUT = ("speaker", "clip_id", "source", "kind", "text", "accent", "age", "gender")
 
 
 @dataclass(frozen=True)
@@ -239,6 +239,7 @@ def _truth(plan: _Plan, track: Track) -> tuple[TruthRow, ...]:
     clips, rows = plan.clips, []
     for piece, position in zip(track.pieces, track.piece_starts, strict=True):
         about = {name: clips.table.column(name)[piece.row].as_py() or "" for name in _ABOUT}
+        about["pitch_hz"] = clips.table.column("pitch_hz")[piece.row].as_py()
         start_s, end_s = position / SAMPLE_RATE_HZ, (position + piece.clip_samples) / SAMPLE_RATE_HZ
 
         def row(role: str, label: str, low_s: float, high_s: float, about: dict[str, Any] = about) -> TruthRow:

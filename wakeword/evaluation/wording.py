@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wakeword.evaluation.near_misses import FiredShare
-from wakeword.evaluation.results import ConditionResult, EvaluationReport, Rate, SplitResult, TargetResult, WordResult
+from wakeword.evaluation.rates import Rate
+from wakeword.evaluation.results import ConditionResult, EvaluationReport, SplitResult, TargetResult, WordResult
 
 
 def percent(share: float) -> str:
@@ -157,6 +158,12 @@ def text_table(report: EvaluationReport) -> str:
             shares = ", ".join(f"{name} away {fired_share(part)}" for name, part in near.by_distance.items())
             own = f"; the same voices' own phrase {fired_share(near.own_phrase)}" if near.own_phrase else ""
             lines.append(f"  near misses that fire, by phonemes: {shares}{own}")
+        before, after = word.calibration.test_before, word.calibration.test_after
+        if before and after:
+            map_ = word.calibration.calibration
+            method = map_.map.method if map_ else "none"
+            lines.append(f"  calibration ({method}): error {percent(before.ece)} before, {percent(after.ece)} after")
+        lines += [f"  worse than the rest: {part.sentence}" for part in word.slices.worse]
         lines.append(f"  {word.reason}; {evidence(word.operating, report.confidence)}")
     lines += [f"note: {note}" for note in report.notes]
     return "\n".join(lines)

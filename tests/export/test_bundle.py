@@ -136,11 +136,16 @@ def test_operating_points(tmp_path: Path) -> None:
     assert bundle.thresholds_for(fah_target=0.5) == [0.61, 0.7]
     assert bundle.model == model
     card = (folder / "MODEL_CARD.md").read_text()
-    assert "0.6100 (chosen by evaluation)" in card
+    assert "0.6100 (chosen by evaluation, **ready**)" in card
+    assert "0.7000 (chosen by evaluation, **not ready**)" in card
     assert "0.02" in card
     again = set_operating_points(folder, {"alpha": POINTS["alpha"]}, METRICS, default_fah=0.1)
     assert again.thresholds == [0.83, 0.7]
     assert not again.manifest.words[0].ready
+    assert again.manifest.detector.smoothing_s == 0.06
+    times = {"smoothing_s": 0.2, "peak_hold_s": 0.1, "refractory_s": 2.0}
+    changed = set_operating_points(folder, POINTS, METRICS, detector=times)
+    assert changed.manifest.detector.model_dump() == times
 
 
 def test_operating_points_that_do_not_fit(tmp_path: Path) -> None:

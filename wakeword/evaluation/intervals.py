@@ -67,6 +67,21 @@ def _wilson(share: float, total: float, z: float) -> Interval:
     return Interval(low, high)
 
 
+def design_effect(missed: Sequence[bool] | np.ndarray, speakers: Sequence[str]) -> float:
+    """Variance of the miss rate between speakers over that of independent words, at least 1.
+
+    `missed (words,)`, `speakers`: one per word. 1 as well where it cannot be told: one speaker, no miss or no hit.
+    """
+    misses = np.asarray(missed, dtype=np.float64)
+    names, group = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)
+    total, people = len(misses), len(names)
+    share = float(misses.mean()) if total else 0.0
+    if people < 2 or not 0 < share < 1:
+        return 1.0
+    beyond = np.bincount(group, weights=misses - share)
+    return max(1.0, people / (people - 1) * float(np.sum(beyond**2)) / (total * share * (1 - share)))
+
+
 def speaker_wilson(
     missed: Sequence[bool] | np.ndarray, speakers: Sequence[str], confidence: float = 0.95
 ) -> Interval | None:
@@ -78,19 +93,14 @@ def speaker_wilson(
     than two speakers.
     """
     misses = np.asarray(missed, dtype=bool)
-    names, group = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)
-    count, total, people = int(misses.sum()), len(misses), len(names)
+    count, total, people = int(misses.sum()), len(misses), len(set(speakers))
     if people < 2:
         return None
-    share = count / total
-    words_of = np.bincount(group, minlength=people)
-    beyond = np.bincount(group, weights=misses, minlength=people) - share * words_of
-    independent = share * (1 - share) / total
-    effect = people / (people - 1) * float(np.sum(beyond**2)) / total**2 / independent if independent > 0 else 1.0
+    effect = design_effect(misses, speakers)
     if effect <= 1:
         return wilson(count, total, confidence)
     z, t = special.ndtri((1 + confidence) / 2), special.stdtrit(people - 1, (1 + confidence) / 2)
-    return _wilson(share, total / effect * (z / t) ** 2, z)
+    return _wilson(count / total, total / effect * (z / t) ** 2, z)
 
 
 def speaker_bootstrap(

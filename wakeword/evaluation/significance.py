@@ -9,24 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 from scipy.stats import binomtest, fisher_exact
 
+from wakeword.evaluation.intervals import design_effect
+
 Floats = NDArray[np.float64]
 Rows = NDArray[np.bool_]
-
-
-def design_effect(missed: ArrayLike, speakers: Sequence[str]) -> float:
-    """Variance of the miss rate between speakers over that of independent words, at least 1.
-
-    `missed (words,)`, `speakers`: one per word. 1 as well where it cannot be told: one speaker, no miss or no hit. The
-    formula is that of `intervals.speaker_wilson`.
-    """
-    misses = np.asarray(missed, dtype=np.float64)
-    names, group = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)
-    total, people = len(misses), len(names)
-    share = float(misses.mean()) if total else 0.0
-    if people < 2 or not 0 < share < 1:
-        return 1.0
-    beyond = np.bincount(group, weights=misses - share)
-    return max(1.0, people / (people - 1) * float(np.sum(beyond**2)) / (total * share * (1 - share)))
 
 
 def worth(missed: ArrayLike, speakers: Sequence[str], confidence: float = 0.95) -> tuple[int, int]:

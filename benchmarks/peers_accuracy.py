@@ -6,7 +6,8 @@ Peers: the "alexa" of microWakeWord and, run in two ways, of openWakeWord, from 
 an environment of their own under `--folder` (`peers_requirements.txt`). Our evaluation makes the val and test tracks of
 the real recordings and its code turns everyone's scores into events, with one smoothing, hold and refractory time in
 seconds; val chooses each threshold for at most 0.5 false alarms per hour, and test is reported. A second row per peer
-is what its users run: the package's own average and threshold, fired at the first score that reaches it.
+is what its users run: the package's own average and threshold, fired at the first score that reaches it. A hit lies
+between 0.5 s before and 1 s after the word's end, for everyone.
 
 Without `--bundle`, our model is first trained from the recordings' train speakers by the recipe of configs/real.yaml,
 with the one word "alexa" (tens of minutes on two cores). `--quick` takes a few clips and an untrained model: it tells
@@ -44,6 +45,9 @@ from wakeword.system.files import write_json, write_text
 
 WORD = "alexa"
 OURS = "ours"
+HIT_BEFORE_S = 0.5
+"""Wider than our protocol's 0.2 s: openWakeWord fires up to 0.35 s before the word's end, which is no fault. The word
+itself lasts 0.5 s at least."""
 QUICK_CLIPS = {"wakeword": 10, "speech": 12, "noise": 6, "music": 2, "rir": 6}
 """Clips per split, and for wake words per label."""
 
@@ -66,6 +70,7 @@ def recipe(folder: Path, quick: bool) -> Config:
             f"data.sources.0.uri={manifest}",
             f"runs_dir={folder}",
             "evaluation.operating_fah=0.5",
+            f"evaluation.hit_before_s={HIT_BEFORE_S}",
             # The brief strata; music, babble and codecs would double what the slowest peer has to hear.
             "evaluation.noise_kinds=[]",
             "evaluation.codecs=[]",
@@ -143,10 +148,9 @@ def peer_rows(peer: Peer, found: Listened, plans: tuple[TrackPlan, TrackPlan], c
     """The two rows of a peer."""
     detector, evaluation = config.detector, config.evaluation
     timing = EventTiming.from_seconds(peer.step_s, detector.smoothing_s, detector.peak_hold_s, detector.refractory_s)
-    shipped = peer.shipped_timing(detector.refractory_s)
     return [
         chosen_row(found, plans, timing, WORD, evaluation),
-        shipped_row(found, plans[1], shipped, peer.threshold, WORD, evaluation),
+        shipped_row(found, plans[1], peer.shipped_timing, peer.threshold, WORD, evaluation),
     ]
 
 

@@ -22,6 +22,9 @@ from wakeword.system.files import atomic_path
 
 CHILD = Path(__file__).with_name("child.py")
 BLOCK_SAMPLES = 10 * SAMPLE_RATE_HZ
+SHIPPED_REFRACTORY_S = 2.0
+"""The packages leave it to their callers how long to stay silent after a detection. This is the default of Home
+Assistant's Linux voice assistant, which runs both families: openWakeWord's scores stay high for longer than 1 s."""
 Scores = NDArray[np.float32]
 
 
@@ -44,12 +47,10 @@ class Peer:
         """Seconds of audio per score."""
         return self.step_samples / SAMPLE_RATE_HZ
 
-    def shipped_timing(self, refractory_s: float) -> EventTiming:
-        """The package's own rule: it fires at the first score at or above its threshold, without looking ahead.
-
-        The packages leave it to their user how long to stay silent afterwards: `refractory_s` as for everyone.
-        """
-        return EventTiming.from_seconds(self.step_s, self.smoothing_s, 0.0, refractory_s)
+    @property
+    def shipped_timing(self) -> EventTiming:
+        """The package's own rule: it fires at the first score at or above its threshold, without looking ahead."""
+        return EventTiming.from_seconds(self.step_s, self.smoothing_s, 0.0, SHIPPED_REFRACTORY_S)
 
 
 PEERS = (

@@ -1,6 +1,6 @@
 """Our "alexa" against ready-made ones: the same tracks, the same events, the same rule for the threshold.
 
-    python -m benchmarks.peers_accuracy [--bundle DIR | --peers-only] [--quick] [--json FILE] [--folder runs/peers]
+    python -m benchmarks.peers_accuracy [--bundle DIR | --peers-only] [--quick] [--json FILE] [--peer KEY …]
 
 Peers: the "alexa" of microWakeWord and, run in two ways, of openWakeWord, from the wheels of the package registry, in
 an environment of their own under `--folder` (`peers_requirements.txt`). Our evaluation makes the val and test tracks of
@@ -194,8 +194,9 @@ def measure(args: argparse.Namespace) -> list[Bar]:
     config = recipe(args.folder, args.quick)
     bundle = our_bundle(args, config)
     plans = track_plans(config)
-    heard = peers_listen(PEERS, plans, args.folder)
-    peers = [row for peer, found in zip(PEERS, heard, strict=True) for row in peer_rows(peer, found, plans, config)]
+    chosen = [peer for peer in PEERS if not args.peer or peer.key in args.peer]
+    heard = peers_listen(chosen, plans, args.folder)
+    peers = [row for peer, found in zip(chosen, heard, strict=True) for row in peer_rows(peer, found, plans, config)]
     ours = our_row(bundle, plans, args.folder, config) if bundle else None
     rows = [ours, *peers] if ours else peers
     text = rows_table(rows)
@@ -218,6 +219,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     whose = parser.add_mutually_exclusive_group()
     whose.add_argument("--bundle", type=Path, metavar="DIR", help="a bundle of ours with the word alexa")
     whose.add_argument("--peers-only", action="store_true", help="leave our model out")
+    parser.add_argument(
+        "--peer", action="append", choices=[peer.key for peer in PEERS], help="only this peer; may be given again"
+    )
     parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "peers", help="environment, data, runs, scores")
 
 

@@ -13,7 +13,7 @@ Without `--bundle`, our model is first trained from the recordings' train speake
 with the one word "alexa" (tens of minutes on two cores). `--quick` takes a few clips and an untrained model: it tells
 figures and asks nothing of them. Scores are kept in `--folder`; a run that was cut short goes on.
 
-Read with care: the peers' authors say that they chose and tested their models on the very recordings that "alexa" of
+Read with care: the peers' authors chose or tested their models on the very recordings that "alexa" of
 the test split comes from; ours has not heard its test speakers.
 """
 
@@ -46,8 +46,8 @@ from wakeword.system.files import write_json, write_text
 WORD = "alexa"
 OURS = "ours"
 HIT_BEFORE_S = 0.5
-"""Wider than our protocol's 0.2 s: openWakeWord fires up to 0.35 s before the word's end, which is no fault. The word
-itself lasts 0.5 s at least."""
+"""Wider than our protocol's 0.2 s: openWakeWord often fires 0.2 to 0.3 s before the word's end, which is no fault. The
+word itself lasts 0.5 s at least."""
 QUICK_CLIPS = {"wakeword": 10, "speech": 12, "noise": 6, "music": 2, "rir": 6}
 """Clips per split, and for wake words per label."""
 

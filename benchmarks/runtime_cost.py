@@ -65,14 +65,14 @@ def in_own_process(bundle: Path, streams: int, audio_s: float) -> dict[str, floa
     return json.loads(done.stdout)
 
 
-def default_bundle(folder: Path) -> Path:
+def default_bundle(folder: Path, label: str = "hey_nova") -> Path:
     """The default student with random weights, exported."""
     from wakeword.config import validate_config
     from wakeword.export.manifest import build_manifest, graph_metadata, write_bundle_files
     from wakeword.export.onnx import export_onnx
     from wakeword.models.streaming import StreamingModel
 
-    config = validate_config({"words": [{"label": "hey_nova"}]})
+    config = validate_config({"words": [{"label": label}]})
     model = StreamingModel(config, config.labels)
     manifest = build_manifest(config, model.step_samples, model.state_size, model.context_samples, {})
     write_bundle_files(folder, export_onnx(model, config.export.opset, graph_metadata(manifest)), manifest)

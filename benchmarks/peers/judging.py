@@ -1,0 +1,120 @@
+"""Detectors side by side on the same tracks: thresholds by one rule, figures with intervals, and who is better."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wakeword.config.evaluation import EvaluationConfig
+from wakeword.evaluation.compare import MissComparison, compare_misses
+from wakeword.evaluation.measure import WordOnSplit, at_threshold, listen
+from wakeword.evaluation.results import SplitResult
+from wakeword.evaluation.sweep import outcome
+from wakeword.evaluation.thresholds import choose_threshold
+from wakeword.evaluation.tracks import TrackPlan
+from wakeword.evaluation.wording import number, seconds, share_with_interval
+from wakeword.runtime.events import EventTiming
+
+CHOSEN, SHIPPED = "threshold from val", "as shipped"
+
+
+@dataclass(frozen=True)
+class Listened:
+    """A detector's raw scores `(scores, 1)` of every val and test track."""
+
+    name: str
+    val: Sequence[NDArray[np.float32]]
+    test: Sequence[NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A detector under one rule, on test; `missed`: per condition and word."""
+
+    name: str
+    rule: str
+    threshold: float
+    reason: str
+    result: SplitResult
+    missed: dict[str, NDArray[np.bool_]]
+    speakers: dict[str, list[str]]
+
+    @property
+    def fah(self) -> float:
+        """False alarms per hour; infinite without hours, so that nothing is shown by no audio."""
+        return self.result.alarms.fah if self.result.alarms.fah is not None else float("inf")
+
+
+def chosen_row(
+    found: Listened, plans: tuple[TrackPlan, TrackPlan], timing: EventTiming, word: str, config: EvaluationConfig
+) -> Row:
+    """The protocol's rule: `config.operating_fah` on val chooses the threshold, test tells what it is worth."""
+    val = listen(word, 0, plans[0].tracks, found.val, timing, config)
+    choice = choose_threshold(val.words, val.alarms, val.hours, config.operating_fah)
+    test = listen(word, 0, plans[1].tracks, found.test, timing, config)
+    return _row(found.name, CHOSEN, choice.threshold, choice.reason, test, config)
+
+
+def shipped_row(
+    found: Listened, plan: TrackPlan, timing: EventTiming, threshold: float, word: str, config: EvaluationConfig
+) -> Row:
+    """A package's own smoothing and threshold; val has no say."""
+    test = listen(word, 0, plan.tracks, found.test, timing, config)
+    return _row(found.name, SHIPPED, threshold, "the package's own", test, config)
+
+
+def _row(name: str, rule: str, threshold: float, reason: str, test: WordOnSplit, config: EvaluationConfig) -> Row:
+    return Row(
+        name,
+        rule,
+        threshold,
+        reason,
+        at_threshold(test, threshold, config),
+        {condition: ~outcome(peaks, threshold).hit for condition, (peaks, _) in test.conditions.items()},
+        {condition: [row.speaker for row in rows] for condition, (_, rows) in test.conditions.items()},
+    )
+
+
+def against(ours: Row, peer: Row, confidence: float) -> list[MissComparison]:
+    """Paired, per condition: A is the peer, B is ours (`wakeword.evaluation.compare`)."""
+    return [
+        compare_misses(condition, peer.missed[condition], missed, ours.speakers[condition], confidence)
+        for condition, missed in ours.missed.items()
+    ]
+
+
+def rows_table(rows: Sequence[Row]) -> str:
+    """Markdown: a line per detector and rule; misses with Wilson's interval, false alarms with Garwood's."""
+    conditions = [part.condition for part in rows[0].result.conditions]
+    header = ["detector", "rule", "threshold", *conditions, "false alarms per hour", "fires after the word, p50 / p95"]
+    lines = [_line(header), _line(["---"] * len(header))]
+    for row in rows:
+        alarms, clean = row.result.alarms, row.result.condition("clean")
+        rate = "no audio"
+        if alarms.fah is not None and alarms.low is not None and alarms.high is not None:
+            rate = f"{number(alarms.fah)} ({number(alarms.low)}-{number(alarms.high)}), {alarms.false_alarms} in"
+            rate += f" {alarms.hours:.2f} h"
+        late = "-"
+        if clean is not None and clean.latency_p50_s is not None and clean.latency_p95_s is not None:
+            late = f"{seconds(clean.latency_p50_s)} / {seconds(clean.latency_p95_s)} s"
+        cells = [share_with_interval(part) for part in row.result.conditions]
+        lines.append(_line([row.name, row.rule, f"{row.threshold:.3f}", *cells, rate, late]))
+    return "\n".join(lines)
+
+
+def pairs_table(ours: Row, peers: Sequence[Row], confidence: float) -> str:
+    """Markdown: words that only one of the two misses, per condition, with McNemar's exact p."""
+    parts = [against(ours, peer, confidence) for peer in peers]
+    header = ["only the peer / only ours misses (p)", *(part.condition for part in parts[0])]
+    lines = [_line(header), _line(["---"] * len(header))]
+    for peer, row in zip(peers, parts, strict=True):
+        cells = [f"{part.only_a_missed} / {part.only_b_missed} ({part.p_value:.2g})" for part in row]
+        lines.append(_line([peer.name, *cells]))
+    return "\n".join(lines)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

@@ -12,6 +12,7 @@ from wakeword.config.evaluation import EvaluationConfig
 from wakeword.evaluation.compare import MissComparison, compare_misses
 from wakeword.evaluation.measure import WordOnSplit, at_threshold, listen
 from wakeword.evaluation.results import SplitResult
+from wakeword.evaluation.store import TrackInfo
 from wakeword.evaluation.sweep import outcome
 from wakeword.evaluation.thresholds import choose_threshold
 from wakeword.evaluation.tracks import TrackPlan
@@ -52,9 +53,9 @@ def chosen_row(
     found: Listened, plans: tuple[TrackPlan, TrackPlan], timing: EventTiming, word: str, config: EvaluationConfig
 ) -> Row:
     """The protocol's rule: `config.operating_fah` on val chooses the threshold, test tells what it is worth."""
-    val = listen(word, 0, plans[0].tracks, found.val, timing, config)
+    val = _heard(word, plans[0], found.val, timing, config)
     choice = choose_threshold(val.words, val.alarms, val.hours, config.operating_fah)
-    test = listen(word, 0, plans[1].tracks, found.test, timing, config)
+    test = _heard(word, plans[1], found.test, timing, config)
     return _row(found.name, CHOSEN, choice.threshold, choice.reason, test, config)
 
 
@@ -62,8 +63,16 @@ def shipped_row(
     found: Listened, plan: TrackPlan, timing: EventTiming, threshold: float, word: str, config: EvaluationConfig
 ) -> Row:
     """A package's own smoothing and threshold; val has no say."""
-    test = listen(word, 0, plan.tracks, found.test, timing, config)
+    test = _heard(word, plan, found.test, timing, config)
     return _row(found.name, SHIPPED, threshold, "the package's own", test, config)
+
+
+def _heard(
+    word: str, plan: TrackPlan, scores: Sequence[NDArray[np.float32]], timing: EventTiming, config: EvaluationConfig
+) -> WordOnSplit:
+    by_track = {track.name: values[:, 0] for track, values in zip(plan.tracks, scores, strict=True)}
+    tracks = [TrackInfo.of(plan.split, track) for track in plan.tracks]
+    return listen(word, tracks, lambda track, _: by_track[track], timing, config)
 
 
 def _row(name: str, rule: str, threshold: float, reason: str, test: WordOnSplit, config: EvaluationConfig) -> Row:

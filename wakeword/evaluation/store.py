@@ -52,6 +52,12 @@ class TrackInfo:
     duration_s: float
     truth: tuple[TruthRow, ...] = ()
 
+    @classmethod
+    def of(cls, split: str, track: Track) -> TrackInfo:
+        """What is known of a track that can be played."""
+        about = (track.name, split, track.kind, track.condition, track.word, track.duration_s)
+        return cls(*about, truth=tuple(track.truth))
+
 
 def write_scores(
     path: Path, plans: Sequence[TrackPlan], scores: Sequence[NDArray[np.float32]], bundle: Bundle, about: Mapping

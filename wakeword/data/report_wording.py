@@ -35,10 +35,7 @@ def verdict(score: int, findings: list[Advice]) -> str:
 
 def advice_lines(findings: list[Advice]) -> list[str]:
     """A sentence per finding, with what it costs."""
-    return [
-        f"{'ERROR' if one.error else f'-{one.points}'} {one.rule}: {one.text[0].upper()}{one.text[1:]}."
-        for one in findings
-    ]
+    return [f"{'ERROR' if one.error else f'-{one.points}'} {one.rule}: {one.text}." for one in findings]
 
 
 def clips_table(facts: DataFacts) -> Table:

@@ -124,6 +124,6 @@ def test_ten_hours_take_seconds() -> None:
     truth = Truth.of([(t, t + 0.5) for t in np.arange(10.0, 36_000, 72.0)])
     started = time.process_time()
     curve = sweep(track_peaks(scores, truth, HitWindow(0.2, 1.0), timing))
-    assert time.process_time() - started < 30  # about 4 s on one idle core
+    assert time.process_time() - started < 10  # about 0.5 s on one idle core
     assert len(curve.threshold) > 50_000
     assert curve.words == 500

@@ -35,7 +35,9 @@ class Truth:
     """One word's truth on one track, in seconds of the track.
 
     `word_start_s`, `word_end_s (words,)`: every utterance of the word, in time order.
-    `ignored_s (regions, 2)`: regions in which events count neither as hits nor as false alarms.
+    `ignored_s (regions, 2)`: regions in which events count neither as hits nor as false alarms; they may overlap.
+
+    Raises DataError for words that overlap or do not end after their start, and for times that are not finite.
     """
 
     word_start_s: Floats
@@ -45,6 +47,8 @@ class Truth:
     def __post_init__(self) -> None:
         if len(self.word_start_s) != len(self.word_end_s):
             raise DataError("truth needs one start for each end")
+        if not all(np.all(np.isfinite(times)) for times in (self.word_start_s, self.word_end_s, self.ignored_s)):
+            raise DataError("truth holds a time that is NaN or infinite: give seconds of the track")
         if np.any(~(self.word_start_s < self.word_end_s)):
             raise DataError("truth holds a word that does not end after its start")
         if np.any(self.word_start_s[1:] < self.word_end_s[:-1]):

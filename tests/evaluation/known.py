@@ -31,12 +31,20 @@ CLIP_S = 1.3
 
 
 def tone_bundle(
-    folder: Path, labels: tuple[str, ...] = ("alpha", "beta"), gain: float = 1.0, **detector: float
+    folder: Path,
+    labels: tuple[str, ...] = ("alpha", "beta"),
+    gain: float = 1.0,
+    keeps: float = 0.0,
+    **detector: float,
 ) -> Path:
-    """A bundle whose scores are `gain` times the share of energy at each word's tone; `detector`: its times."""
+    """A bundle whose scores are `gain` times the share of energy at each word's tone; `detector`: its times.
+
+    With `keeps` above 0 the graph never quite forgets: its state is this share of the last call's and the mean energy
+    of this call's steps, and the louder it was before, the lower it scores.
+    """
     folder.mkdir(parents=True)
     model = folder / "model.onnx"
-    onnx.save(_graph(labels, gain), model)
+    onnx.save(_graph(labels, gain, keeps), model)
     (folder / "MODEL_CARD.md").write_text("# tones\n")
     files = {path.name: {"sha256": sha256_of(path), "bytes": path.stat().st_size} for path in folder.iterdir()}
     manifest = {
@@ -55,7 +63,7 @@ def tone_bundle(
     return folder
 
 
-def _graph(labels: tuple[str, ...], gain: float) -> onnx.ModelProto:
+def _graph(labels: tuple[str, ...], gain: float, keeps: float) -> onnx.ModelProto:
     time = np.arange(STEP) / RATE
     waves = [np.exp(2j * np.pi * TONES_HZ[label] * time) for label in labels]
     basis = np.concatenate([np.real(waves), np.imag(waves)]).T.astype(np.float32) * np.sqrt(2 / STEP)
@@ -82,9 +90,20 @@ def _graph(labels: tuple[str, ...], gain: float) -> onnx.ModelProto:
         helper.make_node("Add", ["energy", "floor"], ["whole"]),
         helper.make_node("Div", ["tone", "whole"], ["share"]),
         helper.make_node("Mul", ["share", "gain"], ["scaled"]),
-        helper.make_node("Clip", ["scaled", "zero", "one"], ["score"]),
-        helper.make_node("Identity", ["state"], ["next_state"]),
     ]
+    if keeps:
+        constants |= {"keeps": np.array(keeps, dtype=np.float32), "steps_of": np.array([1], dtype=np.int64)}
+        nodes += [
+            helper.make_node("Unsqueeze", ["state", "last"], ["loud"]),
+            helper.make_node("Add", ["loud", "one"], ["louder"]),
+            helper.make_node("Div", ["scaled", "louder"], ["heard"]),
+            helper.make_node("ReduceMean", ["whole", "steps_of"], ["level"], keepdims=0),
+            helper.make_node("Mul", ["state", "keeps"], ["kept"]),
+            helper.make_node("Add", ["kept", "level"], ["next_state"]),
+        ]
+    else:
+        nodes.append(helper.make_node("Identity", ["state"], ["next_state"]))
+    nodes.append(helper.make_node("Clip", ["heard" if keeps else "scaled", "zero", "one"], ["score"]))
     floats = TensorProto.FLOAT
     graph = helper.make_graph(
         nodes,

@@ -17,6 +17,7 @@ import soundfile
 
 from tests.evaluation import known
 from wakeword.audio.io import read_audio, write_flac, write_wav
+from wakeword.cli.main import main
 from wakeword.errors import ConfigError, DataError, RunError
 from wakeword.evaluation.audit import ClipSpan, audit_folder, audit_stream
 from wakeword.evaluation.audit_results import AuditReport
@@ -90,20 +91,21 @@ def test_known_triggers_are_counted_and_kept_as_clips(bundle, folder, tmp_path) 
 def test_hours_prove_a_target_and_marked_clips_are_no_false_alarms(bundle, tmp_path) -> None:
     root = tmp_path / "home"
     root.mkdir()
-    write_flac(root / "long.flac", np.tile(house(400, [], 3), 27))
+    # 0.8 h without a false alarm show one per hour at a confidence of 55 %; the 3 h of 95 % take long to hear.
+    write_flac(root / "long.flac", np.tile(house(100, [], 3), 29))
     write_flac(root / "word.flac", house(20, [("alpha", 5.0)]))
-    report = audit_folder(bundle, root, tmp_path / "out", THRESHOLDS)
-    assert 3.0 < report.hours < 3.1
+    report = audit_folder(bundle, root, tmp_path / "out", THRESHOLDS, confidence=0.55)
+    assert hours_needed(1.0, 0, 0.55) < report.hours < hours_needed(1.0, 1, 0.55)
     assert [[proof.proven for proof in word.proofs] for word in report.words] == [
         [False] * 4,
         [False, False, False, True],
     ]
     (tmp_path / "out" / "clips" / report.triggers[0].clip).rename(tmp_path / "out" / "said" / report.triggers[0].clip)
-    again = audit_folder(bundle, root, tmp_path / "out", THRESHOLDS)
+    again = audit_folder(bundle, root, tmp_path / "out", THRESHOLDS, confidence=0.55)
     assert (again.words[0].alarms.false_alarms, again.words[0].said) == (0, 1)
     assert again.words[0].proofs[-1].proven
     assert again.triggers[0].said
-    assert audit_folder(bundle, root, tmp_path / "out", THRESHOLDS, confidence=0.99).words[1].proofs[-1].proven is False
+    assert audit_folder(bundle, root, tmp_path / "out", THRESHOLDS, confidence=0.95).words[1].proofs[-1].proven is False
 
 
 def test_it_hears_new_and_changed_recordings_only(bundle, folder, tmp_path) -> None:
@@ -198,9 +200,11 @@ def test_kill_9_and_again_gives_the_same_audit(bundle_dir, tmp_path) -> None:
     for number in range(4):
         tones = [("alpha", 5.0 + step) for step in range(0, 280, 20)]
         write_flac(root / f"{number}.flac", house(300, tones, number))
-    command = [sys.executable, "-m", "wakeword.cli.main", "audit", str(bundle_dir), str(root), "--threshold", "0.5"]
+    arguments = ["audit", str(bundle_dir), str(root), "--threshold", "0.5"]
+    command = [sys.executable, "-m", "wakeword.cli.main", *arguments]
     whole = tmp_path / "whole"
-    assert subprocess.run([*command, "--out", str(whole)], capture_output=True, check=False).returncode == 0
+    # Only what is killed needs a process of its own.
+    assert main([*arguments, "--out", str(whole)]) == 0
     broken = tmp_path / "broken"
 
     def clips() -> int:
@@ -212,8 +216,7 @@ def test_kill_9_and_again_gives_the_same_audit(bundle_dir, tmp_path) -> None:
         assert not (broken / "audit.json").exists()
     # What a kill in the midst of a write leaves behind.
     (broken / "clips" / ".x.flac.1.part").touch()
-    done = subprocess.run([*command, "--out", str(broken)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert main([*arguments, "--out", str(broken)]) == 0
     assert (broken / "audit.json").read_bytes() == (whole / "audit.json").read_bytes()
     report = json.loads((broken / "audit.json").read_text())
     assert len(report["triggers"]) == 4 * 14

@@ -19,7 +19,7 @@ from wakeword.evaluation.store import ScoreStore
 from wakeword.evaluation.sweep import HitWindow, Truth, outcome, track_peaks
 from wakeword.evaluation.tracks import plan_tracks
 from wakeword.runtime.bundle import load_bundle
-from wakeword.runtime.events import EventDetector, EventTiming
+from wakeword.runtime.events import Detection, EventDetector, EventTiming
 
 
 def config(**evaluation) -> Config:
@@ -203,6 +203,61 @@ def test_what_is_missing_is_said_in_words(bundle, tmp_path) -> None:
     with pytest.raises(DataError, match="no val or test clips"):
         run(bundle, known.prepared(tmp_path / "train", known.tone_rows("train")), tmp_path / "out2")
     assert not (tmp_path / "out2" / "report.json").exists()
+
+
+def test_without_positives_false_alarms_are_counted_and_no_miss_rate_is_given(bundle, tmp_path) -> None:
+    rows = [row for split in ("val", "test") for row in known.tone_rows(split, 0, 3)]
+    report = run(bundle, known.prepared(tmp_path / "p", rows), tmp_path / "out")
+    for word in report.words:
+        assert word.operating.test.alarms.hours > 0
+        assert (word.operating.test.conditions, word.clip_level, word.frr_area, word.det) == ((), None, None, {})
+        assert not word.ready
+        assert word.reason == "not ready: test holds no clips of the word with a known place"
+    assert "there are only 0.01 h, so the target is not proven" in report.table()
+
+
+def test_without_negatives_no_rate_is_given(bundle, tmp_path) -> None:
+    rng = np.random.default_rng(2)
+    rows = [known.row(split, "confusable", "alfa", known.coloured(2.0, rng), 0) for split in ("val", "test")]
+    report = run(bundle, known.prepared(tmp_path / "p", rows), tmp_path / "out")
+    for word in report.words:
+        assert word.operating.test is None, "near misses alone are no test of false alarms"
+        assert not word.ready
+        assert word.reason.startswith("not ready: val holds no audio to count false alarms in: the bundle's threshold")
+    assert "0.5 per hour cannot be tested without negatives" in report.table()
+
+
+@pytest.mark.ray
+def test_four_workers_of_ray_evaluate_event_for_event_as_this_process(bundle, data, done, tmp_path, monkeypatch):
+    from wakeword.data import ray_stage
+
+    taken: list[int | None] = []
+    actors = ray_stage._actors
+    monkeypatch.setattr(ray_stage, "_actors", lambda *about: taken.append(about[-1]) or actors(*about))
+    alone, here = done
+    compute = {"workers": 1, "cpus_per_worker": 4, "data_cpus": 4}
+    spread = evaluate(
+        bundle, data, validate_config({**config().model_dump(), "compute": compute}), tmp_path, runner="ray"
+    )
+    assert taken == [4]
+    assert spread == alone
+    for name in ("scores", "truth", "outcomes"):
+        assert pq.read_table(tmp_path / f"{name}.parquet").equals(pq.read_table(here / f"{name}.parquet"))
+    events = [detections(folder, alone) for folder in (tmp_path, here)]
+    assert events[0] == events[1]
+    assert len(events[0]) > 16, "every word of both splits in the clean track, at least"
+
+
+def detections(folder: Path, report: EvaluationReport) -> list[tuple[str, Detection]]:
+    """Events of the streaming detector on all stored scores, at the thresholds of the report."""
+    limits = {word.label: word.operating.threshold for word in report.words}
+    found = []
+    frame = pq.read_table(folder / "scores.parquet").to_pandas()
+    for (track, word), part in frame.groupby(["track", "word"]):
+        detector = EventDetector([word], 0.02, **report.detector, thresholds=limits[word])
+        events = detector.push(part.score.to_numpy()[None, :, None]) + detector.flush()
+        found += [(track, event) for event in events]
+    return found
 
 
 def test_bad_input_is_one_sentence(bundle, data, tmp_path) -> None:

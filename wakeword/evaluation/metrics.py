@@ -19,12 +19,15 @@ Floats = NDArray[np.float64]
 def roc_curve(positive: ArrayLike, negative: ArrayLike) -> tuple[Floats, Floats]:
     """`(fpr, tpr)`, both `(k,)` and rising from (0, 0) to (1, 1), a point for every distinct score.
 
-    `positive (p,)`, `negative (n,)`: clip scores. Raises ValueError when either is empty.
+    `positive (p,)`, `negative (n,)`: clip scores. Raises ValueError when either is empty or holds NaN.
     """
     good, bad = np.asarray(positive, dtype=np.float64), np.asarray(negative, dtype=np.float64)
     if not len(good) or not len(bad):
         raise ValueError(f"a ROC curve needs clips of both kinds, got {len(good)} positive and {len(bad)} negative")
-    levels = np.unique(np.concatenate([good, bad]))[::-1]
+    both = np.concatenate([good, bad])
+    if np.any(np.isnan(both)):
+        raise ValueError(f"{np.isnan(both).sum()} of {len(both)} clip scores are NaN: the model or its input is broken")
+    levels = np.unique(both)[::-1]
     tpr = 1 - np.searchsorted(np.sort(good), levels, side="left") / len(good)
     fpr = 1 - np.searchsorted(np.sort(bad), levels, side="left") / len(bad)
     return np.append(0.0, fpr), np.append(0.0, tpr)
@@ -39,7 +42,7 @@ def roc_auc(positive: ArrayLike, negative: ArrayLike) -> float:
 def partial_auc(positive: ArrayLike, negative: ArrayLike, max_fpr: float = 0.1) -> float:
     """Area under the ROC curve up to `max_fpr`, standardised by McClish 1989: 0.5 is chance, 1 is perfect.
 
-    Raises ValueError when a kind is empty or `max_fpr` is outside (0, 1].
+    Raises ValueError when a kind is empty or holds NaN, or `max_fpr` is outside (0, 1].
     """
     if not 0 < max_fpr <= 1:
         raise ValueError(f"max_fpr must lie in (0, 1], got {max_fpr}")
@@ -109,16 +112,32 @@ def oracle_threshold(words: Curve, alarms: Curve, allowed: float) -> float:
 
 
 def frr_at_fah(words: Curve, alarms: Curve, target: float, hours: float) -> float:
-    """Miss rate at the oracle threshold of a target in false alarms per hour."""
+    """Miss rate at the oracle threshold of a target in false alarms per hour; NaN without words or hours."""
+    if hours <= 0:
+        return float("nan")
     return float(words.frr(oracle_threshold(words, alarms, target * hours)))
 
 
 def frr_area(words: Curve, alarms: Curve, hours: float, max_fah: float = 1.0) -> float:
-    """Mean FRR over targets of 0 to `max_fah` false alarms per hour: the area under FRR(FAH), divided by `max_fah`."""
+    """Mean FRR over targets of 0 to `max_fah` false alarms per hour: the area under FRR(FAH), divided by `max_fah`.
+
+    NaN without words. Raises ValueError without hours or with a `max_fah` that is not above 0.
+    """
+    if not (hours > 0 and max_fah > 0):
+        raise ValueError(f"an area under FRR needs hours and max_fah above 0, got {hours} h and {max_fah}")
     counts = np.arange(int(np.floor(max_fah * hours)) + 1)
-    frr = np.asarray([words.frr(oracle_threshold(words, alarms, float(count))) for count in counts])
+    frr = np.asarray(words.frr(_oracle_thresholds(alarms, counts)))
     width = np.minimum((counts + 1) / hours, max_fah) - counts / hours
     return float(np.sum(frr * width) / max_fah)
+
+
+def _oracle_thresholds(alarms: Curve, allowed: NDArray[np.int64]) -> Floats:
+    """`oracle_threshold` for many counts `(k,)` at once."""
+    # The most false alarms at a threshold or anywhere above it, from the top down: it rises.
+    worst = np.maximum.accumulate(alarms.false_alarms[::-1])
+    breaches = len(worst) - np.searchsorted(worst, allowed, side="right")
+    least = np.nextafter(alarms.threshold, np.inf)
+    return np.append(0.0, least)[breaches]
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,16 @@
 """Exact hits and false alarms at every distinct threshold, with the events that the detector makes.
 
-Peaks do not depend on the threshold (`wakeword.runtime.events`), so a track is swept from its peaks alone. All peaks
-are there at the lowest threshold; going up, peaks leave one by one. A peak that is no event leaves without a trace.
-When an event leaves, the greedy chain of events (each at least the refractory time after the last) is mended from the
-event before it until it meets the old chain again, which is a few peaks further on. The whole sweep is near-linear in
-the number of peaks, and nothing is rounded to a grid.
+Peaks do not depend on the threshold (`wakeword.runtime.events`), so a track is swept from its peaks alone. It is played
+once, at all thresholds together: what is carried from peak to peak is, as a step function of the threshold, when the
+next event may come. A peak is an event at the thresholds up to its score at which it need not wait, and these become
+the steps that it changes. Only events within the refractory time make steps, so there are few of them at a time (some
+fifteen in pure noise), the whole sweep is near-linear in the number of peaks, and nothing is rounded to a grid.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,8 @@ from wakeword.runtime.events import EventTiming, events_from_peaks, find_peaks, 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+CHUNK = 1 << 16
+"""Peaks that are held as Python's numbers at a time, which take five times the memory of NumPy's."""
 OUTSIDE = -1
 """Owner of a peak that lies in no word's window: an event there is a false alarm."""
 IGNORED = -2
@@ -32,7 +35,9 @@ class Truth:
     """One word's truth on one track, in seconds of the track.
 
     `word_start_s`, `word_end_s (words,)`: every utterance of the word, in time order.
-    `ignored_s (regions, 2)`: regions in which events count neither as hits nor as false alarms.
+    `ignored_s (regions, 2)`: regions in which events count neither as hits nor as false alarms; they may overlap.
+
+    Raises DataError for words that overlap or do not end after their start, and for times that are not finite.
     """
 
     word_start_s: Floats
@@ -42,6 +47,8 @@ class Truth:
     def __post_init__(self) -> None:
         if len(self.word_start_s) != len(self.word_end_s):
             raise DataError("truth needs one start for each end")
+        if not all(np.all(np.isfinite(times)) for times in (self.word_start_s, self.word_end_s, self.ignored_s)):
+            raise DataError("truth holds a time that is NaN or infinite: give seconds of the track")
         if np.any(~(self.word_start_s < self.word_end_s)):
             raise DataError("truth holds a word that does not end after its start")
         if np.any(self.word_start_s[1:] < self.word_end_s[:-1]):
@@ -116,11 +123,15 @@ def _owners(index: Ints, truth: Truth, window: HitWindow, step_s: float) -> tupl
     owner = np.full(len(index), OUTSIDE, dtype=np.int64)
     latency = np.full(len(index), np.nan)
     # Bounds in score numbers; the small term keeps exact multiples of the step inside, whatever their last bit.
-    for start_s, end_s in truth.ignored_s:
-        owner[(index >= _first(start_s, step_s)) & (index <= _last(end_s, step_s))] = IGNORED
+    if len(truth.ignored_s):
+        low = np.searchsorted(index, _first(truth.ignored_s[:, 0], step_s), side="left")
+        high = np.searchsorted(index, _last(truth.ignored_s[:, 1], step_s), side="right")
+        changes = np.zeros(len(index) + 1, dtype=np.int64)
+        _count(changes, np.stack([low, np.maximum(low, high)], axis=1))
+        owner[np.cumsum(changes[:-1]) > 0] = IGNORED
     if len(truth.word_end_s):
-        first = np.asarray([_first(end - window.before_s, step_s) for end in truth.word_end_s])
-        last = np.asarray([_last(end + window.after_s, step_s) for end in truth.word_end_s])
+        first = _first(truth.word_end_s - window.before_s, step_s)
+        last = _last(truth.word_end_s + window.after_s, step_s)
         word = np.searchsorted(first, index, side="right") - 1
         inside = (word >= 0) & (index <= last[np.maximum(word, 0)])
         owner[inside] = word[inside]
@@ -128,12 +139,12 @@ def _owners(index: Ints, truth: Truth, window: HitWindow, step_s: float) -> tupl
     return owner, latency
 
 
-def _first(time_s: float, step_s: float) -> int:
-    return int(np.ceil(time_s / step_s - 1e-6)) - 1
+def _first(time_s: Floats, step_s: float) -> Ints:
+    return np.ceil(time_s / step_s - 1e-6).astype(np.int64) - 1
 
 
-def _last(time_s: float, step_s: float) -> int:
-    return int(np.floor(time_s / step_s + 1e-6)) - 1
+def _last(time_s: Floats, step_s: float) -> Ints:
+    return np.floor(time_s / step_s + 1e-6).astype(np.int64) - 1
 
 
 def join_peaks(parts: Sequence[Peaks], refractory: int | None = None) -> Peaks:
@@ -190,13 +201,18 @@ class Curve:
 def add_curves(curves: Iterable[Curve]) -> Curve:
     """Counts of several independent sets of tracks together, at the thresholds of them all."""
     parts = list(curves)
-    threshold = np.unique(np.concatenate([part.threshold for part in parts])) if parts else np.zeros(0)
-    hits = np.zeros(len(threshold), dtype=np.int64)
-    false_alarms = np.zeros(len(threshold), dtype=np.int64)
-    for part in parts:
-        more_hits, more_alarms = part.at(threshold)
-        hits += more_hits
-        false_alarms += more_alarms
+    if not parts:
+        return Curve(np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), 0)
+    threshold, place = np.unique(np.concatenate([part.threshold for part in parts]), return_inverse=True)
+
+    def total(counts: Sequence[Ints]) -> Ints:
+        # What goes where the threshold passes a level; a count is all that goes from its level up.
+        going = np.concatenate([own - np.append(own, 0)[1:] for own in counts])
+        at = np.zeros(len(threshold), dtype=np.int64)
+        np.add.at(at, place, going)
+        return np.cumsum(at[::-1])[::-1]
+
+    hits, false_alarms = total([part.hits for part in parts]), total([part.false_alarms for part in parts])
     return Curve(threshold, hits, false_alarms, sum(part.words for part in parts))
 
 
@@ -206,94 +222,75 @@ def sweep(peaks: Peaks) -> Curve:
     Each word is hit once; every other event is a false alarm, also a second one in the same word's window. Events in
     ignored regions count as neither, but hold back later events as they do in the detector.
     """
-    if not len(peaks.index):
-        return Curve(np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), peaks.words)
-    chain = _Chain(peaks)
-    order = np.argsort(peaks.score, kind="stable")
-    values = peaks.score[order]
-    starts = np.flatnonzero(np.append(True, values[1:] > values[:-1]))
-    hits = np.zeros(len(starts), dtype=np.int64)
-    alarms = np.zeros(len(starts), dtype=np.int64)
-    leaving = order.tolist()
-    ends = np.append(starts[1:], len(leaving)).tolist()
-    for group, (start, end) in enumerate(zip(starts.tolist(), ends, strict=True)):
-        hits[group], alarms[group] = chain.hits, chain.events - chain.ignored - chain.hits
-        for peak in leaving[start:end]:
-            chain.remove(peak)
-    return Curve(values[starts], hits, alarms, peaks.words)
+    threshold, rank = np.unique(peaks.score, return_inverse=True)
+    width = len(threshold) + 1
+    events, hits = np.zeros(width, dtype=np.int64), np.zeros(width, dtype=np.int64)
+    in_words = [np.zeros((0, 2), dtype=np.int64)]
+    for spans in _event_spans(peaks, rank):
+        owner = peaks.owner[spans[:, 0]]
+        _count(events, spans[owner != IGNORED, 1:])
+        # Words are set apart, so that only spans of one word can overlap.
+        in_words.append(spans[owner >= 0, 1:] + width * owner[owner >= 0, None])
+    _count(hits, _disjoint(np.concatenate(in_words)) % width)
+    events, hits = np.cumsum(events[:-1]), np.cumsum(hits[:-1])
+    return Curve(threshold, hits, events - hits, peaks.words)
 
 
-class _Chain:
-    """The events among the peaks that are left, mended as peaks leave. Plain lists beat arrays at one item a time."""
+def _count(changes: Ints, spans: Ints) -> None:
+    """One more from the first to before the second of each of `spans (n, 2)`; counts are running sums of `changes`."""
+    for column, sign in ((0, 1), (1, -1)):
+        changes += sign * np.bincount(spans[:, column], minlength=len(changes))
 
-    def __init__(self, peaks: Peaks) -> None:
-        count = len(peaks.index)
-        reach = peaks.index + max(peaks.refractory, 1)
-        self._after: list[int] = np.searchsorted(peaks.index, reach, side="left").tolist()
-        self._left = list(range(count + 1))  # union-find: the next peak at or after this one that is left
-        self._owner: list[int] = peaks.owner.tolist()
-        self._is_event = [False] * count
-        self._before_event = [-1] * (count + 1)
-        self._next_event = [count] * (count + 1)  # the last place stands for "before the first"
-        self._in_word = [0] * peaks.words
-        self._count = count
-        self.events = self.hits = self.ignored = 0
-        peak, last = 0, -1
-        while peak < count:
-            self._add(peak)
-            self._link(last, peak)
-            last, peak = peak, self._after[peak]
-        self._link(last, count)
 
-    def _link(self, before: int, after: int) -> None:
-        self._next_event[before] = after
-        self._before_event[after] = before
+def _disjoint(spans: Ints) -> Ints:
+    """Spans `(k, 2)` that cover the same as `spans (n, 2)` do, without overlaps."""
+    spans = spans[np.argsort(spans[:, 0], kind="stable")]
+    covered = np.maximum.accumulate(np.append(0, spans[:, 1]))[:-1]
+    first = np.maximum(spans[:, 0], covered)
+    return np.stack([first, spans[:, 1]], axis=1)[first < spans[:, 1]]
 
-    def _find(self, peak: int) -> int:
-        left = self._left
-        root = peak
-        while left[root] != root:
-            root = left[root]
-        while left[peak] != root:
-            left[peak], peak = root, left[peak]
-        return root
 
-    def _add(self, peak: int) -> None:
-        self._is_event[peak] = True
-        self.events += 1
-        owner = self._owner[peak]
-        if owner >= 0:
-            self._in_word[owner] += 1
-            self.hits += self._in_word[owner] == 1
-        elif owner == IGNORED:
-            self.ignored += 1
+def _event_spans(peaks: Peaks, rank: Ints) -> Iterator[Ints]:
+    """Rows `(peak, first, end)`: the peak is an event at the thresholds numbered `first` to before `end`.
 
-    def _drop(self, peak: int) -> None:
-        self._is_event[peak] = False
-        self.events -= 1
-        owner = self._owner[peak]
-        if owner >= 0:
-            self._in_word[owner] -= 1
-            self.hits -= self._in_word[owner] == 0
-        elif owner == IGNORED:
-            self.ignored -= 1
-
-    def remove(self, peak: int) -> None:
-        """Take `peak` away and mend the chain."""
-        self._left[peak] = peak + 1
-        if not self._is_event[peak]:
-            return
-        self._drop(peak)
-        last, old = self._before_event[peak], self._next_event[peak]
-        new = self._find(self._after[last] if last >= 0 else 0)
-        while new != old:
-            self._add(new)
-            self._link(last, new)
-            last, new = new, self._find(self._after[new])
-            while old < new:
-                self._drop(old)
-                old = self._next_event[old]
-        self._link(last, old)
+    `rank (peaks,)`: the number of the threshold that equals the peak's score. A peak's rows rise and do not touch.
+    They come chunk by chunk, in the order of the peaks.
+    """
+    rest = max(peaks.refractory, 1)
+    # The step function: from threshold tops[i - 1] to before tops[i], the next event may come at frees[i] or later, and
+    # at once from the last one on.
+    tops: list[int] = []
+    frees: list[int] = []
+    for start in range(0, len(rank), CHUNK):
+        part = slice(start, start + CHUNK)
+        rows: list[int] = []
+        own = zip(peaks.index[part].tolist(), (rank[part] + 1).tolist(), strict=True)
+        for peak, (at, end) in enumerate(own, start):
+            while frees and frees[-1] <= at:
+                frees.pop()
+                tops.pop()
+            step = bisect_left(tops, end)
+            reached = frees[: step + 1]
+            if step == len(tops):
+                reached.append(at)
+            elif min(reached) > at:
+                continue
+            first, was_free = 0, False
+            new_tops: list[int] = []
+            new_frees: list[int] = []
+            for top, free in zip([*tops[:step], end], reached, strict=True):
+                is_free = free <= at
+                if is_free and was_free:
+                    rows[-1] = new_tops[-1] = top
+                else:
+                    new_tops.append(top)
+                    new_frees.append(at + rest if is_free else free)
+                    if is_free:
+                        rows += (peak, first, top)
+                first, was_free = top, is_free
+            done = step + (step < len(tops) and tops[step] == end)
+            tops[:done], frees[:done] = new_tops, new_frees
+        yield np.asarray(rows, dtype=np.int64).reshape(-1, 3)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from wakeword.config import Config, WordConfig
 from wakeword.config.data import SplitConfig
-from wakeword.config.synthesis import SynthesisConfig
+from wakeword.config.synthesis import CommandConfig, SynthesisConfig
 from wakeword.data.splits import draw
 from wakeword.data.synthesis import Engine, load_engine
 from wakeword.data.synthesis.confusables import DISTANCES, Confusable, confusables
@@ -56,10 +56,15 @@ class Cast:
     shares: dict[str, float]
 
 
+def _engine(config: SynthesisConfig, spec: str) -> Engine:
+    name = spec.partition(":")[2]
+    return _loaded(spec, name, config.commands.get(name))
+
+
 @cache
-def _engine(spec: str) -> Engine:
+def _loaded(spec: str, name: str, command: CommandConfig | None) -> Engine:
     """Planning asks an engine several times; reading its voices is not free."""
-    return load_engine(spec)
+    return load_engine(spec, {name: command} if command else None)
 
 
 def plan_identity(config: SynthesisConfig) -> str:
@@ -68,7 +73,7 @@ def plan_identity(config: SynthesisConfig) -> str:
     Raises:
         MissingExtraError: an engine is not installed.
     """
-    engines = [f"{spec}={_engine(spec).identity()}" for spec in sorted({*config.engines, *config.hold_out})]
+    engines = [f"{spec}={_engine(config, spec).identity()}" for spec in sorted({*config.engines, *config.hold_out})]
     return ";".join([f"plan={PLAN_VERSION}", *engines])
 
 
@@ -83,7 +88,7 @@ def cast_voices(config: SynthesisConfig, splits: SplitConfig) -> dict[str, Cast]
     """
     found: dict[str, dict[str, list[Voice]]] = {"train": {}, "val": {}, "test": {}}
     for spec in config.engines:
-        voices = _engine(spec).voices()
+        voices = _engine(config, spec).voices()
         home = _homes(voices, splits)
         for voice in voices:
             homes = {home[speaker] for speaker in voice.speakers}
@@ -93,7 +98,7 @@ def cast_voices(config: SynthesisConfig, splits: SplitConfig) -> dict[str, Cast]
     for split, by_engine in found.items():
         shares = {spec: config.engines[spec] for spec in by_engine}
         if split == "test" and config.hold_out:
-            held = {spec: _engine(spec).voices() for spec in config.hold_out}
+            held = {spec: _engine(config, spec).voices() for spec in config.hold_out}
             total = sum(shares.values())
             own = (1 - HELD_OUT_SHARE) / total if total else 0.0
             shares = {spec: share * own for spec, share in shares.items()}
@@ -133,13 +138,13 @@ def plan_utterances(config: Config) -> pa.Table:
     synthesis, phrases = config.synthesis, [word.text for word in config.words]
     _check_phonemes(config)
     casts = cast_voices(synthesis, config.data.splits)
-    slow = {spec for spec in (*synthesis.engines, *synthesis.hold_out) if _engine(spec).slow}
+    slow = {spec for spec in (*synthesis.engines, *synthesis.hold_out) if _engine(synthesis, spec).slow}
     rows: list[dict[str, object]] = []
     for word in config.words:
         for split, count in _per_split(synthesis.clips_per_word, config.data.splits).items():
             for number in range(count):
                 row, _ = _drawn(synthesis, casts[split], split, f"word:{word.label}:{number}")
-                said = _said(word, str(row["engine"]), number)
+                said = _said(word, _engine(synthesis, str(row["engine"])), number)
                 rows.append({**row, "kind": "wakeword", "label": word.label, "text": word.text, **said})
     for split, count in _per_split(synthesis.speech_clips, config.data.splits).items():
         for number in range(count):
@@ -155,15 +160,15 @@ def _check_phonemes(config: Config) -> None:
     specs = (*config.synthesis.engines, *config.synthesis.hold_out)
     for word in (word for word in config.words if word.phonemes):
         ipa_to_mnemonics(word.phonemes)
-        if not word.say and not any(_engine(spec).takes_phonemes for spec in specs):
+        if not word.say and not any(_engine(config.synthesis, spec).takes_phonemes for spec in specs):
             raise ConfigError(
                 f"words.phonemes of {word.label}: none of the engines {', '.join(specs)} takes phonemes: give "
                 "respellings in words.say, or add the engine espeak"
             )
 
 
-def _said(word: WordConfig, spec: str, number: int) -> dict[str, object]:
-    if word.phonemes and _engine(spec).takes_phonemes:
+def _said(word: WordConfig, engine: Engine, number: int) -> dict[str, object]:
+    if word.phonemes and engine.takes_phonemes:
         return {"said": "", "phonemes": word.phonemes}
     return {"said": word.say[number % len(word.say)] if word.say else "", "phonemes": ""}
 
@@ -194,7 +199,7 @@ def _near_miss_rows(config: Config, casts: dict[str, Cast]) -> list[dict[str, ob
             for number, one in enumerate(texts):
                 row, _ = _drawn(synthesis, casts[split], split, f"near:{word.label}:{number}")
                 near: dict[str, object] = {"resembles": word.label, "distance": one.distance, "way": one.way}
-                if one.way == "spelling" and _engine(str(row["engine"])).takes_phonemes:
+                if one.way == "spelling" and _engine(synthesis, str(row["engine"])).takes_phonemes:
                     # Engines read an invented spelling each in their own way, some as the phrase itself.
                     near["phonemes"] = one.ipa
                 rows.append({**row, "kind": "confusable", "label": "near_miss", "text": one.text, **near})

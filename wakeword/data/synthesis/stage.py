@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ import pyarrow.parquet as pq
 from wakeword.audio.io import level_dbfs, read_audio, resample, write_flac
 from wakeword.config import Config
 from wakeword.config.frontend import SAMPLE_RATE_HZ
+from wakeword.config.synthesis import CommandConfig
 from wakeword.data.manifest import MANIFEST_SCHEMA, Row, clip_row, clip_table, quarantine_row
 from wakeword.data.stage import Stage, StageResources
 from wakeword.data.synthesis import load_engine
+from wakeword.data.synthesis.command import absolute_paths
 from wakeword.data.synthesis.engine import Engine, SpeechError, stable_seed
 from wakeword.data.synthesis.plan import UTTERANCE_SCHEMA, plan_utterances, utterance_digest
 from wakeword.system.files import atomic_path
@@ -64,9 +66,11 @@ class SpeechStage(Stage):
     writes = tuple(RESULT_SCHEMA.names)
     resources = StageResources(cpus=1.0, batch_size=8, stateful=True)
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, commands: Mapping[str, CommandConfig] | None = None) -> None:
         self.folder = str(folder)
+        self.commands = absolute_paths(commands or {})
         self._engines: dict[str, Engine] = {}
+        self._identities: dict[str, str] = {}
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Speak each row that the cache does not hold; `reason` is empty where it went well."""
@@ -75,9 +79,10 @@ class SpeechStage(Stage):
     def _spoken(self, row: Row) -> Row:
         spec = row["engine"]
         if spec not in self._engines:
-            self._engines[spec] = load_engine(spec)
+            self._engines[spec] = load_engine(spec, self.commands)
+            self._identities[spec] = self._engines[spec].identity()
         engine = self._engines[spec]
-        digest = utterance_digest(row, engine.identity())
+        digest = utterance_digest(row, self._identities[spec])
         path = Path(self.folder) / spec.partition(":")[0] / digest[:2] / f"{digest}.flac"
         result: Row = {"key": row["key"], "uri": str(path), "duration_s": _length_s(path), "reason": "", "detail": ""}
         if result["duration_s"] is not None:
@@ -88,7 +93,7 @@ class SpeechStage(Stage):
             )
             audio = trimmed(resample(audio, rate_hz))
         except SpeechError as error:
-            return {**result, "reason": "no_speech", "detail": str(error)}
+            return {**result, "reason": error.reason, "detail": str(error)}
         write_flac(path, audio)
         return {**result, "duration_s": len(audio) / SAMPLE_RATE_HZ}
 
@@ -138,12 +143,12 @@ def trimmed(audio: np.ndarray) -> np.ndarray:
     """
     peak = float(np.abs(audio).max()) if len(audio) else 0.0
     if not np.isfinite(peak) or peak < 1e-3:
-        raise SpeechError("the engine gave silence")
+        raise SpeechError("the engine gave silence", "silence")
     loud = np.flatnonzero(np.abs(audio) > peak * 10 ** (SILENCE_DB / 20))
     margin = round(MARGIN_S * SAMPLE_RATE_HZ)
     audio = audio[max(0, loud[0] - margin) : loud[-1] + margin]
     if len(audio) > LONGEST_S * SAMPLE_RATE_HZ:
-        raise SpeechError(f"the engine spoke for {len(audio) / SAMPLE_RATE_HZ:.0f} s")
+        raise SpeechError(f"the engine spoke for {len(audio) / SAMPLE_RATE_HZ:.0f} s", "wrong_length")
     return peak_limited(audio * np.float32(10 ** ((TARGET_DBFS - level_dbfs(audio)) / 20)))
 
 
@@ -186,7 +191,7 @@ def synthesise(config: Config, out_dir: Path, run: Callable[[Stage, pa.Table, st
     """
     folder = Path(config.synthesis.cache_dir or out_dir / "synthetic").absolute()
     utterances = plan_utterances(config)
-    spoken = _collect(run(SpeechStage(folder), utterances, "text to speech"))
+    spoken = _collect(run(SpeechStage(folder, config.synthesis.commands), utterances, "text to speech"))
     rows, bad = [], []
     for row in utterances.to_pylist():
         result = spoken[row["key"]]

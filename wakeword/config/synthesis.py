@@ -14,6 +14,26 @@ PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 COMMAND_VALUES = ("text", "voice", "out", "rate", "length", "wpm", "seed")
 
 
+CARRIERS = (
+    "{phrase}, turn on the light",
+    "{phrase}, what time is it",
+    "{phrase}, play some music",
+    "{phrase}, stop",
+    "{phrase}, are you there",
+    "{phrase}, tell me a joke",
+    "ok, {phrase}, set a timer for ten minutes",
+    "so, {phrase}, what is the weather like",
+    "excuse me, {phrase}, call my sister",
+    "please, {phrase}, open the door",
+    "well, {phrase}, next song",
+    "wait, {phrase}, not now",
+    "good morning, {phrase}",
+    "thank you, {phrase}",
+    "can you hear me, {phrase}",
+    "turn it down, {phrase}",
+)
+
+
 class CommandConfig(Section):
     """A program that speaks: it is started once an utterance, with a list of arguments and without a shell."""
 
@@ -57,6 +77,10 @@ class SynthesisConfig(Section):
     """Utterances of each phrase, over all splits (`data.splits` gives the shares)."""
     speech_clips: int = Field(400, ge=0)
     """Sentences that do not hold the phrase, spoken by the same voices."""
+    carrier_share: float = Field(0.0, ge=0, le=1)
+    """Share of the wake-word clips that are spoken within a sentence; the rest is the phrase alone."""
+    carriers: tuple[str, ...] = CARRIERS
+    """The sentences, `{phrase}` standing for the phrase; half of them serve training, the others val and test."""
     near_miss_clips: int = Field(0, ge=0)
     """Phrases that sound alike, as negatives in training, for each word. Costly on real voices: see docs/voices.md."""
     near_miss_shares: dict[int, float] = Field({3: 1.0})
@@ -101,6 +125,12 @@ class SynthesisConfig(Section):
             kind, _, name = spec.partition(":")
             if kind == "command" and name not in self.commands:
                 raise ValueError(f"{spec} needs a section synthesis.commands.{name or 'NAME'} with its argv")
+        for template in self.carriers:
+            before, *rest = template.split("{phrase}")
+            if len(rest) != 1 or not any(character.isalpha() for character in before + rest[0]):
+                raise ValueError(f"carriers: {template!r} is no sentence with one {{phrase}} and words around it")
+        if self.carrier_share and not self.carriers:
+            raise ValueError("carriers is empty: name a sentence such as '{phrase}, stop', or set carrier_share to 0")
         both = sorted(set(self.engines) & set(self.hold_out))
         if both:
             raise ValueError(f"{', '.join(both)} cannot be trained on and held out: name it in engines or in hold_out")

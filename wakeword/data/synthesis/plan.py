@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -14,6 +15,7 @@ from wakeword.config.data import SplitConfig
 from wakeword.config.synthesis import CommandConfig, SynthesisConfig
 from wakeword.data.splits import draw
 from wakeword.data.synthesis import Engine, load_engine
+from wakeword.data.synthesis.carriers import carriers_by_split
 from wakeword.data.synthesis.confusables import DISTANCES, Confusable, confusables
 from wakeword.data.synthesis.engine import Voice, stable_seed
 from wakeword.data.synthesis.espeak import ipa_to_mnemonics
@@ -38,12 +40,15 @@ UTTERANCE_SCHEMA = pa.schema(
         ("resembles", pa.string()),
         ("distance", pa.int32()),
         ("way", pa.string()),
+        ("carrier", pa.string()),
     ]
 )
-"""`text` is what the manifest says, `said` and `phonemes` (where not empty) what the engine is given instead; the last
-three are those of a confusable."""
+"""`text` is what the manifest says, `said` and `phonemes` (where not empty) what the engine is given instead;
+`resembles`, `distance` and `way` are those of a confusable, `carrier` the sentence that a phrase is said in."""
 PLAN_VERSION = 2
 """Raised when the same config would plan other utterances."""
+CARRIER_VERSION = 1
+"""Raised when the parts of a sentence are joined in another way."""
 HELD_OUT_SHARE = 0.5
 """Share of the test split that held-out engines speak."""
 
@@ -141,11 +146,13 @@ def plan_utterances(config: Config) -> pa.Table:
     slow = {spec for spec in (*synthesis.engines, *synthesis.hold_out) if _engine(synthesis, spec).slow}
     rows: list[dict[str, object]] = []
     for word in config.words:
+        carriers = _carriers(config, word)
         for split, count in _per_split(synthesis.clips_per_word, config.data.splits).items():
             for number in range(count):
                 row, _ = _drawn(synthesis, casts[split], split, f"word:{word.label}:{number}")
                 said = _said(word, _engine(synthesis, str(row["engine"])), number)
                 rows.append({**row, "kind": "wakeword", "label": word.label, "text": word.text, **said})
+                rows[-1]["carrier"] = _carrier(synthesis.carrier_share, carriers.get(split, []), number)
     for split, count in _per_split(synthesis.speech_clips, config.data.splits).items():
         for number in range(count):
             row, chance = _drawn(synthesis, casts[split], split, f"speech:{number}")
@@ -165,6 +172,19 @@ def _check_phonemes(config: Config) -> None:
                 f"words.phonemes of {word.label}: none of the engines {', '.join(specs)} takes phonemes: give "
                 "respellings in words.say, or add the engine espeak"
             )
+
+
+def _carriers(config: Config, word: WordConfig) -> dict[str, list[str]]:
+    synthesis = config.synthesis
+    if not synthesis.carrier_share:
+        return {}
+    return carriers_by_split(word, config.words, synthesis.carriers, synthesis.seed)
+
+
+def _carrier(share: float, templates: list[str], number: int) -> str:
+    """The exact share, spread over the numbers; each template in turn."""
+    before, after = math.floor(number * share), math.floor((number + 1) * share)
+    return templates[before % len(templates)] if after > before else ""
 
 
 def _said(word: WordConfig, engine: Engine, number: int) -> dict[str, object]:
@@ -240,7 +260,7 @@ def _drawn(config: SynthesisConfig, cast: Cast, split: str, key: str) -> tuple[d
         "pitch": float(chance.uniform(*config.pitch_semitones)),
         "seed": seed,
         "split": split,
-        **dict.fromkeys(("said", "phonemes", "resembles", "way"), ""),
+        **dict.fromkeys(("said", "phonemes", "resembles", "way", "carrier"), ""),
         "distance": None,
     }
     return row, chance
@@ -251,4 +271,5 @@ def utterance_digest(row: dict[str, object], identity: str) -> str:
     said = row["phonemes"] or row["said"] or row["text"]
     parts = [identity, *(str(part) for part in (row["engine"], row["voice"], said))]
     parts += [str(row[name]) for name in ("rate", "pitch", "seed")]
+    parts += [f"{CARRIER_VERSION} {row['carrier']}"] if row["carrier"] else []
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from wakeword.config.synthesis import CommandConfig
 from wakeword.data.manifest import MANIFEST_SCHEMA, Row, clip_row, clip_table, quarantine_row
 from wakeword.data.stage import Stage, StageResources
 from wakeword.data.synthesis import load_engine
+from wakeword.data.synthesis.carriers import Placed, joined, parts_of
 from wakeword.data.synthesis.command import absolute_paths
 from wakeword.data.synthesis.engine import Engine, SpeechError, stable_seed
 from wakeword.data.synthesis.plan import UTTERANCE_SCHEMA, plan_utterances, utterance_digest
-from wakeword.system.files import atomic_path
+from wakeword.system.files import atomic_path, write_json
 
 MARGIN_S = 0.2
 """Natural silence that is kept before and after the speech."""
@@ -31,7 +33,7 @@ SILENCE_DB = -45.0
 TARGET_DBFS, PEAK = -23.0, 0.95
 """All engines speak at one level, so that loudness does not tell one from another."""
 LONGEST_S = 30.0
-_COPIED = ("kind", "label", "text", "speaker", "split", "resembles", "distance")
+_COPIED = ("kind", "label", "text", "speaker", "split", "resembles", "distance", "carrier")
 NOISE_S = 8.0
 SCENERY_BATCH = 12
 BABBLE_VOICES = 8
@@ -40,6 +42,8 @@ RESULT_SCHEMA = pa.schema(
         ("key", pa.string()),
         ("uri", pa.string()),
         ("duration_s", pa.float64()),
+        ("word_start_s", pa.float64()),
+        ("word_end_s", pa.float64()),
         ("reason", pa.string()),
         ("detail", pa.string()),
     ]
@@ -84,18 +88,20 @@ class SpeechStage(Stage):
         engine = self._engines[spec]
         digest = utterance_digest(row, self._identities[spec])
         path = Path(self.folder) / spec.partition(":")[0] / digest[:2] / f"{digest}.flac"
-        result: Row = {"key": row["key"], "uri": str(path), "duration_s": _length_s(path), "reason": "", "detail": ""}
-        if result["duration_s"] is not None:
+        times = _word_times(path) if row["carrier"] else {}
+        result = _result(row["key"], path, **(times or {}))
+        if result["duration_s"] is not None and times is not None:
             return result
         try:
-            audio, rate_hz = engine.speak(
-                row["said"] or row["text"], row["voice"], row["rate"], row["pitch"], row["seed"], row["phonemes"]
-            )
-            audio = trimmed(resample(audio, rate_hz))
+            clip = _in_sentence(engine, row) if row["carrier"] else Placed(trimmed(_said(engine, row)))
         except SpeechError as error:
             return {**result, "reason": error.reason, "detail": str(error)}
-        write_flac(path, audio)
-        return {**result, "duration_s": len(audio) / SAMPLE_RATE_HZ}
+        if row["carrier"]:
+            times = {"word_start_s": clip.start_s, "word_end_s": clip.end_s}
+            # The sound comes last: it is there only when its times are.
+            write_json(path.with_suffix(".json"), times)
+        write_flac(path, clip.audio)
+        return {**result, **(times or {}), "duration_s": len(clip.audio) / SAMPLE_RATE_HZ}
 
 
 class SceneryStage(Stage):
@@ -131,8 +137,23 @@ class SceneryStage(Stage):
             for path, audio in zip(paths, made, strict=True):
                 write_flac(path, peak_limited(np.asarray(audio, np.float32)))
         for i, path in enumerate(paths):
-            key = f"{row['kind']}:{row['first'] + i}"
-            yield {"key": key, "uri": str(path), "duration_s": _length_s(path), "reason": "", "detail": ""}
+            yield _result(f"{row['kind']}:{row['first'] + i}", path)
+
+
+def _said(engine: Engine, row: Row, text: str = "") -> np.ndarray:
+    """The phrase of a row as it shall be said, or another text in the same voice: `(samples,)` at 16 kHz."""
+    said, phonemes = (text, "") if text else (row["said"] or row["text"], row["phonemes"])
+    audio, rate_hz = engine.speak(said, row["voice"], row["rate"], row["pitch"], row["seed"], phonemes)
+    return resample(audio, rate_hz)
+
+
+def _in_sentence(engine: Engine, row: Row) -> Placed:
+    before, phrase, after = parts_of(row["carrier"], row["said"] or row["text"])
+    spoken = [_said(engine, row, before)] if before else []
+    spoken.append(_said(engine, row) if row["phonemes"] else _said(engine, row, phrase))
+    spoken += [_said(engine, row, after)] if after else []
+    clip = joined(spoken, 1 if before else 0, stable_seed(row["seed"], "pauses"), MARGIN_S)
+    return replace(clip, audio=levelled(clip.audio))
 
 
 def trimmed(audio: np.ndarray) -> np.ndarray:
@@ -146,7 +167,15 @@ def trimmed(audio: np.ndarray) -> np.ndarray:
         raise SpeechError("the engine gave silence", "silence")
     loud = np.flatnonzero(np.abs(audio) > peak * 10 ** (SILENCE_DB / 20))
     margin = round(MARGIN_S * SAMPLE_RATE_HZ)
-    audio = audio[max(0, loud[0] - margin) : loud[-1] + margin]
+    return levelled(audio[max(0, loud[0] - margin) : loud[-1] + margin])
+
+
+def levelled(audio: np.ndarray) -> np.ndarray:
+    """Bring speech to the one level, without clipping.
+
+    Raises:
+        SpeechError: speech without end.
+    """
     if len(audio) > LONGEST_S * SAMPLE_RATE_HZ:
         raise SpeechError(f"the engine spoke for {len(audio) / SAMPLE_RATE_HZ:.0f} s", "wrong_length")
     return peak_limited(audio * np.float32(10 ** ((TARGET_DBFS - level_dbfs(audio)) / 20)))
@@ -156,6 +185,19 @@ def peak_limited(audio: np.ndarray) -> np.ndarray:
     """Scale down what would clip."""
     peak = float(np.abs(audio).max())
     return audio * np.float32(PEAK / peak) if peak > PEAK else audio
+
+
+def _result(key: str, path: Path, **times: float) -> Row:
+    empty = {"word_start_s": None, "word_end_s": None, "reason": "", "detail": ""}
+    return {"key": key, "uri": str(path), "duration_s": _length_s(path), **empty, **times}
+
+
+def _word_times(path: Path) -> dict[str, float] | None:
+    try:
+        times = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        return {name: float(times[name]) for name in ("word_start_s", "word_end_s")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _length_s(path: Path) -> float | None:
@@ -225,6 +267,8 @@ def _synthetic(result: Row, clip_id: str, source: str, **values: Any) -> Row:
         uri=result["uri"],
         source=source,
         duration_s=result["duration_s"],
+        word_start_s=result["word_start_s"],
+        word_end_s=result["word_end_s"],
         synthetic=True,
         licence="synthetic",
         **values,

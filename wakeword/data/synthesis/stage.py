@@ -217,6 +217,7 @@ class Spoken:
 
     clips: pa.Table = field(default_factory=MANIFEST_SCHEMA.empty_table)
     quarantine: list[Row] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def synthesise(config: Config, out_dir: Path, run: Callable[[Stage, pa.Table, str], Iterator[pa.Table]]) -> Spoken:
@@ -249,7 +250,33 @@ def synthesise(config: Config, out_dir: Path, run: Callable[[Stage, pa.Table, st
         kind = key.partition(":")[0]
         rows.append(_synthetic(result, f"synthetic-{key}", "synthesis/scenery", kind=kind, label=kind))
     _write_confusables(out_dir, utterances.to_pylist())
-    return Spoken(clip_table(rows), bad)
+    return Spoken(clip_table(rows), bad, _never_heard(utterances.to_pylist(), spoken))
+
+
+def _never_heard(utterances: list[Row], spoken: dict[str, Row]) -> list[str]:
+    """Sentences on engines, voices and phrases of which no clip at all came out: the others speak more of the set."""
+    warnings: list[str] = []
+    told: set[str] = set()
+    ways: tuple[tuple[str, Callable[[Row], str]], ...] = (
+        ("the engine {0} spoke", lambda row: row["engine"]),
+        ("the voice {0} spoke", lambda row: f"{row['voice']} of {row['engine']}"),
+        ("{0}", lambda row: f"{row['engine']} said {row['label']}" if row["kind"] == "wakeword" else ""),
+    )
+    for way, name_of in ways:
+        groups: dict[str, list[Row]] = {}
+        for row in utterances:
+            # Of an engine that is dumb altogether its voices need no telling.
+            if row["engine"] not in told and (name := name_of(row)):
+                groups.setdefault(name, []).append(row)
+        for name, rows in sorted(groups.items()):
+            faults = Counter(spoken[row["key"]]["reason"] for row in rows)
+            if "" not in faults:
+                told.add(name)
+                detail = spoken[rows[0]["key"]]["detail"]
+                warnings.append(
+                    f"{way.format(name)} none of {len(rows)} clips ({faults.most_common(1)[0][0]}: {detail})"
+                )
+    return warnings
 
 
 def _write_confusables(out_dir: Path, utterances: list[Row]) -> None:

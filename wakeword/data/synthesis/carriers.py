@@ -42,6 +42,13 @@ class Placed:
     start_s: float = 0.0
     end_s: float = 0.0
 
+    @property
+    def phrase(self) -> np.ndarray:
+        """The phrase alone."""
+        if not self.end_s:
+            return self.audio
+        return self.audio[round(self.start_s * SAMPLE_RATE_HZ) : round(self.end_s * SAMPLE_RATE_HZ)]
+
 
 def carriers_by_split(
     word: WordConfig, words: Sequence[WordConfig], templates: Sequence[str], seed: int

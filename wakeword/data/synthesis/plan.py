@@ -13,7 +13,8 @@ from wakeword.config.synthesis import SynthesisConfig
 from wakeword.data.synthesis import Engine
 from wakeword.data.synthesis.carriers import carriers_by_split
 from wakeword.data.synthesis.confusables import DISTANCES, Confusable, confusables
-from wakeword.data.synthesis.espeak import ipa_to_mnemonics
+from wakeword.data.synthesis.espeak import ipa_to_mnemonics, phonemes
+from wakeword.data.synthesis.pronunciation import split_ipa
 from wakeword.data.synthesis.roster import Cast, Deal, cast_voices, engine_of
 from wakeword.data.synthesis.sentences import draw_text
 from wakeword.errors import ConfigError
@@ -37,10 +38,12 @@ UTTERANCE_SCHEMA = pa.schema(
         ("distance", pa.int32()),
         ("way", pa.string()),
         ("carrier", pa.string()),
+        ("sounds", pa.string()),
     ]
 )
 """`text` is what the manifest says, `said` and `phonemes` (where not empty) what the engine is given instead;
-`resembles`, `distance` and `way` are those of a confusable, `carrier` the sentence that a phrase is said in."""
+`resembles`, `distance` and `way` are those of a confusable, `carrier` the sentence that a phrase is said in;
+`sounds` are the phonemes of what the engine is given, without the carrier."""
 PLAN_VERSION = 3
 """Raised when the same config would plan other utterances."""
 CARRIER_VERSION = 1
@@ -87,7 +90,16 @@ def plan_utterances(config: Config) -> pa.Table:
             rows.append({**row, "kind": "speech", "label": "speech", "text": text})
     rows += _near_miss_rows(config, casts)
     rows.sort(key=lambda row: (row["engine"] not in slow, row["engine"], row["key"]))
+    _add_sounds(rows)
     return pa.Table.from_pylist(rows, schema=UTTERANCE_SCHEMA)
+
+
+def _add_sounds(rows: list[dict[str, object]]) -> None:
+    texts = sorted({str(row["said"] or row["text"]) for row in rows})
+    heard = dict(zip(texts, (split_ipa(ipa) for ipa in phonemes(texts)), strict=True))
+    for row in rows:
+        given = row["phonemes"]
+        row["sounds"] = " ".join(split_ipa(str(given)) if given else heard[str(row["said"] or row["text"])])
 
 
 def _check_phonemes(config: Config) -> None:

@@ -20,7 +20,8 @@ from wakeword.config.synthesis import CommandConfig
 from wakeword.data.manifest import MANIFEST_SCHEMA, Row, clip_row, clip_table, quarantine_row
 from wakeword.data.stage import Stage, StageResources
 from wakeword.data.synthesis import load_engine
-from wakeword.data.synthesis.carriers import Placed, joined, parts_of
+from wakeword.data.synthesis.carriers import Placed, joined, parts_of, spoken_bounds
+from wakeword.data.synthesis.checks import check_length, check_sound, check_words
 from wakeword.data.synthesis.command import absolute_paths
 from wakeword.data.synthesis.engine import Engine, SpeechError, stable_seed
 from wakeword.data.synthesis.plan import UTTERANCE_SCHEMA, plan_utterances, utterance_digest
@@ -70,8 +71,11 @@ class SpeechStage(Stage):
     writes = tuple(RESULT_SCHEMA.names)
     resources = StageResources(cpus=1.0, batch_size=8, stateful=True)
 
-    def __init__(self, folder: str | Path, commands: Mapping[str, CommandConfig] | None = None) -> None:
+    def __init__(
+        self, folder: str | Path, commands: Mapping[str, CommandConfig] | None = None, least_agreement: float = 0.0
+    ) -> None:
         self.folder = str(folder)
+        self.least_agreement = least_agreement
         self.commands = absolute_paths(commands or {})
         self._engines: dict[str, Engine] = {}
         self._identities: dict[str, str] = {}
@@ -90,12 +94,25 @@ class SpeechStage(Stage):
         path = Path(self.folder) / spec.partition(":")[0] / digest[:2] / f"{digest}.flac"
         times = _word_times(path) if row["carrier"] else {}
         result = _result(row["key"], path, **(times or {}))
-        if result["duration_s"] is not None and times is not None:
+        there = result["duration_s"] is not None and times is not None
+        asked = self.least_agreement if row["kind"] == "wakeword" else 0.0
+        if there and not asked:
             return result
         try:
-            clip = _in_sentence(engine, row) if row["carrier"] else Placed(trimmed(_said(engine, row)))
+            if there:
+                clip = Placed(read_audio(path), result["word_start_s"] or 0.0, result["word_end_s"] or 0.0)
+            else:
+                clip = _in_sentence(engine, row) if row["carrier"] else Placed(trimmed(_said(engine, row)))
+            phrase = clip.phrase
+            if not there:
+                first, last = spoken_bounds(phrase)
+                check_length((last - first) / SAMPLE_RATE_HZ, row["rate"], row["sounds"])
+            if asked:
+                check_words(phrase, row["sounds"], asked)
         except SpeechError as error:
             return {**result, "reason": error.reason, "detail": str(error)}
+        if there:
+            return result
         if row["carrier"]:
             times = {"word_start_s": clip.start_s, "word_end_s": clip.end_s}
             # The sound comes last: it is there only when its times are.
@@ -144,7 +161,9 @@ def _said(engine: Engine, row: Row, text: str = "") -> np.ndarray:
     """The phrase of a row as it shall be said, or another text in the same voice: `(samples,)` at 16 kHz."""
     said, phonemes = (text, "") if text else (row["said"] or row["text"], row["phonemes"])
     audio, rate_hz = engine.speak(said, row["voice"], row["rate"], row["pitch"], row["seed"], phonemes)
-    return resample(audio, rate_hz)
+    audio = resample(audio, rate_hz)
+    check_sound(audio)
+    return audio
 
 
 def _in_sentence(engine: Engine, row: Row) -> Placed:
@@ -234,7 +253,8 @@ def synthesise(config: Config, out_dir: Path, run: Callable[[Stage, pa.Table, st
     """
     folder = Path(config.synthesis.cache_dir or out_dir / "synthetic").absolute()
     utterances = plan_utterances(config)
-    spoken = _collect(run(SpeechStage(folder, config.synthesis.commands), utterances, "text to speech"))
+    stage = SpeechStage(folder, config.synthesis.commands, config.synthesis.check_words)
+    spoken = _collect(run(stage, utterances, "text to speech"))
     rows, bad = [], []
     for row in utterances.to_pylist():
         result = spoken[row["key"]]
@@ -253,14 +273,18 @@ def synthesise(config: Config, out_dir: Path, run: Callable[[Stage, pa.Table, st
     return Spoken(clip_table(rows), bad, _never_heard(utterances.to_pylist(), spoken))
 
 
+def _word_said(row: Row) -> str:
+    return f"{row['engine']} said {row['label']}" if row["kind"] == "wakeword" else ""
+
+
 def _never_heard(utterances: list[Row], spoken: dict[str, Row]) -> list[str]:
     """Sentences on engines, voices and phrases of which no clip at all came out: the others speak more of the set."""
     warnings: list[str] = []
     told: set[str] = set()
     ways: tuple[tuple[str, Callable[[Row], str]], ...] = (
-        ("the engine {0} spoke", lambda row: row["engine"]),
-        ("the voice {0} spoke", lambda row: f"{row['voice']} of {row['engine']}"),
-        ("{0}", lambda row: f"{row['engine']} said {row['label']}" if row["kind"] == "wakeword" else ""),
+        ("the engine {} spoke none of {} clips", lambda row: row["engine"]),
+        ("the voice {} spoke none of {} clips", lambda row: f"{row['voice']} of {row['engine']}"),
+        ("{} in none of {} clips", _word_said),
     )
     for way, name_of in ways:
         groups: dict[str, list[Row]] = {}
@@ -272,10 +296,8 @@ def _never_heard(utterances: list[Row], spoken: dict[str, Row]) -> list[str]:
             faults = Counter(spoken[row["key"]]["reason"] for row in rows)
             if "" not in faults:
                 told.add(name)
-                detail = spoken[rows[0]["key"]]["detail"]
-                warnings.append(
-                    f"{way.format(name)} none of {len(rows)} clips ({faults.most_common(1)[0][0]}: {detail})"
-                )
+                reason, detail = faults.most_common(1)[0][0], spoken[rows[0]["key"]]["detail"]
+                warnings.append(f"{way.format(name, len(rows))} ({reason}: {detail})")
     return warnings
 
 

@@ -2,11 +2,64 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from wakeword.config.base import Section
+
+PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+"""What stands in a command's arguments, and in a carrier sentence, for something to fill in."""
+COMMAND_VALUES = ("text", "voice", "out", "rate", "length", "wpm", "seed")
+
+
+CARRIERS = (
+    "{phrase}, turn on the light",
+    "{phrase}, what time is it",
+    "{phrase}, play some music",
+    "{phrase}, stop",
+    "{phrase}, are you there",
+    "{phrase}, tell me a joke",
+    "ok, {phrase}, set a timer for ten minutes",
+    "so, {phrase}, what is the weather like",
+    "excuse me, {phrase}, call my sister",
+    "please, {phrase}, open the door",
+    "well, {phrase}, next song",
+    "wait, {phrase}, not now",
+    "good morning, {phrase}",
+    "thank you, {phrase}",
+    "can you hear me, {phrase}",
+    "turn it down, {phrase}",
+)
+
+
+class CommandConfig(Section):
+    """A program that speaks: it is started once an utterance, with a list of arguments and without a shell."""
+
+    argv: tuple[str, ...] = Field(min_length=1)
+    """The program and its arguments; filled in: `{text}` (without it the text comes on standard input), `{voice}`,
+    `{out}` (the WAV, FLAC, Ogg or MP3 to write; without it standard output is taken), `{rate}` (times normal),
+    `{length}` (1 / rate), `{wpm}` (words per minute, 160 at rate 1), `{seed}`."""
+    voices: tuple[str, ...] = Field(("default",), min_length=1)
+    """What `{voice}` can be; each is one speaker, and no speaker is heard in two splits."""
+    timeout_s: float = Field(60.0, gt=0)
+    """A program that takes longer for one text is ended, and the text counts as unspoken."""
+    slow: bool = False
+    """True: of other speech it is given short texts only."""
+
+    @model_validator(mode="after")
+    def _filled(self) -> CommandConfig:
+        named = {name for part in self.argv for name in PLACEHOLDER.findall(part)}
+        unknown = sorted(named - set(COMMAND_VALUES))
+        if unknown:
+            known = ", ".join(f"{{{name}}}" for name in COMMAND_VALUES)
+            raise ValueError(f"argv: {{{unknown[0]}}} cannot be filled in; there are: {known}")
+        if len(self.voices) > 1 and "voice" not in named:
+            raise ValueError("voices names several, but argv has no {voice}: all would be one and the same voice")
+        if len(set(self.voices)) < len(self.voices):
+            raise ValueError(f"voices names one twice in {list(self.voices)}")
+        return self
 
 
 class SynthesisConfig(Section):
@@ -16,12 +69,18 @@ class SynthesisConfig(Section):
     engines: dict[str, float] = Field({"espeak": 0.6, "piper": 0.36, "kokoro": 0.04})
     """Engine to its share of the clips of train and val. `piper:/path/voice.onnx` speaks with any Piper voice.
     espeak has many robotic timbres and is fast; kokoro sounds best and takes seconds a clip."""
+    commands: dict[str, CommandConfig] = Field(default_factory=dict)
+    """Programs that speak, by name: `command:NAME` in `engines` or `hold_out` is one of them."""
     hold_out: tuple[str, ...] = ("hibari",)
     """Engines whose voices speak only in the test split (half of it): training hears nothing of theirs."""
     clips_per_word: int = Field(400, ge=1)
     """Utterances of each phrase, over all splits (`data.splits` gives the shares)."""
     speech_clips: int = Field(400, ge=0)
     """Sentences that do not hold the phrase, spoken by the same voices."""
+    carrier_share: float = Field(0.0, ge=0, le=1)
+    """Share of the wake-word clips that are spoken within a sentence; the rest is the phrase alone."""
+    carriers: tuple[str, ...] = CARRIERS
+    """The sentences, `{phrase}` standing for the phrase; half of them serve training, the others val and test."""
     near_miss_clips: int = Field(0, ge=0)
     """Phrases that sound alike, as negatives in training, for each word. Costly on real voices: see docs/voices.md."""
     near_miss_shares: dict[int, float] = Field({3: 1.0})
@@ -32,6 +91,9 @@ class SynthesisConfig(Section):
     pronunciations: Literal["espeak", "cmu"] = "espeak"
     """What tells distances: espeak's phonemes, or beside them the CMU dictionary, whose words also become texts (it
     needs the package pocketsphinx)."""
+    check_words: float = Field(0.0, ge=0, le=1)
+    """Above 0: a recogniser (pocketsphinx, extra [mining]) listens to each wake word, and clips are left out where so
+    small a share of the phrase's phonemes, or less, is heard. See docs/voices.md for what it costs and finds."""
     rates: tuple[float, float] = (0.8, 1.25)
     """Speaking rate, times normal, drawn uniformly."""
     pitch_semitones: tuple[float, float] = (-2.5, 2.5)
@@ -62,6 +124,16 @@ class SynthesisConfig(Section):
                 f"near_miss_shares names distances 1, 2 and 3 (3 and more) with shares above 0, got "
                 f"{self.near_miss_shares}"
             )
+        for spec in (*self.engines, *self.hold_out):
+            kind, _, name = spec.partition(":")
+            if kind == "command" and name not in self.commands:
+                raise ValueError(f"{spec} needs a section synthesis.commands.{name or 'NAME'} with its argv")
+        for template in self.carriers:
+            before, *rest = template.split("{phrase}")
+            if len(rest) != 1 or not any(character.isalpha() for character in before + rest[0]):
+                raise ValueError(f"carriers: {template!r} is no sentence with one {{phrase}} and words around it")
+        if self.carrier_share and not self.carriers:
+            raise ValueError("carriers is empty: name a sentence such as '{phrase}, stop', or set carrier_share to 0")
         both = sorted(set(self.engines) & set(self.hold_out))
         if both:
             raise ValueError(f"{', '.join(both)} cannot be trained on and held out: name it in engines or in hold_out")

@@ -84,6 +84,7 @@ def prepare(
             spoken = synthesise(config, out_dir, run)
             gathered.tables.append(spoken.clips)
             gathered.quarantine += spoken.quarantine
+            gathered.warnings += spoken.warnings
         index = _build(config, out_dir, gathered, digest, run)
         sampler.sample()
         resumed = index.pop("resumed")

@@ -27,6 +27,8 @@ from wakeword.system.files import sha256_of, write_json
 
 MAX_RIR_S = 20.0
 """A longer `room response` is something else."""
+TIME_SLACK_S = 0.02
+"""A word may end so much after its clip: times are rounded."""
 
 
 class ShardStage(Stage):
@@ -102,9 +104,7 @@ class ShardStage(Stage):
         check_duration(len(audio) / SAMPLE_RATE_HZ, clip["duration_s"], quality, clip["uri"])
         row = self._checked(clip, audio)
         if clip["kind"] in ("wakeword", "confusable"):
-            from wakeword.audio.vad import word_bounds
-
-            row["word_start_s"], row["word_end_s"] = (float(value) for value in word_bounds(audio, SAMPLE_RATE_HZ))
+            row["word_start_s"], row["word_end_s"] = _word_place(clip, audio)
         return row
 
     def _cut(self, clip: Row) -> Iterator[Row]:
@@ -169,6 +169,20 @@ def _verified_digest(clip: Row) -> str:
     if clip["sha256"] and clip["sha256"] != digest:
         raise AudioError("wrong_checksum", clip["uri"], "the file is not the one that the manifest describes")
     return digest
+
+
+def _word_place(clip: Row, audio: np.ndarray) -> tuple[float, float]:
+    """As the source gives it (a word within a sentence cannot be found by its energy), or where the one sound is."""
+    start_s, end_s = clip["word_start_s"], clip["word_end_s"]
+    if start_s is None or end_s is None:
+        from wakeword.audio.vad import word_bounds
+
+        start_s, end_s = word_bounds(audio, SAMPLE_RATE_HZ)
+    elif not 0 <= start_s < end_s <= len(audio) / SAMPLE_RATE_HZ + TIME_SLACK_S:
+        length_s = len(audio) / SAMPLE_RATE_HZ
+        detail = f"the word is said to be from {start_s:.2f} s to {end_s:.2f} s of a clip of {length_s:.2f} s"
+        raise AudioError("wrong_word_times", clip["uri"], detail)
+    return float(start_s), float(end_s)
 
 
 def _finished(clip: Row, audio: np.ndarray, level: float) -> Row:

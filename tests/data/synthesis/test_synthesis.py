@@ -16,7 +16,8 @@ from wakeword.config.data import SplitConfig
 from wakeword.data.prepare import prepare
 from wakeword.data.shards import ShardSet
 from wakeword.data.synthesis import espeak, load_engine
-from wakeword.data.synthesis.plan import cast_voices, plan_utterances
+from wakeword.data.synthesis.plan import plan_utterances
+from wakeword.data.synthesis.roster import cast_voices
 from wakeword.data.synthesis.sentences import draw_text, sentences
 from wakeword.data.synthesis.stage import trimmed
 from wakeword.data.words import holds

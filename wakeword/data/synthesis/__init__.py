@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 
+from wakeword.config.synthesis import CommandConfig
 from wakeword.data.synthesis.engine import Engine, Voice
 from wakeword.errors import ConfigError, MissingExtraError
 
@@ -19,16 +20,27 @@ def register(name: str, module: str) -> None:
     ENGINES[name] = module
 
 
-def load_engine(spec: str) -> Engine:
+def load_engine(spec: str, commands: Mapping[str, CommandConfig] | None = None) -> Engine:
     """Make an engine from its name, or `name:argument` (`piper:/path/voice.onnx`); models are loaded when it speaks.
 
+    Args:
+        spec: as in `synthesis.engines`.
+        commands: `synthesis.commands`, which `command:NAME` names an entry of.
+
     Raises:
-        ConfigError: no such engine.
+        ConfigError: no such engine or command, or a command whose program is not there.
         MissingExtraError: the engine's packages are not installed.
     """
     name, _, argument = spec.partition(":")
+    if name == "command":
+        from wakeword.data.synthesis.command import Command
+
+        if argument not in (commands or {}):
+            raise ConfigError(f"synthesis: {spec} needs a section synthesis.commands.{argument or 'NAME'}")
+        return Command(argument, (commands or {})[argument])
     if name not in ENGINES:
-        raise ConfigError(f"synthesis: no engine {name!r}; there are: {', '.join(sorted(ENGINES))}")
+        there = ", ".join(sorted([*ENGINES, "command:NAME"]))
+        raise ConfigError(f"synthesis: no engine {name!r}; there are: {there}")
     make: Callable[[str], Engine] = import_module(ENGINES[name]).make
     try:
         return make(argument)

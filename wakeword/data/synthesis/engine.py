@@ -70,7 +70,11 @@ class Engine:
 
 
 class SpeechError(ValueError):
-    """An engine gave no sound for a text."""
+    """An engine gave no sound for a text, or one that cannot be used; `reason` is its code in the quarantine table."""
+
+    def __init__(self, detail: str, reason: str = "no_speech") -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 def resampled_pitch(sample_rate_hz: int, rate: float, pitch: float) -> tuple[int, float]:

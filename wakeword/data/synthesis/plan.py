@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from functools import cache
+import math
 
-import numpy as np
 import pyarrow as pa
 
 from wakeword.config import Config, WordConfig
 from wakeword.config.data import SplitConfig
 from wakeword.config.synthesis import SynthesisConfig
-from wakeword.data.splits import draw
-from wakeword.data.synthesis import Engine, load_engine
+from wakeword.data.synthesis import Engine
+from wakeword.data.synthesis.carriers import carriers_by_split
 from wakeword.data.synthesis.confusables import DISTANCES, Confusable, confusables
-from wakeword.data.synthesis.engine import Voice, stable_seed
-from wakeword.data.synthesis.espeak import ipa_to_mnemonics
+from wakeword.data.synthesis.espeak import ipa_to_mnemonics, phonemes
+from wakeword.data.synthesis.pronunciation import split_ipa
+from wakeword.data.synthesis.roster import Cast, Deal, cast_voices, engine_of
 from wakeword.data.synthesis.sentences import draw_text
-from wakeword.errors import ConfigError, DataError
+from wakeword.errors import ConfigError
 
 UTTERANCE_SCHEMA = pa.schema(
     [
@@ -40,28 +39,17 @@ UTTERANCE_SCHEMA = pa.schema(
         ("way", pa.string()),
         ("gender", pa.string()),
         ("accent", pa.string()),
+        ("carrier", pa.string()),
+        ("sounds", pa.string()),
     ]
 )
 """`text` is what the manifest says, `said` and `phonemes` (where not empty) what the engine is given instead;
-`resembles`, `distance` and `way` are those of a confusable, `gender` and `accent` those of the voice."""
-PLAN_VERSION = 2
+`resembles`, `distance` and `way` are those of a confusable, `gender` and `accent` those of the voice, `carrier` the
+sentence that a phrase is said in; `sounds` are the phonemes of what the engine is given, without the carrier."""
+PLAN_VERSION = 3
 """Raised when the same config would plan other utterances."""
-HELD_OUT_SHARE = 0.5
-"""Share of the test split that held-out engines speak."""
-
-
-@dataclass(frozen=True)
-class Cast:
-    """Voices of one split: by engine, and how often each engine is taken."""
-
-    voices: dict[str, list[Voice]]
-    shares: dict[str, float]
-
-
-@cache
-def _engine(spec: str) -> Engine:
-    """Planning asks an engine several times; reading its voices is not free."""
-    return load_engine(spec)
+CARRIER_VERSION = 1
+"""Raised when the parts of a sentence are joined in another way."""
 
 
 def plan_identity(config: SynthesisConfig) -> str:
@@ -70,58 +58,8 @@ def plan_identity(config: SynthesisConfig) -> str:
     Raises:
         MissingExtraError: an engine is not installed.
     """
-    engines = [f"{spec}={_engine(spec).identity()}" for spec in sorted({*config.engines, *config.hold_out})]
+    engines = [f"{spec}={engine_of(config, spec).identity()}" for spec in sorted({*config.engines, *config.hold_out})]
     return ";".join([f"plan={PLAN_VERSION}", *engines])
-
-
-def cast_voices(config: SynthesisConfig, splits: SplitConfig) -> dict[str, Cast]:
-    """Voices of each split; nobody is heard in two of them.
-
-    The speakers of an engine are ordered by hash; val and test take their shares of them (at least one each where the
-    engine has three or more speakers, none otherwise). A blend of speakers of different splits is not used at all.
-
-    Raises:
-        DataError: a split that shall have clips has no voice.
-    """
-    found: dict[str, dict[str, list[Voice]]] = {"train": {}, "val": {}, "test": {}}
-    for spec in config.engines:
-        voices = _engine(spec).voices()
-        home = _homes(voices, splits)
-        for voice in voices:
-            homes = {home[speaker] for speaker in voice.speakers}
-            if len(homes) == 1:
-                found[homes.pop()].setdefault(spec, []).append(voice)
-    casts = {}
-    for split, by_engine in found.items():
-        shares = {spec: config.engines[spec] for spec in by_engine}
-        if split == "test" and config.hold_out:
-            held = {spec: _engine(spec).voices() for spec in config.hold_out}
-            total = sum(shares.values())
-            own = (1 - HELD_OUT_SHARE) / total if total else 0.0
-            shares = {spec: share * own for spec, share in shares.items()}
-            shares |= {spec: HELD_OUT_SHARE / len(held) for spec in held}
-            by_engine = {**by_engine, **held}
-        if not by_engine and (split == "train" or getattr(splits, split) > 0):
-            raise DataError(
-                f"synthesis: the engines {', '.join(config.engines)} have too few voices to give {split} one of "
-                f"its own: add an engine with many voices (espeak), or set data.splits.{split} to 0"
-            )
-        casts[split] = Cast(by_engine, shares)
-    return casts
-
-
-def _homes(voices: list[Voice], splits: SplitConfig) -> dict[str, str]:
-    engine = voices[0].engine
-    speakers = sorted({s for voice in voices for s in voice.speakers}, key=lambda s: (draw(f"voice:{engine}:{s}"), s))
-    few = len(speakers) < 3
-    counts = {
-        split: 0 if few or not share else max(1, round(share * len(speakers)))
-        for split, share in (("test", splits.test), ("val", splits.val))
-    }
-    home = dict.fromkeys(speakers, "train")
-    for place, speaker in enumerate(speakers[: counts["test"] + counts["val"]]):
-        home[speaker] = "test" if place < counts["test"] else "val"
-    return home
 
 
 def plan_utterances(config: Config) -> pa.Table:
@@ -135,37 +73,63 @@ def plan_utterances(config: Config) -> pa.Table:
     synthesis, phrases = config.synthesis, [word.text for word in config.words]
     _check_phonemes(config)
     casts = cast_voices(synthesis, config.data.splits)
-    slow = {spec for spec in (*synthesis.engines, *synthesis.hold_out) if _engine(spec).slow}
+    slow = {spec for spec in (*synthesis.engines, *synthesis.hold_out) if engine_of(synthesis, spec).slow}
     rows: list[dict[str, object]] = []
     for word in config.words:
+        carriers = _carriers(config, word)
         for split, count in _per_split(synthesis.clips_per_word, config.data.splits).items():
+            deal = Deal(synthesis, casts[split], split, f"word:{word.label}")
             for number in range(count):
-                row, _ = _drawn(synthesis, casts[split], split, f"word:{word.label}:{number}")
-                said = _said(word, str(row["engine"]), number)
+                row, _ = deal.next()
+                said = _said(word, engine_of(synthesis, str(row["engine"])), number)
                 rows.append({**row, "kind": "wakeword", "label": word.label, "text": word.text, **said})
+                rows[-1]["carrier"] = _carrier(synthesis.carrier_share, carriers.get(split, []), number)
     for split, count in _per_split(synthesis.speech_clips, config.data.splits).items():
-        for number in range(count):
-            row, chance = _drawn(synthesis, casts[split], split, f"speech:{number}")
+        deal = Deal(synthesis, casts[split], split, "speech")
+        for _ in range(count):
+            row, chance = deal.next()
             text = draw_text(chance, phrases, short=row["engine"] in slow)
             rows.append({**row, "kind": "speech", "label": "speech", "text": text})
     rows += _near_miss_rows(config, casts)
     rows.sort(key=lambda row: (row["engine"] not in slow, row["engine"], row["key"]))
+    _add_sounds(rows)
     return pa.Table.from_pylist(rows, schema=UTTERANCE_SCHEMA)
+
+
+def _add_sounds(rows: list[dict[str, object]]) -> None:
+    texts = sorted({str(row["said"] or row["text"]) for row in rows})
+    heard = dict(zip(texts, (split_ipa(ipa) for ipa in phonemes(texts)), strict=True))
+    for row in rows:
+        given = row["phonemes"]
+        row["sounds"] = " ".join(split_ipa(str(given)) if given else heard[str(row["said"] or row["text"])])
 
 
 def _check_phonemes(config: Config) -> None:
     specs = (*config.synthesis.engines, *config.synthesis.hold_out)
     for word in (word for word in config.words if word.phonemes):
         ipa_to_mnemonics(word.phonemes)
-        if not word.say and not any(_engine(spec).takes_phonemes for spec in specs):
+        if not word.say and not any(engine_of(config.synthesis, spec).takes_phonemes for spec in specs):
             raise ConfigError(
                 f"words.phonemes of {word.label}: none of the engines {', '.join(specs)} takes phonemes: give "
                 "respellings in words.say, or add the engine espeak"
             )
 
 
-def _said(word: WordConfig, spec: str, number: int) -> dict[str, object]:
-    if word.phonemes and _engine(spec).takes_phonemes:
+def _carriers(config: Config, word: WordConfig) -> dict[str, list[str]]:
+    synthesis = config.synthesis
+    if not synthesis.carrier_share:
+        return {}
+    return carriers_by_split(word, config.words, synthesis.carriers, synthesis.seed)
+
+
+def _carrier(share: float, templates: list[str], number: int) -> str:
+    """The exact share, spread over the numbers; each template in turn."""
+    before, after = math.floor(number * share), math.floor((number + 1) * share)
+    return templates[before % len(templates)] if after > before else ""
+
+
+def _said(word: WordConfig, engine: Engine, number: int) -> dict[str, object]:
+    if word.phonemes and engine.takes_phonemes:
         return {"said": "", "phonemes": word.phonemes}
     return {"said": word.say[number % len(word.say)] if word.say else "", "phonemes": ""}
 
@@ -193,10 +157,11 @@ def _near_miss_rows(config: Config, casts: dict[str, Cast]) -> list[dict[str, ob
                     f"synthesis.near_miss_shares: no text lies {' or '.join(map(str, shares))} phonemes from "
                     f"{word.text!r}: ask for other distances, or set synthesis.near_miss_clips to 0"
                 )
-            for number, one in enumerate(texts):
-                row, _ = _drawn(synthesis, casts[split], split, f"near:{word.label}:{number}")
+            deal = Deal(synthesis, casts[split], split, f"near:{word.label}")
+            for one in texts:
+                row, _ = deal.next()
                 near: dict[str, object] = {"resembles": word.label, "distance": one.distance, "way": one.way}
-                if one.way == "spelling" and _engine(str(row["engine"])).takes_phonemes:
+                if one.way == "spelling" and engine_of(synthesis, str(row["engine"])).takes_phonemes:
                     # Engines read an invented spelling each in their own way, some as the phrase itself.
                     near["phonemes"] = one.ipa
                 rows.append({**row, "kind": "confusable", "label": "near_miss", "text": one.text, **near})
@@ -220,34 +185,10 @@ def _per_split(count: int, splits: SplitConfig) -> dict[str, int]:
     return {"train": count - test - val, "val": val, "test": test}
 
 
-def _drawn(config: SynthesisConfig, cast: Cast, split: str, key: str) -> tuple[dict[str, object], np.random.Generator]:
-    seed = stable_seed(config.seed, split, key)
-    chance = np.random.default_rng(seed)
-    specs = sorted(cast.shares)
-    shares = np.array([cast.shares[spec] for spec in specs])
-    spec = specs[int(chance.choice(len(specs), p=shares / shares.sum()))]
-    voices = cast.voices[spec]
-    voice = voices[int(chance.integers(len(voices)))]
-    row: dict[str, object] = {
-        "key": f"{split}:{key}",
-        "engine": spec,
-        "voice": voice.name,
-        "speaker": voice.speaker,
-        "rate": float(chance.uniform(*config.rates)),
-        "pitch": float(chance.uniform(*config.pitch_semitones)),
-        "seed": seed,
-        "split": split,
-        "gender": voice.gender,
-        "accent": voice.accent,
-        **dict.fromkeys(("said", "phonemes", "resembles", "way"), ""),
-        "distance": None,
-    }
-    return row, chance
-
-
 def utterance_digest(row: dict[str, object], identity: str) -> str:
     """Name of an utterance in the cache: hash of everything that its sound depends on."""
     said = row["phonemes"] or row["said"] or row["text"]
     parts = [identity, *(str(part) for part in (row["engine"], row["voice"], said))]
     parts += [str(row[name]) for name in ("rate", "pitch", "seed")]
+    parts += [f"{CARRIER_VERSION} {row['carrier']}"] if row["carrier"] else []
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]

@@ -113,7 +113,7 @@ def dictionary_words(sounds: Iterable[Phonemes], count: int) -> list[str]:
     targets = sorted(sounds)
     near = [
         (min(edit_distance(variant, target) for target in targets), word)
-        for word, variants in _dictionary().items()
+        for word, variants in dictionary().items()
         for variant in variants[:1]
         # Length bounds the distance from below: most words need no closer look.
         if any(abs(len(variant) - len(target)) <= 2 and set(variant) & set(target) for target in targets)
@@ -122,14 +122,14 @@ def dictionary_words(sounds: Iterable[Phonemes], count: int) -> list[str]:
 
 
 def _from_dictionary(text: str) -> Iterator[Phonemes]:
-    known = _dictionary()
+    known = dictionary()
     variants = [known.get(word, []) for word in spoken(text)]
     for chosen in islice(product(*variants), _MOST_VARIANTS) if variants else ():
         yield tuple(phoneme for word in chosen for phoneme in word)
 
 
 @cache
-def _dictionary() -> dict[str, list[Phonemes]]:
+def dictionary() -> dict[str, list[Phonemes]]:
     """Plain words of the CMU dictionary that the wheel of pocketsphinx holds, to their pronunciations.
 
     Raises:

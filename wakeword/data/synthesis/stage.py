@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,16 @@ import pyarrow.parquet as pq
 from wakeword.audio.io import level_dbfs, read_audio, resample, write_flac
 from wakeword.config import Config
 from wakeword.config.frontend import SAMPLE_RATE_HZ
+from wakeword.config.synthesis import CommandConfig
 from wakeword.data.manifest import MANIFEST_SCHEMA, Row, clip_row, clip_table, quarantine_row
 from wakeword.data.stage import Stage, StageResources
 from wakeword.data.synthesis import load_engine
+from wakeword.data.synthesis.carriers import Placed, joined, parts_of, spoken_bounds
+from wakeword.data.synthesis.checks import check_length, check_sound, check_words
+from wakeword.data.synthesis.command import absolute_paths
 from wakeword.data.synthesis.engine import Engine, SpeechError, stable_seed
 from wakeword.data.synthesis.plan import UTTERANCE_SCHEMA, plan_utterances, utterance_digest
-from wakeword.system.files import atomic_path
+from wakeword.system.files import atomic_path, write_json
 
 MARGIN_S = 0.2
 """Natural silence that is kept before and after the speech."""
@@ -29,7 +34,7 @@ SILENCE_DB = -45.0
 TARGET_DBFS, PEAK = -23.0, 0.95
 """All engines speak at one level, so that loudness does not tell one from another."""
 LONGEST_S = 30.0
-_COPIED = ("kind", "label", "text", "speaker", "split", "resembles", "distance", "gender", "accent")
+_COPIED = ("kind", "label", "text", "speaker", "split", "resembles", "distance", "gender", "accent", "carrier")
 NOISE_S = 8.0
 SCENERY_BATCH = 12
 BABBLE_VOICES = 8
@@ -38,6 +43,8 @@ RESULT_SCHEMA = pa.schema(
         ("key", pa.string()),
         ("uri", pa.string()),
         ("duration_s", pa.float64()),
+        ("word_start_s", pa.float64()),
+        ("word_end_s", pa.float64()),
         ("reason", pa.string()),
         ("detail", pa.string()),
     ]
@@ -64,9 +71,14 @@ class SpeechStage(Stage):
     writes = tuple(RESULT_SCHEMA.names)
     resources = StageResources(cpus=1.0, batch_size=8, stateful=True)
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(
+        self, folder: str | Path, commands: Mapping[str, CommandConfig] | None = None, least_agreement: float = 0.0
+    ) -> None:
         self.folder = str(folder)
+        self.least_agreement = least_agreement
+        self.commands = absolute_paths(commands or {})
         self._engines: dict[str, Engine] = {}
+        self._identities: dict[str, str] = {}
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Speak each row that the cache does not hold; `reason` is empty where it went well."""
@@ -75,22 +87,38 @@ class SpeechStage(Stage):
     def _spoken(self, row: Row) -> Row:
         spec = row["engine"]
         if spec not in self._engines:
-            self._engines[spec] = load_engine(spec)
+            self._engines[spec] = load_engine(spec, self.commands)
+            self._identities[spec] = self._engines[spec].identity()
         engine = self._engines[spec]
-        digest = utterance_digest(row, engine.identity())
+        digest = utterance_digest(row, self._identities[spec])
         path = Path(self.folder) / spec.partition(":")[0] / digest[:2] / f"{digest}.flac"
-        result: Row = {"key": row["key"], "uri": str(path), "duration_s": _length_s(path), "reason": "", "detail": ""}
-        if result["duration_s"] is not None:
+        times = _word_times(path) if row["carrier"] else {}
+        result = _result(row["key"], path, **(times or {}))
+        there = result["duration_s"] is not None and times is not None
+        asked = self.least_agreement if row["kind"] == "wakeword" else 0.0
+        if there and not asked:
             return result
         try:
-            audio, rate_hz = engine.speak(
-                row["said"] or row["text"], row["voice"], row["rate"], row["pitch"], row["seed"], row["phonemes"]
-            )
-            audio = trimmed(resample(audio, rate_hz))
+            if there:
+                clip = Placed(read_audio(path), result["word_start_s"] or 0.0, result["word_end_s"] or 0.0)
+            else:
+                clip = _in_sentence(engine, row) if row["carrier"] else Placed(trimmed(_said(engine, row)))
+            phrase = clip.phrase
+            if not there:
+                first, last = spoken_bounds(phrase)
+                check_length((last - first) / SAMPLE_RATE_HZ, row["rate"], row["sounds"])
+            if asked:
+                check_words(phrase, row["sounds"], asked)
         except SpeechError as error:
-            return {**result, "reason": "no_speech", "detail": str(error)}
-        write_flac(path, audio)
-        return {**result, "duration_s": len(audio) / SAMPLE_RATE_HZ}
+            return {**result, "reason": error.reason, "detail": str(error)}
+        if there:
+            return result
+        if row["carrier"]:
+            times = {"word_start_s": clip.start_s, "word_end_s": clip.end_s}
+            # The sound comes last: it is there only when its times are.
+            write_json(path.with_suffix(".json"), times)
+        write_flac(path, clip.audio)
+        return {**result, **(times or {}), "duration_s": len(clip.audio) / SAMPLE_RATE_HZ}
 
 
 class SceneryStage(Stage):
@@ -126,8 +154,25 @@ class SceneryStage(Stage):
             for path, audio in zip(paths, made, strict=True):
                 write_flac(path, peak_limited(np.asarray(audio, np.float32)))
         for i, path in enumerate(paths):
-            key = f"{row['kind']}:{row['first'] + i}"
-            yield {"key": key, "uri": str(path), "duration_s": _length_s(path), "reason": "", "detail": ""}
+            yield _result(f"{row['kind']}:{row['first'] + i}", path)
+
+
+def _said(engine: Engine, row: Row, text: str = "") -> np.ndarray:
+    """The phrase of a row as it shall be said, or another text in the same voice: `(samples,)` at 16 kHz."""
+    said, phonemes = (text, "") if text else (row["said"] or row["text"], row["phonemes"])
+    audio, rate_hz = engine.speak(said, row["voice"], row["rate"], row["pitch"], row["seed"], phonemes)
+    audio = resample(audio, rate_hz)
+    check_sound(audio)
+    return audio
+
+
+def _in_sentence(engine: Engine, row: Row) -> Placed:
+    before, phrase, after = parts_of(row["carrier"], row["said"] or row["text"])
+    spoken = [_said(engine, row, before)] if before else []
+    spoken.append(_said(engine, row) if row["phonemes"] else _said(engine, row, phrase))
+    spoken += [_said(engine, row, after)] if after else []
+    clip = joined(spoken, 1 if before else 0, stable_seed(row["seed"], "pauses"), MARGIN_S)
+    return replace(clip, audio=levelled(clip.audio))
 
 
 def trimmed(audio: np.ndarray) -> np.ndarray:
@@ -138,12 +183,20 @@ def trimmed(audio: np.ndarray) -> np.ndarray:
     """
     peak = float(np.abs(audio).max()) if len(audio) else 0.0
     if not np.isfinite(peak) or peak < 1e-3:
-        raise SpeechError("the engine gave silence")
+        raise SpeechError("the engine gave silence", "silence")
     loud = np.flatnonzero(np.abs(audio) > peak * 10 ** (SILENCE_DB / 20))
     margin = round(MARGIN_S * SAMPLE_RATE_HZ)
-    audio = audio[max(0, loud[0] - margin) : loud[-1] + margin]
+    return levelled(audio[max(0, loud[0] - margin) : loud[-1] + margin])
+
+
+def levelled(audio: np.ndarray) -> np.ndarray:
+    """Bring speech to the one level, without clipping.
+
+    Raises:
+        SpeechError: speech without end.
+    """
     if len(audio) > LONGEST_S * SAMPLE_RATE_HZ:
-        raise SpeechError(f"the engine spoke for {len(audio) / SAMPLE_RATE_HZ:.0f} s")
+        raise SpeechError(f"the engine spoke for {len(audio) / SAMPLE_RATE_HZ:.0f} s", "wrong_length")
     return peak_limited(audio * np.float32(10 ** ((TARGET_DBFS - level_dbfs(audio)) / 20)))
 
 
@@ -151,6 +204,19 @@ def peak_limited(audio: np.ndarray) -> np.ndarray:
     """Scale down what would clip."""
     peak = float(np.abs(audio).max())
     return audio * np.float32(PEAK / peak) if peak > PEAK else audio
+
+
+def _result(key: str, path: Path, **times: float) -> Row:
+    empty = {"word_start_s": None, "word_end_s": None, "reason": "", "detail": ""}
+    return {"key": key, "uri": str(path), "duration_s": _length_s(path), **empty, **times}
+
+
+def _word_times(path: Path) -> dict[str, float] | None:
+    try:
+        times = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        return {name: float(times[name]) for name in ("word_start_s", "word_end_s")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _length_s(path: Path) -> float | None:
@@ -170,6 +236,7 @@ class Spoken:
 
     clips: pa.Table = field(default_factory=MANIFEST_SCHEMA.empty_table)
     quarantine: list[Row] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def synthesise(config: Config, out_dir: Path, run: Callable[[Stage, pa.Table, str], Iterator[pa.Table]]) -> Spoken:
@@ -186,7 +253,8 @@ def synthesise(config: Config, out_dir: Path, run: Callable[[Stage, pa.Table, st
     """
     folder = Path(config.synthesis.cache_dir or out_dir / "synthetic").absolute()
     utterances = plan_utterances(config)
-    spoken = _collect(run(SpeechStage(folder), utterances, "text to speech"))
+    stage = SpeechStage(folder, config.synthesis.commands, config.synthesis.check_words)
+    spoken = _collect(run(stage, utterances, "text to speech"))
     rows, bad = [], []
     for row in utterances.to_pylist():
         result = spoken[row["key"]]
@@ -202,7 +270,35 @@ def synthesise(config: Config, out_dir: Path, run: Callable[[Stage, pa.Table, st
         kind = key.partition(":")[0]
         rows.append(_synthetic(result, f"synthetic-{key}", "synthesis/scenery", kind=kind, label=kind))
     _write_confusables(out_dir, utterances.to_pylist())
-    return Spoken(clip_table(rows), bad)
+    return Spoken(clip_table(rows), bad, _never_heard(utterances.to_pylist(), spoken))
+
+
+def _word_said(row: Row) -> str:
+    return f"{row['engine']} said {row['label']}" if row["kind"] == "wakeword" else ""
+
+
+def _never_heard(utterances: list[Row], spoken: dict[str, Row]) -> list[str]:
+    """Sentences on engines, voices and phrases of which no clip at all came out: the others speak more of the set."""
+    warnings: list[str] = []
+    told: set[str] = set()
+    ways: tuple[tuple[str, Callable[[Row], str]], ...] = (
+        ("the engine {} spoke none of {} clips", lambda row: row["engine"]),
+        ("the voice {} spoke none of {} clips", lambda row: f"{row['voice']} of {row['engine']}"),
+        ("{} in none of {} clips", _word_said),
+    )
+    for way, name_of in ways:
+        groups: dict[str, list[Row]] = {}
+        for row in utterances:
+            # Of an engine that is dumb altogether its voices need no telling.
+            if row["engine"] not in told and (name := name_of(row)):
+                groups.setdefault(name, []).append(row)
+        for name, rows in sorted(groups.items()):
+            faults = Counter(spoken[row["key"]]["reason"] for row in rows)
+            if "" not in faults:
+                told.add(name)
+                reason, detail = faults.most_common(1)[0][0], spoken[rows[0]["key"]]["detail"]
+                warnings.append(f"{way.format(name, len(rows))} ({reason}: {detail})")
+    return warnings
 
 
 def _write_confusables(out_dir: Path, utterances: list[Row]) -> None:
@@ -220,6 +316,8 @@ def _synthetic(result: Row, clip_id: str, source: str, **values: Any) -> Row:
         uri=result["uri"],
         source=source,
         duration_s=result["duration_s"],
+        word_start_s=result["word_start_s"],
+        word_end_s=result["word_end_s"],
         synthetic=True,
         licence="synthetic",
         **values,

@@ -16,7 +16,9 @@ GAP = 256
 VOCODER_WINDOW = 1024
 """64 ms: partials of a voice of 80 Hz still lie in bins of their own."""
 VOCODER_HOP = 256
-SLACK = 1.15
+ONSET = 4.0
+"""A frame of so many times the power of the one before is where a sound sets in."""
+SLACK = 1.25
 """How much longer than needed a transform may be, so that two quick lengths have nearly the ratio that is wanted."""
 
 
@@ -24,14 +26,17 @@ SLACK = 1.15
 def fast_length(samples: float) -> int:
     """The smallest even length from `samples` on whose prime factors are 2, 3 and 5: quick to transform."""
     length = 2 * math.ceil(samples / 2)
-    while True:
-        rest = length
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return length
+    while not _is_smooth(length, (2, 3, 5)):
         length += 2
+    return length
+
+
+def _is_smooth(length: int, primes: tuple[int, ...]) -> bool:
+    """Whether a number has no other prime factors."""
+    for prime in primes:
+        while length % prime == 0:
+            length //= prime
+    return length == 1
 
 
 def resample(audio: Tensor, factor: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,15 +71,12 @@ def resample(audio: Tensor, factor: Tensor, anchor: Tensor) -> tuple[Tensor, Ten
 
 @lru_cache(maxsize=8)
 def _quick_lengths(low: int, high: int) -> list[int]:
-    """All lengths that `fast_length` gives, from `low` to `high`."""
-    found = [fast_length(low)]
-    while found[-1] < high:
-        found.append(fast_length(found[-1] + 2))
-    return found
+    """Even lengths that are quick to transform, 7 among their prime factors: more ratios to choose from."""
+    return [length for length in range(low + low % 2, high, 2) if _is_smooth(length, (2, 3, 5, 7))]
 
 
 def _near_lengths(samples: int, factor: float) -> tuple[int, int]:
-    """Two quick lengths, the first at least `samples`, with a ratio near `factor` (0.1 % or better, as a rule)."""
+    """Two quick lengths, the first at least `samples`, with a ratio near `factor` (within 0.2 %, as a rule)."""
     if factor == 1.0:
         return samples, samples
     all_lengths = _quick_lengths(samples // 4, 4 * samples)
@@ -90,8 +92,9 @@ def _near_lengths(samples: int, factor: float) -> tuple[int, int]:
 def stretch(audio: Tensor, factor: Tensor, anchor: Tensor, target: Tensor, samples: int) -> Tensor:
     """Play each clip `factor` times faster at its own pitch: out[n] sounds like in[anchor + (n - target) * factor].
 
-    A phase vocoder (Flanagan and Golden 1966) with linear interpolation of magnitudes: between neighbouring frames
-    every bin's phase goes on as far as it does at that place of the input.
+    A phase vocoder with identity phase locking (Laroche and Dolson 1999): a spectral peak's phase goes on as it does at
+    that place of the input, and the bins around it keep their phases relative to it. Where the sound sets in, all
+    phases are those of the input, which keeps attacks sharp and in their place.
 
     Args:
         audio: `(batch, samples_in)`.
@@ -104,23 +107,56 @@ def stretch(audio: Tensor, factor: Tensor, anchor: Tensor, target: Tensor, sampl
     window = torch.hann_window(VOCODER_WINDOW, device=audio.device)
     spectrum = torch.stft(
         audio, VOCODER_WINDOW, VOCODER_HOP, window=window, center=True, pad_mode="constant", return_complex=True
-    )
-    frames = spectrum.shape[2]
+    ).mT
+    frames = spectrum.shape[1]
     centre = VOCODER_HOP * torch.arange(samples // VOCODER_HOP + 2, device=audio.device)
     place = (anchor[:, None] + (centre[None, :] - target[:, None]) * factor[:, None]) / VOCODER_HOP
     # A frame half a window beyond the clip's end still hears its last samples.
     inside = (place > -1.0) & (place < frames)
     left = place.floor().long().clamp(0, frames - 2)
-    part = (place - left).clamp(0.0, 1.0)[:, None, :]
+    part = (place - left).clamp(0.0, 1.0)[:, :, None]
     magnitude = spectrum.abs()
-    advance = (spectrum[:, :, 1:] * spectrum[:, :, :-1].conj()).angle()
-    columns = left[:, None, :].expand(-1, spectrum.shape[1], -1)
-    loud = torch.lerp(magnitude.gather(2, columns), magnitude.gather(2, columns + 1), part) * inside[:, None, :]
-    first = spectrum.gather(2, columns[:, :, :1]).angle()
-    phase = torch.cat([first, advance.gather(2, columns[:, :, :-1])], dim=2).cumsum(dim=2)
+    loud = torch.lerp(_frames(magnitude, left), _frames(magnitude, left + 1), part) * inside[:, :, None]
+    near = place.round().long().clamp(0, frames - 1)
+    phase = _locked_phases(loud, _frames(spectrum, near).angle(), _frames(spectrum, (near - 1).clamp(min=0)).angle())
     return torch.istft(
-        torch.polar(loud, phase), VOCODER_WINDOW, VOCODER_HOP, window=window, center=True, length=samples
+        torch.polar(loud, phase).mT, VOCODER_WINDOW, VOCODER_HOP, window=window, center=True, length=samples
     )
+
+
+def _frames(spectrum: Tensor, index: Tensor) -> Tensor:
+    """Frames `(batch, count, bins)` of spectra `(batch, frames, bins)`, each clip its own."""
+    return spectrum.gather(1, index[:, :, None].expand(-1, -1, spectrum.shape[2]))
+
+
+def _locked_phases(magnitude: Tensor, now: Tensor, before: Tensor) -> Tensor:
+    """Phases of the frames that are written `(batch, frames, bins)`.
+
+    Args:
+        magnitude: of those frames.
+        now, before: phases of the frames of the input that they sound like, and of those one hop earlier.
+    """
+    peak = _nearest_peak(magnitude)
+    # To the peak's old phase comes its advance over a hop, and what sets the bin apart from its peak.
+    change = (now - before).gather(2, peak) + now - now.gather(2, peak)
+    power = magnitude.square().sum(dim=2)
+    onset = torch.nn.functional.pad(power[:, 1:] > ONSET * power[:, :-1], (1, 0), value=True)
+    phase = now[:, 0]
+    phases = []
+    for peak_, change_, now_, onset_ in zip(*(x.unbind(1) for x in (peak, change, now, onset)), strict=True):
+        phase = torch.where(onset_[:, None], now_, phase.gather(1, peak_) + change_)
+        phases.append(phase)
+    return torch.stack(phases, dim=1)
+
+
+def _nearest_peak(magnitude: Tensor) -> Tensor:
+    """Bin of the spectral peak (the largest of five bins) nearest to each bin: int64, the shape of the input."""
+    bins = magnitude.shape[2]
+    is_peak = magnitude >= torch.nn.functional.max_pool1d(magnitude, 5, stride=1, padding=2)
+    number = torch.arange(bins, device=magnitude.device).expand_as(magnitude)
+    lower = torch.where(is_peak, number, -bins).cummax(dim=2).values
+    upper = torch.where(is_peak, number, 3 * bins).flip(2).cummin(dim=2).values.flip(2)
+    return torch.where(number - lower <= upper - number, lower, upper)
 
 
 def change_tempo(
@@ -132,7 +168,7 @@ def change_tempo(
 
     Args:
         audio: `(batch, samples)`.
-        tempo, pitch: factors `(batch,)`; the pitch moves by at most 0.1 % or so to lengths that are quick.
+        tempo, pitch: factors `(batch,)`; the pitch moves by up to 0.2 %, as a rule, to lengths that are quick.
         anchor: sample of each clip that stays in place.
         highest_pitch: bound of `pitch`; the room that is made for every clip, so that a clip does not sound otherwise
             in another batch.

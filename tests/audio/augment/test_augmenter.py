@@ -11,6 +11,7 @@ from wakeword.audio.frontend import Frontend
 from wakeword.config.augmentation import AugmentationConfig
 from wakeword.config.frontend import FrontendConfig
 
+
 def test_everything_off_is_the_identity() -> None:
     audio, features = words(4), torch.randn(4, 50, 40)
     transform = augmenter(noise_bank())

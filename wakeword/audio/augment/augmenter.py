@@ -215,41 +215,40 @@ class Augmenter(nn.Module):
         probabilities = (config.eq_probability, config.microphone_probability, config.band_probability)
         if not any(probabilities):
             return audio
-        axis = filters.bins(filters.padded_length(audio.shape[1]), audio.device)
-        power = torch.ones(count, len(axis), device=audio.device)
+        power = torch.ones(count, filters.POINTS, device=audio.device)
         shaped = torch.zeros(count, dtype=torch.bool, device=audio.device)
         for probability, response in zip(probabilities, (self._eq, self._capsule, self._band), strict=True):
             rows = self._rows(probability, audio, generator) if probability else shaped.new_zeros(0, dtype=torch.int64)
             if len(rows):
-                power[rows] *= response(axis, len(rows), generator)
+                power[rows] *= response(len(rows), generator).to(audio.device)
                 shaped[rows] = True
         rows = shaped.nonzero()[:, 0]
         if not len(rows):
             return audio
         return audio.index_copy(0, rows, as_loud_as(audio[rows], filters.filtered(audio[rows], power[rows])))
 
-    def _eq(self, axis: Tensor, count: int, generator: torch.Generator) -> Tensor:
-        power = torch.ones(count, len(axis), device=axis.device)
+    def _eq(self, count: int, generator: torch.Generator) -> Tensor:
+        power = torch.ones(count, filters.POINTS, device=generator.device)
         for _ in range(self.config.eq_bands):
-            centre_hz = log_uniform(EQ_HZ, count, generator).to(axis.device)
-            quality = log_uniform(EQ_QUALITY, count, generator).to(axis.device)
-            gain_db = uniform(self.config.eq_gain_db, count, generator).to(axis.device)
-            power *= filters.peak_power(axis, centre_hz, gain_db, quality)
+            centre_hz = log_uniform(EQ_HZ, count, generator)
+            quality = log_uniform(EQ_QUALITY, count, generator)
+            gain_db = uniform(self.config.eq_gain_db, count, generator)
+            power *= filters.peak_power(centre_hz, gain_db, quality)
         return power
 
-    def _capsule(self, axis: Tensor, count: int, generator: torch.Generator) -> Tensor:
-        low_hz = log_uniform(self.config.microphone_low_hz, count, generator).to(axis.device)
-        high_hz = log_uniform(self.config.microphone_high_hz, count, generator).to(axis.device)
-        centre_hz = log_uniform(MICROPHONE_PEAK_HZ, count, generator).to(axis.device)
-        quality = log_uniform(MICROPHONE_QUALITY, count, generator).to(axis.device)
-        gain_db = uniform(self.config.microphone_peak_db, count, generator).to(axis.device)
-        slopes = filters.band_power(axis, low_hz, high_hz, order=2)
-        return slopes * filters.peak_power(axis, centre_hz, gain_db, quality)
+    def _capsule(self, count: int, generator: torch.Generator) -> Tensor:
+        low_hz = log_uniform(self.config.microphone_low_hz, count, generator)
+        high_hz = log_uniform(self.config.microphone_high_hz, count, generator)
+        centre_hz = log_uniform(MICROPHONE_PEAK_HZ, count, generator)
+        quality = log_uniform(MICROPHONE_QUALITY, count, generator)
+        gain_db = uniform(self.config.microphone_peak_db, count, generator)
+        slopes = filters.band_power(low_hz, high_hz, order=2)
+        return slopes * filters.peak_power(centre_hz, gain_db, quality)
 
-    def _band(self, axis: Tensor, count: int, generator: torch.Generator) -> Tensor:
-        low_hz = log_uniform(self.config.band_low_hz, count, generator).to(axis.device)
-        high_hz = log_uniform(self.config.band_high_hz, count, generator).to(axis.device)
-        return filters.band_power(axis, low_hz, high_hz, order=4)
+    def _band(self, count: int, generator: torch.Generator) -> Tensor:
+        low_hz = log_uniform(self.config.band_low_hz, count, generator)
+        high_hz = log_uniform(self.config.band_high_hz, count, generator)
+        return filters.band_power(low_hz, high_hz, order=4)
 
     def _clipped(self, audio: Tensor, generator: torch.Generator) -> Tensor:
         if not self.config.clip_probability:

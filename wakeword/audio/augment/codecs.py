@@ -9,7 +9,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from wakeword.audio.augment.filters import band_power, bins
+from wakeword.audio.augment.filters import at_bins, band_power
 from wakeword.audio.augment.speed import fast_length
 from wakeword.config.augmentation import Codec
 from wakeword.config.frontend import SAMPLE_RATE_HZ
@@ -62,7 +62,7 @@ def telephone(audio: Tensor, law: Callable[[Tensor], Tensor]) -> Tensor:
     # Twice a quick length, so that half of it is one as well.
     length = 2 * fast_length(samples / 2 + 512)
     low, high = (torch.full((1,), edge, device=audio.device) for edge in TELEPHONE_HZ)
-    spectrum = torch.fft.rfft(audio, length) * band_power(bins(length, audio.device), low, high, order=4).sqrt()
+    spectrum = torch.fft.rfft(audio, length) * at_bins(band_power(low, high, order=4), length)
     narrow = torch.fft.irfft(spectrum, length // 2) / 2
     return torch.fft.irfft(torch.fft.rfft(law(narrow)), length)[:, :samples] * 2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +67,20 @@ def clips_of(split: str, words: int, seed: int, labels: tuple[str, ...] = ("nova
     return rows
 
 
-def make_prepared(folder: Path, words: int = 24, labels: tuple[str, ...] = ("nova",), drop: str = "") -> Path:
-    """Write shards and index for the splits train, val and test; `drop` leaves a kind out."""
+def make_prepared(
+    folder: Path,
+    words: int = 24,
+    labels: tuple[str, ...] = ("nova",),
+    drop: str = "",
+    more: Sequence[dict[str, Any]] = (),
+) -> Path:
+    """Write shards and index for the splits train, val and test; `drop` leaves a kind out, `more` adds to train."""
     splits: dict[str, Any] = {}
     for seed, split in enumerate(("train", "val", "test")):
         path = folder / "shards" / f"{split}-0000.arrow"
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = [row for row in clips_of(split, words, seed, labels) if row["kind"] != drop and row["label"] != drop]
-        count = write_shard(path, rows)
+        count = write_shard(path, [*rows, *more] if split == "train" else rows)
         entry = {"file": f"shards/{path.name}", "rows": count, "bytes": path.stat().st_size, "sha256": sha256_of(path)}
         splits[split] = {"shards": [entry]}
     write_json(

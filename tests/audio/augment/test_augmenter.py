@@ -4,58 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
 
-from wakeword.audio.augment import (
-    Augmenter,
-    Bank,
-    active_power,
-    coloured_noise,
-    resample,
-    warped_mels,
-)
+from tests.audio.augment.sounds import RATE, augmenter, echo_bank, noise_bank, peak_hz, seeded, tones, words
+from wakeword.audio.augment import Augmenter, Bank, active_power, coloured_noise, resample, warped_mels
 from wakeword.audio.frontend import Frontend
 from wakeword.config.augmentation import AugmentationConfig
 from wakeword.config.frontend import FrontendConfig
-
-OFF = {
-    "gain_db": (0.0, 0.0),
-    "noise_probability": 0.0,
-    "room_probability": 0.0,
-    "floor_dbfs": None,
-    "speed_probability": 0.0,
-    "vtlp_probability": 0.0,
-    "spec_probability": 0.0,
-}
-RATE = 16000
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def augmenter(noises: Bank | None = None, rooms: Bank | None = None, **changes: object) -> Augmenter:
-    return Augmenter(AugmentationConfig.model_validate({**OFF, **changes}), noises, rooms)
-
-
-def tones(batch: int, frequency_hz: float = 440.0, samples: int = 2 * RATE) -> Tensor:
-    return 0.2 * torch.sin(2 * torch.pi * frequency_hz * torch.arange(samples) / RATE).repeat(batch, 1)
-
-
-def words(batch: int) -> Tensor:
-    """Half a second of noise between silences."""
-    audio = torch.zeros(batch, 2 * RATE)
-    audio[:, 10000:18000] = 0.1 * torch.randn(batch, 8000, generator=seeded(5))
-    return audio
-
-
-def noise_bank() -> Bank:
-    return Bank.of([(8000 * torch.rand(length, generator=seeded(length)) - 4000).short() for length in (9000, 50000)])
-
-
-def peak_hz(audio: Tensor) -> float:
-    spectrum = torch.fft.rfft(audio * torch.hann_window(len(audio)), 16 * len(audio)).abs()
-    return float(spectrum.argmax()) * RATE / (16 * len(audio))
 
 
 def test_everything_off_is_the_identity() -> None:
@@ -128,16 +82,6 @@ def test_every_clip_gets_a_floor() -> None:
     assert float(level_db.max()) < -59.7
     assert float(level_db.max() - level_db.min()) > 5
     assert len({tuple(row[:10].tolist()) for row in floor}) == 50
-
-
-def echo_bank() -> Bank:
-    """Direct sound after 500 samples, a stronger late echo in the second room."""
-    rooms = []
-    for echo in (0.5, 1.3):
-        response = torch.zeros(6000)
-        response[500], response[2900] = 0.6, 0.6 * echo
-        rooms.append(response)
-    return Bank.of(rooms)
 
 
 @pytest.mark.field("augmentation.room_probability")

@@ -1,0 +1,257 @@
+"""Augmented clips per second, against audiomentations and torch-audiomentations.
+
+    python -m benchmarks.augment [--quick] [--threads N] [--json FILE]
+
+Bars: at least 5 times the clips per second of audiomentations (a clip at a time, numpy and scipy) and at least twice
+those of torch-audiomentations (whole batches, torch). Both sides take the same clips, noises and room responses out of
+memory (the file reading of the other side is replaced by a look-up), on the same threads, in one process and in turns;
+every transform acts on every clip, with a draw per clip. Each figure is a median over the rounds, each bar the median
+of the rounds' ratios. On one thread (the default) the time is the CPU's. Clips are 2 s at 16 kHz in batches of 64.
+
+What each side does:
+
+| | here | audiomentations | torch-audiomentations |
+|---|---|---|---|
+| shift up to 0.3 s, no wrapping | cut at a drawn place | Shift | Shift |
+| room response | direct sound in place, level kept | ApplyImpulseResponse (moves, sets the peak) | ApplyImpulseResponse, \
+delay compensated |
+| noise at 0 to 30 dB | over the loud frames | AddBackgroundNoise, over all | AddBackgroundNoise, over all |
+| equaliser of 7 bands | 7 peaks | SevenBandParametricEQ (5 peaks, 2 shelves) | has none, so left out on both sides |
+| band pass | Butterworth, 24 dB per octave | BandPassFilter, 24 dB per octave | BandPassFilter (windowed sinc) |
+| gain -18 to 6 dB | and clamped to full scale | Gain | Gain |
+
+The other libraries are installed with pip, in the pinned versions of `augment_peers.txt` and without their own
+requirements (this environment has them), into `runs/bench/augment_peers`. Where that fails, their bars are left out and
+the reason is printed. torchaudio's compiled part, which fits one build of torch only and which no transform here uses,
+is taken out of that folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.harness import ROOT, Bar, run
+from wakeword.audio.augment import Augmenter, Bank
+from wakeword.config import SAMPLE_RATE_HZ
+from wakeword.config.augmentation import AugmentationConfig
+from wakeword.data.resident import ResidentClips
+from wakeword.training.windows import WindowMaker
+
+PEERS = ROOT / "runs" / "bench" / "augment_peers"
+PINS = Path(__file__).with_name("augment_peers.txt")
+BATCH, SAMPLES = 64, 2 * SAMPLE_RATE_HZ
+SHIFT_S, SNR_DB, GAIN_DB = 0.3, (0.0, 30.0), (-18.0, 6.0)
+EQ_DB, LOW_HZ, HIGH_HZ = (-8.0, 8.0), (80.0, 400.0), (3000.0, 7000.0)
+QUIET = {
+    "noise_probability": 0.0, "room_probability": 0.0, "speed_probability": 0.0, "floor_dbfs": None, "gain_db": (0, 0),
+}  # fmt: skip
+CORE = {
+    "noise_probability": 1.0, "noise_snr_db": SNR_DB, "room_probability": 1.0, "gain_db": GAIN_DB,
+    "band_probability": 1.0, "band_low_hz": LOW_HZ, "band_high_hz": HIGH_HZ,
+}  # fmt: skip
+EQ = {"eq_probability": 1.0, "eq_bands": 7, "eq_gain_db": EQ_DB}
+ONE_BY_ONE = {
+    "nothing but the shift": {}, "speed": {"speed_probability": 1.0}, "tempo": {"tempo_probability": 1.0},
+    "pitch": {"pitch_probability": 1.0}, "room": {"room_probability": 1.0}, "noise": {"noise_probability": 1.0},
+    "noise in a room": {"noise_probability": 1.0, "noise_room_probability": 1.0}, "music": {"music_probability": 1.0},
+    "babble": {"babble_probability": 1.0}, "voice": {"speech_probability": 1.0}, "equaliser": EQ,
+    "microphone": {"microphone_probability": 1.0}, "band limit": {"band_probability": 1.0},
+    "clipping": {"clip_probability": 1.0}, "codec, any": {"codec_probability": 1.0},
+}  # fmt: skip
+
+Step = Callable[[], object]
+
+
+class Sounds:
+    """Clips, noises and room responses, the same for all sides: float32 arrays at 16 kHz."""
+
+    def __init__(self) -> None:
+        draw = np.random.default_rng(0)
+        syllables = np.abs(np.sin(2 * np.pi * 2 * np.arange(SAMPLES) / SAMPLE_RATE_HZ)) > 0.5
+        self.clips = [(0.1 * draw.standard_normal(SAMPLES) * syllables).astype(np.float32) for _ in range(BATCH)]
+        lengths = draw.integers(5 * SAMPLE_RATE_HZ, 10 * SAMPLE_RATE_HZ, 24)
+        self.noises = [(0.05 * draw.standard_normal(n)).astype(np.float32) for n in lengths]
+        self.rooms = []
+        for rt60_s in draw.uniform(0.2, 0.9, 24):
+            decay = np.exp(-6.91 * np.arange(int(rt60_s * SAMPLE_RATE_HZ)) / (rt60_s * SAMPLE_RATE_HZ))
+            self.rooms.append((0.3 * decay * draw.standard_normal(len(decay))).astype(np.float32))
+            self.rooms[-1][0] = 1.0
+
+    def files(self, folder: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Noises and responses as WAV files, since the others ask for paths: path to samples."""
+        import soundfile
+
+        found: list[dict[str, np.ndarray]] = []
+        for kind, arrays in (("noise", self.noises), ("room", self.rooms)):
+            (folder / kind).mkdir()
+            paths = {str(folder / kind / f"{i:02d}.wav"): array for i, array in enumerate(arrays)}
+            for path, array in paths.items():
+                soundfile.write(path, array, SAMPLE_RATE_HZ, subtype="FLOAT")
+            found.append(paths)
+        return found[0], found[1]
+
+
+def ours(sounds: Sounds, **changes: object) -> Step:
+    """A step of the product: cut at drawn places, then the augmenter."""
+    banks = [Bank.of([torch.from_numpy(a) for a in arrays]) for arrays in (sounds.noises, sounds.rooms)]
+    config = AugmentationConfig.model_validate({**QUIET, **changes})
+    transform = Augmenter(config, banks[0], banks[1], music=banks[0], speech=banks[0])
+    clips = Bank.of([(32767 * torch.from_numpy(a)).short() for a in sounds.clips])
+    windows = WindowMaker(ResidentClips(clips.audio, clips.offset, clips.length, {}), SAMPLES)
+    generator = torch.Generator().manual_seed(0)
+    reach = round(SHIFT_S * SAMPLE_RATE_HZ)
+
+    def step() -> object:
+        start = torch.randint(-reach, reach + 1, (BATCH,), generator=generator)
+        return transform(windows.clean(torch.arange(BATCH), start, 0.0), generator).audio
+
+    return step
+
+
+def audiomentations_step(sounds: Sounds, folder: Path) -> Step:
+    """The same transforms of audiomentations, a clip after the other."""
+    import audiomentations as theirs
+    from audiomentations.augmentations import add_background_noise, apply_impulse_response
+
+    noises, rooms = sounds.files(folder)
+
+    def in_memory(path: str, rate: int, mono: bool = True, offset: float = 0.0, duration: float | None = None) -> object:
+        array = noises[path] if path in noises else rooms[path]
+        begin = round(offset * rate)
+        return array[begin : len(array) if duration is None else begin + round(duration * rate)], rate
+
+    add_background_noise.load_sound_file = in_memory
+    apply_impulse_response.load_sound_file = in_memory
+    chain = theirs.Compose(
+        [
+            theirs.Shift(-SHIFT_S, SHIFT_S, shift_unit="seconds", rollover=False, p=1.0),
+            theirs.ApplyImpulseResponse(list(rooms), p=1.0),
+            theirs.AddBackgroundNoise(list(noises), min_snr_db=SNR_DB[0], max_snr_db=SNR_DB[1], p=1.0),
+            theirs.SevenBandParametricEQ(*EQ_DB, p=1.0),
+            theirs.BandPassFilter(2000.0, 3500.0, 1.5, 1.9, min_rolloff=24, max_rolloff=24, p=1.0),
+            theirs.Gain(*GAIN_DB, p=1.0),
+        ]
+    )
+    return lambda: [chain(clip, SAMPLE_RATE_HZ) for clip in sounds.clips]
+
+
+def torch_audiomentations_step(sounds: Sounds, folder: Path) -> Step:
+    """The same transforms of torch-audiomentations, the batch at once."""
+    import torch_audiomentations as theirs
+
+    noises, rooms = sounds.files(folder)
+    settings = {"p": 1.0, "mode": "per_example", "sample_rate": SAMPLE_RATE_HZ, "output_type": "tensor"}
+    noise = theirs.AddBackgroundNoise(list(noises), *SNR_DB, **settings)
+    room = theirs.ApplyImpulseResponse(list(rooms), compensate_for_propagation_delay=True, **settings)
+    for transform, name, arrays in ((noise, "background_paths", noises), (room, "ir_paths", rooms)):
+        memory = [{"samples": torch.from_numpy(a)[None], "sample_rate": SAMPLE_RATE_HZ} for a in arrays.values()]
+        setattr(transform, name, memory)
+    chain = theirs.Compose(
+        [
+            theirs.Shift(-SHIFT_S, SHIFT_S, shift_unit="seconds", rollover=False, **settings),
+            room,
+            noise,
+            theirs.BandPassFilter(2000.0, 3500.0, 1.5, 1.9, **settings),
+            theirs.Gain(*GAIN_DB, **settings),
+        ],
+        output_type="tensor",
+    )
+    batch = torch.from_numpy(np.stack(sounds.clips))[:, None]
+    # Some of its transforms write into their input.
+    return lambda: chain(batch.clone(), SAMPLE_RATE_HZ)
+
+
+def install_peers() -> str:
+    """Put the others into their folder and on the path; the reason where that cannot be done, else nothing."""
+    if not (PEERS / "installed").is_file():
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade"]
+        try:
+            done = subprocess.run(
+                [*command, "--target", str(PEERS), "-r", str(PINS)], capture_output=True, text=True, timeout=900
+            )
+        except subprocess.TimeoutExpired:
+            return "pip did not finish installing them within 15 minutes"
+        if done.returncode:
+            lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["it gave no reason"]
+            return f"pip could not install them: {lines[-1]}"
+        for library in (PEERS / "torchaudio" / "lib").glob("*.so"):
+            library.unlink()
+        (PEERS / "installed").touch()
+    sys.path.append(str(PEERS))
+    return ""
+
+
+def seconds_of(step: Step) -> float:
+    """How long one step takes: the CPU's time on one thread, so that other work does not count; else the wall's."""
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    began = clock()
+    step()
+    return clock() - began
+
+
+def versus(ours_step: Step, their_step: Step, rounds: int) -> tuple[float, float, float]:
+    """Our clips/s, theirs, and the median ratio, measured in turns after a step each to warm up."""
+    ours_step(), their_step()
+    pairs = [(seconds_of(ours_step), seconds_of(their_step)) for _ in range(rounds)]
+    ours_s, theirs_s = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return BATCH / ours_s, BATCH / theirs_s, statistics.median(theirs / mine for mine, theirs in pairs)
+
+
+def peer_bars(sounds: Sounds, rounds: int) -> list[Bar]:
+    """The bars against the others; without them the reason is printed."""
+    reason = install_peers()
+    contests = (
+        ("audiomentations", audiomentations_step, {**CORE, **EQ}, 5.0),
+        ("torch-audiomentations", torch_audiomentations_step, CORE, 2.0),
+    )
+    bars = []
+    for name, make, changes, target in contests:
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                if reason:
+                    raise ImportError(reason)
+                their_step = make(sounds, Path(folder))
+            except (ImportError, OSError) as error:
+                print(f"skipped: the bar against {name}, because it cannot be loaded here: {error}")
+                continue
+            mine, theirs, ratio = versus(ours(sounds, **changes), their_step, rounds)
+        bars += [
+            Bar(f"clips of 2 s, transforms of {name}", mine, "/s"),
+            Bar(f"{name}", theirs, "/s"),
+            Bar(f"times as fast as {name}", ratio, "x", target, "least"),
+        ]
+    return bars
+
+
+def measure_bars(args: argparse.Namespace) -> list[Bar]:
+    """The bars, and what each transform of ours makes of the clip rate."""
+    torch.set_num_threads(args.threads)
+    sounds, rounds = Sounds(), 3 if args.quick else 9
+    bars = peer_bars(sounds, rounds)
+    for name, changes in ONE_BY_ONE.items():
+        step = ours(sounds, **changes)
+        step()
+        duration_s = statistics.median(seconds_of(step) for _ in range(rounds))
+        bars.append(Bar(f"alone on every clip: {name}", BATCH / duration_s, "clips/s"))
+    return bars
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """How many threads both sides have."""
+    parser.add_argument("--threads", type=int, default=1, help="of torch; audiomentations has one (default 1)")
+
+
+if __name__ == "__main__":
+    sys.exit(run("augment", measure_bars, add_arguments))

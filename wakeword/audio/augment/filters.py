@@ -1,0 +1,89 @@
+"""Filters as factors on the spectrum: equaliser, microphone, band limit.
+
+All are zero-phase: they have the power response of the usual recursive filters, but no phase, so that nothing moves in
+time and the end of a word stays where its label says. Their frequency axis is that of the bilinear transform.
+
+Responses are worked out at `POINTS` frequencies, evenly on a logarithmic scale, and drawn out in straight lines to the
+bins of a spectrum: seven bands then cost no more than one.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from wakeword.audio.augment.speed import fast_length, in_pieces
+from wakeword.config.frontend import SAMPLE_RATE_HZ
+
+GAP = 1024
+"""Silence behind a clip, so that a filter's ringing at its end does not come out at its beginning."""
+POINTS = 640
+LOWEST_HZ = 10.0
+
+
+@lru_cache(maxsize=8)
+def frequencies(device: torch.device) -> Tensor:
+    """Frequencies that responses are worked out at, in Hz: 0, then `LOWEST_HZ` to half the sample rate `(POINTS,)`."""
+    ends = math.log(LOWEST_HZ), math.log(SAMPLE_RATE_HZ / 2)
+    raised = torch.linspace(*ends, POINTS - 1, dtype=torch.float64).exp()
+    return torch.nn.functional.pad(raised, (1, 0)).float().to(device)
+
+
+def _relative(frequency_hz: Tensor) -> Tensor:
+    """The frequencies in units of each clip's, on the axis of the bilinear transform: `(batch, POINTS)`."""
+    # The tangent has no value at half the sample rate.
+    turn = (frequencies(frequency_hz.device) / SAMPLE_RATE_HZ).clamp(max=0.4999)
+    return torch.tan(torch.pi * turn)[None, :] / torch.tan(torch.pi * frequency_hz / SAMPLE_RATE_HZ)[:, None]
+
+
+def peak_power(centre_hz: Tensor, gain_db: Tensor, quality: Tensor) -> Tensor:
+    """Power response `(batch, POINTS)` of peaking filters (R. Bristow-Johnson, Audio EQ Cookbook, `peakingEQ`)."""
+    square = _relative(centre_hz).square()
+    amplitude = 10.0 ** (gain_db / 20.0)
+    wide = square / quality[:, None].square()
+    base = (1.0 - square).square()
+    return (base + wide * amplitude[:, None]) / (base + wide / amplitude[:, None])
+
+
+def band_power(low_hz: Tensor, high_hz: Tensor, order: Literal[2, 4]) -> Tensor:
+    """Power response `(batch, POINTS)` of a Butterworth high pass and low pass: -3 dB at both frequencies.
+
+    Args:
+        order: of each of the two; the slopes fall by 6 dB per octave and order.
+    """
+    below = _relative(low_hz).reciprocal()
+    above = _relative(high_hz)
+    for _ in range(2 if order == 2 else 3):
+        below, above = below.square(), above.square()
+    return ((1.0 + below) * (1.0 + above)).reciprocal()
+
+
+@lru_cache(maxsize=32)
+def _places(length: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Where the bins of a transform of this length lie among the `frequencies`: the one below, and the part beyond."""
+    bins_hz = torch.arange(length // 2 + 1, device=device) * (SAMPLE_RATE_HZ / length)
+    points_hz = frequencies(device)
+    left = (torch.searchsorted(points_hz, bins_hz, right=True) - 1).clamp(0, POINTS - 2)
+    return left, (bins_hz - points_hz[left]) / (points_hz[left + 1] - points_hz[left])
+
+
+def at_bins(power: Tensor, length: int) -> Tensor:
+    """Factors on amplitudes `(batch, length // 2 + 1)` out of a power response `(batch, POINTS)`."""
+    left, part = _places(length, power.device)
+    amplitude = power.sqrt()
+    return torch.lerp(amplitude[:, left], amplitude[:, left + 1], part)
+
+
+def filtered(audio: Tensor, power: Tensor) -> Tensor:
+    """Clips `(batch, samples)` under power responses `(batch, POINTS)`, zero-phase."""
+    return in_pieces(_filtered, audio, power)
+
+
+def _filtered(audio: Tensor, power: Tensor) -> Tensor:
+    length = fast_length(audio.shape[1] + GAP)
+    spectrum = torch.fft.rfft(audio, length) * at_bins(power, length)
+    return torch.fft.irfft(spectrum, length)[:, : audio.shape[1]]

@@ -1,0 +1,75 @@
+"""Rooms: responses in a table, convolution that neither moves a clip nor changes its level."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from wakeword.audio.augment.bank import Bank, as_float
+from wakeword.audio.augment.levels import as_loud_as, decibel
+from wakeword.audio.augment.speed import fast_length, in_pieces
+from wakeword.config.frontend import SAMPLE_RATE_HZ
+
+ROOM_LEAD = 64
+"""Samples of a room response kept before its direct sound (the ringing of a band-limited arrival)."""
+ROOM_LONGEST_S = 1.5
+ROOM_EARLY_S = 0.05
+"""Reflections up to here add to the direct sound; what comes later blurs it (the split of the C50 of ISO 3382-1)."""
+
+
+def room_table(rooms: Bank) -> Tensor:
+    """Responses `(rooms, taps)` with the direct sound at tap `ROOM_LEAD`, unit energy.
+
+    The direct sound is the first tap within 10 dB of the strongest: a reflection may be stronger.
+    """
+    taps = ROOM_LEAD + min(int(rooms.length.max()), int(ROOM_LONGEST_S * SAMPLE_RATE_HZ))
+    table = torch.zeros(len(rooms), taps, device=rooms.audio.device)
+    for row, (offset, length) in enumerate(zip(rooms.offset.tolist(), rooms.length.tolist(), strict=True)):
+        response = as_float(rooms.audio[offset : offset + length])
+        strength = response.abs()
+        direct = int((strength >= 0.3 * strength.max()).nonzero()[0, 0])
+        kept = response[max(0, direct - ROOM_LEAD) : direct + taps - ROOM_LEAD]
+        begin = ROOM_LEAD - min(direct, ROOM_LEAD)
+        table[row, begin : begin + len(kept)] = kept
+    energy = table.square().sum(dim=1, keepdim=True)
+    return (table / energy.clamp(min=1e-12).sqrt())[energy[:, 0] > 0]
+
+
+def quieter_late(response: Tensor, late_db: Tensor, lead: int) -> Tensor:
+    """Responses `(batch, taps)` whose reflections later than 50 ms after the direct sound change by `late_db`.
+
+    The talker comes nearer (below 0 dB) or moves away (above), in the same room.
+    """
+    late = torch.arange(response.shape[1], device=response.device) >= lead + round(ROOM_EARLY_S * SAMPLE_RATE_HZ)
+    return torch.where(late, response * decibel(late_db)[:, None], response)
+
+
+def reverberate(audio: Tensor, response: Tensor, lead: int) -> Tensor:
+    """Convolve each clip with its response `(batch, taps)` whose direct sound lies at tap `lead`; level kept.
+
+    The direct sound stays where it was, so nothing moves in time; the power of the loud frames stays the same.
+    """
+
+    def convolved(audio: Tensor, response: Tensor) -> Tensor:
+        samples = audio.shape[1]
+        length = fast_length(samples + response.shape[1])
+        spectrum = torch.fft.rfft(audio, length) * torch.fft.rfft(response, length)
+        return as_loud_as(audio, torch.fft.irfft(spectrum, length)[:, lead : lead + samples])
+
+    return in_pieces(convolved, audio, response)
+
+
+def ringing(noise: Tensor, response: Tensor) -> Tensor:
+    """Noise `(batch, samples)` as it sounds in a room: convolved in a circle, so that it rings from its start on."""
+    samples = noise.shape[1]
+    spectrum = torch.fft.rfft(noise) * torch.fft.rfft(_folded(response, samples), samples)
+    return torch.fft.irfft(spectrum, samples)
+
+
+def _folded(response: Tensor, samples: int) -> Tensor:
+    """A response longer than the circle goes on at its beginning."""
+    if response.shape[1] <= samples:
+        return response
+    rounds = -(-response.shape[1] // samples)
+    padded = torch.nn.functional.pad(response, (0, rounds * samples - response.shape[1]))
+    return padded.unflatten(1, (rounds, samples)).sum(dim=1)

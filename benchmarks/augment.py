@@ -126,7 +126,9 @@ def audiomentations_step(sounds: Sounds, folder: Path) -> Step:
 
     noises, rooms = sounds.files(folder)
 
-    def in_memory(path: str, rate: int, mono: bool = True, offset: float = 0.0, duration: float | None = None) -> object:
+    def in_memory(
+        path: str, rate: int, mono: bool = True, offset: float = 0.0, duration: float | None = None
+    ) -> object:
         array = noises[path] if path in noises else rooms[path]
         begin = round(offset * rate)
         return array[begin : len(array) if duration is None else begin + round(duration * rate)], rate

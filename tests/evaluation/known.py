@@ -63,7 +63,7 @@ def tone_bundle(
     return folder
 
 
-def _graph(labels: tuple[str, ...], gain: float, keeps: float) -> onnx.ModelProto:
+def _graph(labels: tuple[str, ...], gain: float, keeps: float = 0.0) -> onnx.ModelProto:
     time = np.arange(STEP) / RATE
     waves = [np.exp(2j * np.pi * TONES_HZ[label] * time) for label in labels]
     basis = np.concatenate([np.real(waves), np.imag(waves)]).T.astype(np.float32) * np.sqrt(2 / STEP)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from wakeword.evaluation.figures import NEGATIVE_COLOUR, colour, styled
+from wakeword.evaluation.figures import NEGATIVE_COLOUR, colour
 from wakeword.evaluation.intervals import garwood, wilson
 from wakeword.evaluation.results import WordResult
+from wakeword.system.html_page import styled
 
 PUBLISHED = (
     ("openWakeWord alexa", 0.5, 0.04, "10 dB noise and rooms, DiPCo 5.5 h (its documentation)"),
@@ -62,7 +63,7 @@ def det_figure(word: WordResult, confidence: float) -> go.Figure | None:
     figure.add_vline(x=word.operating_fah, line={"dash": "dot", "color": "#5a6472", "width": 1})
     figure.update_xaxes(type="log", title=f"false alarms per hour (left edge: none in {test.alarms.hours:.2f} h)")
     figure.update_yaxes(title="missed words, %", rangemode="tozero")
-    return styled(figure)
+    return styled(figure, 380)
 
 
 def _band(figure: go.Figure, word: WordResult, least: float, confidence: float) -> None:

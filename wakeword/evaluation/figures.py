@@ -10,24 +10,9 @@ import plotly.graph_objects as go
 
 from wakeword.errors import DataError
 from wakeword.evaluation.results import EvaluationReport, WordResult
+from wakeword.system.html_page import COLOURS, styled
 
-COLOURS = ("#1f5fbf", "#0f8a6c", "#c77700", "#b3372f", "#6b4fb3", "#5a6472", "#008ea1", "#a8407f")
 NEGATIVE_COLOUR = "#9aa4b2"
-_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
-
-
-def styled(figure: go.Figure, height: int = 380) -> go.Figure:
-    """The one look of all figures."""
-    figure.update_layout(
-        template="plotly_white",
-        height=height,
-        margin={"l": 56, "r": 16, "t": 24, "b": 52},
-        font={"family": _FONT, "size": 13, "color": "#1d2430"},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
-        hovermode="closest",
-        bargap=0.25,
-    )
-    return figure
 
 
 def colour(place: int) -> str:
@@ -59,7 +44,7 @@ def conditions_figure(report: EvaluationReport) -> go.Figure | None:
             hovertemplate="%{customdata[0]} of %{customdata[1]} missed: %{y:.1f} %<extra>%{x}</extra>",
         )
     figure.update_yaxes(title="missed words, %", rangemode="tozero")
-    return styled(figure) if drawn else None
+    return styled(figure, 380) if drawn else None
 
 
 def histogram_figure(word: WordResult) -> go.Figure | None:
@@ -151,7 +136,7 @@ def training_figure(run_dir: Path) -> go.Figure | None:
     figure.update_layout(yaxis2={"overlaying": "y", "side": "right", "title": "share", "showgrid": False})
     figure.update_xaxes(title="epoch")
     figure.update_yaxes(title="loss", selector={"side": None})
-    return styled(figure) if names else None
+    return styled(figure, 380) if names else None
 
 
 def _is_curve(name: str) -> bool:

@@ -9,7 +9,7 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from wakeword.evaluation.figures import COLOURS, NEGATIVE_COLOUR
+from wakeword.evaluation.figures import NEGATIVE_COLOUR, colour
 from wakeword.evaluation.results import EvaluationReport, WordResult
 from wakeword.system.files import atomic_path
 
@@ -54,7 +54,7 @@ def _conditions(axes: Axes, report: EvaluationReport) -> None:
         frr = np.asarray([result.frr for result in results])
         bounds = np.asarray([result.wilson for result in results]).reshape(-1, 2)
         spread = 100 * np.maximum(0, np.stack([frr - bounds[:, 0], bounds[:, 1] - frr]))
-        axes.bar(at, 100 * frr, width, yerr=spread, capsize=2, label=word.phrase or word.label, color=_colour(place))
+        axes.bar(at, 100 * frr, width, yerr=spread, capsize=2, label=word.phrase or word.label, color=colour(place))
     axes.set(ylabel="missed words, %", title="at the operating point, test")
     axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
     axes.set_ylim(bottom=0)
@@ -67,7 +67,7 @@ def _det(axes: Axes, word: WordResult) -> None:
     for place, (name, det) in enumerate(word.det.items()):
         x = np.maximum(det.fah, least)
         axes.step(np.append(x, max(x[-1], 100.0)), 100 * np.append(det.frr, det.frr[-1]), where="post", label=name)
-        axes.get_lines()[-1].set_color(_colour(place))
+        axes.get_lines()[-1].set_color(colour(place))
     axes.axvline(word.operating_fah, color="#5a6472", linestyle=":", linewidth=1)
     axes.set(xscale="log", xlabel=f"false alarms per hour (left edge: none in {hours:.2f} h)", ylabel="missed words, %")
     axes.set(title=f"{word.phrase or word.label}, test", ylim=(0, None))
@@ -78,14 +78,10 @@ def _scores(axes: Axes, word: WordResult) -> None:
     for place, (name, counts) in enumerate(word.histogram.items()):
         if name not in ("clean", "10 dB", "far", "other speech"):
             continue
-        colour = NEGATIVE_COLOUR if name == "other speech" else _colour(place)
+        ink = NEGATIVE_COLOUR if name == "other speech" else colour(place)
         edges = np.linspace(0, 1, len(counts) + 1)
-        axes.stairs(100 * np.asarray(counts) / max(1, sum(counts)), edges, label=name, color=colour, linewidth=1.6)
+        axes.stairs(100 * np.asarray(counts) / max(1, sum(counts)), edges, label=name, color=ink, linewidth=1.6)
     axes.axvline(min(word.operating.threshold, 1.0), color="#1d2430", linestyle=":", linewidth=1.2)
     axes.set(xlabel="highest score of the clip (dotted: threshold)", ylabel="clips, %", xlim=(0, 1), ylim=(0, None))
     axes.set(title=f"{word.phrase or word.label}, test")
     axes.legend(fontsize="small")
-
-
-def _colour(place: int) -> str:
-    return COLOURS[place % len(COLOURS)]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from wakeword.evaluation import figures, wording
 from wakeword.evaluation.report_examples import examples_part
-from wakeword.evaluation.report_page import page, plot, section, table
 from wakeword.evaluation.report_word import word_section
 from wakeword.evaluation.results import EvaluationReport
 from wakeword.evaluation.store import ScoreStore
 from wakeword.system.files import write_text
+from wakeword.system.html_page import folded, items, note, page, plot, section, table, verdict
 
 
 def write_html(
@@ -39,9 +39,6 @@ def write_html(
     name = title or report.provenance.get("bundle", "wakeword")
     training = figures.training_figure(run_dir) if run_dir else None
     body = [
-        f"<h1>{html.escape(name)}</h1>",
-        f'<p class="sub">{wording.number(report.audio_hours)} h of continuous audio scored by the shipped graph; '
-        "thresholds chosen on val, every figure below from test</p>",
         _headlines(report),
         section("At each target", _table(report) + _small_print(report)),
         section("Missed words by condition", plot(figures.conditions_figure(report), "no test words")),
@@ -53,17 +50,20 @@ def write_html(
     if training is not None:
         body.append(section("Training", plot(training, "")))
     body += [_notes(report), _licences(report), _reproduce(report, command)]
-    write_text(path, page(f"{name}: evaluation", body))
+    subtitle = (
+        f"{wording.number(report.audio_hours)} h of continuous audio scored by the shipped graph; thresholds chosen on "
+        "val, every figure below from test"
+    )
+    write_text(path, page(f"{name}: evaluation", name, subtitle, body))
 
 
 def _headlines(report: EvaluationReport) -> str:
     lines = []
     for word in report.words:
-        badge = '<span class="badge ready">ready</span>' if word.ready else '<span class="badge not">not ready</span>'
-        text = html.escape(wording.headline(word, report.confidence))
-        lines.append(f'<div class="verdict">{badge}<p>{text}</p></div>')
+        badge = "ready" if word.ready else "not ready"
+        lines.append(verdict(badge, word.ready, wording.headline(word, report.confidence)))
         about = f"{word.reason}; {wording.evidence(word.operating, report.confidence)}."
-        lines.append(f'<p class="note">{html.escape(about[0].upper() + about[1:])}</p>')
+        lines.append(note(about[0].upper() + about[1:]))
     return f"<section>{''.join(lines)}</section>"
 
 
@@ -74,24 +74,17 @@ def _table(report: EvaluationReport) -> str:
 
 def _small_print(report: EvaluationReport) -> str:
     hold_s = report.detector["peak_hold_s"]
-    return (
-        '<p class="note">FAH: false alarms per hour with Garwood’s interval; FRR: share of words missed with Wilson’s '
-        f"interval; both {wording.whole(report.confidence)}. * the operating point. Oracle: the best threshold for the "
-        "test audio itself, which nobody knows beforehand. Latency is from the end of the word to the peak of the "
-        f"score; the detector reports it {hold_s:g} s later, when nothing higher came.{_times(report)}</p>"
+    times = f" Detector times: {report.detector_reason}." if report.detector_reason else ""
+    return note(
+        "FAH: false alarms per hour with Garwood’s interval; FRR: share of words missed with Wilson’s interval; both "
+        f"{wording.whole(report.confidence)}. * the operating point. Oracle: the best threshold for the test audio "
+        "itself, which nobody knows beforehand. Latency is from the end of the word to the peak of the score; the "
+        f"detector reports it {hold_s:g} s later, when nothing higher came.{times}"
     )
 
 
-def _times(report: EvaluationReport) -> str:
-    reason = report.detector_reason
-    return f" Detector times: {html.escape(reason)}." if reason else ""
-
-
 def _notes(report: EvaluationReport) -> str:
-    if not report.notes:
-        return ""
-    items = "".join(f"<li>{html.escape(note)}</li>" for note in report.notes)
-    return section("What this report could not do", f"<ul>{items}</ul>")
+    return section("What this report could not do", items(report.notes)) if report.notes else ""
 
 
 def _licences(report: EvaluationReport) -> str:
@@ -103,4 +96,4 @@ def _reproduce(report: EvaluationReport, command: str) -> str:
     told = f"<pre>{html.escape(command)}</pre>" if command else ""
     known = {**report.provenance, "detector": report.detector, "evaluation": report.evaluation_config}
     text = html.escape(json.dumps(known, indent=2, sort_keys=True))
-    return section("To reproduce", f"{told}<details><summary>Hashes and settings</summary><pre>{text}</pre></details>")
+    return section("To reproduce", told, folded("Hashes and settings", f"<pre>{text}</pre>"))

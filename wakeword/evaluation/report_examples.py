@@ -17,10 +17,10 @@ from scipy.signal import spectrogram
 
 from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.evaluation.examples import FOLDER, audio_name
-from wakeword.evaluation.report_page import section
 from wakeword.evaluation.results import Example, WordResult
 from wakeword.evaluation.store import ScoreStore
 from wakeword.runtime.events import EventTiming, smooth
+from wakeword.system.html_page import section
 
 DYNAMIC_RANGE_DB = 70.0
 TITLES = {"miss": "missed", "false alarm": "false alarm", "nearest": "nearest to a false alarm"}

@@ -6,9 +6,9 @@ import html
 
 from wakeword.evaluation import figures, wording
 from wakeword.evaluation.det_figures import PUBLISHED_NOTE, det_figure, timeline_figure
-from wakeword.evaluation.report_page import plot, section, table
 from wakeword.evaluation.results import EvaluationReport, TargetResult, WordResult
 from wakeword.evaluation.slice_figures import alarms_figure, reliability_figure, slices_figure
+from wakeword.system.html_page import plot, section, table
 
 
 def word_section(word: WordResult, report: EvaluationReport) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from wakeword.evaluation.calibration_results import CalibrationFigures
-from wakeword.evaluation.figures import NEGATIVE_COLOUR, colour, styled
+from wakeword.evaluation.figures import NEGATIVE_COLOUR, colour
 from wakeword.evaluation.slice_results import SliceReport, WordSlice
 from wakeword.evaluation.wording import number, percent
+from wakeword.system.html_page import styled
 
 _ROW_PX = 24
 _FRAME_PX = 110

@@ -23,7 +23,7 @@ main { max-width: 1040px; margin: 0 auto; padding: 28px 16px 64px; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 4px; overflow-wrap: anywhere; }
 h2 { font-size: 1.15rem; margin: 0 0 10px; }
 h3 { font-size: 1rem; margin: 18px 0 6px; }
-.sub, .note { color: var(--soft); overflow-wrap: anywhere; }
+.sub, .note, td small { color: var(--soft); overflow-wrap: anywhere; }
 .sub { margin: 0 0 20px; }
 section { background: #fff; border: 1px solid var(--line); border-radius: 10px; padding: 18px 20px; margin: 0 0 16px; }
 .verdict { display: flex; gap: 12px; align-items: baseline; margin: 0 0 10px; }
@@ -35,9 +35,14 @@ table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-n
 th, td { text-align: left; padding: 6px 14px 6px 0; border-bottom: 1px solid var(--line); white-space: nowrap; }
 td.text { white-space: normal; min-width: 15rem; overflow-wrap: anywhere; }
 th { color: var(--soft); font-weight: 600; }
+tr.main td { font-weight: 600; background: #f2f6fc; }
 pre { background: #f2f4f7; border-radius: 8px; padding: 12px; overflow-x: auto; font-size: .85rem; margin: 8px 0; }
 ul { margin: 6px 0; padding-left: 20px; }
 .two { display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px 24px; }
+.examples { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); gap: 14px; }
+.example { margin: 0; border: 1px solid var(--line); border-radius: 8px; padding: 10px; min-width: 0; }
+.example img { width: 100%; height: auto; display: block; } .example audio { width: 100%; height: 34px; }
+.example figcaption { font-size: .84rem; margin: 0 0 6px; overflow-wrap: anywhere; }
 @media (min-width: 860px) { .two { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); } }
 @media (max-width: 560px) { section { padding: 14px; } .verdict { flex-direction: column; gap: 6px; } }
 """
@@ -79,13 +84,14 @@ def items(texts: Sequence[str]) -> str:
     return f"<ul>{''.join(f'<li>{html.escape(text)}</li>' for text in texts)}</ul>"
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table that scrolls by itself where it is wider than the screen."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], marked: Sequence[bool] = ()) -> str:
+    """A table that scrolls by itself where it is wider than the screen; `marked` rows stand out."""
     head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
     lines = []
-    for row in rows:
+    for place, row in enumerate(rows):
+        style = ' class="main"' if place < len(marked) and marked[place] else ""
         cells = (f"<td{_WIDE if len(cell) > WIDE_CELL else ''}>{html.escape(cell)}</td>" for cell in row)
-        lines.append(f"<tr>{''.join(cells)}</tr>")
+        lines.append(f"<tr{style}>{''.join(cells)}</tr>")
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
 
 

@@ -121,10 +121,11 @@ def test_a_graph_that_never_forgets_hands_its_state_on(tracks, tmp_path, kind) -
     stage.setup()
     for track, scores in zip(tracks, score_tracks(bundle, tracks, chunk_s=4.0), strict=True):
         np.testing.assert_array_equal(scores, unbroken(bundle, track))
-        # With a run-up of one block in its place, the third block would differ.
-        third = 2 * block_samples(engine)
-        cut = stage._score(track, third, track.samples)
-        assert not np.array_equal(cut, scores[third // engine.step_samples :])
+        if kind == BY_HAND:
+            # With a run-up of one block in its place, the third block would differ.
+            third = 2 * block_samples(engine)
+            cut = stage._score(track, third, track.samples)
+            assert not np.array_equal(cut, scores[third // engine.step_samples :])
 
 
 def test_four_workers_with_chunks_dealt_in_any_order_merge_to_the_same(finite, tracks) -> None:

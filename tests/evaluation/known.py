@@ -34,17 +34,19 @@ def tone_bundle(
     folder: Path,
     labels: tuple[str, ...] = ("alpha", "beta"),
     gain: float = 1.0,
+    recalls: int = 0,
     keeps: float = 0.0,
     **detector: float,
 ) -> Path:
     """A bundle whose scores are `gain` times the share of energy at each word's tone; `detector`: its times.
 
-    With `keeps` above 0 the graph never quite forgets: its state is this share of the last call's and the mean energy
-    of this call's steps, and the louder it was before, the lower it scores.
+    With `recalls`, a score is the mean over as many steps before it too, which the state holds, as a student's caches
+    do. With `keeps` above 0 the graph never quite forgets: its state is this share of the last call's and the mean
+    energy of this call's steps, and the louder it was before, the lower it scores.
     """
     folder.mkdir(parents=True)
     model = folder / "model.onnx"
-    onnx.save(_graph(labels, gain, keeps), model)
+    onnx.save(_graph(labels, gain, recalls, keeps), model)
     (folder / "MODEL_CARD.md").write_text("# tones\n")
     files = {path.name: {"sha256": sha256_of(path), "bytes": path.stat().st_size} for path in folder.iterdir()}
     manifest = {
@@ -53,8 +55,8 @@ def tone_bundle(
         "sample_rate_hz": RATE,
         "step_samples": STEP,
         "chunk_ms": 80.0,
-        "state_size": 1,
-        "context_samples": 0,
+        "state_size": max(1, recalls * len(labels)),
+        "context_samples": recalls * STEP,
         "words": [{"label": label, "phrase": label} for label in labels],
         "detector": {"smoothing_s": 0.06, "peak_hold_s": 0.1, "refractory_s": 1.0, **detector},
         "files": files,
@@ -63,7 +65,7 @@ def tone_bundle(
     return folder
 
 
-def _graph(labels: tuple[str, ...], gain: float, keeps: float = 0.0) -> onnx.ModelProto:
+def _graph(labels: tuple[str, ...], gain: float, recalls: int = 0, keeps: float = 0.0) -> onnx.ModelProto:
     time = np.arange(STEP) / RATE
     waves = [np.exp(2j * np.pi * TONES_HZ[label] * time) for label in labels]
     basis = np.concatenate([np.real(waves), np.imag(waves)]).T.astype(np.float32) * np.sqrt(2 / STEP)
@@ -91,37 +93,62 @@ def _graph(labels: tuple[str, ...], gain: float, keeps: float = 0.0) -> onnx.Mod
         helper.make_node("Div", ["tone", "whole"], ["share"]),
         helper.make_node("Mul", ["share", "gain"], ["scaled"]),
     ]
-    if keeps:
-        constants |= {"keeps": np.array(keeps, dtype=np.float32), "steps_of": np.array([1], dtype=np.int64)}
-        nodes += [
-            helper.make_node("Unsqueeze", ["state", "last"], ["loud"]),
-            helper.make_node("Add", ["loud", "one"], ["louder"]),
-            helper.make_node("Div", ["scaled", "louder"], ["heard"]),
-            helper.make_node("ReduceMean", ["whole", "steps_of"], ["level"], keepdims=0),
-            helper.make_node("Mul", ["state", "keeps"], ["kept"]),
-            helper.make_node("Add", ["kept", "level"], ["next_state"]),
-        ]
-    else:
-        nodes.append(helper.make_node("Identity", ["state"], ["next_state"]))
-    nodes.append(helper.make_node("Clip", ["heard" if keeps else "scaled", "zero", "one"], ["score"]))
+    constants |= _memory(words, recalls, keeps, nodes)
+    nodes.append(helper.make_node("Clip", ["heard", "zero", "one"], ["score"]))
     floats = TensorProto.FLOAT
     graph = helper.make_graph(
         nodes,
         "tones",
         [
             helper.make_tensor_value_info("audio", floats, ["streams", "samples"]),
-            helper.make_tensor_value_info("state", floats, ["streams", 1]),
+            helper.make_tensor_value_info("state", floats, ["streams", max(1, recalls * words)]),
         ],
         [
             helper.make_tensor_value_info("score", floats, ["streams", "scores", words]),
-            helper.make_tensor_value_info("next_state", floats, ["streams", 1]),
+            helper.make_tensor_value_info("next_state", floats, ["streams", max(1, recalls * words)]),
         ],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-    about = {"words": ",".join(labels), "sample_rate_hz": RATE, "step_samples": STEP, "context_samples": 0}
+    about = {"words": ",".join(labels), "sample_rate_hz": RATE, "step_samples": STEP, "context_samples": recalls * STEP}
     helper.set_model_props(model, {key: str(value) for key, value in about.items()})
     return model
+
+
+def _memory(words: int, recalls: int, keeps: float, nodes: list[onnx.NodeProto]) -> dict[str, np.ndarray]:
+    """Append the nodes from `scaled` and `state` to `heard` and `next_state`; returns their constants."""
+    if keeps:
+        nodes += [
+            helper.make_node("Unsqueeze", ["state", "last"], ["loud"]),
+            helper.make_node("Add", ["loud", "one"], ["louder"]),
+            helper.make_node("Div", ["scaled", "louder"], ["heard"]),
+            helper.make_node("ReduceMean", ["whole", "over_steps"], ["level"], keepdims=0),
+            helper.make_node("Mul", ["state", "keeps"], ["kept"]),
+            helper.make_node("Add", ["kept", "level"], ["next_state"]),
+        ]
+        return {"keeps": np.array(keeps, dtype=np.float32), "over_steps": np.array([1], dtype=np.int64)}
+    if recalls:
+        nodes += [
+            helper.make_node("Transpose", ["scaled"], ["by_word"], perm=[0, 2, 1]),
+            helper.make_node("Reshape", ["state", "cache_shape"], ["cache"]),
+            helper.make_node("Concat", ["cache", "by_word"], ["joined"], axis=2),
+            helper.make_node("Conv", ["joined", "mean"], ["mean_by_word"], group=words),
+            helper.make_node("Transpose", ["mean_by_word"], ["heard"], perm=[0, 2, 1]),
+            helper.make_node("Slice", ["joined", "newest", "end", "last"], ["next_cache"]),
+            helper.make_node("Reshape", ["next_cache", "state_shape"], ["next_state"]),
+        ]
+        return {
+            "cache_shape": np.array([0, words, recalls], dtype=np.int64),
+            "mean": np.full((words, 1, recalls + 1), 1 / (recalls + 1), dtype=np.float32),
+            "newest": np.array([-recalls], dtype=np.int64),
+            "end": np.array([1 << 40], dtype=np.int64),
+            "state_shape": np.array([0, words * recalls], dtype=np.int64),
+        }
+    nodes += [
+        helper.make_node("Identity", ["scaled"], ["heard"]),
+        helper.make_node("Identity", ["state"], ["next_state"]),
+    ]
+    return {}
 
 
 def tone_clip(label: str, rng: np.random.Generator) -> np.ndarray:

@@ -51,11 +51,13 @@ def test_float_noise_on_a_plateau_does_not_move_its_peak() -> None:
 levels = st.lists(st.integers(0, 4), max_size=60).map(lambda values: np.asarray(values, dtype=np.float32))
 
 
+@settings(deadline=None)
 @given(levels, st.integers(0, 7))
 def test_peaks_follow_their_definition(scores: np.ndarray, hold: int) -> None:
     assert find_peaks(scores, hold).tolist() == brute_force_peaks(scores, hold)
 
 
+@settings(deadline=None)
 @given(levels, st.integers(0, 12), st.floats(0, 5))
 def test_events_keep_their_distance(scores: np.ndarray, refractory: int, threshold: float) -> None:
     peaks = find_peaks(scores, 1)

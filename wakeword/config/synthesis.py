@@ -91,9 +91,9 @@ class SynthesisConfig(Section):
     pronunciations: Literal["espeak", "cmu"] = "espeak"
     """What tells distances: espeak's phonemes, or beside them the CMU dictionary, whose words also become texts (it
     needs the package pocketsphinx)."""
-    check_words: float = Field(0.0, ge=0, le=1)
-    """Above 0: a recogniser (pocketsphinx, extra [mining]) listens to each wake word, and clips are left out where so
-    small a share of the phrase's phonemes, or less, is heard. See docs/voices.md for what it costs and finds."""
+    check_words: bool = False
+    """A recogniser (pocketsphinx, extra [mining]) listens to each wake word; a clip in which it hears one of twenty
+    other texts rather than the phrase is left out. See docs/voices.md for what that finds and loses."""
     rates: tuple[float, float] = (0.8, 1.25)
     """Speaking rate, times normal, drawn uniformly."""
     pitch_semitones: tuple[float, float] = (-2.5, 2.5)

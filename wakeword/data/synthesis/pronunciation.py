@@ -121,6 +121,12 @@ def dictionary_words(sounds: Iterable[Phonemes], count: int) -> list[str]:
     return [word for _, word in nsmallest(count, near)]
 
 
+def as_arpabet(sounds: Phonemes) -> list[str]:
+    """Phonemes as the CMU dictionary writes them; those that it has no name for are left out."""
+    names = {symbol: name for name, symbol in _ARPABET.items()}
+    return [names[sound] for sound in sounds if sound in names]
+
+
 def _from_dictionary(text: str) -> Iterator[Phonemes]:
     known = dictionary()
     variants = [known.get(word, []) for word in spoken(text)]

@@ -72,10 +72,10 @@ class SpeechStage(Stage):
     resources = StageResources(cpus=1.0, batch_size=8, stateful=True)
 
     def __init__(
-        self, folder: str | Path, commands: Mapping[str, CommandConfig] | None = None, least_agreement: float = 0.0
+        self, folder: str | Path, commands: Mapping[str, CommandConfig] | None = None, check_words: bool = False
     ) -> None:
         self.folder = str(folder)
-        self.least_agreement = least_agreement
+        self.check_words = check_words
         self.commands = absolute_paths(commands or {})
         self._engines: dict[str, Engine] = {}
         self._identities: dict[str, str] = {}
@@ -95,7 +95,7 @@ class SpeechStage(Stage):
         times = _word_times(path) if row["carrier"] else {}
         result = _result(row["key"], path, **(times or {}))
         there = result["duration_s"] is not None and times is not None
-        asked = self.least_agreement if row["kind"] == "wakeword" else 0.0
+        asked = self.check_words and row["kind"] == "wakeword"
         if there and not asked:
             return result
         try:
@@ -108,7 +108,7 @@ class SpeechStage(Stage):
                 first, last = spoken_bounds(phrase)
                 check_length((last - first) / SAMPLE_RATE_HZ, row["rate"], row["sounds"])
             if asked:
-                check_words(phrase, row["sounds"], asked)
+                check_words(phrase, row["sounds"])
         except SpeechError as error:
             return {**result, "reason": error.reason, "detail": str(error)}
         if there:

@@ -55,6 +55,7 @@ PARTS: tuple[tuple[str, str, Check], ...] = (
     ("dashboard", "gradio", partial(checks.check_loads, "gradio")),
     ("microphone", "sounddevice", checks.check_sounddevice),
     ("tflite", "ai-edge-litert", checks.check_litert),
+    ("mining", "pocketsphinx", partial(checks.check_loads, "pocketsphinx")),
     ("tracking", "wandb", partial(checks.check_loads, "wandb")),
     ("dev", "playwright", checks.check_chromium),
 )

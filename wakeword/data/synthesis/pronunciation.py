@@ -146,7 +146,7 @@ def dictionary() -> dict[str, list[Phonemes]]:
     except ImportError as error:
         raise ConfigError(
             "synthesis.pronunciations: cmu is the dictionary inside pocketsphinx, which is not installed: run "
-            "`pip install pocketsphinx`, or choose espeak"
+            "`pip install 'wakeword[mining]'`, or choose espeak"
         ) from error
     path = Path(package.get_model_path()) / "en-us" / "cmudict-en-us.dict"
     found: dict[str, list[Phonemes]] = {}

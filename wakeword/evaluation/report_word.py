@@ -99,8 +99,8 @@ def _slices(word: WordResult) -> list[str]:
             for part in spread.worst
         ]
         told = (
-            f"{spread.without_miss} of {spread.speakers} speakers without a miss; {spread.holding_half} of them have "
-            f"half of all misses ({', '.join(report.conditions)})."
+            f"{spread.without_miss} of {spread.speakers} speakers have no word missed; half of all misses are those of "
+            f"{spread.holding_half} ({', '.join(report.conditions)})."
         )
         parts += [f'<p class="note">{html.escape(told)}</p>', table(["speaker", "missed", "FRR (Wilson)"], rows)]
     return parts

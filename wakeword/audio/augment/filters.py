@@ -16,7 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from wakeword.audio.augment.speed import fast_length, in_pieces
+from wakeword.audio.augment.speed import fast_length
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 
 GAP = 1024
@@ -80,10 +80,6 @@ def at_bins(power: Tensor, length: int) -> Tensor:
 
 def filtered(audio: Tensor, power: Tensor) -> Tensor:
     """Clips `(batch, samples)` under power responses `(batch, POINTS)`, zero-phase."""
-    return in_pieces(_filtered, audio, power)
-
-
-def _filtered(audio: Tensor, power: Tensor) -> Tensor:
     length = fast_length(audio.shape[1] + GAP)
     spectrum = torch.fft.rfft(audio, length) * at_bins(power, length)
     return torch.fft.irfft(spectrum, length)[:, : audio.shape[1]]

@@ -15,8 +15,8 @@ from wakeword.audio.augment.draws import below, chosen, crops, log_uniform, plac
 from wakeword.audio.augment.levels import active_power, as_loud_as, clipped, decibel, noise_scale
 from wakeword.audio.augment.noise import babble, coloured_noise, white_crops
 from wakeword.audio.augment.pieces import PIECE, replace_rows
-from wakeword.audio.augment.rooms import ROOM_LEAD, quieter_late, reverberate, ringing, room_table
-from wakeword.audio.augment.speed import change_tempo, resample
+from wakeword.audio.augment.rooms import ROOM_LEAD, convolved, quieter_late, reverberate, ringing, room_table
+from wakeword.audio.augment.speed import change_tempo, fast_length, resample
 from wakeword.config.augmentation import AugmentationConfig
 from wakeword.config.frontend import FrontendConfig
 
@@ -25,6 +25,8 @@ EQ_QUALITY = (0.5, 2.0)
 MICROPHONE_PEAK_HZ = (1500.0, 6000.0)
 """Where cases and capsules of small devices resonate."""
 MICROPHONE_QUALITY = (0.7, 2.0)
+MOST_KEPT = 1 << 25
+"""Samples of room responses up to which their spectra are kept (128 MiB): a third of a convolution is theirs."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class Augmenter(nn.Module):
         table = room_table(rooms) if rooms is not None and len(rooms) else None
         self.register_buffer("rooms", table if table is not None and len(table) else None, persistent=False)
         self.frontend = frontend or FrontendConfig()
+        self._spectra: tuple[int, Tensor] | None = None
 
     def forward(self, audio: Tensor, generator: torch.Generator, anchor: Tensor | None = None) -> Augmented:
         """Augment a batch.
@@ -169,9 +172,17 @@ class Augmenter(nn.Module):
     def _room(self, audio: Tensor, generator: torch.Generator) -> None:
         if self.rooms is None:
             return
-        rows = self._rows(self.config.room_probability, audio, generator)
-        response = self._responses(self.rooms, len(rows), generator)
-        replace_rows(audio, rows, lambda dry, wet: reverberate(dry, wet, ROOM_LEAD), response)
+        rows, table = self._rows(self.config.room_probability, audio, generator), self.rooms
+        length = fast_length(audio.shape[1] + table.shape[1])
+        if self.config.room_late_db != (0.0, 0.0) or len(table) * length > MOST_KEPT:
+            response = self._responses(table, len(rows), generator)
+            replace_rows(audio, rows, lambda dry, wet: reverberate(dry, wet, ROOM_LEAD), response)
+            return
+        if self._spectra is None or self._spectra[0] != length or self._spectra[1].device != table.device:
+            self._spectra = length, torch.fft.rfft(table, length)
+        spectra = self._spectra[1]
+        index = below(torch.full((len(rows),), len(table), device=table.device), generator)
+        replace_rows(audio, rows, lambda dry, room: convolved(dry, spectra[room], length, ROOM_LEAD), index)
 
     def _add_noises(self, audio: Tensor, generator: torch.Generator) -> None:
         """All that sounds besides the clip; each at its own ratio to the clip alone."""

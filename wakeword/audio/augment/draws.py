@@ -33,7 +33,12 @@ def below(limit: Tensor, generator: torch.Generator) -> Tensor:
     return torch.minimum((draw.to(limit.device) * limit).long(), limit - 1)
 
 
+def places(bank: Bank, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Which clip of a bank, and from which of its samples on: int64 `(count,)` each."""
+    index = below(torch.full((count,), len(bank), device=bank.offset.device), generator)
+    return index, below(bank.length[index], generator)
+
+
 def crops(bank: Bank, count: int, samples: int, generator: torch.Generator) -> Tensor:
     """`(count, samples)`: any clip of the bank from any place on; short clips repeat."""
-    index = below(torch.full((count,), len(bank), device=bank.offset.device), generator)
-    return bank.take(index, below(bank.length[index], generator), samples)
+    return bank.take(*places(bank, count, generator), samples)

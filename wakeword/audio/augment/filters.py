@@ -16,7 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from wakeword.audio.augment.speed import fast_length, in_pieces
+from wakeword.audio.augment.speed import fast_length
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 
 GAP = 1024
@@ -75,15 +75,12 @@ def at_bins(power: Tensor, length: int) -> Tensor:
     """Factors on amplitudes `(batch, length // 2 + 1)` out of a power response `(batch, POINTS)`."""
     left, part = _places(length, power.device)
     amplitude = power.sqrt()
-    return torch.lerp(amplitude[:, left], amplitude[:, left + 1], part)
+    # Five times as fast on a CPU as indexing with brackets.
+    return torch.lerp(amplitude.index_select(1, left), amplitude.index_select(1, left + 1), part)
 
 
 def filtered(audio: Tensor, power: Tensor) -> Tensor:
     """Clips `(batch, samples)` under power responses `(batch, POINTS)`, zero-phase."""
-    return in_pieces(_filtered, audio, power)
-
-
-def _filtered(audio: Tensor, power: Tensor) -> Tensor:
     length = fast_length(audio.shape[1] + GAP)
     spectrum = torch.fft.rfft(audio, length) * at_bins(power, length)
     return torch.fft.irfft(spectrum, length)[:, : audio.shape[1]]

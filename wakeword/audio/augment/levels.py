@@ -30,9 +30,9 @@ def as_loud_as(audio: Tensor, changed: Tensor) -> Tensor:
     return changed * (active_power(audio) / active_power(changed).clamp(min=1e-12)).sqrt()[:, None]
 
 
-def noise_scale(clean: Tensor, noise_power: Tensor, snr_db: Tensor) -> Tensor:
-    """Factor `(batch,)` that brings noise of this power to `snr_db` below the loud frames of `clean`."""
-    wanted = active_power(clean).clamp(min=10 ** (SILENT_DBFS / 10)) * 10 ** (-snr_db / 10)
+def noise_scale(level: Tensor, noise_power: Tensor, snr_db: Tensor) -> Tensor:
+    """Factor `(batch,)` that brings noise of this power to `snr_db` below a clip of `active_power` `level`."""
+    wanted = level.clamp(min=10 ** (SILENT_DBFS / 10)) * 10 ** (-snr_db / 10)
     return (wanted / noise_power.clamp(min=QUIETEST_NOISE)).sqrt()
 
 

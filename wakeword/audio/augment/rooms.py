@@ -7,7 +7,7 @@ from torch import Tensor
 
 from wakeword.audio.augment.bank import Bank, as_float
 from wakeword.audio.augment.levels import as_loud_as, decibel
-from wakeword.audio.augment.speed import fast_length, in_pieces
+from wakeword.audio.augment.speed import fast_length
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 
 ROOM_LEAD = 64
@@ -49,14 +49,14 @@ def reverberate(audio: Tensor, response: Tensor, lead: int) -> Tensor:
 
     The direct sound stays where it was, so nothing moves in time; the power of the loud frames stays the same.
     """
+    length = fast_length(audio.shape[1] + response.shape[1])
+    return convolved(audio, torch.fft.rfft(response, length), length, lead)
 
-    def convolved(audio: Tensor, response: Tensor) -> Tensor:
-        samples = audio.shape[1]
-        length = fast_length(samples + response.shape[1])
-        spectrum = torch.fft.rfft(audio, length) * torch.fft.rfft(response, length)
-        return as_loud_as(audio, torch.fft.irfft(spectrum, length)[:, lead : lead + samples])
 
-    return in_pieces(convolved, audio, response)
+def convolved(audio: Tensor, spectrum: Tensor, length: int, lead: int) -> Tensor:
+    """`reverberate` with the spectra of the responses, of a transform of `length`: `(batch, length // 2 + 1)`."""
+    wet = torch.fft.irfft(torch.fft.rfft(audio, length) * spectrum, length)
+    return as_loud_as(audio, wet[:, lead : lead + audio.shape[1]])
 
 
 def ringing(noise: Tensor, response: Tensor) -> Tensor:

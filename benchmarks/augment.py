@@ -1,12 +1,12 @@
 """Augmented clips per second, against audiomentations and torch-audiomentations.
 
-    python -m benchmarks.augment [--quick] [--threads N] [--json FILE]
+    python -m benchmarks.augment [--quick] [--json FILE]
 
 Bars: at least 5 times the clips per second of audiomentations (a clip at a time, numpy and scipy) and at least twice
 those of torch-audiomentations (whole batches, torch). Both sides take the same clips, noises and room responses out of
-memory (the file reading of the other side is replaced by a look-up), on the same threads, in one process and in turns;
+memory (the file reading of the other side is replaced by a look-up), on one thread of one process and in turns;
 every transform acts on every clip, with a draw per clip. Each figure is a median over the rounds, each bar the median
-of the rounds' ratios. On one thread (the default) the time is the CPU's. Clips are 2 s at 16 kHz in batches of 64.
+of the rounds' ratios. The time is the CPU's. Clips are 2 s at 16 kHz in batches of 64.
 
 What each side does:
 
@@ -194,11 +194,10 @@ def install_peers() -> str:
 
 
 def seconds_of(step: Step) -> float:
-    """How long one step takes: the CPU's time on one thread, so that other work does not count; else the wall's."""
-    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
-    began = clock()
+    """CPU time of one step, so that other work on the machine does not count."""
+    began = time.process_time()
     step()
-    return clock() - began
+    return time.process_time() - began
 
 
 def versus(ours_step: Step, their_step: Step, rounds: int) -> tuple[float, float, float]:
@@ -242,7 +241,7 @@ def peer_bars(sounds: Sounds, rounds: int) -> list[Bar]:
 
 def measure_bars(args: argparse.Namespace) -> list[Bar]:
     """The bars, and what each transform of ours makes of the clip rate."""
-    torch.set_num_threads(args.threads)
+    torch.set_num_threads(1)
     sounds, rounds = Sounds(), 3 if args.quick else 9
     bars = peer_bars(sounds, rounds)
     for name, changes in ONE_BY_ONE.items():
@@ -253,10 +252,5 @@ def measure_bars(args: argparse.Namespace) -> list[Bar]:
     return bars
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """How many threads both sides have."""
-    parser.add_argument("--threads", type=int, default=1, help="of torch; audiomentations has one (default 1)")
-
-
 if __name__ == "__main__":
-    sys.exit(run("augment", measure_bars, add_arguments))
+    sys.exit(run("augment", measure_bars))

@@ -94,3 +94,20 @@ def test_filters_and_codecs_do_not_depend_on_the_batch() -> None:
 def test_impossible_values_are_refused_by_name(field: str, value: list[object]) -> None:
     with pytest.raises(ConfigError, match=field):
         validate_config({"words": [{"label": "nova"}], "augmentation": {field: value}})
+
+
+def test_kept_spectra_of_rooms_follow_the_length_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def in_room(transform: Augmenter, samples: int) -> torch.Tensor:
+        return transform(words(5)[:, :samples], seeded(3)).audio
+
+    def rooms_only() -> Augmenter:
+        off = {"noise_probability": 0.0, "speed_probability": 0.0, "room_probability": 1.0, "floor_dbfs": None}
+        return Augmenter(AugmentationConfig.model_validate(off), rooms=echo_bank())
+
+    used = rooms_only()
+    first = in_room(used, 2 * RATE)
+    other = in_room(used, 20001)
+    assert torch.equal(other, in_room(rooms_only(), 20001))
+    assert torch.equal(first, in_room(used, 2 * RATE))
+    monkeypatch.setattr("wakeword.audio.augment.augmenter.MOST_KEPT", 0)
+    torch.testing.assert_close(in_room(rooms_only(), 2 * RATE), first, atol=1e-6, rtol=1e-4)

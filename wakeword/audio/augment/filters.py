@@ -81,6 +81,7 @@ def at_bins(power: Tensor, length: int) -> Tensor:
 
 def filtered(audio: Tensor, power: Tensor) -> Tensor:
     """Clips `(batch, samples)` under power responses `(batch, POINTS)`, zero-phase."""
-    length = fast_length(audio.shape[1] + GAP)
+    # Factors of 2 are the quickest: 34560 instead of 33750 saves a third.
+    length = 64 * fast_length((audio.shape[1] + GAP) / 64)
     spectrum = torch.fft.rfft(audio, length) * at_bins(power, length)
     return torch.fft.irfft(spectrum, length)[:, : audio.shape[1]]

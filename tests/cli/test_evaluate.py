@@ -77,6 +77,11 @@ def test_wrong_usage_is_one_sentence(recipe: Path, tmp_path: Path, capsys: pytes
         ([], "evaluate needs a recipe"),
         (["--compare", str(tmp_path)], "two evaluation folders or more"),
         (["--compare", str(tmp_path), str(tmp_path)], "report.json cannot be read"),
+        ([str(recipe), "--compare", str(tmp_path), str(tmp_path)], "leave out the recipe"),
+        ([str(recipe), "--out", str(tmp_path)], "--out goes with --from-scores"),
+        (["--from-scores", str(tmp_path), "--variant", "int8"], "--variant goes with a recipe"),
+        ([str(recipe), "--from-scores", str(tmp_path)], "takes no recipe"),
+        (["--from-scores", str(tmp_path)], "holds no scores.parquet"),
     ):
         assert main(["evaluate", *arguments]) in (2, 3)
         told = capsys.readouterr().err

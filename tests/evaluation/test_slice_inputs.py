@@ -7,7 +7,7 @@ import pytest
 
 from tests.evaluation import known
 from wakeword.config import validate_config
-from wakeword.evaluation.analyse import timing_of
+from wakeword.evaluation.detector_times import timing_of
 from wakeword.evaluation.evaluate import evaluate
 from wakeword.evaluation.measure import listen
 from wakeword.evaluation.results import EvaluationReport

@@ -101,6 +101,18 @@ def test_a_refractory_time_that_swallows_words_is_shortened(tmp_path) -> None:
     assert missed[1] == 0
 
 
+def test_a_report_made_again_keeps_its_curves_and_its_sounds_and_tells_its_command(world, tmp_path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(world[2], run / "evaluation")
+    (run / "metrics.jsonl").write_text('{"epoch": 1, "loss": 0.5}\n{"epoch": 2, "loss": 0.25}\n')
+    sounds = {path.name for path in (run / "evaluation" / "examples").iterdir()}
+    evaluate_scores(run / "evaluation", ["operating_fah=90"])
+    page = (run / "evaluation" / "report.html").read_text()
+    assert "<h2>Training</h2>" in page
+    assert f"wakeword evaluate --from-scores {run / 'evaluation'} operating_fah=90" in page
+    assert {path.name for path in (run / "evaluation" / "examples").iterdir()} == sounds
+
+
 @pytest.mark.parametrize("text", ["snr_db=[5]", "gap_s=[1,2]", "seed=3", "evaluation.codecs=[]", "no_such=1"])
 def test_what_needs_the_audio_is_refused(world, text) -> None:
     with pytest.raises(ConfigError, match="cannot be changed with --from-scores"):

@@ -37,7 +37,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
+    if args.out and not args.from_scores:
+        raise ConfigError("--out goes with --from-scores: an evaluation of a recipe is written into its run")
+    if args.variant != FLOAT and (args.compare or args.from_scores):
+        raise ConfigError("--variant goes with a recipe: a finished evaluation has the precision it was made with")
     if args.compare:
+        if args.config or args.from_scores:
+            raise ConfigError("--compare takes finished evaluations alone: leave out the recipe and --from-scores")
         return _compare(args.compare)
     if args.from_scores:
         return _from_scores(args)

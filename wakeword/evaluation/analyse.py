@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.evaluation import metrics
 from wakeword.evaluation.calibration import calibrate
-from wakeword.evaluation.detector_times import choose_times
+from wakeword.evaluation.detector_times import choose_times, timing_of
 from wakeword.evaluation.examples import find_examples
 from wakeword.evaluation.intervals import hours_needed
 from wakeword.evaluation.measure import WordOnSplit, alarm_times, at_threshold, listen
@@ -33,7 +33,6 @@ from wakeword.evaluation.store import ScoreStore
 from wakeword.evaluation.thresholds import NEVER, Choice, choose_threshold, raise_to
 from wakeword.evaluation.wording import number, percent
 from wakeword.runtime.bundle import DetectorSettings
-from wakeword.runtime.events import EventTiming
 
 HISTOGRAM_BINS = 40
 DET_MAX_FAH = 1000.0
@@ -68,11 +67,6 @@ def analyse(store: ScoreStore, config: EvaluationConfig) -> Analysis:
         evaluation_config=config.model_dump(mode="json"),
     )
     return Analysis(report, tuple(test for _, test in views))
-
-
-def timing_of(detector: DetectorSettings, step_s: float) -> EventTiming:
-    """A bundle's detector times in scores."""
-    return EventTiming.from_seconds(step_s, detector.smoothing_s, detector.peak_hold_s, detector.refractory_s)
 
 
 def _views(

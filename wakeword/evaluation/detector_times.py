@@ -17,6 +17,11 @@ from wakeword.runtime.bundle import DetectorSettings
 from wakeword.runtime.events import EventTiming
 
 
+def timing_of(detector: DetectorSettings, step_s: float) -> EventTiming:
+    """A bundle's detector times in scores."""
+    return EventTiming.from_seconds(step_s, detector.smoothing_s, detector.peak_hold_s, detector.refractory_s)
+
+
 def choose_times(store: ScoreStore, config: EvaluationConfig) -> tuple[DetectorSettings, str]:
     """The detector's times for this evaluation, and a sentence on how they came about (empty without a grid).
 
@@ -51,7 +56,7 @@ def choose_times(store: ScoreStore, config: EvaluationConfig) -> tuple[DetectorS
 
 def _missed(store: ScoreStore, detector: DetectorSettings, config: EvaluationConfig) -> tuple[int, int]:
     """Words of val in all conditions, and how many of them are missed at the thresholds that val gives."""
-    timing = EventTiming.from_seconds(store.step_s, detector.smoothing_s, detector.peak_hold_s, detector.refractory_s)
+    timing = timing_of(detector, store.step_s)
     words = missed = 0
     for word in store.words:
         view = listen(word["label"], store.of("val"), store.scores, timing, config)

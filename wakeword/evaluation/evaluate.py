@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -105,7 +106,10 @@ def evaluate(
     write_truth(out / TRUTH_NAME, [track for plan in plans for track in plan.tracks], provenance)
     write_scores(out / SCORES_NAME, plans, scores, bundle, about)
     tracks = {track.name: track for plan in plans for track in plan.tracks}
-    return report_of(out, config.evaluation, partial(write_audio, tracks=tracks, folder=out), run_dir, command)
+    report = report_of(out, config.evaluation, partial(write_audio, tracks=tracks, folder=out), run_dir, command)
+    # Of an evaluation before; `evaluate_scores` drops none, since other settings may show it again.
+    drop_other_audio([example for word in report.words for example in word.examples], out)
+    return report
 
 
 def evaluate_scores(
@@ -132,7 +136,11 @@ def evaluate_scores(
             with atomic_path(out / name) as temporary:
                 shutil.copyfile(store.folder / name, temporary)
     sound = partial(copy_audio, source=store.folder, folder=out)
-    return report_of(out, settings, sound, command=store.about["command"])
+    command = store.about["command"]
+    if overrides:
+        command = shlex.join(["wakeword", "evaluate", "--from-scores", str(folder), *overrides])
+    # A run keeps its evaluation beside its training curves.
+    return report_of(out, settings, sound, store.folder.parent, command)
 
 
 def _changed(stored: dict[str, Any], overrides: Sequence[str]) -> EvaluationConfig:
@@ -167,7 +175,6 @@ def report_of(
     write_outcomes(folder / OUTCOMES_NAME, analysis.test, thresholds, report.provenance)
     examples = [example for word in report.words for example in word.examples]
     sound(examples)
-    drop_other_audio(examples, folder)
     write_plots(report, folder / PLOTS)
     curves = Path(run_dir) if run_dir else None
     write_html(report, folder / "report.html", run_dir=curves, command=command, store=store)

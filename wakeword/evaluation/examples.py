@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 from wakeword.config import SAMPLE_RATE_HZ
+from wakeword.evaluation.calibration import word_scores
 from wakeword.evaluation.measure import Part, WordOnSplit
 from wakeword.evaluation.results import Example
 from wakeword.evaluation.sweep import OUTSIDE, outcome
@@ -37,10 +39,7 @@ def find_examples(view: WordOnSplit, threshold: float) -> tuple[Example, ...]:
 def _misses(view: WordOnSplit, threshold: float) -> list[Example]:
     found: list[tuple[int, float, Example]] = []
     for order, (condition, (peaks, rows)) in enumerate(view.conditions.items()):
-        played = outcome(peaks, threshold)
-        best = np.zeros(peaks.words)
-        inside = peaks.owner >= 0
-        np.maximum.at(best, peaks.owner[inside], peaks.score[inside])
+        played, best = outcome(peaks, threshold), word_scores(peaks)
         for place in np.flatnonzero(~played.hit).tolist():
             row = rows[place]
             example = Example(
@@ -60,22 +59,23 @@ def _misses(view: WordOnSplit, threshold: float) -> list[Example]:
 def _alarms(view: WordOnSplit, threshold: float) -> list[Example]:
     fired: list[Example] = []
     near: list[Example] = []
+    # The highest few of each kind are enough: only `EACH` of all kinds together are shown.
     for kind, part in view.negatives.items():
-        false = outcome(part.peaks, threshold).false_alarms
-        for position in false.tolist():
-            fired.append(_alarm("false alarm", kind, part, position))
-        # The highest few are enough: only `EACH` of all kinds together are shown.
-        outside = np.flatnonzero((part.peaks.owner == OUTSIDE) & (part.peaks.score < threshold))
-        highest = outside[np.argsort(part.peaks.score[outside])[::-1][:EACH]]
-        near += [_alarm("nearest", kind, part, position) for position in highest.tolist()]
+        score, false = part.peaks.score, outcome(part.peaks, threshold).false_alarms
+        fired += [_alarm("false alarm", kind, part, place) for place in _highest(score, false)]
+        outside = np.flatnonzero((part.peaks.owner == OUTSIDE) & (score < threshold))
+        near += [_alarm("nearest", kind, part, place) for place in _highest(score, outside)]
     return sorted(fired or near, key=lambda example: -example.score)[:EACH]
+
+
+def _highest(score: NDArray[np.float64], places: NDArray[np.int64]) -> list[int]:
+    return [int(place) for place in places[np.argsort(-score[places], kind="stable")[:EACH]]]
 
 
 def _alarm(name: str, kind: str, part: Part, position: int) -> Example:
     peaks = part.peaks
     track, time_s = part.tracks[int(peaks.track[position])], float(peaks.time_s[position])
-    at = [row for row in track.truth if row.role in ("clip", "word") and row.start_s <= time_s]
-    row = max(at, key=lambda row: row.start_s, default=None)
+    row = track.clip_at(time_s)
     return Example(
         kind=name,
         condition=kind,

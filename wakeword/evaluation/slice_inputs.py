@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,7 +11,6 @@ from wakeword.evaluation.measure import Part, WordOnSplit
 from wakeword.evaluation.slice_words import SliceAlarm, SliceHours, SliceWord, phrase_position
 from wakeword.evaluation.store import TrackInfo
 from wakeword.evaluation.sweep import outcome
-from wakeword.evaluation.track import TruthRow
 
 
 def slice_words(view: WordOnSplit, phrase: str, threshold: float) -> list[SliceWord]:
@@ -55,21 +52,16 @@ def slice_alarms(view: WordOnSplit, threshold: float) -> tuple[list[SliceAlarm],
     return alarms, hours
 
 
-def _clips(track: TrackInfo) -> Sequence[TruthRow]:
-    return sorted((row for row in track.truth if row.role in ("clip", "word")), key=lambda row: row.start_s)
-
-
 def _source_at(track: TrackInfo, time_s: float) -> str:
-    rows = _clips(track)
-    place = bisect_right([row.start_s for row in rows], time_s) - 1
-    return rows[max(place, 0)].source if rows else track.name
+    row = track.clip_at(time_s) or next(iter(track.clips), None)
+    return row.source if row is not None else track.name
 
 
 def _hours(kind: str, part: Part) -> list[SliceHours]:
     found = []
     for track, track_hours in zip(part.tracks, part.track_hours, strict=True):
         lengths: dict[str, float] = defaultdict(float)
-        for row in _clips(track):
+        for row in track.clips:
             lengths[row.source] += row.end_s - row.start_s
         if not lengths:
             lengths[track.name] = 1.0

@@ -7,9 +7,11 @@ same bytes by the same code.
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,16 @@ class TrackInfo:
         """What is known of a track that can be played."""
         about = (track.name, split, track.kind, track.condition, track.word, track.duration_s)
         return cls(*about, truth=tuple(track.truth))
+
+    @cached_property
+    def clips(self) -> tuple[TruthRow, ...]:
+        """Rows of clips and words in time order."""
+        return tuple(sorted((row for row in self.truth if row.role in ("clip", "word")), key=lambda row: row.start_s))
+
+    def clip_at(self, time_s: float) -> TruthRow | None:
+        """The clip or word that began last at or before a time; None before the first."""
+        place = bisect_right(self.clips, time_s, key=lambda row: row.start_s)
+        return self.clips[place - 1] if place else None
 
 
 def write_scores(
@@ -177,7 +189,11 @@ class ScoreStore:
 
     def scores(self, track: str, label: str) -> NDArray[np.float32]:
         """Raw scores `(n,)` of one word on one track."""
-        tracks = [values["name"] for values in self._values["tracks"]]
-        labels = [word["label"] for word in self.words]
-        group = tracks.index(track) * len(labels) + labels.index(label)
+        group = self._groups[track, label]
         return self._file.read_row_group(group, columns=["score"]).column("score").to_numpy()
+
+    @cached_property
+    def _groups(self) -> dict[tuple[str, str], int]:
+        """Row group of each track and word: they were written in this order."""
+        pairs = product((values["name"] for values in self._values["tracks"]), (word["label"] for word in self.words))
+        return {pair: group for group, pair in enumerate(pairs)}

@@ -74,13 +74,14 @@ def test_its_scores_do_not_depend_on_the_cutting_and_are_cached_by_content(tmp_p
     assert len(list((tmp_path / "cache").iterdir())) == 2
 
 
+@pytest.mark.field("evaluation.recordings.*.licence")
 def test_its_words_are_a_condition_and_the_rest_is_listening_time(tmp_path) -> None:
     bundle = known.tone_bundle(tmp_path / "tones")
     rows = [r for split in ("val", "test") for r in known.tone_rows(split, 3, 2)]
     data = known.prepared(tmp_path / "p", rows)
     evaluation = {
         "snr_db": [], "noise_kinds": [], "near": False, "far": False, "codecs": [],
-        "recordings": [recording(tmp_path / "a")],
+        "recordings": [{**recording(tmp_path / "a"), "licence": "ours"}],
     }  # fmt: skip
     config = validate_config({"words": [{"label": label} for label in known.TONES_HZ], "evaluation": evaluation})
     report = evaluate(bundle, data, config, tmp_path / "out", cache_dir=tmp_path / "cache")
@@ -90,6 +91,7 @@ def test_its_words_are_a_condition_and_the_rest_is_listening_time(tmp_path) -> N
     assert alpha.by_kind["recording"].hours * 3600 == pytest.approx(40.0 - 2 * 1.5)
     assert alpha.by_kind["recording"].false_alarms == 0
     assert any((tmp_path / "cache").iterdir())
+    assert (str(tmp_path / "a" / "day.flac"), "ours", "test", 1) in report.licences
 
 
 @pytest.mark.parametrize(

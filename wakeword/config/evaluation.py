@@ -19,6 +19,8 @@ class RecordingConfig(Section):
     truth: str
     """CSV with the columns word (label), start_s, end_s, speaker; a row for each utterance."""
     split: Literal["val", "test"] = "test"
+    licence: str = ""
+    """Licence of the recording, told in the report beside those of the clips."""
 
 
 class EvaluationConfig(Section):

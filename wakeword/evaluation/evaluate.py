@@ -23,7 +23,7 @@ from wakeword.evaluation.analyse import analyse
 from wakeword.evaluation.examples import copy_audio, drop_other_audio, write_audio
 from wakeword.evaluation.outcomes import OUTCOMES_NAME, write_outcomes
 from wakeword.evaluation.plots import PLOTS, write_plots
-from wakeword.evaluation.recordings import with_recordings
+from wakeword.evaluation.recordings import RecordingTrack, with_recordings
 from wakeword.evaluation.report import write_html
 from wakeword.evaluation.results import EvaluationReport, Example
 from wakeword.evaluation.scoring import Runner, score_tracks
@@ -235,4 +235,10 @@ def _licences(plans: Sequence[TrackPlan]) -> tuple[tuple[str, str, str, int], ..
             for pool in (track.noise, track.rooms):
                 if pool is not None:
                     take(track, pool.rows, pool.split, pool.clips.table)
-    return tuple((*key, count) for key, count in sorted(Counter(used.values()).items()))
+    recordings = [
+        (track.path, track.licence, plan.split)
+        for plan in plans
+        for track in plan.tracks
+        if isinstance(track, RecordingTrack)
+    ]
+    return tuple((*key, count) for key, count in sorted(Counter([*used.values(), *recordings]).items()))

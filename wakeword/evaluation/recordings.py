@@ -30,6 +30,7 @@ class RecordingTrack(Track):
 
     path: str = ""
     length: int = 0
+    licence: str = ""
 
     @property
     def samples(self) -> int:
@@ -104,7 +105,18 @@ def _track(name: str, recording: RecordingConfig, labels: set[str], seed: int, r
     )
     clips = Clips(SHARD_SCHEMA.empty_table())
     return RecordingTrack(
-        name, "recording", RECORDED, "", clips, (), truth, seed, 0.0, path=recording.uri, length=length
+        name,
+        "recording",
+        RECORDED,
+        "",
+        clips,
+        (),
+        truth,
+        seed,
+        0.0,
+        path=recording.uri,
+        length=length,
+        licence=recording.licence,
     )
 
 

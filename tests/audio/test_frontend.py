@@ -36,6 +36,12 @@ def test_filters_are_librosas_htk_filters(n_fft: int, mels: int, low: float, hig
     np.testing.assert_allclose(mel_filters(n_fft, mels, low, high).T, theirs, atol=1e-5)
 
 
+@pytest.mark.parametrize(("n_fft", "mels", "low", "high"), [(512, 32, 60.0, 3800.0), (1024, 64, 0.0, 8000.0)])
+def test_slaney_filters_are_librosas(n_fft: int, mels: int, low: float, high: float) -> None:
+    theirs = librosa.filters.mel(sr=16000, n_fft=n_fft, n_mels=mels, fmin=low, fmax=high)
+    np.testing.assert_allclose(mel_filters(n_fft, mels, low, high, "slaney").T, theirs, atol=1e-7)
+
+
 def test_filters_are_torchaudios_htk_filters() -> None:
     try:
         from torchaudio.functional import melscale_fbanks
@@ -137,10 +143,14 @@ FIELDS = [
     ("f_max_hz", 7000.0),
     ("floor_db", -60.0),
     ("kind", "pcen"),
+    ("mel_scale", "slaney"),
 ]
 
 
-@pytest.mark.field("frontend.window_ms", "frontend.f_min_hz", "frontend.f_max_hz", "frontend.floor_db", "frontend.kind")
+@pytest.mark.field(
+    "frontend.window_ms", "frontend.f_min_hz", "frontend.f_max_hz", "frontend.floor_db", "frontend.kind",
+    "frontend.mel_scale",
+)  # fmt: skip
 @pytest.mark.parametrize(("name", "value"), FIELDS)
 def test_each_field_changes_the_features(name: str, value: object) -> None:
     audio = speechlike(1, 16000)

@@ -19,35 +19,51 @@ PCEN_CENTRE, PCEN_SCALE = 0.4, 0.6
 """Fixed affine maps that bring speech at usual levels near zero mean and unit variance."""
 
 
-def hz_to_mel(frequency_hz: np.ndarray | float) -> np.ndarray:
-    """HTK mel scale: 2595 log10(1 + f / 700)."""
-    return 2595.0 * np.log10(1.0 + np.asarray(frequency_hz, dtype=np.float64) / 700.0)
+SLANEY_HZ, SLANEY_MEL, SLANEY_LOG_STEP = 1000.0, 15.0, math.log(6.4) / 27.0
+"""Slaney 1998, "Auditory Toolbox": 15 mels up to 1 kHz, from there 27 for each factor of 6.4."""
 
 
-def mel_to_hz(mel: np.ndarray | float) -> np.ndarray:
+def hz_to_mel(frequency_hz: np.ndarray | float, scale: str = "htk") -> np.ndarray:
+    """HTK mel scale, 2595 log10(1 + f / 700), or Slaney's."""
+    frequency = np.asarray(frequency_hz, dtype=np.float64)
+    if scale == "htk":
+        return 2595.0 * np.log10(1.0 + frequency / 700.0)
+    above = SLANEY_MEL + np.log(np.maximum(frequency, SLANEY_HZ) / SLANEY_HZ) / SLANEY_LOG_STEP
+    return np.where(frequency < SLANEY_HZ, frequency * SLANEY_MEL / SLANEY_HZ, above)
+
+
+def mel_to_hz(mel: np.ndarray | float, scale: str = "htk") -> np.ndarray:
     """Inverse of `hz_to_mel`."""
-    return 700.0 * (10.0 ** (np.asarray(mel, dtype=np.float64) / 2595.0) - 1.0)
+    mels = np.asarray(mel, dtype=np.float64)
+    if scale == "htk":
+        return 700.0 * (10.0 ** (mels / 2595.0) - 1.0)
+    above = SLANEY_HZ * np.exp(SLANEY_LOG_STEP * (np.maximum(mels, SLANEY_MEL) - SLANEY_MEL))
+    return np.where(mels < SLANEY_MEL, mels * SLANEY_HZ / SLANEY_MEL, above)
 
 
-def mel_filters(n_fft: int, n_mels: int, f_min_hz: float, f_max_hz: float) -> np.ndarray:
-    """Triangular filters on the HTK mel scale with peaks of 1 (librosa: `htk=True, norm=None`).
+def mel_filters(n_fft: int, n_mels: int, f_min_hz: float, f_max_hz: float, scale: str = "htk") -> np.ndarray:
+    """Triangular filters, evenly spaced on a mel scale.
+
+    `htk`: peaks of 1 (librosa: `htk=True, norm=None`). `slaney`: areas of 1 Hz (librosa's defaults).
 
     Returns:
         `(n_fft // 2 + 1, n_mels)` float64.
     """
-    corners_hz = mel_to_hz(np.linspace(hz_to_mel(f_min_hz), hz_to_mel(f_max_hz), n_mels + 2))
+    ends = hz_to_mel(np.array([f_min_hz, f_max_hz]), scale)
+    corners_hz = mel_to_hz(np.linspace(ends[0], ends[1], n_mels + 2), scale)
     bins_hz = np.arange(n_fft // 2 + 1) * SAMPLE_RATE_HZ / n_fft
     low, centre, high = corners_hz[:-2], corners_hz[1:-1], corners_hz[2:]
     rising = (bins_hz[:, None] - low) / (centre - low)
     falling = (high - bins_hz[:, None]) / (high - centre)
-    return np.maximum(0.0, np.minimum(rising, falling))
+    filters = np.maximum(0.0, np.minimum(rising, falling))
+    return filters if scale == "htk" else filters * 2.0 / (high - low)
 
 
 def _filters_without_gaps(config: FrontendConfig, window: int) -> tuple[int, np.ndarray]:
     """The smallest power of two of DFT points at which every filter holds at least one bin."""
     n_fft = 1 << max(window - 1, 1).bit_length()
     while n_fft <= MAX_FFT:
-        filters = mel_filters(n_fft, config.n_mels, config.f_min_hz, config.f_max_hz)
+        filters = mel_filters(n_fft, config.n_mels, config.f_min_hz, config.f_max_hz, config.mel_scale)
         if filters.max(axis=0).min() > 0:
             return n_fft, filters
         n_fft *= 2

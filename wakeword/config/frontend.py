@@ -29,6 +29,8 @@ class FrontendConfig(Section):
     n_mels: int = Field(40, ge=8, le=128)
     f_min_hz: float = Field(60.0, ge=0)
     f_max_hz: float = Field(7600.0, le=SAMPLE_RATE_HZ / 2)
+    mel_scale: Literal["htk", "slaney"] = "htk"
+    """`slaney` filters lie evenly up to 1 kHz and have equal areas; those of `htk` have equal peaks."""
     floor_db: float = Field(-80.0, ge=-120, le=-20)
     """Power, relative to full scale, under which a band counts as silent (log_mel)."""
     pcen: PcenConfig = PcenConfig()

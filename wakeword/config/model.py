@@ -13,8 +13,8 @@ class ModelConfig(Section):
     family: str = "tc_resnet"
     width: float = Field(1.0, gt=0, le=16)
     """Multiplier of the family's channel counts (tau of BC-ResNet)."""
-    frame_stride: int = Field(2, ge=1, le=4)
-    """Feature frames per score: 2 gives a score every 20 ms with the default hop."""
+    frame_stride: int = Field(2, ge=1, le=8)
+    """Feature frames per score: 2 gives a score every 20 ms with the default hop. `speech_embedding` needs 8."""
     dropout: float = Field(0.1, ge=0, lt=0.9)
     pool_frames: int = Field(8, ge=1, le=200)
     """Scores' look-back: the classifier sees the mean of this many output frames."""

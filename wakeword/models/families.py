@@ -1,5 +1,5 @@
 """Imports every family, so that the registry knows them."""
 
-from wakeword.models import bc_resnet, ds_tcn, tc_resnet
+from wakeword.models import bc_resnet, ds_tcn, speech_embedding, tc_resnet
 
-__all__ = ["bc_resnet", "ds_tcn", "tc_resnet"]
+__all__ = ["bc_resnet", "ds_tcn", "speech_embedding", "tc_resnet"]

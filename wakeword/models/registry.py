@@ -6,7 +6,7 @@ import difflib
 import math
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,11 @@ class Student(nn.Module):
     A family implements `_run` with the blocks of `wakeword.models.blocks` and sets `reach_frames`, the feature frames
     that one score looks at.
     """
+
+    MELS: ClassVar[int | None] = None
+    """The only number of mels that the family takes; None: any that it says it takes."""
+    STRIDE: ClassVar[int | None] = None
+    """The only `frame_stride` that the family takes; None: any."""
 
     def __init__(self, config: ModelConfig, n_mels: int, words: int) -> None:
         super().__init__()
@@ -93,18 +98,27 @@ def families() -> list[str]:
     return sorted(_FAMILIES)
 
 
+def family_of(name: str) -> type[Student]:
+    """The class of a family.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    known = families()
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise ConfigError(f"model.family = {name!r} is unknown; {hint}known: {', '.join(known)}")
+    return _FAMILIES[name]
+
+
 def build_student(config: ModelConfig, n_mels: int, words: int) -> Student:
     """Build the configured student.
 
     Raises:
-        ConfigError: the family is unknown or does not work with so many mels.
+        ConfigError: the family is unknown or does not work with so many mels or such a stride.
     """
-    known = families()
-    if config.family not in known:
-        close = difflib.get_close_matches(config.family, known, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise ConfigError(f"model.family = {config.family!r} is unknown; {hint}known: {', '.join(known)}")
-    return _FAMILIES[config.family](config, n_mels, words)
+    return family_of(config.family)(config, n_mels, words)
 
 
 def paced(dilation: int, frame_stride: int) -> int:

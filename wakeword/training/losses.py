@@ -19,8 +19,8 @@ PEAK_TO_S = 0.4
 QUIET_BEFORE_S = -0.2
 """... and scores before word end + QUIET_BEFORE_S or after word end + QUIET_AFTER_S must be low; between: free."""
 QUIET_AFTER_S = 1.0
-PEAK_SCORES = 4
-"""The peak is the mean of so many best scores: one lone score would not survive the detector's smoothing."""
+PEAK_S = 0.08
+"""The peak is the mean of the best scores of so long: a lone one of 20 ms would not survive the detector's smoothing."""
 HARDEST_SHARE = 0.5
 """Negatives: this share of the loss is the hardest score of the clip, the rest the mean over all its scores."""
 _LOW = -1e4
@@ -65,7 +65,9 @@ def wake_loss(
     quiet = ~positive | (relative < QUIET_BEFORE_S) | (relative > QUIET_AFTER_S)
     rows = logits.shape[0]
 
-    count = min(PEAK_SCORES, logits.shape[1])
+    scores = logits.shape[1]
+    step_s = float(times_s[1] - times_s[0]) if scores > 1 else PEAK_S
+    count = min(max(1, round(PEAK_S / step_s)), scores)
     best = logits.masked_fill(~in_peak, _LOW).topk(count, dim=1)
     usable = (best.values > _LOW / 2).float()
     peak = (best.values * usable).sum(1) / usable.sum(1).clamp(min=1)

@@ -1,0 +1,148 @@
+"""A public speech embedding, frozen, under a small head: the family for a phrase without recordings.
+
+The body is Google's `speech_embedding` (Lin, Kilgour, Roblek and Sharifi 2020, "Training keyword spotters with limited
+and synthesized speech data"; Apache-2.0), trained on far more voices than a user has. Its weights come with the package
+(`weights/README.md` says from where) and are never trained here; the head is. The published model is run on windows of
+76 frames, again for every embedding; here its convolutions stream, each frame is seen once, and the numbers are the
+same.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import as_file, files
+
+import torch
+from torch import Tensor, nn
+
+from wakeword.config.model import ModelConfig
+from wakeword.errors import ConfigError
+from wakeword.models.blocks import Context, SlidingMean, StateTape, StreamConv1d
+from wakeword.models.registry import Student, register
+
+WEIGHTS = "speech_embedding.safetensors"
+EMBEDDING = 96
+N_MELS = 32
+FRAME_STRIDE = 8
+REACH_FRAMES = 76
+"""Feature frames that one embedding looks at."""
+SLOPE, FLOOR = 0.2, -0.4
+"""Of the body's activation: max(leaky_relu(x), floor)."""
+FEATURE_SCALE, FEATURE_SHIFT = 2.0, 10.03
+"""From our log-mel, (dB + 50) / 20 below full scale, to what the body was trained on: dB of a power spectrum of 16-bit
+samples (130.3 dB more), divided by 10, plus 2."""
+PRIOR_LOGIT = -2.0
+CLIPS_IN_CACHE = 8
+"""Measured on a CPU: so many clips of 3 s at a time, channels last, take three fifths of the time of all 64 at once."""
+# Channels out, kernel (mels, time), mels in; then pooling by (mels, time), or none.
+_LAYERS: tuple[tuple[int, tuple[int, int], tuple[int, int] | None], ...] = (
+    (24, (3, 3), None),
+    (24, (3, 1), None),
+    (24, (1, 3), (2, 2)),
+    (48, (3, 1), None),
+    (48, (1, 3), None),
+    (48, (3, 1), None),
+    (48, (1, 3), (2, 1)),
+    (72, (3, 1), None),
+    (72, (1, 3), None),
+    (72, (3, 1), None),
+    (72, (1, 3), (2, 2)),
+    (96, (3, 1), None),
+    (96, (1, 3), None),
+    (96, (3, 1), None),
+    (96, (1, 3), (2, 1)),
+    (96, (3, 1), None),
+    (96, (1, 3), None),
+    (96, (3, 1), None),
+    (96, (1, 3), (2, 2)),
+    (EMBEDDING, (1, 3), None),
+)
+
+
+class SpeechEmbedding(nn.Module):
+    """The frozen body: `(batch, mels, frames)` log-mels to `(batch, 96, frames / 8)` embeddings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        inputs, mels = 1, N_MELS
+        convs, contexts, self.pools = [], [], []
+        for outputs, kernel, pool in _LAYERS:
+            convs.append(nn.Conv2d(inputs, outputs, kernel, padding=(kernel[0] // 2, 0)))
+            contexts.append(Context((inputs, mels), kernel[1] - 1))
+            self.pools.append(pool)
+            inputs, mels = outputs, mels // (pool[0] if pool else 1)
+        # The published last layer has no bias.
+        convs[-1].register_parameter("bias", None)
+        self.convs, self.contexts = nn.ModuleList(convs), nn.ModuleList(contexts)
+        self.load_state_dict(_weights())
+        self.requires_grad_(False)
+
+    def forward(self, mels: Tensor, tape: StateTape | None = None) -> Tensor:
+        """Valid offline, an embedding per 8 frames when streaming."""
+        if tape is not None or mels.device.type != "cpu":
+            return self._embed(mels, tape)
+        return torch.cat([self._embed(part, None) for part in mels.split(CLIPS_IN_CACHE)])
+
+    def _embed(self, mels: Tensor, tape: StateTape | None) -> Tensor:
+        value = (FEATURE_SCALE * mels + FEATURE_SHIFT).unsqueeze(1)
+        last = len(self.convs) - 1
+        for place, (conv, context, pool) in enumerate(zip(self.convs, self.contexts, self.pools, strict=True)):
+            value = conv(context(value, tape))
+            if tape is None and place == 0:
+                # The layers after it keep the order of the axes that they are given.
+                value = value.contiguous(memory_format=torch.channels_last)
+            if place < last:
+                value = nn.functional.leaky_relu(value, SLOPE).clamp(min=FLOOR)
+            if pool:
+                value = nn.functional.max_pool2d(value, pool)
+        return value.squeeze(2)
+
+
+@cache
+def _weights() -> dict[str, Tensor]:
+    from safetensors.torch import load_file
+
+    with as_file(files("wakeword.models") / "weights" / WEIGHTS) as path:
+        return load_file(path)
+
+
+@register("speech_embedding")
+class SpeechEmbeddingStudent(Student):
+    """Frozen embedding, three convolutions over time, classifier, sliding mean. `width` 1 is 32 channels in the head.
+
+    A score every 80 ms; with `pool_frames` 1 it looks at 1.24 s.
+    """
+
+    MELS, STRIDE = N_MELS, FRAME_STRIDE
+    KERNEL, DEPTH = 3, 3
+
+    def __init__(self, config: ModelConfig, n_mels: int, words: int) -> None:
+        super().__init__(config, n_mels, words)
+        if n_mels != N_MELS or config.frame_stride != FRAME_STRIDE:
+            raise ConfigError(
+                f"model.family = speech_embedding needs frontend.n_mels = {N_MELS} and model.frame_stride = "
+                f"{FRAME_STRIDE}, got {n_mels} and {config.frame_stride}: take the recipe configs/phrase.yaml"
+            )
+        channels = int(32 * config.width)
+        if channels < 4:
+            raise ConfigError(f"model.width = {config.width}: speech_embedding needs at least 0.125")
+        self.body = SpeechEmbedding()
+        # Embeddings have means and sizes of their own in each of their numbers.
+        self.norm = nn.BatchNorm1d(EMBEDDING, affine=False)
+        layers = [StreamConv1d(EMBEDDING if n == 0 else channels, channels, self.KERNEL) for n in range(self.DEPTH)]
+        self.layers = nn.ModuleList(layers)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(channels) for _ in layers)
+        self.dropout = nn.Dropout(config.dropout)
+        self.classify = nn.Conv1d(channels, words, 1)
+        nn.init.constant_(self.classify.bias, PRIOR_LOGIT)  # type: ignore[arg-type]
+        self.pool = SlidingMean(words, config.pool_frames)
+        reach = sum(layer.reach for layer in layers) + self.pool.reach
+        self.reach_frames = REACH_FRAMES + FRAME_STRIDE * reach
+
+    def _run(self, features: Tensor, tape: StateTape | None) -> Tensor:
+        with torch.no_grad():
+            value = self.body(features.transpose(1, 2), tape)
+        value = self.norm(value)
+        for layer, norm in zip(self.layers, self.norms, strict=True):
+            value = self.dropout(nn.functional.relu(norm(layer(value, tape))))
+        return self.pool(self.classify(value), tape).transpose(1, 2)

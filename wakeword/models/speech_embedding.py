@@ -121,7 +121,7 @@ class SpeechEmbeddingStudent(Student):
         if n_mels != N_MELS or config.frame_stride != FRAME_STRIDE:
             raise ConfigError(
                 f"model.family = speech_embedding needs frontend.n_mels = {N_MELS} and model.frame_stride = "
-                f"{FRAME_STRIDE}, got {n_mels} and {config.frame_stride}: take the recipe configs/phrase.yaml"
+                f"{FRAME_STRIDE}, got {n_mels} and {config.frame_stride}: take them from the recipe configs/demo.yaml"
             )
         channels = int(32 * config.width)
         if channels < 4:
@@ -140,9 +140,8 @@ class SpeechEmbeddingStudent(Student):
         self.reach_frames = REACH_FRAMES + FRAME_STRIDE * reach
 
     def _run(self, features: Tensor, tape: StateTape | None) -> Tensor:
-        with torch.no_grad():
-            value = self.body(features.transpose(1, 2), tape)
-        value = self.norm(value)
+        # Nothing of the body is recorded for the gradient: neither its weights nor the features ask for one.
+        value = self.norm(self.body(features.transpose(1, 2), tape))
         for layer, norm in zip(self.layers, self.norms, strict=True):
             value = self.dropout(nn.functional.relu(norm(layer(value, tape))))
         return self.pool(self.classify(value), tape).transpose(1, 2)

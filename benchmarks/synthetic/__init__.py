@@ -1,0 +1,1 @@
+"""What `benchmarks.synthetic_to_real` is made of."""

@@ -1,0 +1,163 @@
+"""What a detector is worth on people: misses per condition at a rate of false alarms, beside the near misses that fire.
+
+One threshold per detector: the lowest that keeps `TARGET_FAH` on the judging clips themselves (an oracle, as the
+published figures of the field are). A second one also keeps the limits on near misses. Near misses and the phrase
+that is said beside them come from an engine that training did not hear.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.synthetic.material import SNR_DB
+from wakeword.config import Config
+from wakeword.data.shards import ShardSet
+from wakeword.evaluation.detector_times import timing_of
+from wakeword.evaluation.measure import WordOnSplit, at_threshold, listen
+from wakeword.evaluation.metrics import oracle_threshold
+from wakeword.evaluation.near_misses import near_miss_floor
+from wakeword.evaluation.results import SplitResult
+from wakeword.evaluation.scoring import score_tracks
+from wakeword.evaluation.store import TrackInfo
+from wakeword.evaluation.sweep import Curve
+from wakeword.evaluation.tracks import Track, plan_tracks, snr_name
+from wakeword.runtime.bundle import Bundle, load_bundle
+
+TARGET_FAH = 0.5
+FAR_NOISE = "far + 10 dB"
+CONDITIONS = ("clean", snr_name(SNR_DB), FAR_NOISE)
+NEAR_MISS_LIMITS = {2: 0.3, 3: 0.1, 4: 0.1}
+DISTANCES = ("1", "2", "3 or more")
+CURVE_FAH = (0.5, 1.0, 2.0, 5.0)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A detector's figures at one threshold, as they are stored."""
+
+    threshold: float
+    missed: dict[str, tuple[int, int]]
+    """Condition to (missed, words)."""
+    fired: dict[str, tuple[int, int]]
+    """Distance in phonemes to (fired, near misses)."""
+    own_phrase: tuple[int, int]
+    """Of the voice that says the near misses: its own phrase, (fired, clips)."""
+    false_alarms: int
+    hours: float
+
+
+def real_tracks(judge_dir: Path, word: str, config: Config) -> list[Track]:
+    """Tracks of the real clips, `far + 10 dB` in the place of `far`."""
+    shards = ShardSet.open(judge_dir)
+    words = [entry for entry in config.words if entry.label == word]
+    plan = plan_tracks({"test": shards.table("test")}, "test", words, config.evaluation, shards.root)
+    noisy = next(track for track in plan.tracks if track.condition == snr_name(SNR_DB))
+    tracks = []
+    for track in plan.tracks:
+        if track.condition == "far":
+            name = track.name.replace("/far", f"/{FAR_NOISE}")
+            truth = tuple(replace(row, track=name, condition=FAR_NOISE) for row in track.truth)
+            noise = {"snr_db": noisy.snr_db, "noise": noisy.noise}
+            track = replace(track, name=name, condition=FAR_NOISE, truth=truth, **noise)
+        tracks.append(track)
+    return tracks
+
+
+def spoken_tracks(prepared_dir: Path, config: Config) -> list[Track]:
+    """Tracks of the held-out engine: its phrase, clean, and its near misses."""
+    shards = ShardSet.open(prepared_dir)
+    quiet = config.evaluation.model_copy(update={"snr_db": (), "near": False, "far": False, "codecs": ()})
+    held_out = tuple(config.synthesis.hold_out)
+    plan = plan_tracks({"test": shards.table("test")}, "test", config.words, quiet, shards.root)
+    spoken = [track for track in plan.tracks if track.kind in ("positives", "near_misses")]
+    return [_only_engines(track, held_out) for track in spoken if track.condition in ("clean", "as is")]
+
+
+def _only_engines(track: Track, engines: tuple[str, ...]) -> Track:
+    """Truth of the held-out engines alone; other voices are heard but not counted."""
+    kept = tuple(row for row in track.truth if row.speaker.startswith(engines))
+    return replace(track, name=f"spoken/{track.name}", truth=kept)
+
+
+def judge(bundle_dir: Path, prepared_dir: Path, judge_dir: Path, word: str, configs: tuple[Config, Config]) -> dict:
+    """Figures of a bundle, as JSON: at the target, at the target and the near-miss limits, and misses over FAH.
+
+    `configs`: of the training run and of the judging clips.
+    """
+    bundle = load_bundle(bundle_dir)
+    training, judging = configs
+    real = _heard(bundle, real_tracks(judge_dir, word, judging), word, judging)
+    spoken = _heard(bundle, spoken_tracks(prepared_dir, training), word, judging)
+    words = real.words
+    free = oracle_threshold(words, real.alarms, TARGET_FAH * real.hours)
+    limited = max(free, near_miss_floor(spoken.near_misses, NEAR_MISS_LIMITS).threshold)
+    return {
+        "free": _told(real, spoken, free, judging),
+        "limited": _told(real, spoken, limited, judging),
+        "curve": [_point(real, spoken, threshold) for threshold in _levels(real, spoken)],
+        "by_fah": {str(fah): _misses(real, oracle_threshold(words, real.alarms, fah * real.hours)) for fah in CURVE_FAH},
+        "speakers": len({row.speaker for row in real.conditions["clean"][1]}),
+    }
+
+
+def _heard(bundle: Bundle, tracks: list[Track], word: str, config: Config) -> WordOnSplit:
+    scores = score_tracks(bundle, tracks, workers=1)
+    column = bundle.labels.index(word)
+    by_track = {track.name: values[:, column] for track, values in zip(tracks, scores, strict=True)}
+    timing = timing_of(bundle.manifest.detector, bundle.step_s)
+    infos = [TrackInfo.of("test", track) for track in tracks]
+    return listen(word, infos, lambda track, _: by_track[track], timing, config.evaluation)
+
+
+def _told(real: WordOnSplit, spoken: WordOnSplit, threshold: float, config: Config) -> dict[str, Any]:
+    result: SplitResult = at_threshold(real, threshold, config.evaluation)
+    near = _shares(spoken, threshold)
+    own = spoken.curves["clean"] if "clean" in spoken.curves else None
+    return {
+        "threshold": threshold,
+        "missed": {part.condition: [part.missed, part.words] for part in result.conditions},
+        "by_speaker": {part.condition: part.by_speaker for part in result.conditions},
+        "fired": near,
+        "own_phrase": _fired(own, threshold),
+        "false_alarms": result.alarms.false_alarms,
+        "hours": result.alarms.hours,
+    }
+
+
+def _shares(spoken: WordOnSplit, threshold: float) -> dict[str, list[int]]:
+    clips = spoken.near_misses
+    fired: NDArray[np.bool_] = clips.score >= threshold
+    groups = {name: clips.distance == int(name) for name in DISTANCES[:-1]}
+    groups[DISTANCES[-1]] = clips.distance >= len(DISTANCES)
+    return {name: [int(fired[inside].sum()), int(inside.sum())] for name, inside in groups.items()}
+
+
+def _fired(curve: Curve | None, threshold: float) -> list[int]:
+    if curve is None:
+        return [0, 0]
+    return [round((1 - float(curve.frr(threshold))) * curve.words), curve.words]
+
+
+def _misses(real: WordOnSplit, threshold: float) -> dict[str, float]:
+    return {name: float(curve.frr(threshold)) for name, curve in real.curves.items()}
+
+
+def _levels(real: WordOnSplit, spoken: WordOnSplit) -> list[float]:
+    """Thresholds that part the near misses, from one that lets all fire to one that lets none."""
+    scores = spoken.near_misses.score
+    finite = np.unique(scores[np.isfinite(scores)])
+    return [0.0, *(float(np.nextafter(score, np.inf)) for score in finite)]
+
+
+def _point(real: WordOnSplit, spoken: WordOnSplit, threshold: float) -> dict[str, Any]:
+    return {
+        "threshold": threshold,
+        "frr": _misses(real, threshold),
+        "fired": {name: pair[0] / pair[1] for name, pair in _shares(spoken, threshold).items() if pair[1]},
+        "fah": float(real.alarms.at(threshold)[1]) / real.hours,
+    }

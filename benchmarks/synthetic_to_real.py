@@ -60,7 +60,11 @@ def measure(args: argparse.Namespace) -> list[Bar]:
     run_pipeline(judging_config(folder, args.quick), ["prepare"], runner="local")
     for word in words:
         for stage in stages:
-            run_pipeline(training_config(Cell(word, stage, 0, tuple(args.overrides)), folder, args.quick), ["prepare"], runner="local")
+            run_pipeline(
+                training_config(Cell(word, stage, 0, tuple(args.overrides)), folder, args.quick),
+                ["prepare"],
+                runner="local",
+            )
     found = []
     # Fresh processes: a fork would inherit the threads of what was imported here.
     with ProcessPoolExecutor(args.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -125,7 +129,9 @@ def bars(found: list[dict[str, Any]], words: list[str]) -> list[Bar]:
     ]
     for word in words:
         own = [cell for cell in final if cell["word"] == word]
-        result += [Bar(f"misses of {word}, {name}", 100 * mean(own, "free", "missed", name), "%") for name in CONDITIONS]
+        result += [
+            Bar(f"misses of {word}, {name}", 100 * mean(own, "free", "missed", name), "%") for name in CONDITIONS
+        ]
     return result
 
 

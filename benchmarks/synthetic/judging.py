@@ -100,7 +100,9 @@ def judge(bundle_dir: Path, prepared_dir: Path, judge_dir: Path, word: str, conf
         "free": _told(real, spoken, free, judging),
         "limited": _told(real, spoken, limited, judging),
         "curve": [_point(real, spoken, threshold) for threshold in _levels(real, spoken)],
-        "by_fah": {str(fah): _misses(real, oracle_threshold(words, real.alarms, fah * real.hours)) for fah in CURVE_FAH},
+        "by_fah": {
+            str(fah): _misses(real, oracle_threshold(words, real.alarms, fah * real.hours)) for fah in CURVE_FAH
+        },
         "speakers": len({row.speaker for row in real.conditions["clean"][1]}),
     }
 

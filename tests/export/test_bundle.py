@@ -11,6 +11,7 @@ import torch
 
 from tests.bundles import write_tone_bundle
 from tests.export.conftest import small_config, untrained
+from tests.models.test_speech_embedding import config_of as embedding_config
 from wakeword.config import save_config
 from wakeword.errors import BundleError, DataError, RunError
 from wakeword.export.bundle import export_bundle, pack, set_operating_points
@@ -99,6 +100,16 @@ def test_a_failed_export_leaves_the_old_bundle(
         export_bundle(run)
     assert sorted((path.name, path.read_bytes()) for path in (run / "bundle").iterdir()) == before
     assert not [path for path in run.iterdir() if path.name.startswith(".")]
+
+
+def test_the_speech_embedding_ships_and_its_card_names_whose_weights_it_holds(tmp_path: Path) -> None:
+    """Parity of the trained model, the graph and its streaming is checked by the export itself."""
+    sections = {key: value for key, value in embedding_config().items() if key != "words"}
+    folder = export_bundle(finished_run(tmp_path / "run", **sections))
+    bundle = load_bundle(folder)
+    assert bundle.manifest.step_samples == 1280
+    assert "speech_embedding" in bundle.manifest.training_data["pretrained_weights"]
+    assert "Apache-2.0" in (folder / "MODEL_CARD.md").read_text()
 
 
 def test_training_data_and_parity_clips(tmp_path: Path) -> None:

@@ -89,7 +89,9 @@ def test_training_changes_the_head_alone() -> None:
     optimiser = make_optimizer(student, config.training)
     student(torch.randn(4, student.context_frames + 16, 32)).square().mean().backward()
     optimiser.step()
-    changed = {name.split(".")[0] for name, value in student.state_dict().items() if not torch.equal(value, before[name])}
+    changed = {
+        name.split(".")[0] for name, value in student.state_dict().items() if not torch.equal(value, before[name])
+    }
     assert changed == {"norm", "layers", "norms", "classify"}
 
 

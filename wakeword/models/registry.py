@@ -27,6 +27,8 @@ class Student(nn.Module):
     """The only number of mels that the family takes; None: any that it says it takes."""
     STRIDE: ClassVar[int | None] = None
     """The only `frame_stride` that the family takes; None: any."""
+    PRETRAINED: ClassVar[str] = ""
+    """Whose weights the family starts from, and under which licence; empty where it starts from nothing."""
 
     def __init__(self, config: ModelConfig, n_mels: int, words: int) -> None:
         super().__init__()

@@ -114,6 +114,7 @@ class SpeechEmbeddingStudent(Student):
     """
 
     MELS, STRIDE = N_MELS, FRAME_STRIDE
+    PRETRAINED = "Google speech_embedding (Lin et al. 2020), Apache-2.0, frozen"
     KERNEL, DEPTH = 3, 3
 
     def __init__(self, config: ModelConfig, n_mels: int, words: int) -> None:

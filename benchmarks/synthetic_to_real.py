@@ -83,8 +83,8 @@ def line(cell: dict[str, Any]) -> str:
     fired = " / ".join(_percent(told["fired"][name]) for name in DISTANCES)
     limited = " / ".join(_percent(cell["limited"]["missed"].get(name)) for name in CONDITIONS)
     return (
-        f"{cell['word']} {cell['stage']} seed {cell['seed']}: misses {missed} % ({' / '.join(CONDITIONS)}), near misses "
-        f"that fire {fired} % (1/2/3+), own phrase {_percent(told['own_phrase'])} %, within limits {limited} %, "
+        f"{cell['word']} {cell['stage']} seed {cell['seed']}: misses {missed} % ({' / '.join(CONDITIONS)}), near "
+        f"misses that fire {fired} % (1/2/3+), own phrase {_percent(told['own_phrase'])} %, within limits {limited} %, "
         f"{told['false_alarms']} false alarms in {told['hours']:.2f} h, {cell['seconds']:.0f} s"
     )
 

@@ -119,7 +119,7 @@ def _heard(bundle: Bundle, tracks: list[Track], word: str, config: Config) -> Wo
 def _told(real: WordOnSplit, spoken: WordOnSplit, threshold: float, config: Config) -> dict[str, Any]:
     result: SplitResult = at_threshold(real, threshold, config.evaluation)
     near = _shares(spoken, threshold)
-    own = spoken.curves["clean"] if "clean" in spoken.curves else None
+    own = spoken.curves.get("clean")
     return {
         "threshold": threshold,
         "missed": {part.condition: [part.missed, part.words] for part in result.conditions},

@@ -148,7 +148,7 @@ def test_each_field_changes_the_network(family: str) -> None:
     assert build_student(config_of(family, pool_frames=40), mels, 1).reach_frames > base.reach_frames
     dense = ModelConfig(family=family, width=1.0, frame_stride=1)
     if family_of(family).STRIDE:
-        with pytest.raises(ConfigError, match="needs frontend.n_mels = 32 and model.frame_stride = 8"):
+        with pytest.raises(ConfigError, match=r"needs frontend\.n_mels = 32 and model\.frame_stride = 8"):
             build_student(dense, mels, 1)
     else:
         features = torch.randn(1, 400, mels)

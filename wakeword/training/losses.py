@@ -20,7 +20,7 @@ QUIET_BEFORE_S = -0.2
 """... and scores before word end + QUIET_BEFORE_S or after word end + QUIET_AFTER_S must be low; between: free."""
 QUIET_AFTER_S = 1.0
 PEAK_S = 0.08
-"""The peak is the mean of the best scores of so long: a lone one of 20 ms would not survive the detector's smoothing."""
+"""The peak is the mean of the best scores of so long: a lone 20 ms would not survive the detector's smoothing."""
 HARDEST_SHARE = 0.5
 """Negatives: this share of the loss is the hardest score of the clip, the rest the mean over all its scores."""
 _LOW = -1e4

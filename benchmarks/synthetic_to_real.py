@@ -1,6 +1,6 @@
 """From text alone to real people: what each stage of the recipe gives, and what near misses cost.
 
-    python -m benchmarks.synthetic_to_real [--quick] [--json FILE] [--word W …] [--stage S …] [--seeds N] [key=value …]
+    python -m benchmarks.synthetic_to_real [--quick] [--json FILE] [--word W …] [--stage S …] [--seeds N] [--jobs N] [key=value …]
 
 For each word a detector is trained from synthesis alone (`benchmarks.synthetic.material` says what it hears) and judged
 on all recordings of the word in val and test (`benchmarks.synthetic.judging`), with the lowest threshold that keeps 0.5
@@ -24,7 +24,15 @@ import numpy as np
 
 from benchmarks.harness import ROOT, Bar, run
 from benchmarks.synthetic.judging import CONDITIONS, DISTANCES, judge
-from benchmarks.synthetic.material import POLICIES, STAGES, WORDS, Cell, judging_config, training_config
+from benchmarks.synthetic.material import (
+    ALL_STAGES,
+    POLICIES,
+    STAGES,
+    WORDS,
+    Cell,
+    judging_config,
+    training_config,
+)
 from wakeword.pipeline import prepared_folder, run_pipeline
 from wakeword.system.files import write_json
 
@@ -54,7 +62,7 @@ def train_and_judge(cell: Cell, folder: Path, quick: bool) -> dict[str, Any]:
 def measure(args: argparse.Namespace) -> list[Bar]:
     """All cells, the table, the bars."""
     folder = args.folder / "quick" if args.quick else args.folder
-    stages = [stage for stage in (*STAGES, *POLICIES) if stage.name in args.stage]
+    stages = [ALL_STAGES[name] for name in args.stage]
     words, seeds = args.word or WORDS, range(1 if args.quick else args.seeds)
     cells = [Cell(word, stage, seed, tuple(args.overrides)) for seed in seeds for stage in stages for word in words]
     run_pipeline(judging_config(folder, args.quick), ["prepare"], runner="local")
@@ -136,9 +144,11 @@ def bars(found: list[dict[str, Any]], words: list[str]) -> list[Bar]:
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    names = [stage.name for stage in (*STAGES, *POLICIES)]
-    parser.add_argument("--word", action="append", choices=WORDS)
-    parser.add_argument("--stage", nargs="+", choices=names, default=names)
+    usual = [stage.name for stage in (*STAGES, *POLICIES)]
+    parser.add_argument("--word", nargs="+", choices=WORDS)
+    parser.add_argument(
+        "--stage", nargs="+", choices=list(ALL_STAGES), default=usual, help="default: all but ablations"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2, help="detectors that train side by side, one thread each")
     parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "synthetic-to-real")

@@ -74,6 +74,15 @@ POLICIES = (
 )
 
 
+ON, OFF = ("noise", "room", "speed", "vtlp", "spec"), ("tempo", "pitch", "music", "babble", "eq", "microphone", "codec")
+ABLATIONS = (
+    *(Stage(f"no-{n}", f"final, {n} left out", (f"augmentation.{n}_probability=0",), real_words=True) for n in ON),
+    *(Stage(f"with-{n}", f"final, {n} put in", (f"augmentation.{n}_probability=0.3",), real_words=True) for n in OFF),
+)
+"""What each augmentation is worth: those of the recipe left out one by one, and the others put in one by one."""
+ALL_STAGES = {stage.name: stage for stage in (*STAGES, *POLICIES, *ABLATIONS)}
+
+
 @dataclass(frozen=True)
 class Cell:
     """One detector: a word, a stage, a seed."""

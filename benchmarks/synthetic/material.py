@@ -74,7 +74,8 @@ POLICIES = (
 )
 
 
-ON, OFF = ("noise", "room", "speed", "vtlp", "spec"), ("tempo", "pitch", "music", "babble", "eq", "microphone", "codec")
+ON = ("noise", "room", "speed", "vtlp", "spec")
+OFF = ("tempo", "pitch", "music", "babble", "eq", "microphone", "codec")
 ABLATIONS = (
     *(Stage(f"no-{n}", f"final, {n} left out", (f"augmentation.{n}_probability=0",), real_words=True) for n in ON),
     *(Stage(f"with-{n}", f"final, {n} put in", (f"augmentation.{n}_probability=0.3",), real_words=True) for n in OFF),

@@ -1,6 +1,6 @@
 """From text alone to real people: what each stage of the recipe gives, and what near misses cost.
 
-    python -m benchmarks.synthetic_to_real [--quick] [--json FILE] [--word W …] [--stage S …] [--seeds N] [--jobs N] [key=value …]
+    python -m benchmarks.synthetic_to_real [--quick] [--json FILE] [--word W …] [--stage S …] [key=value …]
 
 For each word a detector is trained from synthesis alone (`benchmarks.synthetic.material` says what it hears) and judged
 on all recordings of the word in val and test (`benchmarks.synthetic.judging`), with the lowest threshold that keeps 0.5

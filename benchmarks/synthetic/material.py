@@ -81,7 +81,20 @@ ABLATIONS = (
     *(Stage(f"with-{n}", f"final, {n} put in", (f"augmentation.{n}_probability=0.3",), real_words=True) for n in OFF),
 )
 """What each augmentation is worth: those of the recipe left out one by one, and the others put in one by one."""
-ALL_STAGES = {stage.name: stage for stage in (*STAGES, *POLICIES, *ABLATIONS)}
+HARDER = (
+    Stage(
+        "harder",
+        "final, more rooms and noise",
+        (
+            "augmentation.room_probability=0.6",
+            "augmentation.noise_probability=0.85",
+            "augmentation.noise_snr_db=[-5, 25]",
+        ),
+        real_words=True,
+    ),
+    Stage("longer", "final, twice the steps", ("training.epochs=12",), real_words=True),
+)
+ALL_STAGES = {stage.name: stage for stage in (*STAGES, *POLICIES, *ABLATIONS, *HARDER)}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import struct
 import threading
 from collections.abc import Mapping
 from functools import cached_property
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -44,13 +45,8 @@ class TfliteGraph:
         self._words = len(bundle.manifest.words)
         self._threads = threading.local()
         self._interpreter()
-
-    @property
-    def version(self) -> str:
-        """Of LiteRT, with its name: scores are kept for later under it."""
-        from importlib.metadata import version
-
-        return f"ai-edge-litert {version('ai-edge-litert')}"
+        self.version = f"ai-edge-litert {version('ai-edge-litert')}"
+        """Of what computes: scores are kept for later under it."""
 
     @cached_property
     def metadata(self) -> Mapping[str, str]:

@@ -7,13 +7,16 @@ PY := $(VENV)/bin/python
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3,$(shell $(p) -c 'import sys; print("$(p)") if (3,11) <= sys.version_info[:2] < (3,13) else None' 2>/dev/null | grep -v None)))
 EXTRAS := lean,dev
 STAMP := $(VENV)/.installed
+TFLITE_VENV := .venv-tflite
+TFLITE_STAMP := $(TFLITE_VENV)/.installed
+TFLITE_TESTS := tests/export/test_tflite.py tests/runtime/test_tflite_graph.py
 
 export RAY_AUTH_MODE ?= disabled
 export TOKENIZERS_PARALLELISM = false
 # Compiled modules are kept, or each of Ray's many processes would compile everything anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install demo test test-slow bench lint types serve dashboard clean
+.PHONY: help install demo test test-slow test-tflite bench lint types serve dashboard clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s$$'\t'
@@ -41,6 +44,15 @@ test: $(STAMP) lint types  ## lint, types, import rules and every test that is n
 test-slow: $(STAMP)  ## the suites that take minutes each
 	OMP_NUM_THREADS=1 $(PY) -m pytest -m slow --timeout 1800
 
+# TensorFlow takes 2 GB, so its tests have an environment of their own; without it they are skipped.
+test-tflite: $(TFLITE_STAMP)  ## the suites of the TFLite export, in an environment of their own (.venv-tflite)
+	OMP_NUM_THREADS=1 $(TFLITE_VENV)/bin/python -m pytest --timeout 1800 $(TFLITE_TESTS)
+
+$(TFLITE_STAMP): $(STAMP) pyproject.toml constraints.txt
+	test -x $(TFLITE_VENV)/bin/python || $(PYTHON) -m venv $(TFLITE_VENV)
+	UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(VENV)/bin/uv pip install -q --python $(TFLITE_VENV)/bin/python -c constraints.txt -e '.[lean,tflite,dev]'
+	@touch $(TFLITE_STAMP)
+
 bench: $(STAMP)  ## every benchmark, a JSON each under runs/bench
 	@mkdir -p runs/bench
 	@for script in $$(grep -lE '^if __name__' benchmarks/*.py); do \
@@ -61,4 +73,4 @@ dashboard: $(STAMP)  ## the dashboard on its own
 	$(VENV)/bin/wakeword dashboard
 
 clean:  ## remove the environment and caches (runs stay)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(TFLITE_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,6 +1,6 @@
 """What a detector costs where it runs: CPU time per second of audio, alone and in a batch of 40, and memory.
 
-    python -m benchmarks.runtime_cost [--quick] [--json FILE] [--bundle BUNDLE]
+    python -m benchmarks.runtime_cost [--quick] [--json FILE] [--bundle BUNDLE [--variant tflite]]
 
 Without a bundle, the default student with random weights is exported first: its weights do not change its cost.
 """
@@ -17,19 +17,20 @@ import time
 from pathlib import Path
 
 from benchmarks.harness import ROOT, Bar, run
+from wakeword.cli.options import add_variant_argument
 
 CHUNK_S = 0.08
 STREAMS = 40
 
 
-def measure(bundle_path: str, streams: int, audio_s: float) -> dict[str, float]:
+def measure(bundle_path: str, variant: str, streams: int, audio_s: float) -> dict[str, float]:
     """CPU milliseconds per second of audio and stream, load time and peak memory of a process of its own."""
     began = time.perf_counter()
     import numpy as np
 
     from wakeword.runtime import Detector, load_bundle
 
-    detector = Detector(load_bundle(bundle_path), streams=streams)
+    detector = Detector(load_bundle(bundle_path, variant), streams=streams)
     load_s = time.perf_counter() - began
     samples = round(CHUNK_S * 16_000)
     chunks = (0.05 * np.random.default_rng(0).standard_normal((16, streams, samples))).astype(np.float32)
@@ -50,7 +51,7 @@ def measure(bundle_path: str, streams: int, audio_s: float) -> dict[str, float]:
     }
 
 
-def in_own_process(bundle: Path, streams: int, audio_s: float) -> dict[str, float]:
+def in_own_process(bundle: Path, variant: str, streams: int, audio_s: float) -> dict[str, float]:
     """`measure` in a fresh interpreter, so that nothing else counts."""
     command = [
         sys.executable,
@@ -58,6 +59,7 @@ def in_own_process(bundle: Path, streams: int, audio_s: float) -> dict[str, floa
         "benchmarks.runtime_cost",
         "--measure",
         str(bundle.resolve()),
+        variant,
         str(streams),
         str(audio_s),
     ]
@@ -83,8 +85,8 @@ def measure_bars(args: argparse.Namespace) -> list[Bar]:
     """The figures with their targets."""
     with tempfile.TemporaryDirectory() as folder:
         bundle = Path(args.bundle) if args.bundle else default_bundle(Path(folder) / "bundle")
-        alone = in_own_process(bundle, 1, 20.0 if args.quick else 120.0)
-        batch = in_own_process(bundle, STREAMS, 4.0 if args.quick else 30.0)
+        alone = in_own_process(bundle, args.variant, 1, 20.0 if args.quick else 120.0)
+        batch = in_own_process(bundle, args.variant, STREAMS, 4.0 if args.quick else 30.0)
     return [
         Bar("CPU per second of audio, one stream", alone["cpu_ms"], "ms", 60.0),
         Bar(f"CPU per second of audio and stream, batch of {STREAMS}", batch["cpu_ms"], "ms", 25.0),
@@ -97,13 +99,14 @@ def measure_bars(args: argparse.Namespace) -> list[Bar]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The bundle, and the process that measures."""
     parser.add_argument("--bundle", metavar="BUNDLE", help="a bundle of yours instead of the default student")
-    parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
+    add_variant_argument(parser)
+    parser.add_argument("--measure", nargs=4, help=argparse.SUPPRESS)
 
 
 def measure_or_compare(args: argparse.Namespace) -> list[Bar]:
     """In the measuring process, print the figures and stop; else all bars."""
     if args.measure:
-        print(json.dumps(measure(args.measure[0], int(args.measure[1]), float(args.measure[2]))))
+        print(json.dumps(measure(*args.measure[:2], int(args.measure[2]), float(args.measure[3]))))
         raise SystemExit(0)
     return measure_bars(args)
 

@@ -13,6 +13,7 @@ from tests.bundles import STEP_SAMPLES, track, write_tone_bundle
 from wakeword.errors import BundleError, DataError
 from wakeword.runtime import Bundle, Detection, Detector, detect_file, load_bundle
 from wakeword.runtime.engine import Engine
+from wakeword.runtime.onnx_graph import OnnxGraph
 
 EVENTS = [("alpha", 1.0), ("beta", 2.5), ("alpha", 4.0)]
 
@@ -148,7 +149,8 @@ def test_wrong_audio(tones: Bundle) -> None:
 
 def test_the_engine_runs_on_one_thread(tones: Bundle) -> None:
     engine = Engine(tones)
-    options = engine._session.get_session_options()
+    assert isinstance(engine._graph, OnnxGraph)
+    options = engine._graph.session.get_session_options()
     assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
     with pytest.raises(BundleError, match="fails on audio"):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wakeword.cli.console import print_next, print_table
+from wakeword.cli.options import add_variant_argument
 from wakeword.errors import DataError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--scores", metavar="OUT.parquet", help="write all raw scores: columns file, time_s, word, score"
     )
-    parser.add_argument("--variant", choices=["float32", "int8"], default="float32", help="precision of the model")
+    add_variant_argument(parser)
     limit = parser.add_mutually_exclusive_group()
     limit.add_argument("--threshold", type=float, metavar="X", help="threshold for every word, from 0 to 1")
     limit.add_argument(

@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 
 from wakeword.cli.console import print_next, print_table
-from wakeword.cli.options import OVERRIDES_HELP, read_config
+from wakeword.cli.options import OVERRIDES_HELP, VARIANTS, add_variant_argument, read_config
 from wakeword.cli.stages import evaluate_command, shown
 from wakeword.errors import ConfigError
 
-FLOAT = "float32"
+FLOAT = VARIANTS[0]
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -18,9 +18,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser("evaluate", help="choose thresholds, measure the bundle, write the report; compare")
     parser.add_argument("config", metavar="CONFIG", nargs="?", help="a YAML recipe, such as configs/demo.yaml")
     parser.add_argument("overrides", metavar="key=value", nargs="*", help=OVERRIDES_HELP)
-    parser.add_argument(
-        "--variant", choices=[FLOAT, "int8"], default=FLOAT, help="precision of the model (int8 needs export.int8=true)"
-    )
+    add_variant_argument(parser)
     parser.add_argument(
         "--compare",
         metavar="DIR",
@@ -40,7 +38,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     if args.out and not args.from_scores:
         raise ConfigError("--out goes with --from-scores: an evaluation of a recipe is written into its run")
     if args.variant != FLOAT and (args.compare or args.from_scores):
-        raise ConfigError("--variant goes with a recipe: a finished evaluation has the precision it was made with")
+        raise ConfigError("--variant goes with a recipe: a finished evaluation has the model it was made with")
     if args.compare:
         if args.config or args.from_scores:
             raise ConfigError("--compare takes finished evaluations alone: leave out the recipe and --from-scores")
@@ -53,7 +51,7 @@ def _evaluate(args: argparse.Namespace) -> int:
 
 
 def _evaluate_variant(args: argparse.Namespace) -> int:
-    """Evaluate another precision of a finished run's bundle; the bundle keeps its operating points."""
+    """Evaluate another form of the model in a finished run's bundle; the bundle keeps its operating points."""
     from wakeword.evaluation.evaluate import evaluate
     from wakeword.pipeline import prepared_folder, run_folder
 

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from wakeword.cli.console import print_next
+from wakeword.cli.options import add_variant_argument
 
 if TYPE_CHECKING:
     from wakeword.runtime import Detection, Detector
@@ -22,6 +23,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("bundle", metavar="BUNDLE", help="folder or zip that `wakeword export` wrote")
     parser.add_argument("--device", help="index or part of the name of the input; `python -m sounddevice` lists them")
     parser.add_argument("--threshold", type=float, metavar="X", help="threshold for every word, from 0 to 1")
+    add_variant_argument(parser)
     parser.add_argument("--seconds", type=float, metavar="S", help="stop by itself after S seconds")
     parser.set_defaults(func=_listen)
 
@@ -30,7 +32,7 @@ def _listen(args: argparse.Namespace) -> int:
     from wakeword.runtime import Detector, load_bundle
     from wakeword.runtime.microphone import Microphone
 
-    bundle = load_bundle(args.bundle)
+    bundle = load_bundle(args.bundle, args.variant)
     detector = Detector(bundle, threshold=args.threshold)
     chunk = round(bundle.manifest.chunk_ms * bundle.manifest.sample_rate_hz / 1000)
     device = int(args.device) if args.device is not None and args.device.isdigit() else args.device

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from wakeword.config import Config
 
+VARIANTS = ("float32", "int8", "tflite")
+"""Forms of a bundle's model: the keys of `wakeword.runtime.bundle.VARIANTS`, without importing it for a help text."""
 OVERRIDES_HELP = "overrides of the recipe, such as training.epochs=5 data.sources.0.limit=100"
 
 
@@ -15,6 +17,16 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """`CONFIG.yaml [key=value …]`."""
     parser.add_argument("config", metavar="CONFIG", help="a YAML recipe, such as configs/demo.yaml")
     parser.add_argument("overrides", metavar="key=value", nargs="*", help=OVERRIDES_HELP)
+
+
+def add_variant_argument(parser: argparse.ArgumentParser) -> None:
+    """`--variant`: which of a bundle's models to take."""
+    parser.add_argument(
+        "--variant",
+        choices=VARIANTS,
+        default=VARIANTS[0],
+        help="form of the bundle's model (int8 needs export.int8=true, tflite export.tflite=true at the export)",
+    )
 
 
 def read_config(args: argparse.Namespace) -> Config:

@@ -100,6 +100,7 @@ def distill_command(args: argparse.Namespace) -> int:
 
 def export_command(args: argparse.Namespace) -> int:
     """`wakeword export`."""
+    args.overrides = [*args.overrides, *(f"export.{variant}=true" for variant in args.variant)]
     result = run_stages(read_config(args), ("export",))
     print(f"\nbundle: {shown(result.bundle_dir)}")
     print_readiness(result.bundle_dir)
@@ -108,10 +109,20 @@ def export_command(args: argparse.Namespace) -> int:
 
 
 def print_readiness(bundle_dir: Path) -> None:
-    """A line per word: ready, not ready and why, or not evaluated."""
-    from wakeword.runtime.bundle import load_bundle
+    """A line per further form of the model and per word: ready, not ready and why, or not evaluated."""
+    from wakeword.runtime.bundle import VARIANTS, load_bundle
 
-    for word in load_bundle(bundle_dir).manifest.words:
+    bundle = load_bundle(bundle_dir)
+    manifest = bundle.manifest
+    for variant in bundle.variants:
+        if (facts := manifest.variants.get(variant)) is None:
+            continue
+        size = manifest.files[VARIANTS[variant]].bytes / 1024
+        print(
+            f"{VARIANTS[variant]}: {size:.0f} KiB, scores within {facts.score_difference:.2g} of {VARIANTS['float32']},"
+            f" {facts.events_changed} of {facts.events} events changed"
+        )
+    for word in manifest.words:
         point = next((p for p in word.operating_points if p.threshold == word.threshold), None)
         if point is None:
             told = "not evaluated yet, its threshold is a guess"

@@ -25,5 +25,8 @@ class ExportConfig(Section):
     opset: int = Field(20, ge=18, le=23)
     int8: bool = False
     """Add `model.int8.onnx` to the bundle, calibrated on val: smaller and faster on small processors, less exact."""
+    tflite: bool = False
+    """Add `model.tflite` to the bundle, float32, one stream and one step a call; needs the extra `tflite`."""
     parity_tolerance: float = Field(1e-4, gt=0)
-    """Largest difference allowed between a score of the trained model and of the exported graph."""
+    """Largest difference allowed between a score of the trained model and of the exported graph, and between that
+    graph and the TFLite model."""

@@ -74,7 +74,7 @@ def evaluate(
         progress: hears `(scored_s, total_s)` of audio as stretches of tracks are done.
         runner: `ray` scores on the workers of Ray Data, joined or started as `compute` says.
         cache_dir: scores are kept in this folder and found again by their content.
-        variant: precision of the bundle's model, float32 or int8.
+        variant: form of the bundle's model: float32, int8 or tflite.
 
     Raises:
         BundleError: the bundle is damaged or fails.

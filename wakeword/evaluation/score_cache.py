@@ -6,7 +6,6 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from wakeword.evaluation.track import Track
@@ -26,7 +25,7 @@ class ScoreCache:
         self._words = len(bundle.labels)
         self._step = engine.step_samples
         model = bundle.manifest.files[VARIANTS[bundle.variant]].sha256
-        self._model = f"{SCORING_VERSION} {model} {self._step} {onnxruntime.__version__}".encode()
+        self._model = f"{SCORING_VERSION} {model} {self._step} {engine.runtime_version}".encode()
 
     def path(self, track: Track) -> Path:
         """Where the track's scores are or will be."""

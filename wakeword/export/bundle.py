@@ -10,6 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from wakeword.config.runtime import ExportConfig
 from wakeword.errors import BundleError
 from wakeword.export.manifest import build_manifest, graph_metadata, write_bundle_files
 from wakeword.runtime.bundle import MANIFEST_NAME, Bundle, load_bundle
@@ -30,16 +31,21 @@ def export_bundle(
     of its val split. `parity_audio`: recordings `(samples,)` float32 at 16 kHz to check parity on instead. With
     neither, synthetic ones.
 
-    With `export.int8` the bundle holds a quantised model too, calibrated on the same recordings.
+    With `export.int8` the bundle holds a quantised model too, calibrated on the same recordings; with `export.tflite`
+    a TFLite file, which must give the same scores and events.
 
     Raises RunError when the run holds no model, the export fails or parity does not hold; an earlier bundle stays then.
-    Raises DataError when the prepared data cannot be read.
+    Raises DataError when the prepared data cannot be read, MissingExtraError for TFLite without its packages.
     """
     from wakeword.export.onnx import export_onnx
     from wakeword.export.verify import verify_parity
     from wakeword.training.checkpoint import load_trained
 
     model, config = load_trained(Path(run_dir))
+    if config.export.tflite:
+        from wakeword.export.tflite import require_tflite
+
+        require_tflite()
     target = Path(run_dir) / "bundle" if out_dir is None else Path(out_dir)
     training_data: dict[str, Any] = {}
     if prepared_dir is not None:
@@ -54,8 +60,7 @@ def export_bundle(
     with atomic_folder(target) as folder:
         write_bundle_files(folder, graph, manifest)
         report = verify_parity(model, load_bundle(folder), config.export.parity_tolerance, parity_audio or None)
-        if config.export.int8:
-            _add_int8(folder, graph, manifest, parity_audio or [])
+        _add_variants(folder, config.export, manifest, parity_audio)
     log.info(
         "bundle %s: %d bytes, scores within %.2g of the model over %d scores, %d events identical",
         target,
@@ -67,14 +72,47 @@ def export_bundle(
     return target
 
 
-def _add_int8(folder: Path, graph: bytes, manifest: Mapping[str, Any], recordings: Sequence[NDArray[Any]]) -> None:
-    from wakeword.export.quantize import largest_difference, quantize_int8
+def _add_variants(
+    folder: Path, config: ExportConfig, manifest: Mapping[str, Any], recordings: Sequence[NDArray[Any]] | None
+) -> None:
+    """The further forms of the model that `config` asks for, each held against the ONNX graph in the runtime."""
+    from wakeword.export.verify import compare_variant, verify_variant
 
     plain = load_bundle(folder)
-    write_bundle_files(folder, graph, manifest, quantize_int8(plain, recordings))
-    small = load_bundle(folder, "int8")
-    apart = largest_difference(plain, small, recordings)
-    log.info("int8: %d bytes, scores within %.2g of float32 on the calibration audio", len(small.model), apart)
+    others: dict[str, bytes] = {}
+    if config.int8:
+        from wakeword.export.quantize import quantize_int8
+
+        others["int8"] = quantize_int8(plain, recordings or [])
+    if config.tflite:
+        from wakeword.export.tflite import convert_tflite
+
+        others["tflite"] = convert_tflite(plain)
+    if not others:
+        return
+    write_bundle_files(folder, plain.model, manifest, others)
+    facts: dict[str, dict[str, Any]] = {}
+    for variant, content in others.items():
+        other = load_bundle(folder, variant)
+        if variant == "tflite":
+            from wakeword.export.tflite_operators import count_operators
+
+            found = verify_variant(plain, other, config.parity_tolerance, recordings or None)
+            found = found.model_copy(update={"operators": count_operators(content)})
+        else:
+            # Eight bits cost what they cost: the difference is stated, and evaluation measures what it does.
+            found = compare_variant(plain, other, recordings or None)
+        facts[variant] = found.model_dump(mode="json")
+        log.info(
+            "%s: %d bytes, scores within %.2g of float32 over %d scores, %d of %d events changed",
+            variant,
+            len(content),
+            found.score_difference,
+            found.scores,
+            found.events_changed,
+            found.events,
+        )
+    write_bundle_files(folder, plain.model, {**manifest, "variants": facts}, others)
 
 
 def set_operating_points(
@@ -84,7 +122,7 @@ def set_operating_points(
     default_fah: float | None = None,
     detector: Mapping[str, float] | None = None,
 ) -> Bundle:
-    """Write what evaluation found into `wake.json`, `MODEL_CARD.md` and the checksums; the model stays as it is.
+    """Write what evaluation found into `wake.json`, `MODEL_CARD.md` and the checksums; the models stay as they are.
 
     `points`: for each word's label, records with `fah_target`, `threshold` and whatever was measured there. The record
     for `default_fah` gives the word's threshold, and readiness by its `ready` (true where it has none). With None the
@@ -110,9 +148,9 @@ def set_operating_points(
     manifest["metrics"] = dict(metrics)
     if detector is not None:
         manifest["detector"] = dict(detector)
-    int8 = load_bundle(bundle_dir, "int8").model if "int8" in bundle.variants else None
+    others = {name: load_bundle(bundle_dir, name).model for name in bundle.variants if name != bundle.variant}
     with atomic_folder(Path(bundle_dir)) as folder:
-        write_bundle_files(folder, bundle.model, manifest, int8)
+        write_bundle_files(folder, bundle.model, manifest, others)
     return load_bundle(bundle_dir)
 
 

@@ -54,10 +54,12 @@ def graph_metadata(manifest: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def write_bundle_files(folder: Path, model: bytes, manifest: Mapping[str, Any], int8: bytes | None = None) -> None:
+def write_bundle_files(
+    folder: Path, model: bytes, manifest: Mapping[str, Any], others: Mapping[str, bytes] | None = None
+) -> None:
     """Write `model.onnx`, `MODEL_CARD.md` and `wake.json` (`manifest` plus `files` and `checksum`) into `folder`.
 
-    `int8`: the model's quantised twin, written beside it.
+    `others`: further forms of the model by their names in `VARIANTS`, written beside it.
 
     Callers that replace a bundle do so by `wakeword.system.files.atomic_folder`.
 
@@ -71,9 +73,8 @@ def write_bundle_files(folder: Path, model: bytes, manifest: Mapping[str, Any], 
         }
 
     # The card is made from the complete manifest, and the manifest lists the card.
-    contents = {MODEL_NAME: model, CARD_NAME: b""}
-    if int8 is not None:
-        contents[VARIANTS["int8"]] = int8
+    twins = {VARIANTS[variant]: content for variant, content in (others or {}).items()}
+    contents = {MODEL_NAME: model, CARD_NAME: b"", **twins}
     complete = complete_manifest({**manifest, "files": listed(contents)})
     contents[CARD_NAME] = render_card(complete).encode()
     text = seal_manifest({**complete, "files": listed(contents)})

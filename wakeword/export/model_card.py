@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wakeword.runtime.bundle import VARIANTS
+from wakeword.export.tflite_operators import missing_in_micro
+from wakeword.runtime.bundle import MODEL_NAME, VARIANTS
+
+_FORMS = {
+    "float32": "ONNX, float32",
+    "int8": "ONNX, convolutions in int8, the same interface",
+    "tflite": "TFLite, float32, the same interface for one stream and one step a call",
+}
 
 _RUN = """\
 ```python
@@ -36,6 +43,7 @@ def render_card(manifest: Mapping[str, Any]) -> str:
         "## Metrics\n\n"
         + (_values(manifest["metrics"]) or "Not evaluated yet: every threshold is a guess until it is.\n"),
         "## Training data\n\n" + (_values(manifest["training_data"]) or "Not recorded.\n"),
+        "## Files\n\n" + _files(manifest),
         "## Input, output, state\n\n" + _interface(manifest, step_ms),
         "## Run\n\n" + _RUN,
     ]
@@ -72,8 +80,27 @@ def _interface(manifest: Mapping[str, Any], step_ms: float) -> str:
         f" after {manifest['context_samples']} samples of silence fed to zeros. Scores become events by a mean over"
         f" {detector['smoothing_s']:g} s, a peak that stands {detector['peak_hold_s']:g} s, the threshold, and"
         f" {detector['refractory_s']:g} s between events of a word.\n"
-        + ("`model.int8.onnx` has the same interface.\n" if VARIANTS["int8"] in manifest.get("files", {}) else "")
     )
+
+
+def _files(manifest: Mapping[str, Any]) -> str:
+    """Each form of the model with its size, and how far the further ones are from `model.onnx`."""
+    lines = []
+    for variant, name in VARIANTS.items():
+        if name not in manifest["files"]:
+            continue
+        lines.append(f"* `{name}`: {_FORMS[variant]}; {manifest['files'][name]['bytes'] / 1024:.0f} KiB")
+        if facts := manifest["variants"].get(variant):
+            lines[-1] += (
+                f"; on {facts['scores']} scores within {facts['score_difference']:.2g} of `{MODEL_NAME}`,"
+                f" {facts['events_changed']} of {facts['events']} events changed"
+            )
+            if operators := facts["operators"]:
+                lacking = missing_in_micro(operators)
+                lines[-1] += f". Operators: {', '.join(operators)}; TFLite Micro has " + (
+                    f"no {', '.join(lacking)}" if lacking else "all of them"
+                )
+    return "\n".join(lines) + "\n"
 
 
 def _values(values: Mapping[str, Any], level: int = 0) -> str:

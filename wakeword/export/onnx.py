@@ -43,12 +43,12 @@ def export_onnx(model: nn.Module, opset: int, metadata: Mapping[str, str]) -> by
                 input_names=["audio", "state"],
                 output_names=["score", "next_state"],
                 dynamic_shapes={"audio": {0: streams, 1: samples}, "state": {0: streams}},
-                # Not the exporter's own optimiser: see _simplify.
+                # Not the exporter's own optimiser: see simplify.
                 optimize=False,
                 verbose=False,
             )
             assert program is not None
-            _simplify(program.model)
+            simplify(program.model)
         except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
             first = " ".join(str(error).split())[:300]
             raise RunError(f"the model cannot be exported to ONNX at opset {opset} ({first})") from error
@@ -64,7 +64,7 @@ def export_onnx(model: nn.Module, opset: int, metadata: Mapping[str, str]) -> by
     return bytes(proto.SerializeToString())
 
 
-def _simplify(model: Any) -> None:
+def simplify(model: Any) -> None:
     """Fold constants and drop what is unused, in place.
 
     onnxscript's full optimiser adds rewrite rules that take a constant up to 1e-8 for zero: `x + 1e-8` becomes `x`, the

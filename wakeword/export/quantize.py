@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from wakeword.errors import RunError
 from wakeword.runtime.bundle import Bundle
-from wakeword.runtime.detector import Detector
 from wakeword.runtime.engine import Engine
 
 BLOCK_STEPS = 50
@@ -71,15 +70,6 @@ def quantize_int8(bundle: Bundle, recordings: Sequence[NDArray[np.float32]]) -> 
     onnx.helper.set_model_props(result, {prop.key: prop.value for prop in model.metadata_props})
     onnx.checker.check_model(result)
     return bytes(result.SerializeToString())
-
-
-def largest_difference(first: Bundle, second: Bundle, recordings: Sequence[NDArray[np.float32]]) -> float:
-    """Largest difference of a score between two models of one interface on `recordings`, each `(samples,)`."""
-    worst = 0.0
-    for audio in recordings:
-        scores = [Detector(bundle).scores(audio) for bundle in (first, second)]
-        worst = max(worst, float(np.abs(scores[0] - scores[1]).max(initial=0.0)))
-    return worst
 
 
 def _convolutions(model: onnx.ModelProto) -> list[str]:

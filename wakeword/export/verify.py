@@ -1,4 +1,4 @@
-"""Parity of an exported bundle: the trained model and the ONNX graph in the runtime give the same scores and events."""
+"""Parity of an exported bundle: the trained model, the ONNX graph and its twins give the same scores and events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import nn
 
 from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.errors import RunError
-from wakeword.runtime.bundle import Bundle
+from wakeword.runtime.bundle import Bundle, VariantFacts
 from wakeword.runtime.detector import Detector
 from wakeword.runtime.events import Detection, EventTiming, find_events, find_peaks, smooth
 
@@ -92,6 +92,54 @@ def verify_parity(
         for thresholds in (bundle.thresholds, rising_thresholds(reference, bundle)):
             events += _compare_events(reference, recording, bundle, thresholds, number)
     return ParityReport(worst, state_difference, compared, events)
+
+
+def compare_variant(plain: Bundle, other: Bundle, audio: Sequence[Array] | None = None) -> VariantFacts:
+    """How far `other`, another form of `plain`'s model, is from it on recordings `(samples,)` float32 at 16 kHz.
+
+    Both stream over all of each recording, alone and as one of several streams; events are compared at the bundle's
+    thresholds and at thresholds low enough to give events where scores rise at all. Without recordings, synthetic ones.
+
+    Raises RunError when scores are not finite.
+    """
+    step = plain.manifest.step_samples
+    worst, compared, events, changed = 0.0, 0, 0, 0
+    for recording in synthetic_audio() if audio is None else audio:
+        heard = np.asarray(recording[: len(recording) - len(recording) % step], dtype=np.float32)
+        if not len(heard):
+            continue
+        reference = _runtime_scores(plain, heard, BLOCK_STEPS * step, 1)[0]
+        scores = _runtime_scores(other, heard, BLOCK_STEPS * step, 1)[0]
+        start = heard[: round(CHUNKED_S * SAMPLE_RATE_HZ) // step * step]
+        together = _runtime_scores(other, start, CHUNK_STEPS[-1] * step, STREAMS[-1])
+        worst = max(
+            worst, _apart(scores, reference), *(_apart(row, reference[: len(start) // step]) for row in together)
+        )
+        if not np.isfinite(worst):
+            raise RunError(f"the {other.variant} model gives scores that are not finite: no bundle was written")
+        compared += scores.size + together.size
+        for thresholds in (plain.thresholds, rising_thresholds(reference, plain)):
+            found = [
+                {(event.word, event.end_s) for event in find_events(rows, plain.labels, _timing(plain), thresholds)}
+                for rows in (reference, scores)
+            ]
+            events += len(found[0])
+            changed += len(found[0] ^ found[1])
+    return VariantFacts(score_difference=worst, scores=compared, events=events, events_changed=changed)
+
+
+def verify_variant(
+    plain: Bundle, other: Bundle, tolerance: float, audio: Sequence[Array] | None = None
+) -> VariantFacts:
+    """As `compare_variant`. Raises RunError when a score differs by more than `tolerance` or any event differs."""
+    facts = compare_variant(plain, other, audio)
+    if not facts.score_difference <= tolerance or facts.events_changed:
+        raise RunError(
+            f"the {other.variant} model differs from the ONNX graph by {facts.score_difference:.3g} in a score"
+            f" (allowed: export.parity_tolerance={tolerance:g}) and in {facts.events_changed} of {facts.events} events:"
+            " no bundle was written"
+        )
+    return facts
 
 
 def torch_scores(model: nn.Module, recording: Array, chunk_samples: int) -> Array:

@@ -22,8 +22,9 @@ SCHEMA_VERSION = 1
 SAMPLE_RATE_HZ = 16_000
 MANIFEST_NAME = "wake.json"
 MODEL_NAME = "model.onnx"
-VARIANTS = {"float32": MODEL_NAME, "int8": "model.int8.onnx"}
-"""Precisions a bundle may hold; float32 is always there. All have one interface, thresholds and state size."""
+VARIANTS = {"float32": MODEL_NAME, "int8": "model.int8.onnx", "tflite": "model.tflite"}
+"""Forms of the model that a bundle may hold; float32 is always there. All have one set of words, thresholds and state
+size; the TFLite file takes one stream and one step a call."""
 CARD_NAME = "MODEL_CARD.md"
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_FILE_BYTES = 1 << 28
@@ -71,6 +72,21 @@ class FileEntry(_Part):
     bytes: int = Field(ge=0, le=MAX_FILE_BYTES)
 
 
+class VariantFacts(_Part):
+    """How far a further form of the model is from `model.onnx`, as the export measured it on streamed audio."""
+
+    score_difference: float = Field(ge=0)
+    """Largest absolute difference of a score."""
+    scores: int = Field(ge=0)
+    """Scores compared, of all words together."""
+    events: int = Field(ge=0)
+    """Events of `model.onnx`."""
+    events_changed: int = Field(ge=0)
+    """Events that only one of the two has, or has at another time."""
+    operators: dict[str, int] = {}
+    """Of a TFLite file: how often it holds each operator."""
+
+
 class BundleManifest(_Part):
     """The contents of `wake.json`."""
 
@@ -85,6 +101,8 @@ class BundleManifest(_Part):
     detector: DetectorSettings
     metrics: dict[str, Any] = {}
     training_data: dict[str, Any] = {}
+    variants: dict[str, VariantFacts] = {}
+    """For each form of the model beside float32, what its export measured."""
     files: dict[str, FileEntry]
     checksum: str = Field(pattern="^[0-9a-f]{64}$")
     """SHA-256 of this very file with the checksum's 64 digits written as zeros."""
@@ -109,7 +127,7 @@ class BundleManifest(_Part):
 
 @dataclass(frozen=True)
 class Bundle:
-    """A checked bundle: its manifest and the very bytes of the model (of one precision) that were checked."""
+    """A checked bundle: its manifest and the very bytes of the model (in one form) that were checked."""
 
     path: Path
     manifest: BundleManifest
@@ -123,7 +141,7 @@ class Bundle:
 
     @property
     def variants(self) -> list[str]:
-        """The precisions that the bundle holds."""
+        """The forms of the model that the bundle holds."""
         return [name for name, file in VARIANTS.items() if file in self.manifest.files]
 
     @property
@@ -195,7 +213,7 @@ def seal_manifest(manifest: Mapping[str, Any]) -> str:
 def load_bundle(path: str | Path, variant: str = "float32") -> Bundle:
     """Read and check a bundle folder or zip: schema version, sample rate, names, sizes and every SHA-256.
 
-    `variant`: the precision of the model to take, float32 or int8.
+    `variant`: the form of the model to take: float32, int8 or tflite.
 
     Raises BundleError with one sentence that names the file at fault.
     """
@@ -220,12 +238,22 @@ def load_bundle(path: str | Path, variant: str = "float32") -> Bundle:
             raise BundleError(f"{path / name}: changed since the export (its SHA-256 differs); copy it again")
         if name == model_name:
             model = content
+    _check_format(model, path / model_name)
+    return Bundle(path, manifest, model, variant)
+
+
+def _check_format(model: bytes, where: Path) -> None:
+    """The bytes are of the kind that the name says, before any library is given them."""
+    if where.suffix == ".tflite":
+        # LiteRT walks through the whole file before it uses any of it; weights cannot lie outside.
+        if model[4:8] != b"TFL3":
+            raise BundleError(f"{where}: not a TFLite file; export the bundle again")
+        return
     try:
         if has_external_data(model):
-            raise BundleError(f"{path / model_name}: refers to weights in another file, which a bundle may not")
+            raise BundleError(f"{where}: refers to weights in another file, which a bundle may not")
     except ValueError as error:
-        raise BundleError(f"{path / model_name}: not an ONNX file ({error})") from error
-    return Bundle(path, manifest, model, variant)
+        raise BundleError(f"{where}: not an ONNX file ({error})") from error
 
 
 def _parse_manifest(content: bytes, where: Path, verify: bool = True) -> BundleManifest:

@@ -1,90 +1,60 @@
-"""ONNX Runtime on one thread: audio and state of many streams in, scores and state out."""
+"""The graph of a bundle behind one interface: audio and state of many streams in, scores and state out."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from wakeword.errors import BundleError
 from wakeword.runtime.bundle import Bundle
+from wakeword.runtime.onnx_graph import OnnxGraph
 
 Float = NDArray[np.float32]
 
-# ONNX Runtime's exceptions derive from Exception directly: its binding makes one class per status code.
-_STATUS_CODES = (
-    "EPFail EngineError Fail InvalidArgument InvalidGraph InvalidProtobuf NoModel NoSuchFile NotImplemented"
-    " RuntimeException"
-)
-_ORT_ERRORS: tuple[type[Exception], ...] = (
-    *(getattr(onnxruntime.capi.onnxruntime_pybind11_state, name) for name in _STATUS_CODES.split()),
-    RuntimeError,
-    ValueError,
-)
 
-_INPUTS, _OUTPUTS = ["audio", "state"], ["score", "next_state"]
+class Graph(Protocol):
+    """A model file in the runtime that runs it."""
 
+    version: str
 
-def _reason(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the file says it was exported with."""
+
+    def run(self, audio: Float, state: Float) -> tuple[Float, Float]:
+        """As `Engine.run`."""
 
 
-def _session_options() -> Any:
-    options = onnxruntime.SessionOptions()
-    # A stream needs a few per cent of one core: more threads only wait for each other, and spinning burns the rest.
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    # The arena keeps the largest buffers it ever needed, for every batch shape seen; malloc gives them back.
-    options.enable_cpu_mem_arena = False
-    options.enable_mem_pattern = False
-    options.log_severity_level = 3
-    return options
+def _open_graph(bundle: Bundle) -> Graph:
+    if bundle.variant != "tflite":
+        return OnnxGraph(bundle)
+    from wakeword.runtime.tflite_graph import TfliteGraph
+
+    return TfliteGraph(bundle)
 
 
 class Engine:
-    """The graph of a bundle. Holds no audio and no state, so one engine serves any number of streams."""
+    """The graph of a bundle. Holds no audio and no state, so one engine serves any number of streams and threads."""
 
     def __init__(self, bundle: Bundle) -> None:
-        """Make the session and check the graph against the manifest. Raises BundleError when they do not fit."""
+        """Load the graph and check it against the manifest.
+
+        Raises BundleError when they do not fit, MissingExtraError for a TFLite model without its interpreter.
+        """
         self.bundle = bundle
         self.step_samples = bundle.manifest.step_samples
         self.state_size = bundle.manifest.state_size
         self._words = len(bundle.manifest.words)
         where = bundle.model_path
-        try:
-            self._session = onnxruntime.InferenceSession(
-                bundle.model, sess_options=_session_options(), providers=["CPUExecutionProvider"]
-            )
-        except _ORT_ERRORS as error:
-            raise BundleError(f"{where}: ONNX Runtime cannot load it ({_reason(error)})") from error
-        self._check(where)
+        self._graph = _open_graph(bundle)
+        self.runtime_version = self._graph.version
+        """Of the library that computes."""
         self._check_metadata(where)
         self.settled_state = self._settle(where)
         """`(state_size,)`: the state after `context_samples` of digital silence; every stream starts from it."""
-
-    def _check(self, where: Any) -> None:
-        inputs = {node.name: node for node in self._session.get_inputs()}
-        outputs = {node.name: node for node in self._session.get_outputs()}
-        if sorted(inputs) != sorted(_INPUTS) or sorted(outputs) != sorted(_OUTPUTS):
-            raise BundleError(
-                f"{where}: has inputs {sorted(inputs)} and outputs {sorted(outputs)}, not {_INPUTS} and {_OUTPUTS}"
-            )
-        expected = {"state": (1, self.state_size), "next_state": (1, self.state_size), "score": (2, self._words)}
-        for name, node in (inputs | outputs).items():
-            if node.type != "tensor(float)":
-                raise BundleError(f"{where}: {name} is {node.type}, not float32")
-            rank = 3 if name == "score" else 2
-            if len(node.shape) != rank:
-                raise BundleError(f"{where}: {name} has {len(node.shape)} dimensions, not {rank}")
-            if name in expected:
-                axis, size = expected[name]
-                if isinstance(node.shape[axis], int) and node.shape[axis] != size:
-                    raise BundleError(f"{where}: {name} has size {node.shape[axis]}, wake.json says {size}")
 
     def _check_metadata(self, where: Any) -> None:
         """The graph carries what it was exported with: a model and a manifest of two exports are not mixed."""
@@ -95,7 +65,7 @@ class Engine:
             "step_samples": str(manifest.step_samples),
             "context_samples": str(manifest.context_samples),
         }
-        stated = self._session.get_modelmeta().custom_metadata_map
+        stated = self._graph.metadata
         for key, value in expected.items():
             if stated.get(key) != value:
                 raise BundleError(f"{where}: was exported with {key} {stated.get(key)}, wake.json says {value}")
@@ -125,10 +95,4 @@ class Engine:
 
         Raises BundleError when the graph fails on them.
         """
-        try:
-            score, next_state = self._session.run(_OUTPUTS, {"audio": audio, "state": state})
-        except _ORT_ERRORS as error:
-            raise BundleError(
-                f"{self.bundle.model_path}: fails on audio {audio.shape} with state {state.shape} ({_reason(error)})"
-            ) from error
-        return score, next_state
+        return self._graph.run(audio, state)

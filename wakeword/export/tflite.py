@@ -1,0 +1,208 @@
+"""The TFLite twin of an exported graph: the very ONNX file, fixed to one stream and one step, converted by onnx2tf.
+
+The front end is inside, as in the ONNX file, and the state goes in and comes out with every call. Nothing is trained,
+quantised or written a second time; `verify.verify_variant` then holds the file against the ONNX graph.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir
+from onnx import helper, numpy_helper
+
+from wakeword.errors import MissingExtraError, RunError
+from wakeword.export.onnx import simplify
+from wakeword.export.tflite_operators import check_operators, count_operators
+from wakeword.runtime.bundle import Bundle
+from wakeword.runtime.tflite_graph import METADATA_NAME
+
+TIMEOUT_S = 1800.0
+"""A conversion takes 10 to 30 s on an idle core."""
+_NEEDED = ("onnx2tf", "tensorflow", "tf_keras", "ai_edge_litert")
+_ALIGNMENT = 16
+"""Of weights in the file, as TFLite's own writer has it; microcontrollers read them in place."""
+
+
+def require_tflite() -> None:
+    """Raises MissingExtraError where a package of the conversion is not installed."""
+    for name in _NEEDED:
+        if importlib.util.find_spec(name) is None:
+            raise MissingExtraError("a TFLite export", "tflite", ImportError(f"there is no {name}"))
+
+
+def convert_tflite(bundle: Bundle) -> bytes:
+    """The bytes of the TFLite file of `bundle`'s float32 model.
+
+    Inputs `audio (1, step_samples)` and `state (1, state_size)`, outputs `score (1, 1, words)` and `next_state`, all
+    float32, by these names and in the signature `serving_default`; what `wake.json` is held against lies in the file's
+    metadata.
+
+    Raises MissingExtraError without the extra, RunError when the conversion fails or needs operators that plain TFLite
+    runtimes do not have.
+    """
+    require_tflite()
+    model = onnx.load_from_string(bundle.model)
+    fixed = fix_shapes(model, bundle.manifest.step_samples, bundle.manifest.state_size)
+    metadata = {prop.key: prop.value for prop in model.metadata_props}
+    content = name_tensors(_convert(fixed.SerializeToString()), metadata)
+    check_operators(count_operators(content))
+    return content
+
+
+def fix_shapes(model: onnx.ModelProto, step_samples: int, state_size: int) -> onnx.ModelProto:
+    """`model` for one stream and one step a call: all shapes constant, shape arithmetic folded away."""
+    fixed = onnx.ModelProto()
+    fixed.CopyFrom(model)
+    sizes = {"audio": (1, step_samples), "state": (1, state_size), "next_state": (1, state_size)}
+    for value in (*fixed.graph.input, *fixed.graph.output):
+        dimensions = value.type.tensor_type.shape.dim
+        for axis, dimension in enumerate(dimensions):
+            # Of the scores only the number of words is fixed in the graph already.
+            size = sizes[value.name][axis] if value.name in sizes else dimension.dim_value or 1
+            dimension.Clear()
+            dimension.dim_value = size
+    for _ in range(2):
+        # What was inferred for any number of streams and steps would stand in the way of what is known now.
+        del fixed.graph.value_info[:]
+        graph = onnx_ir.from_proto(onnx.shape_inference.infer_shapes(fixed, data_prop=True))
+        simplify(graph)
+        fixed = onnx_ir.to_proto(graph)
+    fixed = onnx.shape_inference.infer_shapes(fixed, data_prop=True)
+    _gather_reversed(fixed)
+    onnx.checker.check_model(fixed, full_check=True)
+    return fixed
+
+
+def _gather_reversed(model: onnx.ModelProto) -> None:
+    """Slices that run backwards become a Gather with their indices, in place.
+
+    onnx2tf 1.28 loses the direction when such a slice runs to the start of its axis, and says nothing: the front end
+    folds its window that way, and every score came out wrong.
+    """
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    sizes = {
+        value.name: [dimension.dim_value for dimension in value.type.tensor_type.shape.dim]
+        for value in (*model.graph.value_info, *model.graph.input)
+    }
+    for node in model.graph.node:
+        if node.op_type != "Slice" or len(node.input) < 5 or node.input[4] not in constants:
+            continue
+        starts, ends, axes, steps = (constants[name] for name in node.input[1:5])
+        if steps.size != 1 or steps[0] > 0:
+            continue
+        axis = int(axes[0])
+        size = sizes[node.input[0]][axis]
+        # An end before the first element has no name in Python's own slices.
+        end = None if int(ends[0]) < -size else int(ends[0])
+        chosen = np.arange(size, dtype=np.int64)[int(starts[0]) : end : int(steps[0])]
+        indices = f"{node.output[0]}_indices"
+        model.graph.initializer.append(numpy_helper.from_array(chosen, indices))
+        node.CopyFrom(
+            helper.make_node("Gather", [node.input[0], indices], list(node.output), name=node.name, axis=axis)
+        )
+
+
+def _convert(model: bytes) -> bytes:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "model.onnx").write_bytes(model)
+        command = [sys.executable, "-m", "wakeword.export.tflite_child", "model.onnx", "out"]
+        try:
+            # The empty folder is the working directory: onnx2tf picks up files of certain names from there.
+            answer = subprocess.run(
+                command, cwd=folder, env=_environment(), capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise RunError(f"onnx2tf did not finish the TFLite model within {TIMEOUT_S:g} s; try again") from error
+        path = folder / "out" / "model_float32.tflite"
+        # It may end with 0 and have written nothing, or write a file and then fail.
+        if answer.returncode or not path.is_file():
+            said = [line for line in (answer.stdout + answer.stderr).splitlines() if line.strip()] or ["nothing"]
+            raise RunError(
+                f"onnx2tf cannot convert this model to TFLite (exit code {answer.returncode}; it said:"
+                f" {said[-1].strip()[:300]}): leave export.tflite off for this model"
+            )
+        return path.read_bytes()
+
+
+def _environment() -> dict[str, str]:
+    """This process's environment, quiet and without the GPU, in which the child finds this very package."""
+    package = Path(__file__).resolve().parents[2]
+    paths = [str(package), *filter(None, [os.environ.get("PYTHONPATH")])]
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    return {**os.environ, **quiet, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def name_tensors(content: bytes, metadata: Mapping[str, str]) -> bytes:
+    """The TFLite file with the interface's names, a signature of them, and `metadata` inside.
+
+    onnx2tf calls the outputs Identity and Identity_1, whichever is which; their ranks tell them apart.
+
+    Raises RunError when inputs and outputs are not one audio, state, score and next state.
+    """
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    graph = model.subgraphs[0]
+    inputs = {graph.tensors[place].name.decode(): place for place in graph.inputs}
+    outputs = {
+        {3: "score", 2: "next_state"}.get(len(graph.tensors[place].shape), "other"): place for place in graph.outputs
+    }
+    if sorted(inputs) != ["audio", "state"] or sorted(outputs) != ["next_state", "score"]:
+        raise RunError(f"onnx2tf gave a model with inputs {sorted(inputs)} and outputs {sorted(outputs)}")
+    for name, place in outputs.items():
+        graph.tensors[place].name = name
+    signature = schema.SignatureDefT()
+    signature.signatureKey = "serving_default"
+    signature.inputs = [_named(schema.TensorMapT(), name, place) for name, place in inputs.items()]
+    signature.outputs = [_named(schema.TensorMapT(), name, place) for name, place in outputs.items()]
+    model.signatureDefs = [signature]
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = METADATA_NAME, len(model.buffers)
+    text = schema.BufferT()
+    text.data = np.frombuffer(json.dumps(dict(metadata), sort_keys=True).encode(), dtype=np.uint8)
+    model.metadata = [*(model.metadata or []), entry]
+    model.buffers = [_aligned(buffer) for buffer in (*model.buffers, text)]
+    builder = flatbuffers.Builder(len(content) + 4096)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _named(entry: Any, name: str, place: int) -> Any:
+    entry.name, entry.tensorIndex = name, place
+    return entry
+
+
+def _aligned(buffer: Any) -> Any:
+    """The buffer, written so that its bytes start at a multiple of `_ALIGNMENT`; flatbuffers' Python writes at 4."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    class Aligned(schema.BufferT):  # type: ignore[misc, name-defined]
+        def Pack(self, builder: Any) -> int:
+            data = None if self.data is None else bytes(bytearray(self.data))
+            if data is not None:
+                builder.StartVector(1, len(data), _ALIGNMENT)
+                # As the builder's own CreateByteVector, which takes no alignment.
+                builder.head = builder.Head() - len(data)
+                builder.Bytes[builder.Head() : builder.Head() + len(data)] = data
+                place = builder.EndVector()
+            schema.BufferStart(builder)
+            if data is not None:
+                schema.BufferAddData(builder, place)
+            return int(schema.BufferEnd(builder))
+
+    copy = Aligned()
+    copy.data = buffer.data
+    return copy

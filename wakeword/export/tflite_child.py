@@ -1,0 +1,26 @@
+"""The conversion itself, in a process of its own: `python -m wakeword.export.tflite_child SOURCE.onnx FOLDER`.
+
+onnx2tf ends its process on some errors, prints as it likes, and TensorFlow takes gigabytes that nobody gets back.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Write `FOLDER/NAME_float32.tflite` for `NAME.onnx`."""
+    import onnx2tf
+
+    source, folder = sys.argv[1:]
+    onnx2tf.convert(
+        input_onnx_file_path=source,
+        output_folder_path=folder,
+        # The graph is simplified already, by passes that keep small constants.
+        not_use_onnxsim=True,
+        non_verbose=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

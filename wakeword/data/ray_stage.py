@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -40,6 +41,9 @@ def run_stage(stage: Stage, table: pa.Table, max_cpus: int | None = None) -> Ite
     _quiet(ray.data.DataContext.get_current())
     wanted = stage.resources
     blocks = [table.slice(i, wanted.batch_size) for i in range(0, table.num_rows, wanted.batch_size)]
+    if max_cpus:
+        # Ray warns of a pool that is larger than its input.
+        max_cpus = min(max_cpus, math.ceil(len(blocks) * wanted.cpus))
     compute = _actors(stage, len(blocks), max_cpus) if wanted.stateful else _tasks(stage, max_cpus)
     data = ray.data.from_arrow(blocks).map_batches(
         _worker_class(stage) if wanted.stateful else _Call(stage),

@@ -79,7 +79,11 @@ def _tasks(stage: Stage, max_cpus: int | None) -> Any:
 
 
 def _quiet(context: Any) -> None:
-    """Our own progress bar counts clips; Ray's counts blocks and fills the terminal."""
+    """Our own progress bar counts clips; Ray's counts blocks and fills the terminal.
+
+    Ray would also read the memory map of every worker once a second: `system.resources` measures memory here.
+    """
+    context.memory_usage_poll_interval_s = None
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)

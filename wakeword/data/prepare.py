@@ -79,7 +79,7 @@ def prepare(
     done = _up_to_date(out_dir, digest)
     if done:
         return done
-    with ResourceSampler(interval_s=0.5) as sampler, _runner(config, runner, progress) as run:
+    with ResourceSampler(interval_s=1.0) as sampler, _runner(config, runner, progress) as run:
         (out_dir / "index.json").unlink(missing_ok=True)
         if config.synthesis.enabled:
             spoken = synthesise(config, out_dir, run)

@@ -120,8 +120,8 @@ def ours(sounds: Sounds, **changes: object) -> Step:
     return step
 
 
-def audiomentations_step(sounds: Sounds, folder: Path) -> Step:
-    """The same transforms of audiomentations, a clip after the other."""
+def audiomentations_chain(sounds: Sounds, folder: Path) -> Callable[[np.ndarray, int], np.ndarray]:
+    """The transforms of audiomentations as one function of a clip and its sample rate."""
     import audiomentations as theirs
     from audiomentations.augmentations import add_background_noise, apply_impulse_response
 
@@ -134,7 +134,7 @@ def audiomentations_step(sounds: Sounds, folder: Path) -> Step:
 
     add_background_noise.load_sound_file = in_memory
     apply_impulse_response.load_sound_file = in_memory
-    chain = theirs.Compose(
+    return theirs.Compose(
         [
             theirs.Shift(-SHIFT_S, SHIFT_S, shift_unit="seconds", rollover=False, p=1.0),
             theirs.ApplyImpulseResponse(list(rooms), p=1.0),
@@ -144,6 +144,11 @@ def audiomentations_step(sounds: Sounds, folder: Path) -> Step:
             theirs.Gain(*GAIN_DB, p=1.0),
         ]
     )
+
+
+def audiomentations_step(sounds: Sounds, folder: Path) -> Step:
+    """The same transforms of audiomentations, a clip after the other."""
+    chain = audiomentations_chain(sounds, folder)
     return lambda: [chain(clip, SAMPLE_RATE_HZ) for clip in sounds.clips]
 
 

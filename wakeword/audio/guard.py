@@ -177,6 +177,19 @@ def _allow_cpu(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (int(usage.ru_utime + usage.ru_stime) + seconds + 1, hard))
 
 
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No standard error inside: the decoders' libraries print lines of their own for each damaged file."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def _answer(out: BinaryIO, kind: bytes, body: bytes) -> None:
     out.write(_HEAD.pack(kind, len(body)) + body)
     out.flush()
@@ -196,8 +209,9 @@ def serve(memory_bytes: int, cpu_s: int) -> None:
         source: str | bytes = order["uri"] if order["size"] is None else orders.read(order["size"])
         _allow_cpu(cpu_s)
         try:
-            for block in islice(stream_blocks(source, order["block_s"], order["timeout_s"]), order["most"]):
-                _answer(out, b"B", np.ascontiguousarray(block, np.float32).tobytes())
+            with _quiet():
+                for block in islice(stream_blocks(source, order["block_s"], order["timeout_s"]), order["most"]):
+                    _answer(out, b"B", np.ascontiguousarray(block, np.float32).tobytes())
             _answer(out, b"E", b"")
         except AudioError as error:
             _answer(out, b"X", json.dumps({"reason": error.reason, "detail": error.detail}).encode())

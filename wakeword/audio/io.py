@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from wakeword.audio.locators import open_uri
+from wakeword.audio.locators import open_uri, remote_faults_told
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.errors import DataError, MissingExtraError
 from wakeword.system.files import atomic_path
@@ -245,7 +245,9 @@ def _opened(source: str | Path | bytes) -> BinaryIO:
     where = str(source)
     try:
         stream = open_uri(source)
-        if not stream.read(1):
+        with remote_faults_told(where):
+            first = stream.read(1)
+        if not first:
             stream.close()
             raise AudioError("empty_file", where, "the file has 0 bytes")
         stream.seek(0)
@@ -300,9 +302,11 @@ def write_flac(path: str | Path, audio: np.ndarray, sample_rate_hz: int = SAMPLE
         import soundfile
     except ImportError as error:
         raise MissingExtraError("Writing FLAC", "train", error) from error
-    data = _as_int16(audio)
+    # Encoded in memory: libsndfile does not say why a write fails, and a full disk must be told from a defect.
+    sink = io.BytesIO()
+    soundfile.write(sink, _as_int16(audio), sample_rate_hz, format="FLAC", subtype="PCM_16")
     with atomic_path(Path(path)) as temporary:
-        soundfile.write(str(temporary), data, sample_rate_hz, format="FLAC", subtype="PCM_16")
+        temporary.write_bytes(sink.getbuffer())
 
 
 def resample(audio: np.ndarray, sample_rate_hz: int) -> np.ndarray:

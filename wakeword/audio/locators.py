@@ -11,6 +11,7 @@ import hashlib
 import io
 import os
 import re
+import sys
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,13 +88,50 @@ def open_uri(uri: str | Path) -> BinaryIO:
     if not _SCHEME.match(archive):
         return Path(archive).open("rb")
     filesystem, path = _filesystem(archive)
-    stream: BinaryIO = filesystem.open(path, "rb")
+    with remote_faults_told(archive):
+        stream: BinaryIO = filesystem.open(path, "rb")
     return stream
 
 
+_FAULTS = {
+    "aiohttp": ("ClientError",),
+    "botocore.exceptions": ("BotoCoreError", "ClientError"),
+    "gcsfs.retry": ("HttpError",),
+    "google.auth.exceptions": ("GoogleAuthError",),
+    "azure.core.exceptions": ("AzureError",),
+}
+"""What fsspec's file systems raise beside OSError: by module, looked up among those that are loaded."""
+
+
+@contextmanager
+def remote_faults_told(uri: str) -> Iterator[None]:
+    """A refusal, a broken connection or absent credentials as a `DataError`; a file that is not there stays that."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        # fsspec calls every failure of http a missing file; what it was lies below.
+        cause = error.__cause__
+        if cause is None or isinstance(cause, FileNotFoundError) or getattr(cause, "status", None) == 404:
+            raise
+        raise DataError(f"{uri} cannot be read: {' '.join(str(cause).split()) or type(cause).__name__}") from error
+    except OSError:
+        raise
+    except _faults() as error:
+        raise DataError(f"{uri} cannot be read: {' '.join(str(error).split()) or type(error).__name__}") from error
+
+
+def _faults() -> tuple[type[BaseException], ...]:
+    loaded = ((sys.modules[module], names) for module, names in _FAULTS.items() if module in sys.modules)
+    return tuple(getattr(module, name) for module, names in loaded for name in names if hasattr(module, name))
+
+
 def read_bytes(uri: str) -> bytes:
-    """All bytes of a (small) file."""
-    with open_uri(uri) as stream:
+    """All bytes of a (small) file.
+
+    Raises:
+        FileNotFoundError, OSError, DataError: as `open_uri`, or while reading.
+    """
+    with open_uri(uri) as stream, remote_faults_told(uri):
         return stream.read()
 
 
@@ -103,13 +141,14 @@ def exists(uri: str) -> bool:
     if not _SCHEME.match(uri):
         return Path(uri).exists()
     filesystem, path = _filesystem(uri)
-    return bool(filesystem.exists(path))
+    with remote_faults_told(uri):
+        return bool(filesystem.exists(path))
 
 
 def sha256_of_uri(uri: str) -> str:
     """Hex SHA-256 of what lies there, read in blocks."""
     digest = hashlib.sha256()
-    with open_uri(uri) as stream:
+    with open_uri(uri) as stream, remote_faults_told(uri):
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
@@ -160,7 +199,9 @@ def _walk_local(root: Path) -> Iterator[Entry]:
 def _walk_remote(root: str) -> Iterator[Entry]:
     filesystem, path = _filesystem(root)
     base = path.rstrip("/")
-    for name, info in filesystem.find(path, detail=True).items():
+    with remote_faults_told(root):
+        found = filesystem.find(path, detail=True)
+    for name, info in found.items():
         relative = name[len(base) :].lstrip("/") or name.rsplit("/", 1)[-1]
         if any(part.startswith(".") for part in relative.split("/")):
             continue
@@ -177,7 +218,8 @@ def _stamp(archive: str) -> str:
         status = Path(archive).stat()
         return f"{status.st_size}:{status.st_mtime_ns}"
     filesystem, path = _filesystem(archive)
-    info = filesystem.info(path)
+    with remote_faults_told(archive):
+        info = filesystem.info(path)
     return f"{int(info.get('size') or 0)}:{_remote_stamp(info)}"
 
 

@@ -49,7 +49,7 @@ class _Gathered:
 
 
 def prepare(
-    config: Config, out_dir: str | Path, runner: Runner = "ray", progress: bool | None = None
+    config: Config, out_dir: str | Path, runner: Runner | RunStage = "ray", progress: bool | None = None
 ) -> PreparedSummary:
     """Prepare everything that training and evaluation hear; run again, it continues or finds nothing to do.
 
@@ -57,7 +57,8 @@ def prepare(
         config: `data`, `synthesis` and `words` decide the result, `compute` where the work runs.
         out_dir: folder for `manifest.parquet`, `quarantine.parquet`, `shards/` and `index.json`; on a cluster a folder
             that every node sees.
-        runner: `ray` (Ray Data) or `local` (this process); the bytes are the same.
+        runner: `ray` (Ray Data), `local` (this process), or a function that runs a stage over a table and yields its
+            output in any order; the bytes are the same.
         progress: show a bar; None shows one on a terminal.
 
     Raises:
@@ -65,7 +66,7 @@ def prepare(
         ConfigError: no sources, or a phrase without letters.
         MissingExtraError: a package for decoding or an engine's voice is not installed.
     """
-    if runner not in ("ray", "local"):
+    if not callable(runner) and runner not in ("ray", "local"):
         raise ConfigError(f"runner {runner!r}: choose ray or local")
     check_phrases(config.words)
     if not config.data.sources and not config.synthesis.enabled:
@@ -78,7 +79,7 @@ def prepare(
     done = _up_to_date(out_dir, digest)
     if done:
         return done
-    with ResourceSampler(interval_s=0.5) as sampler, _runner(config, runner, progress) as run:
+    with ResourceSampler(interval_s=1.0) as sampler, _runner(config, runner, progress) as run:
         (out_dir / "index.json").unlink(missing_ok=True)
         if config.synthesis.enabled:
             spoken = synthesise(config, out_dir, run)
@@ -285,11 +286,13 @@ def _remove_stale(out_dir: Path, names: set[str]) -> None:
 
 
 @contextmanager
-def _runner(config: Config, runner: Runner, progress: bool | None) -> Iterator[RunStage]:
+def _runner(config: Config, runner: Runner | RunStage, progress: bool | None) -> Iterator[RunStage]:
     visible = sys.stderr.isatty() if progress is None else progress
 
     def run(stage: Stage, table: pa.Table, title: str) -> Iterator[pa.Table]:
-        if runner == "local":
+        if callable(runner):
+            batches = runner(stage, table, title)
+        elif runner == "local":
             batches = local_stage.run_stage(stage, table)
         else:
             batches = ray_stage.run_stage(stage, table, config.compute.data_cpus)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -40,6 +41,9 @@ def run_stage(stage: Stage, table: pa.Table, max_cpus: int | None = None) -> Ite
     _quiet(ray.data.DataContext.get_current())
     wanted = stage.resources
     blocks = [table.slice(i, wanted.batch_size) for i in range(0, table.num_rows, wanted.batch_size)]
+    if max_cpus:
+        # Ray warns of a pool that is larger than its input.
+        max_cpus = min(max_cpus, math.ceil(len(blocks) * wanted.cpus))
     compute = _actors(stage, len(blocks), max_cpus) if wanted.stateful else _tasks(stage, max_cpus)
     data = ray.data.from_arrow(blocks).map_batches(
         _worker_class(stage) if wanted.stateful else _Call(stage),
@@ -75,7 +79,11 @@ def _tasks(stage: Stage, max_cpus: int | None) -> Any:
 
 
 def _quiet(context: Any) -> None:
-    """Our own progress bar counts clips; Ray's counts blocks and fills the terminal."""
+    """Our own progress bar counts clips; Ray's counts blocks and fills the terminal.
+
+    Ray would also read the memory map of every worker once a second: `system.resources` measures memory here.
+    """
+    context.memory_usage_poll_interval_s = None
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)

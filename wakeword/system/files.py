@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -11,6 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from wakeword.errors import RunError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""No space on the device, none of the user's quota, none below the process's limit for one file."""
 
 
 def fsync_folder(folder: Path) -> None:
@@ -32,26 +38,55 @@ def fsync_file(path: Path) -> None:
 
 
 @contextmanager
+def _disk_full_told(target: Path) -> Iterator[None]:
+    """A full disk is the user's to repair, so it gets a sentence; every other fault stays what it is."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        reason = os.strerror(error.errno)
+        raise RunError(
+            f"{target} cannot be written ({reason}): free space there or name another folder, then run the same "
+            "command again; what is complete is kept"
+        ) from error
+
+
+@contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `target`; on a clean exit it becomes `target`, otherwise it is removed."""
+    """Yield a temporary path beside `target`; on a clean exit it becomes `target`, otherwise it is removed.
+
+    Raises:
+        RunError: the disk (or quota) is full.
+    """
     target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.parent / f".{target.name}.{os.getpid()}.part"
     try:
-        yield temporary
-        fsync_file(temporary)
-        os.replace(temporary, target)
-        fsync_folder(target.parent)
+        with _disk_full_told(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            fsync_file(temporary)
+            os.replace(temporary, target)
+            fsync_folder(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `target`; on a clean exit it replaces `target` as a whole."""
+    """Yield a temporary folder beside `target`; on a clean exit it replaces `target` as a whole.
+
+    Raises:
+        RunError: the disk (or quota) is full.
+    """
     target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+    with _disk_full_told(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+        yield from _replacing(target, temporary)
+
+
+def _replacing(target: Path, temporary: Path) -> Iterator[Path]:
     try:
         yield temporary
         for path in temporary.rglob("*"):

@@ -195,8 +195,14 @@ def loader_side(folder: Path, workers: int) -> Iterator[Callable[[Path], Times]]
         if manifest not in loaders:
             with manifest.open(encoding="utf-8") as stream:
                 paths = [row["path"] for row in csv.DictReader(stream)]
+            # Forked, so that the workers find the noises and rooms in memory.
             loaders[manifest] = DataLoader(
-                Loaded(paths, chain), 32, num_workers=workers, persistent_workers=True, collate_fn=list
+                Loaded(paths, chain),
+                32,
+                num_workers=workers,
+                persistent_workers=True,
+                collate_fn=list,
+                multiprocessing_context="fork",
             )
             # Its workers stay, and start again from the first clip.
             next(iter(loaders[manifest]))

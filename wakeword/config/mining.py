@@ -15,8 +15,8 @@ class MiningConfig(Section):
     transformers (extra [teachers]), as a local folder or by its id on the hub."""
     max_source_s: float = Field(30.0, gt=0)
     """Longer clips are left out: an alignment over minutes goes astray, and its memory grows with the length."""
-    min_word_s: float = Field(0.12, ge=0)
-    """A word that is shorter is refused (`wrong_length`)."""
+    min_cut_s: float = Field(0.12, ge=0)
+    """A word or a row of words that is cut out and is shorter is refused (`wrong_length`)."""
     letter_s: tuple[float, float] = (0.025, 0.25)
     """Mean time of a letter of a word: outside, the times or the transcript are wrong (`wrong_length`)."""
     border_db: float = Field(6.0, ge=0)

@@ -105,15 +105,16 @@ def _quiet(levels: np.ndarray, low: int, high: int, wanted: int) -> int:
 
 def fault_of(words: Sequence[CutWord], config: MiningConfig) -> tuple[str, str] | None:
     """Reason and detail of why some words in a row cannot be cut out as one clip, or None."""
+    # Ends are whole frames: their difference is rounded as they are.
+    whole_s = round(words[-1].end_s - words[0].start_s, 4)
+    if whole_s < config.min_cut_s:
+        text = " ".join(word.text for word in words)
+        return "wrong_length", f"{text!r} would last {whole_s:.2f} s, {config.min_cut_s:g} s are needed"
     for word in words:
-        length_s = word.end_s - word.start_s
+        length_s = round(word.end_s - word.start_s, 4)
         low, high = (bound * len(word.text) for bound in config.letter_s)
-        if not max(config.min_word_s, low) <= length_s <= high:
-            least = max(config.min_word_s, low)
-            return (
-                "wrong_length",
-                f"{word.text!r} would last {length_s:.2f} s, {least:.2f} to {high:.2f} s can be meant",
-            )
+        if not low <= length_s <= high:
+            return "wrong_length", f"{word.text!r} would last {length_s:.2f} s, {low:.2f} to {high:.2f} s can be meant"
         if word.confidence is not None and word.confidence < config.min_confidence:
             return "low_confidence", f"{word.text!r} has {word.confidence:.2f}, {config.min_confidence:g} is needed"
     for first, second in pairwise(words):

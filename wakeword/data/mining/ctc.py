@@ -86,6 +86,8 @@ class Ctc:
         except RuntimeError as error:
             # Convolutions over less audio than they look at.
             raise AlignmentError("too_short", f"the model cannot hear {len(audio) / SAMPLE_RATE_HZ:.2f} s") from error
+        if not torch.isfinite(logits).all():
+            raise AlignmentError("not_aligned", "the model gives values that are no numbers for this clip")
         ratio = getattr(self.model.config, "inputs_to_logits_ratio", None) or len(audio) / max(1, len(logits))
         return torch.log_softmax(logits.float(), -1).cpu().numpy(), float(ratio) / SAMPLE_RATE_HZ
 

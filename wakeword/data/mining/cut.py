@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 
 from wakeword.config import Config, WordConfig
@@ -111,17 +112,18 @@ def find_speech(config: Config) -> Corpus:
     gathered = gather_clips(config)
     clips = distinct_ids(pa.concat_tables([MANIFEST_SCHEMA.empty_table(), *gathered.tables]).combine_chunks())
     # Splits of words are not asked for: it is cutting that may give a word its speakers.
-    clips, left_out, _ = assign_splits(clips, (), config.data.splits)
-    texts = [bool(text) for text in clips.column("text").to_pylist()]
-    told = sum(texts)
-    rows = to_mine(clips.filter(pa.array(texts, pa.bool_())).to_pylist(), config.words)
+    split, left_out, _ = assign_splits(clips, (), config.data.splits)
+    transcribed = split.filter(pa.compute.not_equal(split.column("text"), ""))
+    rows = to_mine(transcribed.to_pylist(), config.words)
     if not rows:
         words = sorted({word for text in wanted_texts(config.words) for word in text.words})
         raise DataError(
-            f"no transcript holds {' or '.join(words)} ({told} of {clips.num_rows} clips have a text): add a source "
+            f"no transcript holds {' or '.join(words)} ({transcribed.num_rows} of {clips.num_rows} clips have a text): add a source "
             "with transcripts, such as Common Voice or LibriSpeech"
         )
-    return Corpus(rows, [*gathered.quarantine, *left_out], gathered.warnings)
+    # Of what does not go by its speaker's split only the clips that would have been mined are told.
+    mined = {row["uri"] for row in to_mine(clips.to_pylist(), config.words)} if left_out else set()
+    return Corpus(rows, [*gathered.quarantine, *(row for row in left_out if row["uri"] in mined)], gathered.warnings)
 
 
 def cut_words_out(

@@ -219,8 +219,8 @@ def _join(
     by_voice: dict[tuple[str, str], list[list[Piece]]] = {}
     for place, word in enumerate(wanted.words):
         for piece in good[(word,)]:
-            voice = (voice_of(piece.clip), piece.clip["split"])
-            by_voice.setdefault(voice, [[] for _ in wanted.words])[place].append(piece)
+            home = (voice_of(piece.clip), piece.clip["split"])
+            by_voice.setdefault(home, [[] for _ in wanted.words])[place].append(piece)
     for (voice, _), choices in sorted(by_voice.items()):
         if not all(choices):
             continue

@@ -35,13 +35,12 @@ class Sphinx:
             raise MissingExtraError("The aligner pocketsphinx", "mining", error) from error
         self.identity = f"pocketsphinx {version('pocketsphinx')}"
         self._decoder: Any = package.Decoder(lm=None, loglevel="FATAL")
-        self._means = self._decoder.get_cmn(False)
 
     def align(self, audio: np.ndarray, words: Sequence[str]) -> list[AlignedWord]:
         """See `Aligner.align`."""
         self._add_unknown(words)
-        # The running mean of earlier clips would make times depend on the order of the work.
-        self._decoder.set_cmn(self._means)
+        # It tracks noise across clips: without a fresh start times would depend on the order of the work.
+        self._decoder.reinit_feat()
         try:
             self._decoder.set_align_text(" ".join(words))
             self._decoder.start_utt()

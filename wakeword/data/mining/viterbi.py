@@ -1,4 +1,4 @@
-"""The best CTC path through a known text (Graves et al. 2006, ICML), as CTC segmentation uses it (Kürzinger et al. 2020,
+"""The best CTC path through a known text (Graves et al. 2006, ICML), as CTC segmentation has it (Kürzinger et al. 2020,
 arXiv:2007.09127).
 
 The text is laid out with a blank before, between and after its tokens. At each frame the path stays, steps to the next

@@ -18,7 +18,7 @@ from tests.data.mining import tones
 @pytest.mark.parametrize(("pause_s", "seed"), [(0.2, 0), (0.06, 1), (0.0, 2)])
 def test_times_of_words_are_right(tone_model: Path, pause_s: float, seed: int) -> None:
     """A frame of the model is 20 ms; after the borders have moved to quiet places hardly a frame is missing."""
-    words = "bad cab fee dad".split()
+    words = ["bad", "cab", "fee", "dad"]
     audio, times = tones.speak(" ".join(words), seed, pause_s=pause_s)
     found = load_aligner(f"ctc:{tone_model}").align(audio, words)
     assert np.allclose([(w.start_s, w.end_s) for w in found], times, atol=0.045)
@@ -78,7 +78,7 @@ def test_any_model_with_a_ctc_head(tmp_path: Path) -> None:
     found = load_aligner(f"ctc:{tmp_path}").align(audio, ["bad", "cab", "fee"])
     edges = [edge for word in found for edge in (word.start_s, word.end_s)]
     assert edges == sorted(edges)
-    assert 0 <= edges[0]
+    assert edges[0] >= 0
     assert edges[-1] <= len(audio) / 16_000 + 0.01
 
 

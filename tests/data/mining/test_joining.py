@@ -37,7 +37,7 @@ def test_room_tone_has_the_level_and_the_colour_of_the_pauses() -> None:
 
     assert treble_db(tone) == pytest.approx(treble_db(pauses), abs=2)
     # No loop: it is like itself at no lag.
-    short = tone[: RATE_HZ].astype(np.float64)
+    short = tone[:RATE_HZ].astype(np.float64)
     likeness = np.correlate(tone[2 * RATE_HZ :].astype(np.float64), short[: RATE_HZ // 4], "valid")
     assert np.abs(likeness).max() < 0.5 * (short[: RATE_HZ // 4] ** 2).sum()
     assert np.array_equal(tone, room_tone(audio, 3 * RATE_HZ, 1))

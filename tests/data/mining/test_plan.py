@@ -1,4 +1,4 @@
-"""What is cut of what was aligned: one speaker and one split a clip, counts within their limits, the same every time."""
+"""What is cut of what was aligned: one speaker and one split a clip, counts within limits, the same every time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def config(*phrases: str, **mining: Any) -> Config:
     return validate_config({"words": words, "mining": mining})
 
 
-def corpus(*said: tuple[str, str, str], gap_s: float = 0.1, level_db: float = -20.0) -> tuple[dict[str, Row], list[Row]]:
+def corpus(
+    *said: tuple[str, str, str], gap_s: float = 0.1, level_db: float = -20.0
+) -> tuple[dict[str, Row], list[Row]]:
     """Clips (speaker, split, text) and their times: every word lasts 0.4 s."""
     clips, aligned = {}, []
     for number, (speaker, split, text) in enumerate(said):
@@ -62,11 +64,16 @@ def test_which_texts_are_wanted() -> None:
 
 
 def test_counts_are_clips_and_speakers_of_transcripts() -> None:
-    clips, _ = corpus(("a", "train", "Hey, hey nova!"), ("a", "train", "hey you"), ("", "val", "nova"), ("", "val", "nova"))
+    clips, _ = corpus(
+        ("a", "train", "Hey, hey nova!"), ("a", "train", "hey you"), ("", "val", "nova"), ("", "val", "nova")
+    )
     rows = list(clips.values())
     settings = config("hey nova")
     assert to_mine([{**rows[0], "synthetic": True}, {**rows[0], "kind": "noise"}], settings.words) == []
-    assert to_mine([{**rows[0], "kind": "wakeword", "label": "hey_nova"}, {**rows[0], "text": "you"}], settings.words) == []
+    assert (
+        to_mine([{**rows[0], "kind": "wakeword", "label": "hey_nova"}, {**rows[0], "text": "you"}], settings.words)
+        == []
+    )
     assert to_mine([{**rows[0], "kind": "wakeword", "label": "other"}], settings.words) != []
     cells = [count.cells() for count in count_texts(rows, settings.words)]
     assert cells == [
@@ -77,7 +84,9 @@ def test_counts_are_clips_and_speakers_of_transcripts() -> None:
 
 
 def test_whole_phrases_joined_ones_and_parts() -> None:
-    said = corpus(("a", "train", "hey nova"), ("a", "train", "nova and hey"), ("b", "train", "hey"), ("b", "val", "nova"))
+    said = corpus(
+        ("a", "train", "hey nova"), ("a", "train", "nova and hey"), ("b", "train", "hey"), ("b", "val", "nova")
+    )
     made = plan(config("hey nova", hold_out_parts=False), said)
     assert ways(made) == {"whole": 1, "joined": 3, "part": 6}
     joined = [clip for clip in made.clips.values() if clip["way"] == "joined"]

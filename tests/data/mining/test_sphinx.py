@@ -18,7 +18,7 @@ pytest.importorskip("pocketsphinx", reason="the extra [mining] (pocketsphinx) is
 
 def test_the_place_of_a_phrase_in_a_joined_sentence() -> None:
     """An engine speaks the parts one by one, so the phrase's place is known: it is found to within some frames."""
-    pytest.importorskip("hibari_tts", reason="the text-to-speech extra [tts] is not installed")
+    pytest.importorskip("hibari", reason="the text-to-speech extra [tts] is not installed")
     from wakeword.data.synthesis import load_engine
     from wakeword.data.synthesis.carriers import joined
 

@@ -66,13 +66,14 @@ class Ctc:
             detail = f"{len(log_probs)} frames of the model are too few for {len(tokens)} tokens"
             raise AlignmentError("not_aligned", detail)
         spans = spans_of(path, len(tokens))
+        symbols = np.where(path < 0, self.blank, tokens[path])
         found = []
         for number in range(len(words)):
             mine = np.flatnonzero(owners == number)
-            frames = np.flatnonzero(np.isin(path, mine))
-            confidence = float(np.exp(log_probs[frames, tokens[path[frames]]].mean()))
-            start, end = spans[mine[0], 0] * frame_s, spans[mine[-1], 1] * frame_s
-            found.append(AlignedWord(float(start), float(end), confidence))
+            start, end = spans[mine[0], 0], spans[mine[-1], 1]
+            # Blanks within the word count too, or a word laid over another sound would cost nothing.
+            confidence = float(np.exp(log_probs[np.arange(start, end), symbols[start:end]].mean()))
+            found.append(AlignedWord(float(start * frame_s), float(end * frame_s), confidence))
         return found
 
     def _listen(self, audio: np.ndarray) -> tuple[np.ndarray, float]:

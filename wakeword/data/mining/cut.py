@@ -117,9 +117,10 @@ def find_speech(config: Config) -> Corpus:
     rows = to_mine(transcribed.to_pylist(), config.words)
     if not rows:
         words = sorted({word for text in wanted_texts(config.words) for word in text.words})
+        told = f"{transcribed.num_rows} of {clips.num_rows} clips have a text"
         raise DataError(
-            f"no transcript holds {' or '.join(words)} ({transcribed.num_rows} of {clips.num_rows} clips have a text): add a source "
-            "with transcripts, such as Common Voice or LibriSpeech"
+            f"no transcript holds {' or '.join(words)} ({told}): add a source with transcripts, such as Common Voice "
+            "or LibriSpeech"
         )
     # Of what does not go by its speaker's split only the clips that would have been mined are told.
     mined = {row["uri"] for row in to_mine(clips.to_pylist(), config.words)} if left_out else set()

@@ -29,11 +29,13 @@ def test_the_place_of_a_phrase_in_a_joined_sentence() -> None:
     ]
     clip = joined(parts, 1, 3, 0.2)
     words = spoken("turn it down computer are you there")
-    aligner = load_aligner("pocketsphinx")
-    found = aligner.align(clip.audio, words)[3]
+    # A recording has noise, and the recogniser wants it: in digital silence it is off by a tenth of a second.
+    audio = (clip.audio + 1e-3 * np.random.default_rng(0).standard_normal(len(clip.audio))).astype(np.float32)
+    times = load_aligner("pocketsphinx").align(audio, words)
+    found = times[3]
     assert found.start_s == pytest.approx(clip.start_s, abs=0.05)
     assert found.end_s == pytest.approx(clip.end_s, abs=0.08)
-    cut = cut_words(clip.audio, words, aligner.align(clip.audio, words))[3]
+    cut = cut_words(audio, words, times)[3]
     assert cut.start_s == pytest.approx(clip.start_s, abs=0.08)
     assert cut.end_s == pytest.approx(clip.end_s, abs=0.1)
 

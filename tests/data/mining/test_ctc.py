@@ -9,7 +9,7 @@ import pytest
 
 from wakeword.data.mining.aligner import AlignmentError, load_aligner
 from wakeword.data.mining.borders import cut_words
-from wakeword.errors import ConfigError
+from wakeword.errors import ConfigError, DeviceError
 
 pytest.importorskip("transformers", reason="the extra [teachers] (transformers) is not installed")
 from tests.data.mining import tones
@@ -85,5 +85,19 @@ def test_any_model_with_a_ctc_head(tmp_path: Path) -> None:
 def test_what_is_no_model_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"ctc:.* cannot be loaded .*: give a folder or an id with a CTC model"):
         load_aligner(f"ctc:{tmp_path}")
+    (tmp_path / "config.json").write_text('{"model_type": "wav2vec2"}')
+    tones.write_tokenizer(tmp_path, tones.LETTERS)
+    (tmp_path / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(ConfigError, match=r"ctc:.* cannot be loaded"):
+        load_aligner(f"ctc:{tmp_path}")
     with pytest.raises(ConfigError, match="no aligner 'nobody'; there are: ctc, pocketsphinx"):
         load_aligner("nobody")
+
+
+def test_a_gpu_that_is_not_there_is_one_sentence(tone_model: Path) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    with pytest.raises(DeviceError, match=r"compute\.device is cuda, but torch finds none"):
+        load_aligner(f"ctc:{tone_model}", "cuda")

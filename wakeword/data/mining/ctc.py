@@ -17,7 +17,7 @@ import numpy as np
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.data.mining.aligner import AlignedWord, AlignmentError
 from wakeword.data.mining.viterbi import best_path, spans_of
-from wakeword.errors import ConfigError, MissingExtraError
+from wakeword.errors import ConfigError, DeviceError, MissingExtraError
 from wakeword.system.files import sha256_of
 
 
@@ -31,11 +31,13 @@ class Ctc:
     Raises:
         MissingExtraError: torch or transformers is not installed.
         ConfigError: nothing there, no CTC model, or one for another sample rate.
+        DeviceError: `cuda`, and torch finds none.
     """
 
     def __init__(self, name: str, device: str) -> None:
         try:
             import torch
+            from safetensors import SafetensorError
             from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoTokenizer
         except ImportError as error:
             raise MissingExtraError(f"The aligner ctc:{name}", "teachers", error) from error
@@ -44,7 +46,7 @@ class Ctc:
             self.features: Any = AutoFeatureExtractor.from_pretrained(name)
             # Weights in the old pickle format could run code.
             model = AutoModelForCTC.from_pretrained(name, use_safetensors=True)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError) as error:
             raise ConfigError(
                 f"mining.aligner = ctc:{name} cannot be loaded ({' '.join(str(error).split())[:200]}): give a folder "
                 "or an id with a CTC model (safetensors), its tokenizer and its feature extractor"
@@ -53,6 +55,8 @@ class Ctc:
             raise ConfigError(
                 f"mining.aligner = ctc:{name} hears {self.features.sampling_rate} Hz: take a model for 16000 Hz"
             )
+        if device == "cuda" and not torch.cuda.is_available():
+            raise DeviceError("compute.device is cuda, but torch finds none for the aligner: set it to auto or cpu")
         self.model: Any = model.to(torch.device(device)).eval()
         self.blank = int(model.config.pad_token_id or 0)
         self.identity = f"ctc {_weights_identity(name, model.config)}"

@@ -1,4 +1,7 @@
-"""`wakeword data report CONFIG|FOLDER`: what prepared data hold, how good they are to train on, what to do about it."""
+"""`wakeword data report CONFIG|FOLDER`: what prepared data hold, how good they are to train on, what to do about it.
+
+`wakeword data cut` is in `wakeword.cli.cut`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wakeword.cli.console import print_next, print_table
+from wakeword.cli.cut import add_cut
 from wakeword.cli.options import OVERRIDES_HELP
 from wakeword.errors import ConfigError, DataError, MissingExtraError
 
@@ -19,7 +23,7 @@ REFUSED = DataError.exit_code
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command."""
-    parser = subparsers.add_parser("data", help="look through prepared data")
+    parser = subparsers.add_parser("data", help="look through prepared data, cut words out of transcribed speech")
     nouns = parser.add_subparsers(dest="noun", metavar="WHAT", required=True)
     report = nouns.add_parser(
         "report",
@@ -31,6 +35,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     report.add_argument("overrides", metavar="key=value", nargs="*", help=OVERRIDES_HELP)
     report.add_argument("--html", metavar="OUT", help="write the whole report, with figures, as one HTML file")
     report.set_defaults(func=_report)
+    add_cut(nouns)
 
 
 def _report(args: argparse.Namespace) -> int:

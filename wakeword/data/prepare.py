@@ -39,8 +39,8 @@ RunStage = Callable[[Stage, pa.Table, str], Iterator[pa.Table]]
 
 
 @dataclass
-class _Gathered:
-    """What the sources gave."""
+class Gathered:
+    """What the sources gave: tables of `MANIFEST_SCHEMA`, refused rows, sentences, digests of what was read."""
 
     tables: list[pa.Table] = field(default_factory=list)
     quarantine: list[Row] = field(default_factory=list)
@@ -74,12 +74,12 @@ def prepare(
             "data.sources is empty and synthesis.enabled is false: name a source, or let phrases be spoken"
         )
     out_dir = Path(out_dir)
-    gathered = _gather(config)
+    gathered = gather_clips(config)
     digest = _content_hash(config, gathered)
     done = _up_to_date(out_dir, digest)
     if done:
         return done
-    with ResourceSampler(interval_s=1.0) as sampler, _runner(config, runner, progress) as run:
+    with ResourceSampler(interval_s=1.0) as sampler, stage_runner(config, runner, progress) as run:
         (out_dir / "index.json").unlink(missing_ok=True)
         if config.synthesis.enabled:
             spoken = synthesise(config, out_dir, run)
@@ -93,8 +93,14 @@ def prepare(
     return PreparedSummary.from_index(out_dir, index, resumed_shards=resumed, peak_memory_bytes=summary_peak)
 
 
-def _gather(config: Config) -> _Gathered:
-    gathered = _Gathered()
+def gather_clips(config: Config) -> Gathered:
+    """Read all sources.
+
+    Raises:
+        DataError: one that is not optional is absent, or cannot be read.
+        ConfigError: no such type.
+    """
+    gathered = Gathered()
     for number, source in enumerate(config.data.sources):
         try:
             found = read_source(source, config.words)
@@ -125,7 +131,7 @@ def _limited(clips: pa.Table, limit: int | None) -> pa.Table:
     return clips.take(pa.array(sorted(chosen)))
 
 
-def _content_hash(config: Config, gathered: _Gathered) -> str:
+def _content_hash(config: Config, gathered: Gathered) -> str:
     parts = [
         config_hash(config.data, config.synthesis, *config.words),
         str(PREPARE_VERSION),
@@ -147,8 +153,8 @@ def _up_to_date(out_dir: Path, digest: str) -> PreparedSummary | None:
     return summary
 
 
-def _build(config: Config, out_dir: Path, gathered: _Gathered, digest: str, run: RunStage) -> dict[str, Any]:
-    clips = _distinct(pa.concat_tables([MANIFEST_SCHEMA.empty_table(), *gathered.tables]).combine_chunks())
+def _build(config: Config, out_dir: Path, gathered: Gathered, digest: str, run: RunStage) -> dict[str, Any]:
+    clips = distinct_ids(pa.concat_tables([MANIFEST_SCHEMA.empty_table(), *gathered.tables]).combine_chunks())
     clips, worded = assign_words(clips, config.words)
     clips, split, warnings = assign_splits(clips, config.labels, config.data.splits)
     leaks = without_leaks(clips, config.data, out_dir, digest, run)
@@ -165,7 +171,7 @@ def _build(config: Config, out_dir: Path, gathered: _Gathered, digest: str, run:
     return {**index, "resumed": resumed}
 
 
-def _distinct(clips: pa.Table) -> pa.Table:
+def distinct_ids(clips: pa.Table) -> pa.Table:
     """Clip ids are unique across sources: a later namesake gets its number."""
     seen: Counter[str] = Counter()
     ids = []
@@ -286,7 +292,14 @@ def _remove_stale(out_dir: Path, names: set[str]) -> None:
 
 
 @contextmanager
-def _runner(config: Config, runner: Runner | RunStage, progress: bool | None) -> Iterator[RunStage]:
+def stage_runner(config: Config, runner: Runner | RunStage, progress: bool | None) -> Iterator[RunStage]:
+    """Give a function that runs a stage in this process or by Ray Data, with a bar; Ray lives as long as the context.
+
+    Args:
+        config: `compute` decides where Ray is and how many CPUs it takes.
+        runner: `ray`, `local`, or a function that runs a stage.
+        progress: show a bar; None shows one on a terminal.
+    """
     visible = sys.stderr.isatty() if progress is None else progress
 
     def run(stage: Stage, table: pa.Table, title: str) -> Iterator[pa.Table]:

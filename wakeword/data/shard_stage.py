@@ -88,7 +88,7 @@ class ShardStage(Stage):
 
     def _pieces(self, clip: Row, quarantined: list[Row]) -> Iterator[Row]:
         try:
-            clip["sha256"] = _verified_digest(clip)
+            clip["sha256"] = verified_digest(clip)
             if clip["kind"] in WHOLE:
                 yield self._whole(clip)
             else:
@@ -157,7 +157,12 @@ def finished_receipt(out_dir: str | Path, name: str, plan_hash: str) -> dict[str
     return receipt
 
 
-def _verified_digest(clip: Row) -> str:
+def verified_digest(clip: Row) -> str:
+    """SHA-256 of the file at `uri`; where `sha256` is not empty they must agree.
+
+    Raises:
+        AudioError: `missing_file`, `unreadable` or `wrong_checksum`.
+    """
     try:
         digest = sha256_of_uri(clip["uri"])
     except FileNotFoundError as error:

@@ -2,7 +2,7 @@
 
 Needed columns: `path` (relative to the manifest, or absolute) and `kind`. Read when present: label, speaker,
 speaker_source, split, source, licence, duration_s, text, contains, resembles, distance, sha256, synthetic, accent, age,
-gender. Others are ignored.
+gender, word_start_s, word_end_s. Others are ignored.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from wakeword.data.sources.listing import about_speaker
 from wakeword.errors import DataError
 
 NEEDED = ("path", "kind")
+_TIMES = ("word_start_s", "word_end_s")
 _COPIED = ("speaker", "source", "licence", "text", "contains", "resembles")
 
 
@@ -89,6 +90,7 @@ def validated(
         "no_label": kind == "wakeword" and not label and "a wake word needs a label",
         "wrong_split": split not in ("", *SPLITS) and f"split {split!r} is none of {', '.join(SPLITS)}",
         "wrong_duration": not _duration_fits(values) and f"duration_s {values.get('duration_s')!r} is no length",
+        "wrong_word_times": not _times_fit(values) and "word_start_s and word_end_s are no times of a word",
         "wrong_distance": not re.fullmatch(r"\d{0,3}", values.get("distance", ""))
         and f"distance {values['distance']!r} is no number of phonemes",
         "wrong_sha256": digest and not re.fullmatch(r"[0-9a-f]{64}", digest) and f"sha256 {digest!r} is no SHA-256",
@@ -104,6 +106,7 @@ def validated(
         split=split,
         speaker_source=values.get("speaker_source") or ("given" if values.get("speaker") else "none"),
         duration_s=float(values["duration_s"]) if values.get("duration_s") else None,
+        **{name: float(values[name]) for name in _TIMES if values.get(name)},
         synthetic=values.get("synthetic", "").lower() in ("1", "true", "yes"),
         sha256=digest,
         distance=int(values["distance"]) if values.get("distance") else None,
@@ -119,3 +122,12 @@ def _duration_fits(values: Row) -> bool:
     except ValueError:
         return False
     return math.isfinite(duration_s) and duration_s > 0
+
+
+def _times_fit(values: Row) -> bool:
+    """Both times or neither: where a word lies is otherwise found by its energy."""
+    try:
+        times = [float(values[name]) for name in _TIMES if values.get(name)]
+    except ValueError:
+        return False
+    return not times or (len(times) == 2 and 0 <= times[0] < times[1] < math.inf)

@@ -86,13 +86,16 @@ def confusables(word: WordConfig, words: Sequence[WordConfig], source: str, seed
         if ways[text] != "part" and distance > max(DISTANCES[1], MAX_SHARE * longest):
             continue
         sounds = split_ipa(ipa)
-        # What sounds the same falls on the same side.
-        trains = draw(f"confusable:{seed}:{' '.join(sounds)}") < 0.5
-        made = Confusable(text, sounds, ipa, distance, ways[text], trains)
+        made = Confusable(text, sounds, ipa, distance, ways[text], serves_training(sounds, seed))
         if sounds not in found or _rank(made, seed) < _rank(found[sounds], seed):
             found[sounds] = made
     ordered = sorted(found.values(), key=lambda one: _rank(one, seed))
     return [one for near in DISTANCES for one in [c for c in ordered if c.near == near][:TEXTS_PER_DISTANCE]]
+
+
+def serves_training(sounds: Phonemes, seed: int) -> bool:
+    """True for training, False for val and test; what sounds the same falls on the same side."""
+    return draw(f"confusable:{seed}:{' '.join(sounds)}") < 0.5
 
 
 def _rank(one: Confusable, seed: int) -> tuple[int, float, str]:

@@ -1,0 +1,70 @@
+"""Aligners: what tells when each word of a known text is spoken; found by name, `load_aligner("pocketsphinx")`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol
+
+import numpy as np
+
+from wakeword.errors import ConfigError
+
+ALIGNERS: dict[str, str] = {"pocketsphinx": "wakeword.data.mining.sphinx", "ctc": "wakeword.data.mining.ctc"}
+"""Name to the module that defines `make(argument, device) -> Aligner`."""
+
+
+@dataclass(frozen=True)
+class AlignedWord:
+    """Where a word lies.
+
+    Attributes:
+        start_s, end_s: seconds from the start of the clip.
+        confidence: geometric mean of its frames' probabilities; None where the aligner gives none.
+    """
+
+    start_s: float
+    end_s: float
+    confidence: float | None = None
+
+
+class AlignmentError(Exception):
+    """A text that could not be found in its clip; `reason` is its code in the quarantine table."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class Aligner(Protocol):
+    """Loads its model when it is made; one worker uses it."""
+
+    identity: str
+    """Changes when its times would: name, version or weights."""
+
+    def align(self, audio: np.ndarray, words: Sequence[str]) -> list[AlignedWord]:
+        """Times of each of `words` (lower case) in `audio (samples,)`, float32 at 16 kHz.
+
+        Raises:
+            AlignmentError: the text cannot be aligned: `unknown_words`, `not_aligned`, `too_short`.
+        """
+
+
+def register(name: str, module: str) -> None:
+    """Make `module.make(argument, device)` available as an aligner."""
+    ALIGNERS[name] = module
+
+
+def load_aligner(spec: str, device: str = "cpu") -> Aligner:
+    """Load an aligner from `mining.aligner`.
+
+    Raises:
+        ConfigError: no such aligner, or a model that cannot be used.
+        MissingExtraError: its packages are not installed.
+    """
+    name, _, argument = spec.partition(":")
+    if name not in ALIGNERS:
+        raise ConfigError(f"mining.aligner: no aligner {name!r}; there are: {', '.join(sorted(ALIGNERS))}")
+    make: Callable[[str, str], Aligner] = import_module(ALIGNERS[name]).make
+    return make(argument, device)

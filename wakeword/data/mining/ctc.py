@@ -1,0 +1,134 @@
+"""The aligner `ctc:PATH_OR_ID`: any transformers model with a CTC head (wav2vec 2.0, HuBERT, WavLM, MMS, Parakeet, …).
+
+Times come in steps of the model's frames, 20 ms for most. CTC models speak a letter in few frames and blanks between
+(peaks): a word is told from its first letter's first frame to its last letter's last, and `borders` widens it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wakeword.config.frontend import SAMPLE_RATE_HZ
+from wakeword.data.mining.aligner import AlignedWord, AlignmentError
+from wakeword.data.mining.viterbi import best_path, spans_of
+from wakeword.errors import ConfigError, DeviceError, MissingExtraError
+from wakeword.system.files import sha256_of
+
+
+class Ctc:
+    """See `wakeword.data.mining.aligner.Aligner`.
+
+    Args:
+        name: folder of a model with its tokenizer and feature extractor, or its id on the hub.
+        device: of torch.
+
+    Raises:
+        MissingExtraError: torch or transformers is not installed.
+        ConfigError: nothing there, no CTC model, or one for another sample rate.
+        DeviceError: `cuda`, and torch finds none.
+    """
+
+    def __init__(self, name: str, device: str) -> None:
+        try:
+            import torch
+            from safetensors import SafetensorError
+            from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoTokenizer
+        except ImportError as error:
+            raise MissingExtraError(f"The aligner ctc:{name}", "teachers", error) from error
+        try:
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(name)
+            self.features: Any = AutoFeatureExtractor.from_pretrained(name)
+            # Weights in the old pickle format could run code.
+            model = AutoModelForCTC.from_pretrained(name, use_safetensors=True)
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError) as error:
+            raise ConfigError(
+                f"mining.aligner = ctc:{name} cannot be loaded ({' '.join(str(error).split())[:200]}): give a folder "
+                "or an id with a CTC model (safetensors), its tokenizer and its feature extractor"
+            ) from error
+        if self.features.sampling_rate != SAMPLE_RATE_HZ:
+            raise ConfigError(
+                f"mining.aligner = ctc:{name} hears {self.features.sampling_rate} Hz: take a model for 16000 Hz"
+            )
+        if device == "cuda" and not torch.cuda.is_available():
+            raise DeviceError("compute.device is cuda, but torch finds none for the aligner: set it to auto or cpu")
+        self.model: Any = model.to(torch.device(device)).eval()
+        self.blank = int(model.config.pad_token_id or 0)
+        self.identity = f"ctc {_weights_identity(name, model.config)}"
+
+    def align(self, audio: np.ndarray, words: Sequence[str]) -> list[AlignedWord]:
+        """See `Aligner.align`."""
+        tokens, owners = self._tokens(words)
+        log_probs, frame_s = self._listen(audio)
+        path = best_path(log_probs, tokens, self.blank)
+        if path is None:
+            detail = f"{len(log_probs)} frames of the model are too few for {len(tokens)} tokens"
+            raise AlignmentError("not_aligned", detail)
+        spans = spans_of(path, len(tokens))
+        symbols = np.where(path < 0, self.blank, tokens[path])
+        found = []
+        for number in range(len(words)):
+            mine = np.flatnonzero(owners == number)
+            start, end = spans[mine[0], 0], spans[mine[-1], 1]
+            # Blanks within the word count too, or a word laid over another sound would cost nothing.
+            confidence = float(np.exp(log_probs[np.arange(start, end), symbols[start:end]].mean()))
+            found.append(AlignedWord(float(start * frame_s), float(end * frame_s), confidence))
+        return found
+
+    def _listen(self, audio: np.ndarray) -> tuple[np.ndarray, float]:
+        """`(frames, vocabulary)` log probabilities, and seconds a frame."""
+        import torch
+
+        inputs = self.features(audio, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt")
+        try:
+            with torch.inference_mode():
+                logits = self.model(**{name: value.to(self.model.device) for name, value in inputs.items()}).logits[0]
+        except RuntimeError as error:
+            # Convolutions over less audio than they look at.
+            raise AlignmentError("too_short", f"the model cannot hear {len(audio) / SAMPLE_RATE_HZ:.2f} s") from error
+        if not torch.isfinite(logits).all():
+            raise AlignmentError("not_aligned", "the model gives values that are no numbers for this clip")
+        ratio = getattr(self.model.config, "inputs_to_logits_ratio", None) or len(audio) / max(1, len(logits))
+        return torch.log_softmax(logits.float(), -1).cpu().numpy(), float(ratio) / SAMPLE_RATE_HZ
+
+    def _tokens(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Tokens of the text, and of each the number of its word (-1: the delimiter between words)."""
+        delimiter = getattr(self.tokenizer, "word_delimiter_token_id", None)
+        if delimiter is not None and delimiter == self.tokenizer.unk_token_id:
+            delimiter = None
+        tokens: list[int] = []
+        owners: list[int] = []
+        for number, word in enumerate(words):
+            if number and delimiter is not None:
+                tokens.append(int(delimiter))
+                owners.append(-1)
+            spelled = self._spelled(word)
+            tokens += spelled
+            owners += [number] * len(spelled)
+        return np.array(tokens), np.array(owners)
+
+    def _spelled(self, word: str) -> list[int]:
+        """Some vocabularies know capitals only, some none."""
+        for text in (word, word.upper()):
+            ids = [int(i) for i in self.tokenizer(text, add_special_tokens=False).input_ids]
+            if ids and self.tokenizer.unk_token_id not in ids and self.blank not in ids:
+                return ids
+        raise AlignmentError("unknown_words", f"the model has no letters for {word!r}")
+
+
+def _weights_identity(name: str, config: Any) -> str:
+    """Hash of a folder's weights, or the revision of a model of the hub."""
+    if not os.path.isdir(name):
+        return f"{name} {getattr(config, '_commit_hash', None) or 'main'}"
+    files = sorted(Path(name).glob("*.safetensors")) + sorted(Path(name).glob("*.json"))
+    return hashlib.sha256("".join(sha256_of(path) for path in files).encode()).hexdigest()[:16]
+
+
+def make(argument: str, device: str) -> Ctc:
+    """Load a model."""
+    return Ctc(argument, device)

@@ -1,0 +1,297 @@
+"""From a recipe's sources to a folder of cut clips with a manifest: count, align, plan, cut, write."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet as pq
+
+from wakeword.config import Config, WordConfig
+from wakeword.data.manifest import MANIFEST_SCHEMA, SPLITS, Row, quarantine_row, quarantine_table
+from wakeword.data.mining.align_stage import AlignStage
+from wakeword.data.mining.cut_stage import CutStage, clip_path
+from wakeword.data.mining.occurrences import to_mine, wanted_texts
+from wakeword.data.mining.plan import CutPlan, Nearness, plan_cuts
+from wakeword.data.prepare import Runner, RunStage, distinct_ids, gather_clips, stage_runner
+from wakeword.data.splits import assign_splits, draw
+from wakeword.data.words import check_phrases, holds
+from wakeword.errors import ConfigError, DataError
+from wakeword.system.files import atomic_path, write_json, write_text
+from wakeword.system.run_record import lock_folder
+
+MANIFEST_COLUMNS = (
+    "path",
+    "kind",
+    "label",
+    "speaker",
+    "speaker_source",
+    "split",
+    "source",
+    "licence",
+    "duration_s",
+    "text",
+    "contains",
+    "resembles",
+    "distance",
+    "sha256",
+    "synthetic",
+    "accent",
+    "age",
+    "gender",
+    "word_start_s",
+    "word_end_s",
+    "way",
+    "cut_from",
+)
+RECORD = "cut.json"
+"""What a finished folder holds; it also tells a folder of ours from another."""
+
+
+@dataclass
+class Corpus:
+    """Speech that may be mined: `rows` of the manifest with their splits, what was refused, sentences to tell."""
+
+    rows: list[Row] = field(default_factory=list)
+    quarantine: list[Row] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass
+class CutSummary:
+    """Result of `cut_words_out`.
+
+    Attributes:
+        counts: clips by `(label or text, way, split)`: whole, joined, part.
+        speakers: the voices in them.
+        refused: places of the transcripts and clips that were refused, by reason.
+        aligned: recordings that were aligned in this run, of `recordings`.
+        made: clips that were written in this run, of `clips`.
+        holding: recordings whose transcript holds a phrase: `prepare` leaves them out of the plain speech.
+    """
+
+    out_dir: Path
+    counts: dict[tuple[str, str, str], int]
+    speakers: dict[tuple[str, str, str], int]
+    refused: dict[str, int]
+    recordings: int
+    aligned: int
+    clips: int
+    made: int
+    holding: int
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Lines of the table: label or text, way, clips and speakers in train, val and test."""
+        lines = []
+        for text, way in sorted({key[:2] for key in self.counts}, key=lambda key: (key[1] == "part", key)):
+            cells = (
+                f"{self.counts.get((text, way, split), 0)} ({self.speakers.get((text, way, split), 0)})"
+                for split in SPLITS
+            )
+            lines.append((text, way, *cells))
+        return lines
+
+
+def find_speech(config: Config) -> Corpus:
+    """Read the sources, set splits as preparation sets them, keep transcribed speech with words that are wanted.
+
+    Raises:
+        ConfigError: no sources, or a phrase without letters.
+        DataError: a source is absent, or no transcript holds any word of the phrases.
+    """
+    check_phrases(config.words)
+    if not config.data.sources:
+        raise ConfigError("data.sources is empty: name a corpus with transcripts to cut words out of")
+    gathered = gather_clips(config)
+    clips = distinct_ids(pa.concat_tables([MANIFEST_SCHEMA.empty_table(), *gathered.tables]).combine_chunks())
+    # Splits of words are not asked for: it is cutting that may give a word its speakers.
+    split, left_out, _ = assign_splits(clips, (), config.data.splits)
+    transcribed = split.filter(pa.compute.not_equal(split.column("text"), ""))
+    rows = to_mine(transcribed.to_pylist(), config.words)
+    if not rows:
+        words = sorted({word for text in wanted_texts(config.words) for word in text.words})
+        told = f"{transcribed.num_rows} of {clips.num_rows} clips have a text"
+        raise DataError(
+            f"no transcript holds {' or '.join(words)} ({told}): add a source with transcripts, such as Common Voice "
+            "or LibriSpeech"
+        )
+    # Of what does not go by its speaker's split only the clips that would have been mined are told.
+    mined = {row["uri"] for row in to_mine(clips.to_pylist(), config.words)} if left_out else set()
+    return Corpus(rows, [*gathered.quarantine, *(row for row in left_out if row["uri"] in mined)], gathered.warnings)
+
+
+def cut_words_out(
+    config: Config, corpus: Corpus, out_dir: str | Path, runner: Runner = "ray", progress: bool | None = None
+) -> CutSummary:
+    """Align, cut, and write `manifest.csv` last; run again, it continues, and the bytes are the same.
+
+    Args:
+        config: `words`, `mining`, `data` and `compute`.
+        corpus: of `find_speech`.
+        out_dir: folder for `clips/`, `alignments/`, `manifest.csv`, `quarantine.parquet` and `cut.json`; on a cluster
+            one that every node sees.
+        runner: `ray` (Ray Data) or `local` (this process).
+        progress: show a bar; None shows one on a terminal.
+
+    Raises:
+        ConfigError: the folder holds a manifest that is not ours, or the aligner cannot be loaded.
+        MissingExtraError: the aligner's packages are not installed.
+        DataError: not one clip could be cut.
+    """
+    out_dir = Path(out_dir).absolute()
+    if (out_dir / "manifest.csv").exists() and not (out_dir / RECORD).exists():
+        raise ConfigError(f"--out {out_dir} holds a manifest.csv that is not of this command: choose another folder")
+    out_dir.mkdir(parents=True, exist_ok=True)
+    clips = {f"{number:08d}": row for number, row in enumerate(corpus.rows)}
+    with lock_folder(out_dir, ".cut.lock", wait=True), stage_runner(config, runner, progress) as run:
+        aligned = _align(config, clips, out_dir, run)
+        failed = [row for row in aligned if row["reason"]]
+        bad = [
+            quarantine_row(clips[r["key"]]["uri"], clips[r["key"]]["source"], "align", r["reason"], r["detail"])
+            for r in failed
+        ]
+        plan = plan_cuts(config, clips, [row for row in aligned if not row["reason"]], _nearness_of(config))
+        stage = CutStage(config.mining, config.data.quality, out_dir)
+        results = [row for batch in run(stage, plan.table(), "cutting") for row in batch.to_pylist()]
+        for result in results:
+            if result["reason"]:
+                clip = plan.clips[result["name"]]
+                bad.append(quarantine_row(clip["cut_from"], clip["source"], "cut", result["reason"], result["detail"]))
+        return _written(config, out_dir, corpus, plan, aligned, results, bad)
+
+
+def _align(config: Config, clips: dict[str, Row], out_dir: Path, run: RunStage) -> list[Row]:
+    columns = ("uri", "source", "text", "sha256")
+    rows = [{"key": key, **{name: row[name] for name in columns}} for key, row in clips.items()]
+    wanted = {word for text in wanted_texts(config.words) for word in text.words}
+    stage = AlignStage(config.mining, config.data.quality, out_dir, sorted(wanted), _device(config))
+    table = pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in stage.reads]))
+    return [row for batch in run(stage, table, "alignment") for row in batch.to_pylist()]
+
+
+def _device(config: Config) -> str:
+    if config.compute.device == "cpu" or not config.mining.aligner.startswith("ctc:"):
+        return "cpu"
+    import torch
+
+    if config.compute.device == "cuda" or torch.cuda.is_available():
+        return "cuda"
+    return "cpu"
+
+
+def _nearness_of(config: Config) -> Callable[[WordConfig, str], Nearness]:
+    """Distances in phonemes where the extra [tts] can tell pronunciations, else unknown ones."""
+
+    def unknown(word: WordConfig, text: str) -> Nearness:
+        return Nearness(None, draw(f"confusable:{config.synthesis.seed}:{text}") < 0.5)
+
+    try:
+        from wakeword.data.synthesis.confusables import serves_training
+        from wakeword.data.synthesis.espeak import phonemes
+        from wakeword.data.synthesis.pronunciation import contains, edit_distance, sounds_of, split_ipa, word_sounds
+
+        phonemes(["a"])
+    except ImportError:
+        return unknown
+    source = config.synthesis.pronunciations
+    words = [target for other in config.words for target in word_sounds(other, source)]
+
+    def known(word: WordConfig, text: str) -> Nearness:
+        (variants,) = sounds_of([text], source)
+        distance = min(edit_distance(s, target) for s in variants for target in word_sounds(word, source))
+        is_word = any(contains(sounds, target) for sounds in variants for target in words)
+        return Nearness(distance, serves_training(split_ipa(phonemes([text])[0]), config.synthesis.seed), is_word)
+
+    return known
+
+
+def _written(
+    config: Config,
+    out_dir: Path,
+    corpus: Corpus,
+    plan: CutPlan,
+    aligned: Sequence[Row],
+    results: Sequence[Row],
+    bad: list[Row],
+) -> CutSummary:
+    good = [result for result in results if not result["reason"]]
+    absent = [r["name"] for r in good if not (out_dir / clip_path(r["name"])).is_file()]
+    if absent:
+        raise DataError(
+            f"{len(absent)} clips are not in {out_dir} although they were cut ({clip_path(absent[0])} …): "
+            "on a cluster this folder must be one that every node sees"
+        )
+    bad = [*corpus.quarantine, *bad, *plan.refused]
+    with atomic_path(out_dir / "quarantine.parquet") as temporary:
+        pq.write_table(quarantine_table(bad), temporary)
+    refused = dict(sorted(Counter(row["reason"] for row in bad).items()))
+    if not good:
+        reasons = ", ".join(f"{number} {reason}" for reason, number in refused.items())
+        raise DataError(f"not one clip could be cut out of {len(corpus.rows)} recordings ({reasons}): see {out_dir}")
+    rows = [_manifest_row(config, plan.clips[result["name"]], result) for result in good]
+    rows.sort(key=lambda row: (row["kind"] != "wakeword", row["label"], row["path"]))
+    counts = Counter(_group(row) for row in rows)
+    voices = {key: len({r["speaker"] or r["path"] for r in rows if _group(r) == key}) for key in counts}
+    # The record comes before the manifest: a manifest without one is somebody else's.
+    write_json(out_dir / RECORD, _record(config, counts, voices, refused, len(corpus.rows)))
+    write_text(out_dir / "manifest.csv", _as_csv(rows))
+    return CutSummary(
+        out_dir=out_dir,
+        counts=dict(counts),
+        speakers=voices,
+        refused=refused,
+        recordings=len(corpus.rows),
+        aligned=sum(row["aligned"] for row in aligned),
+        clips=len(rows),
+        made=sum(result["made"] for result in good),
+        holding=sum(any(holds(row["text"], word.text) for word in config.words) for row in corpus.rows),
+    )
+
+
+def _manifest_row(config: Config, clip: Row, result: Row) -> Row:
+    held = [w.label for w in config.words if w.label != clip["label"] and holds(clip["text"], w.text)]
+    return {
+        **clip,
+        "path": clip_path(result["name"]),
+        "contains": " ".join(held),
+        "synthetic": "false",
+        "duration_s": f"{result['duration_s']:.4f}",
+        "word_start_s": f"{result['word_start_s']:.4f}",
+        "word_end_s": f"{result['word_end_s']:.4f}",
+        "sha256": result["sha256"],
+    }
+
+
+def _group(row: Row) -> tuple[str, str, str]:
+    return row["text"] if row["way"] == "part" else row["label"], row["way"], row["split"]
+
+
+def _record(
+    config: Config,
+    counts: Counter[tuple[str, str, str]],
+    voices: dict[tuple[str, str, str], int],
+    refused: dict[str, int],
+    recordings: int,
+) -> dict[str, Any]:
+    lines = [
+        {"text": text, "way": way, "split": split, "clips": number, "speakers": voices[text, way, split]}
+        for (text, way, split), number in sorted(counts.items())
+    ]
+    words = [word.model_dump(mode="json") for word in config.words]
+    settings = config.mining.model_dump(mode="json")
+    return {"counts": lines, "refused": refused, "recordings": recordings, "words": words, "mining": settings}
+
+
+def _as_csv(rows: Sequence[Row]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, MANIFEST_COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: "" if row.get(name) is None else row[name] for name in MANIFEST_COLUMNS} for row in rows)
+    return text.getvalue()

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wakeword.config import Config, config_hash
-from wakeword.data import local_stage, ray_stage
 from wakeword.data.duplicates import summary_of, without_leaks
+from wakeword.data.hard_negatives import without_evaluated_origins
 from wakeword.data.manifest import MANIFEST_SCHEMA, Row, counts_of, quarantine_table, set_column
 from wakeword.data.plan import PREPARE_VERSION, plan_shards
-from wakeword.data.progress import with_bar
+from wakeword.data.runner import Runner, RunStage, stage_runner
 from wakeword.data.shard_stage import ShardStage, finished_receipt
 from wakeword.data.shards import INDEX_VERSION, ShardSet
 from wakeword.data.sources import read_source
 from wakeword.data.splits import assign_splits, draw
-from wakeword.data.stage import Stage
 from wakeword.data.summary import PreparedSummary
 from wakeword.data.synthesis.plan import plan_identity
 from wakeword.data.synthesis.stage import synthesise
@@ -33,9 +29,6 @@ from wakeword.data.words import assign_words, check_phrases
 from wakeword.errors import ConfigError, DataError
 from wakeword.system.files import atomic_path, write_json
 from wakeword.system.resources import ResourceSampler
-
-Runner = Literal["ray", "local"]
-RunStage = Callable[[Stage, pa.Table, str], Iterator[pa.Table]]
 
 
 @dataclass
@@ -46,6 +39,7 @@ class _Gathered:
     quarantine: list[Row] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     identities: list[str] = field(default_factory=list)
+    origins: dict[str, str] = field(default_factory=dict)
 
 
 def prepare(
@@ -78,7 +72,7 @@ def prepare(
     done = _up_to_date(out_dir, digest)
     if done:
         return done
-    with ResourceSampler(interval_s=0.5) as sampler, _runner(config, runner, progress) as run:
+    with ResourceSampler(interval_s=0.5) as sampler, stage_runner(config, runner, progress) as run:
         (out_dir / "index.json").unlink(missing_ok=True)
         if config.synthesis.enabled:
             spoken = synthesise(config, out_dir, run)
@@ -112,6 +106,7 @@ def _gather(config: Config) -> _Gathered:
         gathered.tables.append(clips)
         gathered.quarantine += found.quarantine
         gathered.identities.append(found.identity)
+        gathered.origins |= found.origins
     return gathered
 
 
@@ -150,9 +145,10 @@ def _build(config: Config, out_dir: Path, gathered: _Gathered, digest: str, run:
     clips = _distinct(pa.concat_tables([MANIFEST_SCHEMA.empty_table(), *gathered.tables]).combine_chunks())
     clips, worded = assign_words(clips, config.words)
     clips, split, warnings = assign_splits(clips, config.labels, config.data.splits)
+    clips, mined = without_evaluated_origins(clips, gathered.origins)
     leaks = without_leaks(clips, config.data, out_dir, digest, run)
     clips = leaks.clips
-    quarantine = [*gathered.quarantine, *worded, *split, *leaks.left_out]
+    quarantine = [*gathered.quarantine, *worded, *split, *mined, *leaks.left_out]
     _require_words(clips, config, quarantine)
     plan = plan_shards(clips, config.data)
     del clips
@@ -282,22 +278,3 @@ def _remove_stale(out_dir: Path, names: set[str]) -> None:
             shutil.rmtree(path)
         elif path.name.split(".")[0] not in names:
             path.unlink()
-
-
-@contextmanager
-def _runner(config: Config, runner: Runner, progress: bool | None) -> Iterator[RunStage]:
-    visible = sys.stderr.isatty() if progress is None else progress
-
-    def run(stage: Stage, table: pa.Table, title: str) -> Iterator[pa.Table]:
-        if runner == "local":
-            batches = local_stage.run_stage(stage, table)
-        else:
-            batches = ray_stage.run_stage(stage, table, config.compute.data_cpus)
-        return with_bar(batches, table.num_rows, title, visible)
-
-    with ExitStack() as stack:
-        if runner == "ray":
-            from wakeword.system.ray_session import ray_session
-
-            stack.enter_context(ray_session(config))
-        yield run

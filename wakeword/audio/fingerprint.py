@@ -29,8 +29,9 @@ TRIED_LAGS = 4
 """Of the offsets between two clips that shared words propose, those with most votes are compared."""
 CROWDED = 32
 """Bit words that more clips share (hum, tones) say nothing and are not looked up."""
-LEAST_SHARED = 31
-"""Half a second: so many frames of a recording and a clip must lie over each other for `FingerprintIndex`."""
+LEAST_SHARED, SHARED = 31, 47
+"""Frames of a recording and a clip that must lie over each other for `FingerprintIndex` (half a second), and over which
+at most it compares them (three quarters): a copy may begin and end anywhere."""
 INDEX_LAGS = 32
 """Of the places in clips that shared words propose, those with most votes are compared."""
 _FLIPS = np.concatenate([[0], 1 << np.arange(32)]).astype(np.uint32)
@@ -96,7 +97,7 @@ def near_duplicates(prints: Sequence[np.ndarray], max_ber: float = MAX_BER) -> l
 class FingerprintIndex:
     """Clips that stretches of recordings are held against: does a stretch hold a part of one of them?
 
-    Unlike `near_duplicates`, half a second in common is enough, and words that differ in one bit propose a place too:
+    Unlike with `near_duplicates`, half a second in common is enough, and words that differ in one bit propose a place too:
     a copy that is missed costs more here than a stretch that is suspected wrongly.
     """
 
@@ -114,17 +115,21 @@ class FingerprintIndex:
         """The clip that shares audio with the frames `first` to `last` of a fingerprint `(frames,)`, or None.
 
         Returns:
-            the clip's number and the bit error rate, at most `MAX_BER`, over all frames that lie over each other.
+            the clip's number and the lowest bit error rate, at most `MAX_BER`, over `SHARED` frames in a row.
         """
         last = len(words) if last is None else min(last, len(words))
         best: tuple[int, float] | None = None
         for clip, lag in self._proposed(words):
             other = self._prints[clip]
-            start, stop = max(0, lag), min(len(words), len(other) + lag)
+            # So far out of the asked frames that at least some of them are compared.
+            start = max(0, lag, first - SHARED + LEAST_FRAMES)
+            stop = min(len(words), len(other) + lag, last + SHARED - LEAST_FRAMES)
             if stop - start < LEAST_SHARED or min(stop, last) - max(start, first) < LEAST_FRAMES:
                 continue
             differing = np.bitwise_count(words[start:stop] ^ other[start - lag : stop - lag])
-            rate = float(differing.sum()) / (32.0 * (stop - start))
+            total = np.concatenate([[0], np.cumsum(differing, dtype=np.int64)])
+            span = min(SHARED, stop - start)
+            rate = float((total[span:] - total[:-span]).min()) / (32.0 * span)
             if rate <= MAX_BER and (best is None or rate < best[1]):
                 best = clip, rate
         return best

@@ -122,8 +122,8 @@ def mine(
     evaluated = Evaluated(prepared_dir)
     words = _words(bundle, config, evaluated)
     tables, refused = read_sources(sources, words) if sources else ([prepared_negatives(prepared_dir)], [])
-    negatives = find_negatives(tables, words, evaluated, refused)
     out = Path(out_dir).absolute()
+    negatives = find_negatives(tables, words, evaluated, refused, out)
     out.mkdir(parents=True, exist_ok=True)
     with lock_folder(out, ".mine.lock"):
         _keep_plan(out, bundle, limits)

@@ -111,7 +111,11 @@ def source_of(text: str) -> SourceConfig:
 
 
 def find_negatives(
-    tables: Sequence[pa.Table], words: Sequence[WordConfig], evaluated: Evaluated, left_out: Sequence[Row] = ()
+    tables: Sequence[pa.Table],
+    words: Sequence[WordConfig],
+    evaluated: Evaluated,
+    left_out: Sequence[Row] = (),
+    own: str | Path = "",
 ) -> Negatives:
     """Take out what holds a word, what is in val or test by split, name or voice, and what is there twice.
 
@@ -120,6 +124,7 @@ def find_negatives(
         words: those of the bundle and of the recipe.
         evaluated: the clips that must stay apart.
         left_out: what the sources themselves refused.
+        own: the mining folder; what lies in it is no recording.
 
     Raises:
         DataError: nothing is left to hear.
@@ -131,6 +136,8 @@ def find_negatives(
     worded = {row["uri"] for row in assign_words(clips, words)[1]}
     refusals: dict[str, tuple[str, str]] = {}
     for row in clips.to_pylist():
+        if own and row["uri"].startswith(f"{own}/"):
+            continue
         refusal = _refusal(row, labels, worded, evaluated)
         if refusal:
             refusals.setdefault(row["uri"], refusal)

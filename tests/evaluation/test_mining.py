@@ -82,7 +82,9 @@ def test_every_event_of_train_is_a_candidate_and_nothing_else_is(mined, tmp_path
         assert row["word_start_s"] < row["word_end_s"] <= row["duration_s"] <= 3.0
         assert row["clip_start_s"] + row["word_end_s"] == pytest.approx(row["end_s"], abs=0.05)
         assert row["speaker"].startswith("s-")
-    scores = {(Path(r["origin"]).stem, round(r["end_s"])): r["score"] for r in read_candidates(mined.folder).to_pylist()}
+    scores = {
+        (Path(r["origin"]).stem, round(r["end_s"])): r["score"] for r in read_candidates(mined.folder).to_pylist()
+    }
     assert scores["b", 3] > scores["b", 9] >= 0.4
 
 
@@ -206,7 +208,7 @@ def test_without_evaluation_clips_nothing_is_mined(bundle, manifest, tmp_path) -
     config = home_config(manifest, data={"quality": {"guarded": False}})
     with pytest.raises(DataError, match="wakeword prepare"):
         mine(bundle, config, tmp_path / "absent", tmp_path / "out", runner="local")
-    rows = [row for row in known.tone_rows("train")]
+    rows = known.tone_rows("train")
     with pytest.raises(DataError, match="holds no val or test clips"):
         mine(bundle, config, known.prepared(tmp_path / "train", rows), tmp_path / "out", runner="local")
 
@@ -224,9 +226,9 @@ def test_kept_clips_train_and_nothing_else(mined, config, manifest, tmp_path) ->
     (clip,) = [r for r in ShardSet.open(tmp_path / "again").table("train").to_pylist() if r["kind"] == "hard_negative"]
     assert (clip["clip_id"], clip["resembles"], clip["split"]) == (f"mined/{kept}", rows[0]["word"], "train")
     assert clip["word_end_s"] == pytest.approx(rows[0]["word_end_s"])
+    changed = SourceConfig(type="mined", uri=str(mined.folder), kind="speech")
+    bad = config.data.model_copy(update={"sources": (changed,)})
     with pytest.raises(ConfigError, match="leave `kind` out"):
-        changed = SourceConfig(type="mined", uri=str(mined.folder), kind="speech")
-        bad = config.data.model_copy(update={"sources": (changed,)})
         prepare(config.model_copy(update={"data": bad}), tmp_path / "bad", runner="local")
 
 

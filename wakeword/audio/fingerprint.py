@@ -97,8 +97,8 @@ def near_duplicates(prints: Sequence[np.ndarray], max_ber: float = MAX_BER) -> l
 class FingerprintIndex:
     """Clips that stretches of recordings are held against: does a stretch hold a part of one of them?
 
-    Unlike with `near_duplicates`, half a second in common is enough, and words that differ in one bit propose a place too:
-    a copy that is missed costs more here than a stretch that is suspected wrongly.
+    Unlike with `near_duplicates`, half a second in common is enough, and words that differ in one bit propose a place
+    too: a copy that is missed costs more here than a stretch that is suspected wrongly.
     """
 
     def __init__(self, prints: Sequence[np.ndarray]) -> None:

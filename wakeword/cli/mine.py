@@ -51,8 +51,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "used in training.",
     )
     review.add_argument("folder", metavar="DIR", help="mining folder")
-    for name, kind, what in (("keep", str, "ID"), ("discard", str, "ID")):
-        review.add_argument(f"--{name}", nargs="+", type=kind, default=[], metavar=what, help=f"{name} candidates")
+    for name in ("keep", "discard"):
+        review.add_argument(f"--{name}", nargs="+", default=[], metavar="ID", help=f"{name} candidates")
         review.add_argument(
             f"--{name}-cluster",
             nargs="+",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from wakeword.audio.fingerprint import FingerprintIndex, fingerprint
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
-from wakeword.data.manifest import MANIFEST_SCHEMA, VOICED, Row, clip_table, quarantine_row
+from wakeword.data.manifest import MANIFEST_SCHEMA, VOICED, Row, clip_table, quarantine_row, set_column
 from wakeword.data.shards import ShardSet
 from wakeword.data.sources import read_source, source_types
 from wakeword.data.words import assign_words
@@ -79,10 +79,11 @@ class Evaluated:
         return f"{self._clips[found[0]]}, {found[1]:.0%} of the fingerprint's bits differ" if found else ""
 
 
-def _rows(shards: ShardSet, split: str) -> list[Row]:
-    table = shards.table(split).select(["uri", "speaker", "kind", "clip_id", "audio"])
-    # Room responses are alike by nature and nothing to mine from.
-    return table.filter(pc.not_equal(table.column("kind"), "rir")).to_pylist()
+def _rows(shards: ShardSet, split: str) -> Iterator[Row]:
+    """Rows of a split, a record batch in memory at a time."""
+    for batch in shards.table(split).select(["uri", "speaker", "kind", "clip_id", "audio"]).to_batches():
+        # Room responses are alike by nature and nothing to mine from.
+        yield from (row for row in batch.to_pylist() if row["kind"] != "rir")
 
 
 def prepared_negatives(prepared_dir: str | Path) -> pa.Table:
@@ -96,9 +97,10 @@ def prepared_negatives(prepared_dir: str | Path) -> pa.Table:
         table = pq.read_table(shards.root / "manifest.parquet", schema=MANIFEST_SCHEMA)
     except (OSError, pa.ArrowInvalid) as error:
         raise DataError(f"{shards.root / 'manifest.parquet'} cannot be read ({error}): prepare again") from error
-    return table.filter(
-        pc.and_(pc.equal(table.column("split"), "train"), pc.is_in(table.column("kind"), pa.array(MINED_KINDS)))
-    )
+    mined = pc.is_in(table.column("kind"), pa.array(MINED_KINDS))
+    table = table.filter(pc.and_(pc.equal(table.column("split"), "train"), mined))
+    # What is mined is cut into pieces when it is prepared (`id#0`, `id#1`, …).
+    return set_column(table, "clip_id", [re.sub(r"#\d+$", "", name) for name in table.column("clip_id").to_pylist()])
 
 
 def source_of(text: str) -> SourceConfig:
@@ -141,7 +143,6 @@ def find_negatives(
         refusal = _refusal(row, labels, worded, evaluated)
         if refusal:
             refusals.setdefault(row["uri"], refusal)
-        row["clip_id"] = re.sub(r"#\d+$", "", row["clip_id"])
         chosen.setdefault(row["uri"], row)
     for uri, (reason, detail) in sorted(refusals.items()):
         found.left_out.append(quarantine_row(uri, chosen.pop(uri)["source"], "mining", reason, detail))

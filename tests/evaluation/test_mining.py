@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
@@ -15,7 +17,9 @@ from tests.evaluation import known
 from tests.evaluation.mining_corpus import home_config, talk, write_home
 from wakeword.audio.io import read_audio, write_flac, write_wav
 from wakeword.config.data import SourceConfig
+from wakeword.data.local_stage import run_stage
 from wakeword.data.mined import decide, read_candidates, read_decisions
+from wakeword.data.plan import as_ipc
 from wakeword.data.prepare import prepare
 from wakeword.data.shards import ShardSet
 from wakeword.errors import BundleError, ConfigError, DataError, RunError
@@ -23,6 +27,8 @@ from wakeword.evaluation import mining
 from wakeword.evaluation.codecs import through_codec
 from wakeword.evaluation.mining import mine
 from wakeword.evaluation.mining_negatives import source_of
+from wakeword.evaluation.mining_page import refresh_page
+from wakeword.evaluation.mining_stage import MiningStage
 from wakeword.runtime.bundle import Bundle, load_bundle
 from wakeword.system.run_record import lock_folder
 
@@ -266,6 +272,48 @@ def test_the_page_plays_what_is_to_decide(mined) -> None:
     assert "http" not in page.replace("http://www.w3.org", "")
     assert read_decisions(mined.folder) == dict.fromkeys(ids, "")
     assert len(page) < 2_000_000
+
+
+@pytest.mark.browser
+def test_its_buttons_put_the_command_together(mined) -> None:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium is installed: this test presses the buttons of the page in one")
+    from playwright.sync_api import sync_playwright
+
+    ids = read_candidates(mined.folder).column("id").to_pylist()
+    decide(mined.folder, discard=[ids[2]])
+    refresh_page(mined.folder)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        view = browser.new_page()
+        view.goto((mined.folder / "review.html").as_uri(), timeout=150_000)
+        told = view.locator("#command")
+        assert told.inner_text() == f"wakeword mine review {mined.folder} --discard {ids[2]}"
+        for name, choice in (
+            (ids[0], "keep"),
+            (ids[1], "keep"),
+            (ids[1], "keep"),
+            (ids[3], "keep"),
+            (ids[3], "discard"),
+        ):
+            view.locator(f'button[data-id="{name}"][value="{choice}"]').click()
+        chosen = told.inner_text().removeprefix(f"wakeword mine review {mined.folder} ")
+        assert chosen.startswith(f"--keep {ids[0]} --discard ")
+        assert set(chosen.split()[3:]) == {ids[2], ids[3]}
+        assert view.evaluate("[...document.querySelectorAll('img')].every((picture) => picture.naturalWidth > 50)")
+        browser.close()
+
+
+def test_the_stage_travels_to_other_processes(bundle, config, tmp_path) -> None:
+    stage = pickle.loads(pickle.dumps(MiningStage(bundle, [0.4, 0.4], config.data)))
+    write_wav(tmp_path / "x.wav", talk(95, 6.0, [("beta", 3.0, 0.9)]))
+    clips = as_ipc(pa.table({"uri": [str(tmp_path / "x.wav")]}))
+    plan = pa.table({"file": [str(tmp_path / "part.parquet")], "clips": pa.array([clips], pa.large_binary())})
+    (done,) = run_stage(stage, plan)
+    assert done.to_pylist() == [{"file": str(tmp_path / "part.parquet"), "clips_done": 1, "duration_s": 6.0}]
+    (row,) = pq.read_table(tmp_path / "part.parquet").to_pylist()
+    assert [one["word"] for one in row["candidates"]] == ["beta"]
 
 
 @pytest.mark.ray

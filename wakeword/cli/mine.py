@@ -113,11 +113,13 @@ def _decided(counts: dict[str, int]) -> str:
 def _review(args: argparse.Namespace) -> int:
     try:
         from wakeword.data.mined import decide
+        from wakeword.evaluation.mining_page import refresh_page
     except ImportError as error:
         raise MissingExtraError("Mining", "train", error) from error
     if not Path(args.folder).is_dir():
         raise ConfigError(f"{args.folder} is no folder: give the one that `wakeword mine run --out` wrote")
     counts = decide(args.folder, args.keep, args.discard, args.keep_cluster, args.discard_cluster, args.keep_undecided)
+    refresh_page(Path(args.folder))
     print(_decided(counts))
     if counts["keep"]:
         print(f"\nin a recipe, under data.sources:\n  - type: mined\n    uri: {Path(args.folder).absolute()}")

@@ -40,12 +40,13 @@ from wakeword.data.shard_stage import plan_digest
 from wakeword.errors import ConfigError, DataError
 from wakeword.evaluation.mining_groups import clusters_of, copies_of
 from wakeword.evaluation.mining_negatives import Evaluated, Negatives, find_negatives, prepared_negatives, read_sources
+from wakeword.evaluation.mining_page import SUMMARY, write_page
 from wakeword.evaluation.mining_stage import MINING_VERSION, PART_SCHEMA, MiningStage
 from wakeword.runtime.bundle import MODEL_NAME, Bundle
 from wakeword.system.files import atomic_path, sha256_of, write_json
 from wakeword.system.run_record import lock_folder
 
-PLAN, PARTS, LEFT_OUT, SUMMARY = "plan.json", "parts", "left_out.parquet", "mine.json"
+PLAN, PARTS, LEFT_OUT = "plan.json", "parts", "left_out.parquet"
 PART_S = 600.0
 """Audio of one unit of work, by the size of its files; a longer recording is a unit of its own."""
 PART_CLIPS = 256
@@ -217,8 +218,6 @@ class _Collected:
 
     def finish(self, most: int, parts: int, resumed: int) -> Mined:
         """Write clips, candidates, decisions, what was left out, the summary and the page."""
-        from wakeword.evaluation.mining_page import write_page
-
         chosen = self._distinct([one for one in self._highest(most) if self._apart(one)], most)
         embeddings = np.array([np.frombuffer(one["embedding"], np.float32) for one in chosen])
         clusters, ranks = clusters_of(embeddings, [one["score"] for one in chosen])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import html
 import io
+import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,15 +16,18 @@ import pyarrow as pa
 import soundfile
 from numpy.typing import NDArray
 
+from wakeword.data.mined import read_candidates, read_decisions
+from wakeword.errors import DataError
 from wakeword.evaluation.report_examples import DYNAMIC_RANGE_DB, levels, sound_tag
 from wakeword.system.files import write_text
 from wakeword.system.html_page import folded, note, page, section, table
 
-PAGE = "review.html"
+PAGE, SUMMARY = "review.html", "mine.json"
 SHOWN = 120
 """Candidates with a player: about 0.1 MB each. The others are listed, and their clips lie in `clips`."""
 EACH_CLUSTER = 4
 PICTURE_HEIGHT = 128
+TEXT_SHOWN = 120
 
 _SCRIPT = """
 <script>
@@ -70,7 +75,7 @@ def write_page(folder: Path, candidates: pa.Table, decisions: Mapping[str, str],
     # The first of every cluster before the second of any: variety is heard early.
     order = sorted((row for row in rows if row["rank"] <= EACH_CLUSTER), key=lambda row: (row["rank"], row["cluster"]))
     players = {row["id"] for row in order[:SHOWN]}
-    parts = [_how(folder, summary)]
+    parts = [_how()]
     silent = []
     for cluster in dict.fromkeys(row["cluster"] for row in rows):
         own = [row for row in rows if row["cluster"] == cluster]
@@ -95,7 +100,21 @@ def write_page(folder: Path, candidates: pa.Table, decisions: Mapping[str, str],
     write_text(folder / PAGE, page("Mined negatives", "Mined negatives", subtitle, parts, plots=False))
 
 
-def _how(folder: Path, summary: Mapping[str, Any]) -> str:
+def refresh_page(folder: Path) -> None:
+    """Write the page again after decisions.
+
+    Raises:
+        DataError: the folder holds no finished mining.
+    """
+    candidates = read_candidates(folder)
+    try:
+        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder / SUMMARY} cannot be read ({error}): run `wakeword mine run` again") from error
+    write_page(folder, candidates, read_decisions(folder), summary)
+
+
+def _how() -> str:
     told = (
         "Keep what must not wake the device. Discard a clip in which the word is said after all, and what is only a "
         "fault of the recording. What stays undecided is not used. Then run this where the folder lies:"
@@ -105,9 +124,6 @@ def _how(folder: Path, summary: Mapping[str, Any]) -> str:
 
 def _quoted(text: str) -> str:
     """A path as a shell argument, as a string of the script."""
-    import json
-    import shlex
-
     return json.dumps(shlex.quote(text)).replace("<", "\\u003c")
 
 
@@ -119,7 +135,7 @@ def _candidate(row: Mapping[str, Any], folder: Path, decision: str) -> str:
     caption = (
         f"<strong>{html.escape(row['id'])}</strong> “{html.escape(row['word'])}”, score {row['score']:.3f}<br>"
         f"<small>{html.escape(row['kind'])}: {html.escape(who)}<br>{html.escape(row['recording'])} at "
-        f"{row['end_s']:.1f} s</small>"
+        f"{row['end_s']:.1f} s{_said(row['text'])}</small>"
     )
     buttons = "".join(
         f'<button type="button" value="{name}" data-id="{html.escape(row["id"])}" '
@@ -131,6 +147,11 @@ def _candidate(row: Mapping[str, Any], folder: Path, decision: str) -> str:
         f'<img alt="spectrogram, 0 to 8 kHz" style="height: 96px" src="data:image/png;base64,{picture}">'
         f'{sound_tag(flac)}<div class="choice">{buttons}</div></figure>'
     )
+
+
+def _said(text: str) -> str:
+    """The beginning of the recording's transcript, where there is one."""
+    return f"<br>“{html.escape(text[:TEXT_SHOWN])}{'…' if len(text) > TEXT_SHOWN else ''}”" if text else ""
 
 
 def _picture(audio: NDArray[np.float32]) -> bytes:

@@ -89,3 +89,17 @@ def test_noise_is_split_by_clip_even_when_one_person_recorded_it() -> None:
     result, _, _ = assign_splits(table({"ann": [""] * 60}, kind="noise", label="noise"), ["marvin"], SplitConfig())
     assert set(result.column("split").to_pylist()) == {"train", "val", "test"}
     assert split_of("clip ann-0", SplitConfig()) == result.column("split").to_pylist()[0]
+
+
+def test_hard_negatives_move_no_voice_and_stay_out_of_its_test() -> None:
+    import pyarrow as pa
+
+    words = table({"ann": ["test"], "bob": [""], "cid": ["train"], "dan": [""], "eve": ["val"]})
+    mined = table({"ann": ["train"] * 9, "bob": ["train"] * 9, "zoe": ["train"]}, kind="hard_negative", label="x")
+    before = homes(assign_splits(words, ["marvin"], SplitConfig())[0])
+    clips, left_out, _ = assign_splits(pa.concat_tables([words, mined]), ["marvin"], SplitConfig())
+    after = homes(clips)
+    assert after.pop("zoe") == {"train"}, "whom only hard negatives know"
+    assert after == before
+    gone = {row["uri"].split("-")[0] for row in left_out}
+    assert gone == {"ann"} | ({"bob"} if before["bob"] != {"train"} else set())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from tests.training.synthetic import make_prepared, tiny_config
+from tests.training.synthetic import babble, clip, make_prepared, tiny_config
 from wakeword.config import Config
 from wakeword.data.shards import ShardSet
 from wakeword.errors import DataError
@@ -61,6 +62,30 @@ def test_positive_share(prepared: Path, share: float) -> None:
     kinds = sampler.kinds[plan.clip[~plan.target.any(1)]]
     assert (kinds == "speech").mean() == pytest.approx(0.62 / 0.95, abs=0.03), "no confusables: the others share"
     assert (kinds == "wakeword").mean() == pytest.approx(0.25 / 0.95, abs=0.03)
+
+
+def _hard(number: int) -> dict[str, Any]:
+    audio = babble(np.random.default_rng(number), 5.0)
+    return {**clip("train", "hard_negative", "hard_negative", number, audio), "word_end_s": 2.0}
+
+
+@pytest.mark.field("training.hard_negative_share")
+def test_hard_negatives_have_a_share_of_their_own(prepared: Path, tmp_path: Path) -> None:
+    mined = make_prepared(tmp_path, more=[_hard(number) for number in range(3)])
+    for share in (0.0, 0.1, 0.4):
+        config = tiny_config(training={"hard_negative_share": share, "batch_size": 4_000})
+        sampler = _sampler(mined, config)
+        plan = sampler.batch(0)
+        negative = ~plan.target.any(1)
+        hard = sampler.kinds[plan.clip] == "hard_negative"
+        assert hard[negative].mean() == pytest.approx(share, abs=0.02)
+        others = sampler.kinds[plan.clip[negative & ~hard]]
+        assert (others == "speech").mean() == pytest.approx(0.62 / 0.95, abs=0.03), "the others keep their shares"
+        # However long they are, their peak is what is placed.
+        assert np.array_equal(plan.start[hard] + plan.anchor[hard], np.full(hard.sum(), 32_000))
+        # Where there are none, the share changes no batch.
+        plain = [_sampler(prepared, c).batch(3) for c in (config, tiny_config(training={"batch_size": 4_000}))]
+        assert all(np.array_equal(getattr(plain[0], name), getattr(plain[1], name)) for name in vars(plain[0]))
 
 
 @pytest.mark.field("augmentation.shift_s", "training.window_s")

@@ -29,6 +29,12 @@ TRIED_LAGS = 4
 """Of the offsets between two clips that shared words propose, those with most votes are compared."""
 CROWDED = 32
 """Bit words that more clips share (hum, tones) say nothing and are not looked up."""
+LEAST_SHARED, SHARED = 31, 47
+"""Frames of a recording and a clip that must lie over each other for `FingerprintIndex` (half a second), and over which
+at most it compares them (three quarters): a copy may begin and end anywhere."""
+INDEX_LAGS = 32
+"""Of the places in clips that shared words propose, those with most votes are compared."""
+_FLIPS = np.concatenate([[0], 1 << np.arange(32)]).astype(np.uint32)
 
 
 def fingerprint(audio: np.ndarray) -> np.ndarray:
@@ -86,3 +92,58 @@ def near_duplicates(prints: Sequence[np.ndarray], max_ber: float = MAX_BER) -> l
         if rate <= max_ber:
             found.append((i, j, rate))
     return sorted(found)
+
+
+class FingerprintIndex:
+    """Clips that stretches of recordings are held against: does a stretch hold a part of one of them?
+
+    Unlike with `near_duplicates`, half a second in common is enough, and words that differ in one bit propose a place
+    too: a copy that is missed costs more here than a stretch that is suspected wrongly.
+    """
+
+    def __init__(self, prints: Sequence[np.ndarray]) -> None:
+        """Index `fingerprint`s."""
+        self._prints = list(prints)
+        lengths = [len(words) for words in self._prints]
+        words = np.concatenate([np.zeros(0, np.uint32), *self._prints])
+        order = np.argsort(words, kind="stable")
+        self._words = words[order]
+        self._clip = np.repeat(np.arange(len(lengths)), lengths)[order]
+        self._place = np.concatenate([np.zeros(0, np.int64), *(np.arange(length) for length in lengths)])[order]
+
+    def match(self, words: np.ndarray, first: int = 0, last: int | None = None) -> tuple[int, float] | None:
+        """The clip that shares audio with the frames `first` to `last` of a fingerprint `(frames,)`, or None.
+
+        Returns:
+            the clip's number and the lowest bit error rate, at most `MAX_BER`, over `SHARED` frames in a row.
+        """
+        last = len(words) if last is None else min(last, len(words))
+        best: tuple[int, float] | None = None
+        for clip, lag in self._proposed(words):
+            other = self._prints[clip]
+            # So far out of the asked frames that at least some of them are compared.
+            start = max(0, lag, first - SHARED + LEAST_FRAMES)
+            stop = min(len(words), len(other) + lag, last + SHARED - LEAST_FRAMES)
+            if stop - start < LEAST_SHARED or min(stop, last) - max(start, first) < LEAST_FRAMES:
+                continue
+            differing = np.bitwise_count(words[start:stop] ^ other[start - lag : stop - lag])
+            total = np.concatenate([[0], np.cumsum(differing, dtype=np.int64)])
+            span = min(SHARED, stop - start)
+            rate = float((total[span:] - total[:-span]).min()) / (32.0 * span)
+            if rate <= MAX_BER and (best is None or rate < best[1]):
+                best = clip, rate
+        return best
+
+    def _proposed(self, words: np.ndarray) -> list[tuple[int, int]]:
+        """(clip, frame of the recording at which the clip begins), most votes first."""
+        asked = (words[:, None] ^ _FLIPS).ravel()
+        frame = np.repeat(np.arange(len(words)), len(_FLIPS))
+        low, high = np.searchsorted(self._words, asked, "left"), np.searchsorted(self._words, asked, "right")
+        count = np.where((high - low <= CROWDED) & (asked != 0), high - low, 0)
+        if not count.sum():
+            return []
+        place = np.repeat(low - np.concatenate([[0], np.cumsum(count)[:-1]]), count) + np.arange(count.sum())
+        pairs = np.stack([self._clip[place], np.repeat(frame, count) - self._place[place]], axis=1)
+        found, votes = np.unique(pairs, axis=0, return_counts=True)
+        chosen = np.argsort(-votes, kind="stable")[:INDEX_LAGS]
+        return [(int(clip), int(lag)) for clip, lag in found[chosen]]

@@ -298,15 +298,25 @@ def write_flac(path: str | Path, audio: np.ndarray, sample_rate_hz: int = SAMPLE
     Raises:
         MissingExtraError: soundfile is not installed.
     """
+    # Encoded in memory: libsndfile does not say why a write fails, and a full disk must be told from a defect.
+    data = flac_bytes(audio, sample_rate_hz)
+    with atomic_path(Path(path)) as temporary:
+        temporary.write_bytes(data)
+
+
+def flac_bytes(audio: np.ndarray, sample_rate_hz: int = SAMPLE_RATE_HZ) -> bytes:
+    """`(samples,)` float32 or int16 as a 16-bit FLAC file.
+
+    Raises:
+        MissingExtraError: soundfile is not installed.
+    """
     try:
         import soundfile
     except ImportError as error:
         raise MissingExtraError("Writing FLAC", "train", error) from error
-    # Encoded in memory: libsndfile does not say why a write fails, and a full disk must be told from a defect.
-    sink = io.BytesIO()
-    soundfile.write(sink, _as_int16(audio), sample_rate_hz, format="FLAC", subtype="PCM_16")
-    with atomic_path(Path(path)) as temporary:
-        temporary.write_bytes(sink.getbuffer())
+    stream = io.BytesIO()
+    soundfile.write(stream, _as_int16(audio), sample_rate_hz, format="FLAC", subtype="PCM_16")
+    return stream.getvalue()
 
 
 def resample(audio: np.ndarray, sample_rate_hz: int) -> np.ndarray:

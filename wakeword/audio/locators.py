@@ -168,6 +168,14 @@ def size_of(uri: str) -> int:
         return 0
 
 
+def stamp_of(uri: str) -> str:
+    """Size and time of the file that holds a clip, or an empty text where nothing is there."""
+    try:
+        return _stamp(parts_of(plain(uri))[0])
+    except (OSError, DataError):
+        return ""
+
+
 def walk(root: str) -> list[Entry]:
     """Every file below a folder (or the file itself), hidden ones left out, sorted by name.
 

@@ -27,6 +27,7 @@ COMMANDS = (
     "pipeline",
     "detect",
     "audit",
+    "mine",
     "listen",
     "serve",
     "dashboard",

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from wakeword.config.base import Section
 
-ClipKind = Literal["wakeword", "confusable", "speech", "noise", "music", "rir"]
+ClipKind = Literal["wakeword", "confusable", "speech", "noise", "music", "rir", "hard_negative"]
 
 
 class SourceConfig(Section):
@@ -31,9 +31,10 @@ class QualityConfig(Section):
 
     min_clip_s: float = Field(0.2, ge=0)
     max_clip_s: float = Field(15.0, gt=0)
-    """Longer wake words and confusables are unfit; longer speech, noise and music is cut (`data.max_kept_s`)."""
+    """Longer wake words, confusables and hard negatives are unfit; longer speech, noise and music is cut
+    (`data.max_kept_s`)."""
     min_level_dbfs: float = Field(-60.0, le=0)
-    """Quieter wake words and speech (RMS of the loudest second) are unfit."""
+    """Quieter wake words, speech and hard negatives (RMS of the loudest second) are unfit."""
     max_clipped_share: float = Field(0.05, ge=0, le=1)
     max_dc_offset: float = Field(0.1, gt=0, le=1)
     """Clips whose mean lies further from 0 (full scale is 1) are unfit; room responses are not asked."""

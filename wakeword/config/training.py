@@ -19,6 +19,8 @@ class TrainingConfig(Section):
     positive_share: float = Field(0.35, gt=0, lt=1)
     window_s: float = Field(1.6, ge=0.8, le=20)
     """Scored part of a training clip; the receptive field is put in front of it."""
+    hard_negative_share: float = Field(0.1, ge=0, lt=1)
+    """Share of the negatives that are hard negatives (`wakeword mine`), where there are any."""
     learning_rate: float = Field(3e-3, gt=0)
     weight_decay: float = Field(1e-2, ge=0)
     warmup_share: float = Field(0.1, ge=0, lt=1)

@@ -93,14 +93,19 @@ def without_leaks(
 
     Args:
         clips: the manifest with splits.
-        config: `quality.duplicates` decides what counts as a copy; `keep` looks for none.
+        config: `quality.duplicates` decides what counts as a copy; with `keep`, only hard negatives are taken out.
         out_dir: prepared folder; fingerprints are kept in it.
         identity: hash of everything that the clips' audio depends on.
         run: the runner of stages.
     """
     how = config.quality.duplicates
+    spared: frozenset[str] = frozenset()
     if how == "keep":
-        return Leaks(clips)
+        spared = frozenset(clips.column("kind").to_pylist()) - {"hard_negative"}
+        if "hard_negative" not in clips.column("kind").to_pylist():
+            return Leaks(clips)
+        # What a model is tested on must not teach it, whatever else is kept.
+        how = "near"
     ordered = clips.sort_by("clip_id").combine_chunks()
     plan, files = [], []
     for start in range(0, ordered.num_rows, ROWS):
@@ -115,10 +120,10 @@ def without_leaks(
     for stale in set((out_dir / "fingerprints").glob("*.parquet")) - set(files):
         stale.unlink()
     prints = pa.concat_tables([_SCHEMA.empty_table(), *(pq.read_table(path, schema=_SCHEMA) for path in files)])
-    return _separated(ordered, prints)
+    return _separated(ordered, prints, spared)
 
 
-def _separated(clips: pa.Table, prints: pa.Table) -> Leaks:
+def _separated(clips: pa.Table, prints: pa.Table, spared: frozenset[str] = frozenset()) -> Leaks:
     digests = prints.column("digest").to_pylist()
     pairs: dict[tuple[int, int], str] = {}
     first: dict[str, int] = {}
@@ -130,13 +135,13 @@ def _separated(clips: pa.Table, prints: pa.Table) -> Leaks:
         [np.frombuffer(words, np.uint32) for words in prints.column("words").to_pylist()]
     ):
         pairs.setdefault((i, j), f"a copy ({rate:.0%} of the fingerprint's bits differ) of")
-    split, uri, source = (clips.column(name).to_pylist() for name in ("split", "uri", "source"))
+    split, uri, source, kind = (clips.column(name).to_pylist() for name in ("split", "uri", "source", "kind"))
     dropped: dict[int, Row] = {}
     for (i, j), how in _with_group_members(pairs, digests, first):
         if split[i] == split[j]:
             continue
         gone, kept = (i, j) if _KEPT_FIRST[split[i]] > _KEPT_FIRST[split[j]] else (j, i)
-        if gone not in dropped:
+        if gone not in dropped and kind[gone] not in spared:
             detail = f"{how} {uri[kept]}, which is in {split[kept]}; this one was in {split[gone]}"
             dropped[gone] = quarantine_row(uri[gone], source[gone], "splits", "duplicate_across_splits", detail)
     keep = pa.array([i not in dropped for i in range(clips.num_rows)], pa.bool_())

@@ -12,9 +12,11 @@ from wakeword.config.data import ClipKind
 
 KINDS: tuple[str, ...] = get_args(ClipKind)
 SPLITS = ("train", "val", "test")
-VOICED = frozenset({"wakeword", "confusable", "speech"})
+VOICED = frozenset({"wakeword", "confusable", "speech", "hard_negative"})
 """Kinds that hold a voice: levels are checked, splits go by speaker."""
-WHOLE = frozenset({"wakeword", "confusable", "rir"})
+PLACED = frozenset({"wakeword", "confusable", "hard_negative"})
+"""Kinds of which it is known where the one sound lies that counts."""
+WHOLE = PLACED | {"rir"}
 """Kinds that are never cut into pieces."""
 
 MANIFEST_SCHEMA = pa.schema(
@@ -48,12 +50,13 @@ MANIFEST_SCHEMA = pa.schema(
     ]
 )
 """`quality` is the level of the loudest second in dBFS; `speaker_source` is given, inferred, donor, synthetic or none;
-`contains` names a configured word that the clip holds without being one; of a confusable, `resembles` is the label of
-the word that it is near to and `distance` how many phonemes lie between; `carrier` is the sentence that a wake word is
-said in, `{phrase}` standing for it, and empty where it is said alone; shards give `word_start_s` and `word_end_s` of
-every wake word and confusable; unknown text is empty, never null, but for `accent`, `age` and `gender`, which only some
-sources know. `pitch_hz`, `loudness_db` and `snr_db` are measured of voices (`wakeword.data.measures`) and null where
-there is nothing to measure."""
+`contains` names a configured word that the clip holds without being one; of a confusable (or hard negative),
+`resembles` is the label of the word that it is near to and `distance` how many phonemes lie between; `carrier` is the
+sentence that a wake word is said in, `{phrase}` standing for it, and empty where it is said alone; shards give
+`word_start_s` and `word_end_s` of every wake word, confusable and hard negative (a stretch in which a model fired
+wrongly); unknown text is empty, never null, but for `accent`, `age` and `gender`, which only some sources know.
+`pitch_hz`, `loudness_db` and `snr_db` are measured of voices (`wakeword.data.measures`) and null where there is nothing
+to measure."""
 
 SHARD_SCHEMA = MANIFEST_SCHEMA.append(pa.field("audio", pa.large_binary()))
 

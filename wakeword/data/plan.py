@@ -47,7 +47,7 @@ def _parts(clips: pa.Table, shard_mb: float) -> list[pa.Table]:
     parts, start, held = [], 0, 0.0
     columns = zip(clips.column("duration_s").to_pylist(), clips.column("uri").to_pylist(), strict=True)
     for row, (duration_s, uri) in enumerate(columns):
-        size = 2.0 * SAMPLE_RATE_HZ * (duration_s or _guessed_s(uri))
+        size = 2.0 * SAMPLE_RATE_HZ * (duration_s or guessed_s(uri))
         if held and held + size > limit:
             parts.append(clips.slice(start, row - start))
             start, held = row, 0.0
@@ -55,7 +55,7 @@ def _parts(clips: pa.Table, shard_mb: float) -> list[pa.Table]:
     return parts + ([clips.slice(start)] if clips.num_rows > start else [])
 
 
-def _guessed_s(uri: str) -> float:
+def guessed_s(uri: str) -> float:
     """Length by file size: good enough to fill shards evenly, and free."""
     suffix = Path(parts_of(uri)[1] or uri).suffix.lower()
     return size_of(uri) / _BYTES_PER_S.get(suffix, _COMPRESSED_BYTES_PER_S)

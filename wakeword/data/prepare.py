@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wakeword.config import Config, config_hash
-from wakeword.data import local_stage, ray_stage
 from wakeword.data.duplicates import summary_of, without_leaks
+from wakeword.data.hard_negatives import without_evaluated_origins
 from wakeword.data.manifest import MANIFEST_SCHEMA, Row, counts_of, quarantine_table, set_column
 from wakeword.data.plan import PREPARE_VERSION, plan_shards
-from wakeword.data.progress import with_bar
+from wakeword.data.runner import Runner, RunStage, stage_runner
 from wakeword.data.shard_stage import ShardStage, finished_receipt
 from wakeword.data.shards import INDEX_VERSION, ShardSet
 from wakeword.data.sources import read_source
 from wakeword.data.splits import assign_splits, draw
-from wakeword.data.stage import Stage
 from wakeword.data.summary import PreparedSummary
 from wakeword.data.synthesis.plan import plan_identity
 from wakeword.data.synthesis.stage import synthesise
@@ -33,9 +29,6 @@ from wakeword.data.words import assign_words, check_phrases
 from wakeword.errors import ConfigError, DataError
 from wakeword.system.files import atomic_path, write_json
 from wakeword.system.resources import ResourceSampler
-
-Runner = Literal["ray", "local"]
-RunStage = Callable[[Stage, pa.Table, str], Iterator[pa.Table]]
 
 
 @dataclass
@@ -46,6 +39,7 @@ class Gathered:
     quarantine: list[Row] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     identities: list[str] = field(default_factory=list)
+    origins: dict[str, str] = field(default_factory=dict)
 
 
 def prepare(
@@ -119,6 +113,7 @@ def gather_clips(config: Config) -> Gathered:
         gathered.tables.append(clips)
         gathered.quarantine += found.quarantine
         gathered.identities.append(found.identity)
+        gathered.origins |= found.origins
     return gathered
 
 
@@ -157,9 +152,10 @@ def _build(config: Config, out_dir: Path, gathered: Gathered, digest: str, run: 
     clips = distinct_ids(pa.concat_tables([MANIFEST_SCHEMA.empty_table(), *gathered.tables]).combine_chunks())
     clips, worded = assign_words(clips, config.words)
     clips, split, warnings = assign_splits(clips, config.labels, config.data.splits)
+    clips, mined = without_evaluated_origins(clips, gathered.origins)
     leaks = without_leaks(clips, config.data, out_dir, digest, run)
     clips = leaks.clips
-    quarantine = [*gathered.quarantine, *worded, *split, *leaks.left_out]
+    quarantine = [*gathered.quarantine, *worded, *split, *mined, *leaks.left_out]
     _require_words(clips, config, quarantine)
     plan = plan_shards(clips, config.data)
     del clips
@@ -289,31 +285,3 @@ def _remove_stale(out_dir: Path, names: set[str]) -> None:
             shutil.rmtree(path)
         elif path.name.split(".")[0] not in names:
             path.unlink()
-
-
-@contextmanager
-def stage_runner(config: Config, runner: Runner | RunStage, progress: bool | None) -> Iterator[RunStage]:
-    """Give a function that runs a stage in this process or by Ray Data, with a bar; Ray lives as long as the context.
-
-    Args:
-        config: `compute` decides where Ray is and how many CPUs it takes.
-        runner: `ray`, `local`, or a function that runs a stage.
-        progress: show a bar; None shows one on a terminal.
-    """
-    visible = sys.stderr.isatty() if progress is None else progress
-
-    def run(stage: Stage, table: pa.Table, title: str) -> Iterator[pa.Table]:
-        if callable(runner):
-            batches = runner(stage, table, title)
-        elif runner == "local":
-            batches = local_stage.run_stage(stage, table)
-        else:
-            batches = ray_stage.run_stage(stage, table, config.compute.data_cpus)
-        return with_bar(batches, table.num_rows, title, visible)
-
-    with ExitStack() as stack:
-        if runner == "ray":
-            from wakeword.system.ray_session import ray_session
-
-            stack.enter_context(ray_session(config))
-        yield run

@@ -9,7 +9,7 @@ import numpy as np
 from wakeword.audio.io import AudioError, level_dbfs
 from wakeword.config.data import QualityConfig
 from wakeword.config.frontend import SAMPLE_RATE_HZ
-from wakeword.data.manifest import VOICED
+from wakeword.data.manifest import PLACED, VOICED
 
 CLIPPED = 0.999
 """Samples at or above this magnitude count as clipped."""
@@ -23,7 +23,7 @@ def check_clip(audio: np.ndarray, kind: str, config: QualityConfig, where: str) 
 
     Args:
         audio: `(samples,)` float32 at 16 kHz.
-        kind: voices are checked for level and clipping, wake words and confusables for length too;
+        kind: voices are checked for level and clipping, wake words, confusables and hard negatives for length too;
             of noise and music only that there is something in them around 0, of room responses only the former.
 
     Raises:
@@ -37,7 +37,7 @@ def check_clip(audio: np.ndarray, kind: str, config: QualityConfig, where: str) 
         return level
     if duration_s < config.min_clip_s:
         raise AudioError("too_short", where, f"{duration_s:.2f} s, at least {config.min_clip_s:g} s are needed")
-    if kind in ("wakeword", "confusable") and duration_s > config.max_clip_s:
+    if kind in PLACED and duration_s > config.max_clip_s:
         raise AudioError("too_long", where, f"{duration_s:.2f} s, at most {config.max_clip_s:g} s for a {kind}")
     offset = float(np.mean(audio, dtype=np.float64))
     if abs(offset) > config.max_dc_offset:

@@ -24,13 +24,16 @@ JUDGED_VOICES = 5
 ONE_SIDED = 0.9
 MALE_BELOW_HZ = 165.0
 """Most men speak below, most women and children above: what is left to tell by where no source names a gender."""
+OTHER_SPEECH = ("speech", "confusable", "hard_negative")
 ONE_SOURCE = 0.95
 SHARED_SOURCE = 0.1
 MOST_IMBALANCE = 3.0
 LEAST_NEGATIVES = 3.0
 """Hours of other speech in training, times those of wake words."""
 HIGH_QUARANTINE, VERY_HIGH_QUARANTINE = 0.05, 0.2
-DELIBERATE = frozenset({"contains_word", "speaker_in_two_splits", "duplicate_across_splits"})
+DELIBERATE = frozenset(
+    {"contains_word", "speaker_in_two_splits", "duplicate_across_splits", "not_kept", "mined_from_evaluation"}
+)
 """Left out for a good reason: no fault of the files."""
 
 
@@ -141,7 +144,7 @@ def _one_gender(facts: DataFacts, evaluation: EvaluationConfig) -> Iterator[Advi
 def _one_source(facts: DataFacts, evaluation: EvaluationConfig) -> Iterator[Advice]:
     others: Counter[str] = Counter()
     for one in facts.sources:
-        if one.split == "train" and one.kind in ("speech", "confusable"):
+        if one.split == "train" and one.kind in OTHER_SPEECH:
             others[one.source] += one.clips
     for label in facts.labels:
         own: Counter[str] = Counter()
@@ -186,7 +189,7 @@ def _imbalance(facts: DataFacts, evaluation: EvaluationConfig) -> Iterator[Advic
 
 
 def _few_negatives(facts: DataFacts, evaluation: EvaluationConfig) -> Iterator[Advice]:
-    words, others = facts.hours("train", "wakeword"), facts.hours("train", ("speech", "confusable"))
+    words, others = facts.hours("train", "wakeword"), facts.hours("train", OTHER_SPEECH)
     if words and others < LEAST_NEGATIVES * words:
         text = (
             f"training has {others:.2f} h of other speech for {words:.2f} h of wake words, at least "

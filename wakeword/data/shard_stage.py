@@ -17,7 +17,7 @@ from wakeword.audio.io import AudioError, read_audio, stream_blocks, to_int16
 from wakeword.audio.locators import sha256_of_uri
 from wakeword.config.data import DataConfig
 from wakeword.config.frontend import SAMPLE_RATE_HZ
-from wakeword.data.manifest import WHOLE, Row, quarantine_row
+from wakeword.data.manifest import PLACED, WHOLE, Row, quarantine_row
 from wakeword.data.measures import measure
 from wakeword.data.quality import check_clip, check_duration, check_snr
 from wakeword.data.shards import write_shard
@@ -103,7 +103,7 @@ class ShardStage(Stage):
         audio = read(clip["uri"], max_s=longest, timeout_s=quality.decode_timeout_s)
         check_duration(len(audio) / SAMPLE_RATE_HZ, clip["duration_s"], quality, clip["uri"])
         row = self._checked(clip, audio)
-        if clip["kind"] in ("wakeword", "confusable"):
+        if clip["kind"] in PLACED:
             row["word_start_s"], row["word_end_s"] = _word_place(clip, audio)
         return row
 

@@ -32,6 +32,8 @@ def assign_splits(table: pa.Table, labels: Sequence[str], config: SplitConfig) -
     count as one speaker each. Where the hash leaves val or test without a speaker of a wake word, speakers without a
     given split move there.
 
+    Hard negatives have no say in it: a voice of val or test stays there, and its hard negatives are left out.
+
     Returns:
         the table with `split` filled in, the rows left out, warnings in plain sentences.
 
@@ -40,7 +42,10 @@ def assign_splits(table: pa.Table, labels: Sequence[str], config: SplitConfig) -
     """
     keys = _speaker_keys(table)
     given = table.column("split").to_pylist()
-    home = _given_homes(keys, given)
+    voting = [kind != "hard_negative" for kind in table.column("kind").to_pylist()]
+    home = _given_homes(keys, [split if votes else "" for split, votes in zip(given, voting, strict=True)])
+    # Voices that only hard negatives have.
+    home |= dict.fromkeys(set(keys) - {key for key, votes in zip(keys, voting, strict=True) if votes}, "train")
     free = {key for key in keys if key not in home}
     _check_speakers(table, labels, keys, home, config)
     for key in sorted(free):

@@ -57,11 +57,10 @@ def _example(
         return f'<figure class="example"><figcaption>{caption}<br><small>no audio at hand</small></figcaption></figure>'
     audio, _ = soundfile.read(path, dtype="float32")
     picture = base64.b64encode(_picture(audio, example, word, _trace(example, word, store, detector))).decode()
-    sound = base64.b64encode(path.read_bytes()).decode()
     return (
         f'<figure class="example"><figcaption>{caption}</figcaption>'
         f'<img alt="spectrogram and score" src="data:image/png;base64,{picture}">'
-        f'<audio controls preload="metadata" src="data:audio/flac;base64,{sound}"></audio></figure>'
+        f"{sound_tag(path.read_bytes())}</figure>"
     )
 
 
@@ -89,8 +88,7 @@ def _picture(
     """PNG: spectrogram above, smoothed score with the threshold below."""
     figure = Figure(figsize=(4.2, 2.6), dpi=110, layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    frequency, time_s, power = spectrogram(audio, SAMPLE_RATE_HZ, nperseg=400, noverlap=240, nfft=512)
-    level_db = 10 * np.log10(power + 1e-12)
+    frequency, time_s, level_db = levels(audio)
     top = float(level_db.max(initial=-120.0))
     above.pcolormesh(
         time_s, frequency / 1000, level_db, vmin=top - DYNAMIC_RANGE_DB, vmax=top, cmap="magma", rasterized=True
@@ -108,3 +106,15 @@ def _picture(
     stream = io.BytesIO()
     figure.savefig(stream, format="png")
     return stream.getvalue()
+
+
+def levels(audio: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Spectrogram of `(samples,)` at 16 kHz: frequencies in Hz, times in s, levels in dB `(frequencies, times)`."""
+    frequency, time_s, power = spectrogram(audio, SAMPLE_RATE_HZ, nperseg=400, noverlap=240, nfft=512)
+    return frequency, time_s, 10 * np.log10(power + 1e-12)
+
+
+def sound_tag(flac: bytes) -> str:
+    """HTML of a player that carries its sound."""
+    data = base64.b64encode(flac).decode()
+    return f'<audio controls preload="metadata" src="data:audio/flac;base64,{data}"></audio>'

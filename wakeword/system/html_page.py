@@ -48,14 +48,17 @@ ul { margin: 6px 0; padding-left: 20px; }
 """
 
 
-def page(title: str, heading: str, subtitle: str, parts: Sequence[str]) -> str:
-    """The whole file; `parts` are HTML, the rest is text."""
-    from plotly.offline import get_plotlyjs
+def page(title: str, heading: str, subtitle: str, parts: Sequence[str], plots: bool = True) -> str:
+    """The whole file; `parts` are HTML, the rest is text. `plots`: put the script of the figures (4 MB) in."""
+    script = ""
+    if plots:
+        from plotly.offline import get_plotlyjs
 
+        script = f"<script>{get_plotlyjs()}</script>"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{_CSS}</style><script>{get_plotlyjs()}</script></head><body><main>"
+        f"<title>{html.escape(title)}</title><style>{_CSS}</style>{script}</head><body><main>"
         f'<h1>{html.escape(heading)}</h1><p class="sub">{html.escape(subtitle)}</p>{"".join(parts)}'
         "</main></body></html>\n"
     )

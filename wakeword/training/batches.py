@@ -7,9 +7,10 @@ word, not the way its clips were laid out.
 * Placement: an *anchor* of the clip comes to the middle of the scored part, give or take `augmentation.shift_s`. The
   anchor of an isolated word (of any class) is the end of its speech, that of longer audio a random point of it.
 * Positives, `training.positive_share` of the rows: a word drawn uniformly, then one of its clips.
-* Negatives by `NEGATIVE_SHARES`; a group that has no clips leaves its share to the others. Within a group a source's
-  share grows with the square root of its seconds, so that hours of read speech do not drown a few hundred isolated
-  words; within a source, audio is drawn by the second up to `LONG_CLIP_S`.
+* Negatives: `training.hard_negative_share` of them are hard negatives (stretches in which a model fired wrongly), where
+  there are any; the others go by `NEGATIVE_SHARES`, and a group that has no clips leaves its share to them. Within a
+  group a source's share grows with the square root of its seconds, so that hours of read speech do not drown a few
+  hundred isolated words; within a source, audio is drawn by the second up to `LONG_CLIP_S`.
 
 Every draw is a function of the row's seed (a counter-based generator, on the CPU), and the seeds are a function of
 (run seed, step): batches are the same on every device, a resumed run continues as if it had never stopped, and the
@@ -26,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from wakeword.config import SAMPLE_RATE_HZ, Config
+from wakeword.data.manifest import VOICED
 from wakeword.data.resident import ResidentClips
 from wakeword.errors import DataError
 
@@ -116,7 +118,7 @@ def word_targets(columns: Mapping[str, Sequence[Any]], labels: Sequence[str]) ->
         if kind == "wakeword" and label in labels:
             targets[row, labels.index(label)] = 1.0
             safe[row] = False
-        elif kind in ("wakeword", "speech", "confusable"):
+        elif kind in VOICED:
             said = f"_{label}_" if kind == "wakeword" else ""
             contains = columns["contains"][row] if "contains" in columns else None
             words = _words(contains)
@@ -150,7 +152,9 @@ class BatchSampler:
         self.targets, safe = word_targets(columns, config.labels)
         self.kinds = np.array([str(kind) for kind in columns["kind"]])
         self.word_end = _word_ends(columns, self.length)
-        self.isolated = (self.targets.any(1)) | (self.length <= ISOLATED_S * SAMPLE_RATE_HZ)
+        self.isolated = (
+            self.targets.any(1) | (self.kinds == "hard_negative") | (self.length <= ISOLATED_S * SAMPLE_RATE_HZ)
+        )
         self.positives = self._positives()
         sources = np.array([str(source) for source in columns["source"]])
         self.groups = self._groups(safe, sources)
@@ -173,10 +177,11 @@ class BatchSampler:
             "words": self.kinds == "wakeword",
             "confusable": self.kinds == "confusable",
             "noise": np.isin(self.kinds, ["noise", "music"]),
+            "hard_negative": self.kinds == "hard_negative",
         }
         groups = {name: np.flatnonzero(mask & safe) for name, mask in members.items()}
         groups = {name: rows for name, rows in groups.items() if len(rows)}
-        if not set(groups) - {"noise"}:
+        if not set(groups) - {"noise", "hard_negative"}:
             raise DataError(
                 "the train split has no speech besides the wake words, so nothing would teach the detector to stay "
                 "silent: add a source of kind speech, or set synthesis.speech_clips"
@@ -210,7 +215,13 @@ class BatchSampler:
 
     def _draw_negative(self, draws: np.ndarray) -> np.ndarray:
         names = [name for name in NEGATIVE_SHARES if name in self.groups]
-        edges = np.cumsum([NEGATIVE_SHARES[name] for name in names])
+        shares = [NEGATIVE_SHARES[name] for name in names]
+        hard = self.config.training.hard_negative_share
+        if "hard_negative" in self.groups and hard:
+            # Appended: without hard negatives, every draw stays what it was.
+            names.append("hard_negative")
+            shares.append(sum(shares) * hard / (1 - hard))
+        edges = np.cumsum(shares)
         chosen = np.searchsorted(edges / edges[-1], draws[:, 1], side="right").clip(max=len(names) - 1)
         return np.array(
             [_draw(self.groups[names[group]], u) for group, u in zip(chosen, draws[:, 2], strict=True)], dtype=np.int64

@@ -15,7 +15,7 @@ from wakeword.errors import DataError
 from wakeword.training.batches import word_targets
 
 log = logging.getLogger(__name__)
-AUDIBLE = ("wakeword", "confusable", "speech", "noise", "music")
+AUDIBLE = ("wakeword", "confusable", "speech", "noise", "music", "hard_negative")
 """Kinds that windows are cut from; room responses only colour them."""
 
 

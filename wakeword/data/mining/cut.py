@@ -20,7 +20,8 @@ from wakeword.data.mining.align_stage import AlignStage
 from wakeword.data.mining.cut_stage import CutStage, clip_path
 from wakeword.data.mining.occurrences import to_mine, wanted_texts
 from wakeword.data.mining.plan import CutPlan, Nearness, plan_cuts
-from wakeword.data.prepare import Runner, RunStage, distinct_ids, gather_clips, stage_runner
+from wakeword.data.prepare import distinct_ids, gather_clips
+from wakeword.data.runner import Runner, RunStage, stage_runner
 from wakeword.data.splits import assign_splits, draw
 from wakeword.data.words import check_phrases, holds
 from wakeword.errors import ConfigError, DataError

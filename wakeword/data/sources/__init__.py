@@ -9,17 +9,22 @@ import pyarrow as pa
 
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
+from wakeword.data.hard_negatives import train_only
 from wakeword.data.manifest import MANIFEST_SCHEMA, Row, set_column
 from wakeword.errors import ConfigError
 
 
 @dataclass
 class SourceClips:
-    """What a source found: clips (`MANIFEST_SCHEMA`), rows it refused, and a digest of everything it read."""
+    """What a source found: clips (`MANIFEST_SCHEMA`), rows it refused, and a digest of everything it read.
+
+    `origins`: of clips that were cut out of recordings (mined ones), the recording's `uri` by their own.
+    """
 
     clips: pa.Table = field(default_factory=MANIFEST_SCHEMA.empty_table)
     quarantine: list[Row] = field(default_factory=list)
     identity: str = ""
+    origins: dict[str, str] = field(default_factory=dict)
 
 
 Source = Callable[[SourceConfig, Sequence[WordConfig]], SourceClips]
@@ -36,19 +41,15 @@ def register(name: str) -> Callable[[Source], Source]:
     return add
 
 
-def read_source(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClips:
-    """Read one source.
-
-    Raises:
-        ConfigError: no such type.
-        DataError: the source is absent, or nothing in it can be read.
-    """
+def source_types() -> list[str]:
+    """Names that `data.sources[].type` may have."""
     # They register themselves.
     from wakeword.data.sources import (  # noqa: F401
         common_voice,
         csv_manifest,
         folder,
         librispeech,
+        mined,
         noise_folder,
         parquet,
         rir_folder,
@@ -56,10 +57,22 @@ def read_source(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClip
         webdataset,
     )
 
-    if config.type not in _SOURCES:
-        known = ", ".join(sorted(_SOURCES))
-        raise ConfigError(f"data.sources: no source type {config.type!r}; there are: {known}")
+    return sorted(_SOURCES)
+
+
+def read_source(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClips:
+    """Read one source.
+
+    Raises:
+        ConfigError: no such type.
+        DataError: the source is absent, or nothing in it can be read.
+    """
+    known = source_types()
+    if config.type not in known:
+        raise ConfigError(f"data.sources: no source type {config.type!r}; there are: {', '.join(known)}")
     found = _SOURCES[config.type](config, words)
+    found.clips, refused = train_only(found.clips)
+    found.quarantine += refused
     if config.licence:
         licences = [licence or config.licence for licence in found.clips.column("licence").to_pylist()]
         found.clips = set_column(found.clips, "licence", licences)

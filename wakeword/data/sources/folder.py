@@ -1,7 +1,8 @@
 """`type: folder`: a folder per label, searched recursively.
 
 Top folders with known names set the kind: `positive` (wake words), `negative`/`speech`, `noise`/`background`, `music`,
-`rir`/`rirs`. Any other top folder is a label: a configured word's label makes wake words, another label negatives.
+`rir`/`rirs`, `hard_negative`/`hard_negatives`. Any other top folder is a label: a configured word's label makes wake
+words, another label negatives.
 Below `positive` a folder named like a configured label is that word; with a single configured word, files directly in
 `positive` are that word. With `kind` set in the config, the whole folder is of that kind.
 
@@ -21,7 +22,7 @@ from wakeword.audio.io import EXTENSIONS
 from wakeword.audio.locators import exists, plain, walk
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
-from wakeword.data.manifest import Row, clip_row, clip_table, quarantine_row
+from wakeword.data.manifest import VOICED, Row, clip_row, clip_table, quarantine_row
 from wakeword.data.sources import SourceClips, register
 from wakeword.errors import DataError
 
@@ -32,6 +33,8 @@ KIND_FOLDERS = {
     "negatives": "speech",
     "speech": "speech",
     "confusable": "confusable",
+    "hard_negative": "hard_negative",
+    "hard_negatives": "hard_negative",
     "noise": "noise",
     "background": "noise",
     "music": "music",
@@ -100,7 +103,7 @@ def read_folder(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClip
                 uri=entry.uri,
                 kind=kind,
                 label=label,
-                speaker=speaker if kind in ("wakeword", "speech", "confusable") else "",
+                speaker=speaker if kind in VOICED else "",
                 speaker_source=known,
                 source=PurePosixPath(root).name,
             )

@@ -78,22 +78,18 @@ def evaluate(
 
     Raises:
         BundleError: the bundle is damaged or fails.
-        DataError: the data holds neither val nor test clips, a recording's truth does not fit, or scores are not
-            finite.
+        DataError: the data holds neither val nor test clips, a truth does not fit, or scores are not finite.
     """
     bundle, shards = load_bundle(bundle_dir, variant), ShardSet.open(prepared_dir)
     out = Path(out_dir)
     out.mkdir(parents=True, exist_ok=True)
     (out / REPORT_NAME).unlink(missing_ok=True)
     words = [WordConfig(label=word.label, phrase=word.phrase) for word in bundle.manifest.words]
-    refractory_s = bundle.manifest.detector.refractory_s
-    plans = [
-        with_recordings(plan, words, config.evaluation, refractory_s)
-        for plan in _plans(shards, words, config.evaluation)
-    ]
+    rest_s = bundle.manifest.detector.refractory_s
+    planned = _plans(shards, words, config.evaluation)
+    plans = [with_recordings(plan, words, config.evaluation, rest_s) for plan in planned]
     with ray_session(config) if runner == "ray" else nullcontext():
-        cache = Path(cache_dir) if cache_dir else None
-        workers = config.compute.data_cpus if runner == "ray" else None
+        cache, workers = Path(cache_dir) if cache_dir else None, config.compute.data_cpus if runner == "ray" else None
         scores = _score(bundle, plans, progress, partial(score_tracks, workers=workers, runner=runner, cache_dir=cache))
     provenance = _provenance(bundle, shards)
     about = {

@@ -158,6 +158,28 @@ def test_each_field_changes_the_network(family: str) -> None:
     assert all(type(other) is not type(base) for other in others)
 
 
+@pytest.mark.field("model.heads")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_heads_answer_one_by_one_in_training_and_together_afterwards(family: str) -> None:
+    if not family_of(family).ENSEMBLE:
+        with pytest.raises(ConfigError, match="has one head"):
+            build_student(config_of(family, heads=2), mels_of(family), 2)
+        return
+    torch.manual_seed(0)
+    student = build_student(config_of(family, heads=3, dropout=0.0), mels_of(family), 2)
+    features = torch.randn(4, student.context_frames + student.frame_stride, mels_of(family))
+    assert student.train()(features).shape == (12, 2, 2)
+    whole = student.eval()(features)
+    assert whole.shape == (4, 2, 2)
+    alone = []
+    heads = student.heads
+    for head in heads:
+        student.heads = nn.ModuleList([head])
+        alone.append(student(features))
+    torch.testing.assert_close(torch.stack(alone).mean(0), whole)
+    assert float((alone[0] - alone[1]).abs().max()) > 1e-4
+
+
 @pytest.mark.field("model.dropout")
 @pytest.mark.parametrize("family", FAMILIES)
 def test_dropout_acts_in_training_only(family: str) -> None:

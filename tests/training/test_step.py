@@ -148,3 +148,22 @@ def test_a_view_sounds_the_same_in_any_batch(prepared: Path) -> None:
     assert torch.equal(whole[4:5], alone)
     other, _ = step.views(sampler.plan_views(plan.clip[4:5], 1 - plan.view[4:5]))
     assert not torch.allclose(alone, other, atol=1e-3)
+
+
+def test_every_head_learns_alone(prepared: Path) -> None:
+    """The loss of several heads is the mean of each one's own."""
+    sampler, step = build(
+        prepared,
+        tiny_config(
+            frontend={"n_mels": 32},
+            model={"family": "speech_embedding", "frame_stride": 8, "pool_frames": 1, "heads": 3, "dropout": 0.0},
+        ),
+    )
+    plan, student = sampler.batch(0), step.model.student.train()
+    heads, found = student.heads, []
+    for chosen in (heads, *(torch.nn.ModuleList([head]) for head in heads)):
+        student.heads = chosen
+        step.feature_draws.manual_seed(0)
+        found.append([float(term.detach()) for term in step.losses(plan)[:3]])
+    assert found[0] == pytest.approx(np.mean(found[1:], axis=0), rel=1e-4)
+    assert found[1] != pytest.approx(found[2], rel=1e-3)

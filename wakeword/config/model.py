@@ -18,3 +18,6 @@ class ModelConfig(Section):
     dropout: float = Field(0.1, ge=0, lt=0.9)
     pool_frames: int = Field(8, ge=1, le=200)
     """Scores' look-back: the classifier sees the mean of this many output frames."""
+    heads: int = Field(1, ge=1, le=16)
+    """Heads of `speech_embedding`, trained side by side on one body; the score is their mean. Several make fewer false
+    alarms by chance and cost little."""

@@ -29,6 +29,9 @@ class Student(nn.Module):
     """The only `frame_stride` that the family takes; None: any."""
     PRETRAINED: ClassVar[str] = ""
     """Whose weights the family starts from, and under which licence; empty where it starts from nothing."""
+    ENSEMBLE: ClassVar[bool] = False
+    """Whether the family takes `model.heads` above 1. In training its logits then come once per head:
+    `(heads * batch, frames', words)`, the batch of the first head first."""
 
     def __init__(self, config: ModelConfig, n_mels: int, words: int) -> None:
         super().__init__()
@@ -118,9 +121,12 @@ def build_student(config: ModelConfig, n_mels: int, words: int) -> Student:
     """Build the configured student.
 
     Raises:
-        ConfigError: the family is unknown or does not work with so many mels or such a stride.
+        ConfigError: the family is unknown or does not work with so many mels, such a stride or several heads.
     """
-    return family_of(config.family)(config, n_mels, words)
+    family = family_of(config.family)
+    if config.heads > 1 and not family.ENSEMBLE:
+        raise ConfigError(f"model.heads = {config.heads}: the family {config.family} has one head; leave it at 1")
+    return family(config, n_mels, words)
 
 
 def paced(dilation: int, frame_stride: int) -> int:

@@ -106,16 +106,39 @@ def _weights() -> dict[str, Tensor]:
         return load_file(path)
 
 
+class Head(nn.Module):
+    """Convolutions over the embeddings of time and a classifier: `(batch, 96, time)` to `(batch, words, time)`."""
+
+    KERNEL, DEPTH = 3, 3
+
+    def __init__(self, channels: int, words: int, dropout: float) -> None:
+        super().__init__()
+        widths = [EMBEDDING, *[channels] * (self.DEPTH - 1)]
+        self.layers = nn.ModuleList(StreamConv1d(width, channels, self.KERNEL) for width in widths)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(channels) for _ in widths)
+        self.dropout = nn.Dropout(dropout)
+        self.classify = nn.Conv1d(channels, words, 1)
+        nn.init.constant_(self.classify.bias, PRIOR_LOGIT)  # type: ignore[arg-type]
+        self.reach = self.DEPTH * (self.KERNEL - 1)
+
+    def forward(self, value: Tensor, tape: StateTape | None = None) -> Tensor:
+        """Valid offline; streaming keeps the number of embeddings."""
+        for layer, norm in zip(self.layers, self.norms, strict=True):
+            value = self.dropout(nn.functional.relu(norm(layer(value, tape))))
+        return self.classify(value)  # type: ignore[no-any-return]
+
+
 @register("speech_embedding")
 class SpeechEmbeddingStudent(Student):
-    """Frozen embedding, three convolutions over time, classifier, sliding mean. `width` 1 is 32 channels in the head.
+    """Frozen embedding, heads, the mean of their logits, sliding mean. `width` 1 is 32 channels in a head.
 
-    A score every 80 ms; with `pool_frames` 1 it looks at 1.24 s.
+    A score every 80 ms; with `pool_frames` 1 it looks at 1.24 s. In training every head answers for itself: the logits
+    of a batch come once per head, one after the other, so that each learns alone and their mistakes differ.
     """
 
     MELS, STRIDE = N_MELS, FRAME_STRIDE
     PRETRAINED = "Google speech_embedding (Lin et al. 2020), Apache-2.0, frozen"
-    KERNEL, DEPTH = 3, 3
+    ENSEMBLE = True
 
     def __init__(self, config: ModelConfig, n_mels: int, words: int) -> None:
         super().__init__(config, n_mels, words)
@@ -130,19 +153,13 @@ class SpeechEmbeddingStudent(Student):
         self.body = SpeechEmbedding()
         # Embeddings have means and sizes of their own in each of their numbers.
         self.norm = nn.BatchNorm1d(EMBEDDING, affine=False)
-        layers = [StreamConv1d(EMBEDDING if n == 0 else channels, channels, self.KERNEL) for n in range(self.DEPTH)]
-        self.layers = nn.ModuleList(layers)
-        self.norms = nn.ModuleList(nn.BatchNorm1d(channels) for _ in layers)
-        self.dropout = nn.Dropout(config.dropout)
-        self.classify = nn.Conv1d(channels, words, 1)
-        nn.init.constant_(self.classify.bias, PRIOR_LOGIT)  # type: ignore[arg-type]
+        self.heads = nn.ModuleList(Head(channels, words, config.dropout) for _ in range(config.heads))
         self.pool = SlidingMean(words, config.pool_frames)
-        reach = sum(layer.reach for layer in layers) + self.pool.reach
-        self.reach_frames = REACH_FRAMES + FRAME_STRIDE * reach
+        self.reach_frames = REACH_FRAMES + FRAME_STRIDE * (self.heads[0].reach + self.pool.reach)
 
     def _run(self, features: Tensor, tape: StateTape | None) -> Tensor:
         # Nothing of the body is recorded for the gradient: neither its weights nor the features ask for one.
         value = self.norm(self.body(features.transpose(1, 2), tape))
-        for layer, norm in zip(self.layers, self.norms, strict=True):
-            value = self.dropout(nn.functional.relu(norm(layer(value, tape))))
-        return self.pool(self.classify(value), tape).transpose(1, 2)
+        answers = [head(value, tape) for head in self.heads]
+        logits = torch.cat(answers) if self.training else sum(answers[1:], answers[0]) / len(answers)
+        return self.pool(logits, tape).transpose(1, 2)

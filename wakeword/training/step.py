@@ -109,17 +109,19 @@ class TrainingStep:
         audio, word_end_s = self.views(plan)
         with torch.autocast(self.device.type, dtype=self.half, enabled=self.config.training.amp):
             logits = self.scored(audio[:, self.extra :], self._mask_features).float()
+        # A student of several heads answers once per head: each of them is asked for the same.
+        answers = logits.shape[0] // len(plan)
         hard = wake_loss(
             logits,
-            torch.as_tensor(plan.target, device=self.device),
-            word_end_s,
+            torch.as_tensor(plan.target, device=self.device).repeat(answers, 1),
+            word_end_s.repeat(answers),
             self._times(logits.shape[1]),
             settings.label_smoothing,
             settings.negative_weight,
         )
         if self.soft is None:
             return hard.total, hard.positive, hard.negative, torch.zeros((), device=self.device)
-        soft = distillation_loss(logits, self.soft.logits(plan), mix.temperature)
+        soft = distillation_loss(logits, self.soft.logits(plan).repeat(answers, 1, 1), mix.temperature)
         return (1 - mix.weight) * hard.total + mix.weight * soft, hard.positive, hard.negative, soft
 
     def _mask_features(self, features: torch.Tensor) -> torch.Tensor:

@@ -282,9 +282,9 @@ def bars_of(found: dict[str, list[Times]], audio_s: float) -> list[Bar]:
         return [times["clips"] / times[key] for times in found[name][1:]]
 
     def ratio(name: str, key: str = "stages_s") -> float:
-        return statistics.median(
-            ours / theirs for ours, theirs in zip(per_s("Ray", key), per_s(name, key), strict=True)
-        )
+        # The others take part in the first round alone.
+        pairs = zip(per_s("Ray", key), per_s(name, key), strict=False)
+        return statistics.median(ours / theirs for ours, theirs in pairs)
 
     clips = found["Ray"][1]["clips"]
     bars = [Bar("clips in a round", clips, ""), Bar("audio in a round", audio_s / 3600, "h")]

@@ -7,7 +7,7 @@ that is said beside them come from an engine that training did not hear.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,21 +34,6 @@ CONDITIONS = ("clean", snr_name(SNR_DB), FAR_NOISE)
 NEAR_MISS_LIMITS = {2: 0.3, 3: 0.1, 4: 0.1}
 DISTANCES = ("1", "2", "3 or more")
 CURVE_FAH = (0.5, 1.0, 2.0, 5.0)
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A detector's figures at one threshold, as they are stored."""
-
-    threshold: float
-    missed: dict[str, tuple[int, int]]
-    """Condition to (missed, words)."""
-    fired: dict[str, tuple[int, int]]
-    """Distance in phonemes to (fired, near misses)."""
-    own_phrase: tuple[int, int]
-    """Of the voice that says the near misses: its own phrase, (fired, clips)."""
-    false_alarms: int
-    hours: float
 
 
 def real_tracks(judge_dir: Path, word: str, config: Config) -> list[Track]:

@@ -10,8 +10,8 @@ from wakeword.cli.main import main
 from wakeword.config import save_config
 
 pytest.importorskip("transformers", reason="the extra [teachers] (transformers) is not installed")
-from tests.data.mining import test_cut as corpus
-from tests.data.mining.tones import write_model
+from tests.data.cutting import test_cut as corpus
+from tests.data.cutting.tones import write_model
 
 
 def test_from_a_count_to_the_next_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,7 +28,7 @@ def test_from_a_count_to_the_next_command(tmp_path: Path, capsys: pytest.Capture
     assert "bad_cab bad cab phrase 3 (1) 1 (1) 0 (0)" in rows
     assert out.endswith(f"next:\n  wakeword data cut {path} --out cuts\n")
     model, folder = write_model(tmp_path / "model"), tmp_path / "cuts"
-    arguments = ["--aligner", f"ctc:{model}", "--out", str(folder), "--runner", "local"]
+    arguments = ["--aligner", f"ctc:{model}", "--out", str(folder), "--local"]
     assert main(["data", "cut", str(path), *arguments]) == 0
     out = capsys.readouterr().out
     assert "bad_cab  joined" in out
@@ -36,4 +36,4 @@ def test_from_a_count_to_the_next_command(tmp_path: Path, capsys: pytest.Capture
     assert "note: 4 recordings hold a phrase" in out
     assert f"add to data.sources of {path}:\n    - type: csv\n      uri: " in out
     assert out.endswith(f"next:\n  wakeword prepare {path}\n")
-    assert main(["data", "cut", str(path), "mining.aligner=nobody", "--out", str(folder), "--runner", "local"]) == 2
+    assert main(["data", "cut", str(path), "cutting.aligner=nobody", "--out", str(folder), "--local"]) == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from wakeword.training.losses import score_times_s, wake_loss
+from wakeword.training.losses import peak_scores_of, score_times_s, wake_loss
 
 TIMES = score_times_s(scores=100, context_samples=16_000, step_samples=320, sample_rate_hz=16_000)
 END_S = torch.tensor([2.0])
@@ -85,3 +85,12 @@ def test_a_word_whose_end_lies_outside_the_scores_costs_nothing_as_a_positive() 
     terms = wake_loss(torch.zeros(1, 100, 1), torch.tensor([[1.0]]), torch.tensor([50.0]), TIMES, 0.0, 1.0)
     assert terms.positive == 0
     assert torch.isfinite(terms.total)
+
+
+@pytest.mark.parametrize(("step_samples", "scores"), [(160, 8), (320, 4), (1280, 1), (2560, 1)])
+def test_the_peak_lasts_as_long_at_any_step(step_samples: int, scores: int) -> None:
+    assert peak_scores_of(step_samples, 16_000) == scores
+    logits = torch.full((1, 100, 1), -20.0)
+    logits[0, 50:54] = torch.tensor([8.0, 4.0, 2.0, 1.0])[:, None]
+    loss = [wake_loss(logits, torch.tensor([[1.0]]), END_S, TIMES, 0.0, 0.0, count).total for count in (1, scores)]
+    assert bool(loss[1] > loss[0]) is (scores > 1)

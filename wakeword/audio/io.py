@@ -319,6 +319,18 @@ def flac_bytes(audio: np.ndarray, sample_rate_hz: int = SAMPLE_RATE_HZ) -> bytes
     return stream.getvalue()
 
 
+def length_s(path: Path) -> float | None:
+    """Length of a sound file in seconds by its header; None where there is none, or one that cannot be read."""
+    if not path.is_file():
+        return None
+    import soundfile
+
+    try:
+        return float(soundfile.info(str(path)).duration)
+    except soundfile.LibsndfileError:
+        return None
+
+
 def resample(audio: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     """`(samples,)` float32 at any rate to 16 kHz (soxr, high quality)."""
     if sample_rate_hz == SAMPLE_RATE_HZ:

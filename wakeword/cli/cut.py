@@ -11,7 +11,7 @@ from wakeword.cli.options import OVERRIDES_HELP, read_config
 from wakeword.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
-    from wakeword.data.mining.cut import CutSummary
+    from wakeword.data.cutting.cut import CutSummary
 
 SPLIT_COLUMNS = ("train (speakers)", "val (speakers)", "test (speakers)")
 
@@ -23,7 +23,7 @@ def add_cut(nouns: argparse._SubParsersAction) -> None:
         help="cut a phrase and its words out of transcribed speech",
         description="Find the words of the recipe's phrases in the transcripts of its sources, count them, and cut "
         "them out by forced alignment: wake words in real voices, and real near misses. Prints the lines to add to "
-        "the recipe. The recipe's section `mining` says what makes a cut unfit.",
+        "the recipe. The recipe's section `cutting` says what makes a cut unfit.",
     )
     # The recipe's path and overrides are those of every command.
     parser.add_argument("config", metavar="CONFIG", help="a YAML recipe whose data.sources have transcripts")
@@ -32,24 +32,22 @@ def add_cut(nouns: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--aligner",
         metavar="NAME",
-        help="pocketsphinx, or ctc:PATH_OR_ID for a CTC model of transformers; the same as mining.aligner=NAME",
+        help="pocketsphinx, or ctc:PATH_OR_ID for a CTC model of transformers; the same as cutting.aligner=NAME",
     )
     parser.add_argument("--count", action="store_true", help="only count the words in the transcripts")
-    parser.add_argument(
-        "--runner", choices=("ray", "local"), default="ray", help="Ray Data (default), or this process alone"
-    )
+    parser.add_argument("--local", action="store_true", help="align and cut in this process, without Ray")
     parser.set_defaults(func=_cut)
 
 
 def _cut(args: argparse.Namespace) -> int:
     if args.aligner:
-        args.overrides = [*args.overrides, f"mining.aligner={args.aligner}"]
+        args.overrides = [*args.overrides, f"cutting.aligner={args.aligner}"]
     if bool(args.out) == args.count:
         raise ConfigError("wakeword data cut needs --out FOLDER to cut into, or --count to count alone")
     config = read_config(args)
     try:
-        from wakeword.data.mining.cut import cut_words_out, find_speech
-        from wakeword.data.mining.occurrences import count_texts
+        from wakeword.data.cutting.cut import cut_words_out, find_speech
+        from wakeword.data.cutting.occurrences import count_texts
     except ImportError as error:
         raise MissingExtraError("Cutting words out of speech", "train", error) from error
     corpus = find_speech(config)
@@ -61,7 +59,7 @@ def _cut(args: argparse.Namespace) -> int:
         words = [shlex.quote(part) for part in (args.config, *args.overrides)]
         print_next(" ".join(["wakeword data cut", *words, "--out cuts"]))
         return 0
-    summary = cut_words_out(config, corpus, args.out, args.runner)
+    summary = cut_words_out(config, corpus, args.out, "local" if args.local else "ray")
     _print_summary(summary, args)
     return 0
 

@@ -8,10 +8,10 @@ from pydantic import Field, field_validator
 
 from wakeword.config.augmentation import AugmentationConfig
 from wakeword.config.base import Section
+from wakeword.config.cutting import CuttingConfig
 from wakeword.config.data import DataConfig
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.config.frontend import FrontendConfig
-from wakeword.config.mining import MiningConfig
 from wakeword.config.model import ModelConfig
 from wakeword.config.runtime import DetectorConfig, ExportConfig
 from wakeword.config.serving import ServingConfig
@@ -57,7 +57,7 @@ class Config(Section):
     model: ModelConfig = ModelConfig()
     data: DataConfig = DataConfig()
     synthesis: SynthesisConfig = SynthesisConfig()
-    mining: MiningConfig = MiningConfig()
+    cutting: CuttingConfig = CuttingConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     training: TrainingConfig = TrainingConfig()
     distillation: DistillationConfig = DistillationConfig()

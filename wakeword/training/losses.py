@@ -40,6 +40,11 @@ def score_times_s(scores: int, context_samples: int, step_samples: int, sample_r
     return (context_samples + torch.arange(scores) * step_samples) / sample_rate_hz
 
 
+def peak_scores_of(step_samples: int, sample_rate_hz: int) -> int:
+    """Scores in `PEAK_S`, at least one."""
+    return max(1, round(PEAK_S * sample_rate_hz / step_samples))
+
+
 def wake_loss(
     logits: torch.Tensor,
     targets: torch.Tensor,
@@ -47,6 +52,7 @@ def wake_loss(
     times_s: torch.Tensor,
     label_smoothing: float,
     negative_weight: float,
+    peak_scores: int = 4,
 ) -> LossTerms:
     """Loss of a batch of windows.
 
@@ -57,6 +63,7 @@ def wake_loss(
         times_s: `(scores,)` when each score becomes available, window time.
         label_smoothing: positives aim at 1 - smoothing, negatives at smoothing.
         negative_weight: factor of the negative part.
+        peak_scores: how many scores `PEAK_S` holds (`peak_scores_of`); 4 come every 20 ms.
     """
     logits = logits.float()
     relative = (times_s[None, :] - word_end_s[:, None])[:, :, None]
@@ -65,9 +72,7 @@ def wake_loss(
     quiet = ~positive | (relative < QUIET_BEFORE_S) | (relative > QUIET_AFTER_S)
     rows = logits.shape[0]
 
-    scores = logits.shape[1]
-    step_s = float(times_s[1] - times_s[0]) if scores > 1 else PEAK_S
-    count = min(max(1, round(PEAK_S / step_s)), scores)
+    count = min(peak_scores, logits.shape[1])
     best = logits.masked_fill(~in_peak, _LOW).topk(count, dim=1)
     usable = (best.values > _LOW / 2).float()
     peak = (best.values * usable).sum(1) / usable.sum(1).clamp(min=1)

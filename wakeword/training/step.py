@@ -15,7 +15,7 @@ from wakeword.config.training import TrainingConfig
 from wakeword.distillation.losses import distillation_loss
 from wakeword.models.streaming import FeatureHook, StreamingModel
 from wakeword.training.batches import WindowPlan, row_seeds
-from wakeword.training.losses import score_times_s, wake_loss
+from wakeword.training.losses import peak_scores_of, score_times_s, wake_loss
 from wakeword.training.views import ViewMaker
 
 
@@ -118,6 +118,7 @@ class TrainingStep:
             self._times(logits.shape[1]),
             settings.label_smoothing,
             settings.negative_weight,
+            peak_scores_of(self.model.step_samples, SAMPLE_RATE_HZ),
         )
         if self.soft is None:
             return hard.total, hard.positive, hard.negative, torch.zeros((), device=self.device)

@@ -177,6 +177,12 @@ def test_vtlp_moves_formants_by_its_factor_and_keeps_the_tempo() -> None:
     assert len({round(float(row.sum()), 2) for row in some[moved]}) == int(moved.sum())
 
 
+@pytest.mark.parametrize("scale", ["htk", "slaney"])
+def test_an_unwarped_axis_reads_every_mel_from_itself(scale: str) -> None:
+    place = warped_mels(FrontendConfig(mel_scale=scale), 40, torch.tensor([1.0]))
+    torch.testing.assert_close(place[0], torch.arange(40.0), atol=1e-3, rtol=0)
+
+
 def test_vtlp_without_change_is_the_identity_and_monotone_otherwise() -> None:
     place = warped_mels(FrontendConfig(), 40, torch.tensor([1.0, 0.88, 1.12]))
     torch.testing.assert_close(place[0], torch.arange(40.0), atol=1e-3, rtol=0)

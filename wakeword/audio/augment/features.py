@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from wakeword.audio.augment.draws import below, chosen, uniform
-from wakeword.audio.frontend import hz_to_mel, mel_to_hz
+from wakeword.audio.frontend import SLANEY_HZ, SLANEY_LOG_STEP, SLANEY_MEL, hz_to_mel, mel_to_hz
 from wakeword.config.augmentation import AugmentationConfig
 from wakeword.config.frontend import FrontendConfig
 
@@ -63,6 +63,12 @@ def warped_mels(frontend: FrontendConfig, mels: int, factor: Tensor) -> Tensor:
     scale = factor[:, None].double()
     beyond = knee / scale + (centre_hz - knee) * (top - knee / scale) / (top - knee)
     source_hz = torch.where(centre_hz <= knee, centre_hz / scale, beyond)
-    # A hundred numbers a clip: the one formula of the front end, on the CPU, is cheaper than a second one here.
-    source_mel = torch.tensor(hz_to_mel(source_hz.cpu().numpy(), scale_name), device=factor.device)
-    return ((source_mel - low) / step - 1.0).clamp(0.0, mels - 1.0).float()
+    return ((_mel_of(source_hz, scale_name) - low) / step - 1.0).clamp(0.0, mels - 1.0).float()
+
+
+def _mel_of(frequency_hz: Tensor, scale: str) -> Tensor:
+    """`frontend.hz_to_mel` on the tensor's own device: a copy to the CPU would stop a GPU at every batch."""
+    if scale == "htk":
+        return 2595.0 * torch.log10(1.0 + frequency_hz / 700.0)
+    above = SLANEY_MEL + torch.log(frequency_hz.clamp(min=SLANEY_HZ) / SLANEY_HZ) / SLANEY_LOG_STEP
+    return torch.where(frequency_hz < SLANEY_HZ, frequency_hz * (SLANEY_MEL / SLANEY_HZ), above)

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wakeword.audio.io import level_dbfs, read_audio, resample, write_flac
+from wakeword.audio.io import length_s, level_dbfs, read_audio, resample, write_flac
 from wakeword.config import Config
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.config.synthesis import CommandConfig
@@ -141,7 +141,7 @@ class SceneryStage(Stage):
     def _made(self, row: Row) -> Iterator[Row]:
         name = stable_seed(row["seed"], *(Path(uri).name for uri in row["speech"]))
         paths = [Path(self.folder) / row["kind"] / f"{name:010d}-{i}.flac" for i in range(row["count"])]
-        if any(_length_s(path) is None for path in paths):
+        if any(length_s(path) is None for path in paths):
             # Room simulation and filters import slowly: only the workers that need them pay.
             from wakeword.audio.noises import synthesise_noises
             from wakeword.audio.rooms import simulate_rooms
@@ -208,7 +208,7 @@ def peak_limited(audio: np.ndarray) -> np.ndarray:
 
 def _result(key: str, path: Path, **times: float) -> Row:
     empty = {"word_start_s": None, "word_end_s": None, "reason": "", "detail": ""}
-    return {"key": key, "uri": str(path), "duration_s": _length_s(path), **empty, **times}
+    return {"key": key, "uri": str(path), "duration_s": length_s(path), **empty, **times}
 
 
 def _word_times(path: Path) -> dict[str, float] | None:
@@ -216,17 +216,6 @@ def _word_times(path: Path) -> dict[str, float] | None:
         times = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         return {name: float(times[name]) for name in ("word_start_s", "word_end_s")}
     except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _length_s(path: Path) -> float | None:
-    if not path.is_file():
-        return None
-    import soundfile
-
-    try:
-        return float(soundfile.info(str(path)).duration)
-    except soundfile.LibsndfileError:
         return None
 
 

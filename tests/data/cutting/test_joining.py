@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wakeword.data.mining.joining import MARGIN_S, join_parts, matched_gains, room_tone
+from wakeword.data.cutting.joining import MARGIN_S, join_parts, matched_gains, room_tone
 
 RATE_HZ = 16_000
 

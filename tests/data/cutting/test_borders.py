@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wakeword.config.mining import MiningConfig
-from wakeword.data.mining.aligner import AlignedWord
-from wakeword.data.mining.borders import CutWord, cut_words, fault_of
+from wakeword.config.cutting import CuttingConfig
+from wakeword.data.cutting.aligner import AlignedWord
+from wakeword.data.cutting.borders import CutWord, cut_words, fault_of
 
 RATE_HZ = 16_000
 
@@ -58,50 +58,50 @@ def test_a_cut_through_sound_is_loud_and_at_an_end_of_the_clip_it_is_not() -> No
 
 
 def test_a_clean_cut_is_taken() -> None:
-    assert fault_of([word()], MiningConfig()) is None
-    assert fault_of([word(end_s=0.8), word("nine", 0.9, 1.3, place=1)], MiningConfig()) is None
+    assert fault_of([word()], CuttingConfig()) is None
+    assert fault_of([word(end_s=0.8), word("nine", 0.9, 1.3, place=1)], CuttingConfig()) is None
 
 
-@pytest.mark.field("mining.min_cut_s", "mining.letter_s")
+@pytest.mark.field("cutting.min_cut_s", "cutting.letter_s")
 def test_length_is_checked_of_the_cut_and_of_each_word() -> None:
     brief = [word("the", 0.5, 0.6)]
-    assert fault_of(brief, MiningConfig()) == ("wrong_length", "'the' would last 0.10 s, 0.12 s are needed")
-    assert fault_of(brief, MiningConfig(min_cut_s=0.1)) is None
+    assert fault_of(brief, CuttingConfig()) == ("wrong_length", "'the' would last 0.10 s, 0.12 s are needed")
+    assert fault_of(brief, CuttingConfig(min_cut_s=0.1)) is None
     # Within a phrase the same word may be brief.
-    assert fault_of([*brief, word("time", 0.6, 0.9, place=1)], MiningConfig()) is None
+    assert fault_of([*brief, word("time", 0.6, 0.9, place=1)], CuttingConfig()) is None
     long = [word("i", 0.5, 0.9)]
-    assert fault_of(long, MiningConfig()) == ("wrong_length", "'i' would last 0.40 s, 0.03 to 0.25 s can be meant")
-    assert fault_of(long, MiningConfig(letter_s=(0.025, 0.5))) is None
-    assert fault_of([word()], MiningConfig(letter_s=(0.2, 0.5)))[0] == "wrong_length"  # type: ignore[index]
+    assert fault_of(long, CuttingConfig()) == ("wrong_length", "'i' would last 0.40 s, 0.03 to 0.25 s can be meant")
+    assert fault_of(long, CuttingConfig(letter_s=(0.025, 0.5))) is None
+    assert fault_of([word()], CuttingConfig(letter_s=(0.2, 0.5)))[0] == "wrong_length"  # type: ignore[index]
 
 
-@pytest.mark.field("mining.border_db")
+@pytest.mark.field("cutting.border_db")
 @pytest.mark.parametrize("side", ["before", "after"])
 def test_a_loud_border_is_refused(side: str) -> None:
     loud = [word(**{f"{side}_db": -24.0})]
     told = f"the sound {side} 'seven' is only 4.0 dB quieter than the word, 6 dB are needed"
-    assert fault_of(loud, MiningConfig(border_db=6)) == ("loud_border", told)
-    assert fault_of(loud, MiningConfig(border_db=3)) is None
+    assert fault_of(loud, CuttingConfig(border_db=6)) == ("loud_border", told)
+    assert fault_of(loud, CuttingConfig(border_db=3)) is None
     # Only the outer borders of a row of words are cut.
     inner = [word(end_s=0.8, after_db=-20.0), word("nine", 0.8, 1.2, place=1, before_db=-20.0)]
-    assert fault_of(inner, MiningConfig(border_db=6)) is None
+    assert fault_of(inner, CuttingConfig(border_db=6)) is None
 
 
-@pytest.mark.field("mining.min_confidence")
+@pytest.mark.field("cutting.min_confidence")
 def test_a_word_that_the_model_hardly_hears_is_refused() -> None:
-    assert fault_of([word(confidence=0.1)], MiningConfig()) is None
-    assert fault_of([word(confidence=0.1)], MiningConfig(min_confidence=0.3)) == (
+    assert fault_of([word(confidence=0.1)], CuttingConfig()) is None
+    assert fault_of([word(confidence=0.1)], CuttingConfig(min_confidence=0.3)) == (
         "low_confidence",
         "'seven' has 0.10, 0.3 is needed",
     )
-    assert fault_of([word(confidence=None)], MiningConfig(min_confidence=0.3)) is None
+    assert fault_of([word(confidence=None)], CuttingConfig(min_confidence=0.3)) is None
 
 
-@pytest.mark.field("mining.gap_s")
+@pytest.mark.field("cutting.gap_s")
 def test_a_long_pause_within_a_phrase_is_refused() -> None:
     phrase = [word(), word("nine", 1.4, 1.8, place=1)]
-    assert fault_of(phrase, MiningConfig()) == ("long_pause", "0.40 s between 'seven' and 'nine'")
-    assert fault_of(phrase, MiningConfig(gap_s=(0.0, 0.5))) is None
+    assert fault_of(phrase, CuttingConfig()) == ("long_pause", "0.40 s between 'seven' and 'nine'")
+    assert fault_of(phrase, CuttingConfig(gap_s=(0.0, 0.5))) is None
 
 
 @pytest.mark.parametrize(
@@ -115,4 +115,4 @@ def test_a_long_pause_within_a_phrase_is_refused() -> None:
 )
 def test_settings_that_cannot_be_meant(changes: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
-        MiningConfig(**changes)
+        CuttingConfig(**changes)

@@ -11,6 +11,6 @@ import pytest
 def tone_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the CTC model of `tones`."""
     pytest.importorskip("transformers", reason="the extra [teachers] (transformers) is not installed")
-    from tests.data.mining.tones import write_model
+    from tests.data.cutting.tones import write_model
 
     return write_model(tmp_path_factory.mktemp("model") / "tones")

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from wakeword.config.frontend import SAMPLE_RATE_HZ
-from wakeword.data.mining.aligner import AlignedWord, AlignmentError
-from wakeword.data.mining.viterbi import best_path, spans_of
+from wakeword.data.cutting.aligner import AlignedWord, AlignmentError
+from wakeword.data.cutting.viterbi import best_path, spans_of
 from wakeword.errors import ConfigError, DeviceError, MissingExtraError
 from wakeword.system.files import sha256_of
 
 
 class Ctc:
-    """See `wakeword.data.mining.aligner.Aligner`.
+    """See `wakeword.data.cutting.aligner.Aligner`.
 
     Args:
         name: folder of a model with its tokenizer and feature extractor, or its id on the hub.
@@ -48,12 +48,12 @@ class Ctc:
             model = AutoModelForCTC.from_pretrained(name, use_safetensors=True)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError) as error:
             raise ConfigError(
-                f"mining.aligner = ctc:{name} cannot be loaded ({' '.join(str(error).split())[:200]}): give a folder "
+                f"cutting.aligner = ctc:{name} cannot be loaded ({' '.join(str(error).split())[:200]}): give a folder "
                 "or an id with a CTC model (safetensors), its tokenizer and its feature extractor"
             ) from error
         if self.features.sampling_rate != SAMPLE_RATE_HZ:
             raise ConfigError(
-                f"mining.aligner = ctc:{name} hears {self.features.sampling_rate} Hz: take a model for 16000 Hz"
+                f"cutting.aligner = ctc:{name} hears {self.features.sampling_rate} Hz: take a model for 16000 Hz"
             )
         if device == "cuda" and not torch.cuda.is_available():
             raise DeviceError("compute.device is cuda, but torch finds none for the aligner: set it to auto or cpu")

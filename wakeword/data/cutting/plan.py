@@ -16,11 +16,11 @@ import numpy as np
 import pyarrow as pa
 
 from wakeword.config import Config, WordConfig
-from wakeword.config.mining import MiningConfig
+from wakeword.config.cutting import CuttingConfig
+from wakeword.data.cutting.borders import CutWord, fault_of
+from wakeword.data.cutting.joining import matched_gains
+from wakeword.data.cutting.occurrences import WantedText, places_of, voice_of, wanted_texts
 from wakeword.data.manifest import Row, quarantine_row
-from wakeword.data.mining.borders import CutWord, fault_of
-from wakeword.data.mining.joining import matched_gains
-from wakeword.data.mining.occurrences import WantedText, places_of, voice_of, wanted_texts
 from wakeword.data.splits import draw
 
 CUT_VERSION = 1
@@ -138,18 +138,18 @@ def plan_cuts(
     """Plan whole phrases, joined phrases and near misses.
 
     Args:
-        config: words and `mining`.
+        config: words and `cutting`.
         clips: rows of the manifest by their key.
         aligned: rows of `align_stage.ALIGNED_SCHEMA` that went well, in any order.
         nearness: of a text to a word.
     """
     plan = CutPlan()
     aligned = sorted(aligned, key=lambda row: row["key"])
-    gaps = _Gaps(config.mining, clips, aligned)
+    gaps = _Gaps(config.cutting, clips, aligned)
     good: dict[tuple[str, ...], list[Piece]] = {}
     for wanted in wanted_texts(config.words):
         if wanted.words not in good:
-            good[wanted.words] = _pieces(plan, wanted, clips, aligned, config.mining)
+            good[wanted.words] = _pieces(plan, wanted, clips, aligned, config.cutting)
     taken: set[tuple[str, ...]] = set()
     for word in config.words:
         for wanted in (text for text in wanted_texts(config.words) if text.label == word.label):
@@ -157,15 +157,15 @@ def plan_cuts(
                 for piece in good[wanted.words]:
                     plan.add("whole", wanted, [piece])
                 if len(wanted.words) > 1:
-                    _join(plan, wanted, good, gaps, config.mining)
+                    _join(plan, wanted, good, gaps, config.cutting)
             elif wanted.near_miss and wanted.words not in taken:
                 taken.add(wanted.words)
-                _add_parts(plan, wanted, good[wanted.words], nearness(word, wanted.text), config.mining)
+                _add_parts(plan, wanted, good[wanted.words], nearness(word, wanted.text), config.cutting)
     return plan
 
 
 def _pieces(
-    plan: CutPlan, wanted: WantedText, clips: dict[str, Row], aligned: Sequence[Row], mining: MiningConfig
+    plan: CutPlan, wanted: WantedText, clips: dict[str, Row], aligned: Sequence[Row], cutting: CuttingConfig
 ) -> list[Piece]:
     """All places of a text that can be cut; the others are refused with a reason."""
     found = []
@@ -176,7 +176,7 @@ def _pieces(
             if mine[-1].place - mine[0].place != len(mine) - 1:
                 continue  # another word, which is not wanted, stands between
             clip = clips[row["key"]]
-            fault = fault_of(mine, mining)
+            fault = fault_of(mine, cutting)
             if fault is None:
                 found.append(Piece(clip, row["sha256"], mine))
                 continue
@@ -188,8 +188,8 @@ def _pieces(
 class _Gaps:
     """Pauses that people make between two words, of each speaker and of all."""
 
-    def __init__(self, mining: MiningConfig, clips: dict[str, Row], aligned: Iterable[Row]) -> None:
-        self.low, self.high = mining.gap_s
+    def __init__(self, cutting: CuttingConfig, clips: dict[str, Row], aligned: Iterable[Row]) -> None:
+        self.low, self.high = cutting.gap_s
         self.everybody: list[float] = []
         self.own: dict[str, list[float]] = defaultdict(list)
         for row in aligned:
@@ -213,9 +213,9 @@ def _join(
     wanted: WantedText,
     good: dict[tuple[str, ...], list[Piece]],
     gaps: _Gaps,
-    mining: MiningConfig,
+    cutting: CuttingConfig,
 ) -> None:
-    """Join words of one speaker and one split, at most `mining.joined_per_speaker` a speaker."""
+    """Join words of one speaker and one split, at most `cutting.joined_per_speaker` a speaker."""
     by_voice: dict[tuple[str, str], list[list[Piece]]] = {}
     for place, word in enumerate(wanted.words):
         for piece in good[(word,)]:
@@ -225,7 +225,7 @@ def _join(
         if not all(choices):
             continue
         made: set[tuple[str, ...]] = set()
-        for attempt in range(TRIES * mining.joined_per_speaker):
+        for attempt in range(TRIES * cutting.joined_per_speaker):
             drawn = f"{wanted.label}:{voice}:{attempt}"
             chosen = [own[int(draw(f"join:{drawn}:{i}") * len(own))] for i, own in enumerate(choices)]
             names = tuple(piece.key for piece in chosen)
@@ -235,7 +235,7 @@ def _join(
             made.add(names)
             pauses = [gaps.draw(voice, f"{drawn}:{i}") for i in range(len(chosen) - 1)]
             plan.add("joined", wanted, chosen, gains, pauses)
-            if len(made) == mining.joined_per_speaker:
+            if len(made) == cutting.joined_per_speaker:
                 break
 
 
@@ -245,15 +245,15 @@ def _as_spoken(pieces: Sequence[Piece]) -> bool:
     return len({piece.sha256 for piece in pieces}) == 1 and bool(np.all(np.diff(places) == 1))
 
 
-def _add_parts(plan: CutPlan, wanted: WantedText, pieces: list[Piece], near: Nearness, mining: MiningConfig) -> None:
+def _add_parts(plan: CutPlan, wanted: WantedText, pieces: list[Piece], near: Nearness, cutting: CuttingConfig) -> None:
     if near.is_word:
         return
     by_split: dict[str, list[Piece]] = defaultdict(list)
     for piece in pieces:
-        if not mining.hold_out_parts or near.trains == (piece.clip["split"] == "train"):
+        if not cutting.hold_out_parts or near.trains == (piece.clip["split"] == "train"):
             by_split[piece.clip["split"]].append(piece)
     for own in by_split.values():
-        for piece in _spread(own)[: mining.parts_per_text]:
+        for piece in _spread(own)[: cutting.parts_per_text]:
             plan.add("part", wanted, [piece], distance=near.distance)
 
 

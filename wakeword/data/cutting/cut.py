@@ -15,11 +15,11 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 
 from wakeword.config import Config, WordConfig
+from wakeword.data.cutting.align_stage import AlignStage
+from wakeword.data.cutting.cut_stage import CutStage, clip_path
+from wakeword.data.cutting.occurrences import to_mine, wanted_texts
+from wakeword.data.cutting.plan import CutPlan, Nearness, plan_cuts
 from wakeword.data.manifest import MANIFEST_SCHEMA, SPLITS, Row, quarantine_row, quarantine_table
-from wakeword.data.mining.align_stage import AlignStage
-from wakeword.data.mining.cut_stage import CutStage, clip_path
-from wakeword.data.mining.occurrences import to_mine, wanted_texts
-from wakeword.data.mining.plan import CutPlan, Nearness, plan_cuts
 from wakeword.data.prepare import distinct_ids, gather_clips
 from wakeword.data.runner import Runner, RunStage, stage_runner
 from wakeword.data.splits import assign_splits, draw
@@ -134,7 +134,7 @@ def cut_words_out(
     """Align, cut, and write `manifest.csv` last; run again, it continues, and the bytes are the same.
 
     Args:
-        config: `words`, `mining`, `data` and `compute`.
+        config: `words`, `cutting`, `data` and `compute`.
         corpus: of `find_speech`.
         out_dir: folder for `clips/`, `alignments/`, `manifest.csv`, `quarantine.parquet` and `cut.json`; on a cluster
             one that every node sees.
@@ -159,7 +159,7 @@ def cut_words_out(
             for r in failed
         ]
         plan = plan_cuts(config, clips, [row for row in aligned if not row["reason"]], _nearness_of(config))
-        stage = CutStage(config.mining, config.data.quality, out_dir)
+        stage = CutStage(config.cutting, config.data.quality, out_dir)
         results = [row for batch in run(stage, plan.table(), "cutting") for row in batch.to_pylist()]
         for result in results:
             if result["reason"]:
@@ -172,13 +172,13 @@ def _align(config: Config, clips: dict[str, Row], out_dir: Path, run: RunStage) 
     columns = ("uri", "source", "text", "sha256")
     rows = [{"key": key, **{name: row[name] for name in columns}} for key, row in clips.items()]
     wanted = {word for text in wanted_texts(config.words) for word in text.words}
-    stage = AlignStage(config.mining, config.data.quality, out_dir, sorted(wanted), _device(config))
+    stage = AlignStage(config.cutting, config.data.quality, out_dir, sorted(wanted), _device(config))
     table = pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in stage.reads]))
     return [row for batch in run(stage, table, "alignment") for row in batch.to_pylist()]
 
 
 def _device(config: Config) -> str:
-    if config.compute.device == "cpu" or not config.mining.aligner.startswith("ctc:"):
+    if config.compute.device == "cpu" or not config.cutting.aligner.startswith("ctc:"):
         return "cpu"
     import torch
 
@@ -286,8 +286,8 @@ def _record(
         for (text, way, split), number in sorted(counts.items())
     ]
     words = [word.model_dump(mode="json") for word in config.words]
-    settings = config.mining.model_dump(mode="json")
-    return {"counts": lines, "refused": refused, "recordings": recordings, "words": words, "mining": settings}
+    settings = config.cutting.model_dump(mode="json")
+    return {"counts": lines, "refused": refused, "recordings": recordings, "words": words, "cutting": settings}
 
 
 def _as_csv(rows: Sequence[Row]) -> str:

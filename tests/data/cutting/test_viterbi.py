@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wakeword.data.mining.viterbi import best_path, spans_of
+from wakeword.data.cutting.viterbi import best_path, spans_of
 
 BLANK = 0
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from wakeword.audio.io import to_int16
-from wakeword.data.mining.aligner import AlignedWord, AlignmentError
+from wakeword.data.cutting.aligner import AlignedWord, AlignmentError
 from wakeword.errors import MissingExtraError
 
 FRAME_S = 0.01
@@ -22,7 +22,7 @@ _FILLERS = ("<", "[", "+")
 
 
 class Sphinx:
-    """See `wakeword.data.mining.aligner.Aligner`.
+    """See `wakeword.data.cutting.aligner.Aligner`.
 
     Raises:
         MissingExtraError: pocketsphinx is not installed.

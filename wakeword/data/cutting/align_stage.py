@@ -15,11 +15,11 @@ import pyarrow as pa
 
 from wakeword.audio.guard import shared_decoder
 from wakeword.audio.io import AudioError, read_audio
+from wakeword.config.cutting import CuttingConfig
 from wakeword.config.data import QualityConfig
-from wakeword.config.mining import MiningConfig
+from wakeword.data.cutting.aligner import Aligner, AlignmentError, load_aligner
+from wakeword.data.cutting.borders import CutWord, cut_words
 from wakeword.data.manifest import Row
-from wakeword.data.mining.aligner import Aligner, AlignmentError, load_aligner
-from wakeword.data.mining.borders import CutWord, cut_words
 from wakeword.data.shard_stage import verified_digest
 from wakeword.data.stage import Stage, StageResources
 from wakeword.data.words import spoken
@@ -68,7 +68,7 @@ class AlignStage(Stage):
     """Times of words; a clip whose times are kept is not aligned again.
 
     Args:
-        mining: aligner and limits.
+        cutting: aligner and limits.
         quality: how clips are decoded.
         folder: alignments go to its `alignments/`; every worker must see it.
         wanted: words that are returned.
@@ -80,9 +80,9 @@ class AlignStage(Stage):
     writes = tuple(ALIGNED_SCHEMA.names)
 
     def __init__(
-        self, mining: MiningConfig, quality: QualityConfig, folder: str | Path, wanted: Sequence[str], device: str
+        self, cutting: CuttingConfig, quality: QualityConfig, folder: str | Path, wanted: Sequence[str], device: str
     ) -> None:
-        self.mining = mining
+        self.cutting = cutting
         self.quality = quality
         self.folder = str(folder)
         self.wanted = frozenset(wanted)
@@ -97,7 +97,7 @@ class AlignStage(Stage):
             ConfigError: a model that cannot be used.
             MissingExtraError: the aligner's packages are not installed.
         """
-        self._aligner = load_aligner(self.mining.aligner, self.device)
+        self._aligner = load_aligner(self.cutting.aligner, self.device)
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Align each row's clip; `reason` is empty where it went well."""
@@ -134,7 +134,7 @@ class AlignStage(Stage):
         kept = _read(path)
         if kept is not None:
             return kept, False
-        audio = read_clip(row["uri"], self.quality, self.mining.max_source_s)
+        audio = read_clip(row["uri"], self.quality, self.cutting.max_source_s)
         made: dict[str, Any] = {"words": [], "reason": "", "detail": ""}
         try:
             found = cut_words(audio, words, self._aligner.align(audio, words))

@@ -13,9 +13,9 @@ from itertools import pairwise
 import numpy as np
 
 from wakeword.audio.vad import FRAME_S, frame_levels_db
+from wakeword.config.cutting import CuttingConfig
 from wakeword.config.frontend import SAMPLE_RATE_HZ
-from wakeword.config.mining import MiningConfig
-from wakeword.data.mining.aligner import AlignedWord
+from wakeword.data.cutting.aligner import AlignedWord
 
 SLACK_S = 0.04
 """An aligned time is off by so much."""
@@ -103,7 +103,7 @@ def _quiet(levels: np.ndarray, low: int, high: int, wanted: int) -> int:
     return int(min(near, key=lambda border: (abs(int(border) - wanted), int(border))))
 
 
-def fault_of(words: Sequence[CutWord], config: MiningConfig) -> tuple[str, str] | None:
+def fault_of(words: Sequence[CutWord], config: CuttingConfig) -> tuple[str, str] | None:
     """Reason and detail of why some words in a row cannot be cut out as one clip, or None."""
     # Ends are whole frames: their difference is rounded as they are.
     whole_s = round(words[-1].end_s - words[0].start_s, 4)

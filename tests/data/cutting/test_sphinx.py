@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from wakeword.audio.io import read_audio, resample
-from wakeword.data.mining.aligner import AlignmentError, load_aligner
-from wakeword.data.mining.borders import cut_words
+from wakeword.data.cutting.aligner import AlignmentError, load_aligner
+from wakeword.data.cutting.borders import cut_words
 from wakeword.data.words import spoken
 
 pytest.importorskip("pocketsphinx", reason="the extra [mining] (pocketsphinx) is not installed")

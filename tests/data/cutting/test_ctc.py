@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wakeword.data.mining.aligner import AlignmentError, load_aligner
-from wakeword.data.mining.borders import cut_words
+from wakeword.data.cutting.aligner import AlignmentError, load_aligner
+from wakeword.data.cutting.borders import cut_words
 from wakeword.errors import ConfigError, DeviceError
 
 pytest.importorskip("transformers", reason="the extra [teachers] (transformers) is not installed")
-from tests.data.mining import tones
+from tests.data.cutting import tones
 
 
 @pytest.mark.parametrize(("pause_s", "seed"), [(0.2, 0), (0.06, 1), (0.0, 2)])

@@ -15,13 +15,13 @@ import pytest
 from tests.data.corpus import write_manifest
 from wakeword.audio.io import read_audio, write_wav
 from wakeword.config import Config, validate_config
-from wakeword.data.mining.cut import CutSummary, cut_words_out, find_speech
+from wakeword.data.cutting.cut import CutSummary, cut_words_out, find_speech
 from wakeword.data.prepare import prepare
 from wakeword.data.shards import ShardSet
 from wakeword.errors import ConfigError, DataError
 
 pytest.importorskip("transformers", reason="the extra [teachers] (transformers) is not installed")
-from tests.data.mining import tones
+from tests.data.cutting import tones
 
 SAID = (
     ("ann", "train", "bad cab fee"),
@@ -49,12 +49,12 @@ def write_tones(folder: Path) -> Path:
     return write_manifest(folder / "manifest.csv", rows, COLUMNS)
 
 
-def recipe(manifest: Path, model: Path, **mining: Any) -> Config:
+def recipe(manifest: Path, model: Path, **cutting: Any) -> Config:
     source = {"type": "csv", "uri": str(manifest)}
-    settings = {"aligner": f"ctc:{model}", "hold_out_parts": False, **mining}
+    settings = {"aligner": f"ctc:{model}", "hold_out_parts": False, **cutting}
     data = {"sources": [source], "quality": {"guarded": False}}
     words = [{"label": "bad_cab"}]
-    return validate_config({"words": words, "data": data, "mining": settings, "compute": {"device": "cpu"}})
+    return validate_config({"words": words, "data": data, "cutting": settings, "compute": {"device": "cpu"}})
 
 
 def cut(config: Config, out_dir: Path) -> CutSummary:
@@ -159,16 +159,16 @@ def test_preparation_reads_the_manifest_and_no_plain_speech_holds_the_phrase(
     assert all(row["word_end_s"] == pytest.approx(row["duration_s"] - 0.2, abs=1e-3) for row in words)
 
 
-@pytest.mark.field("mining.aligner")
+@pytest.mark.field("cutting.aligner")
 def test_the_aligner_is_the_one_that_is_named(config: Config, tmp_path: Path) -> None:
     tree = config.model_dump(mode="json")
-    tree["mining"]["aligner"] = "nobody"
+    tree["cutting"]["aligner"] = "nobody"
     other = validate_config(tree)
     with pytest.raises(ConfigError, match="no aligner 'nobody'"):
         cut(other, tmp_path)
 
 
-@pytest.mark.field("mining.max_source_s")
+@pytest.mark.field("cutting.max_source_s")
 def test_long_recordings_are_left_out(config: Config, tmp_path: Path, tone_model: Path) -> None:
     # The shortest clip, of two words, lasts 1.4 s; none of its words makes a clip alone but a near miss.
     short = recipe(Path(config.data.sources[0].uri), tone_model, max_source_s=1.0)

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from wakeword.config.base import Section
 
 
-class MiningConfig(Section):
+class CuttingConfig(Section):
     """`wakeword data cut`: phrases and their words, cut out of `data.sources` by forced alignment."""
 
     aligner: str = "pocketsphinx"
@@ -37,7 +37,7 @@ class MiningConfig(Section):
     misses that fires is measured on texts that training has not heard. False: every one serves every split."""
 
     @model_validator(mode="after")
-    def _sensible(self) -> MiningConfig:
+    def _sensible(self) -> CuttingConfig:
         for name in ("letter_s", "gap_s"):
             low, high = getattr(self, name)
             if not 0 <= low <= high:

@@ -11,7 +11,7 @@ import numpy as np
 
 from wakeword.errors import ConfigError
 
-ALIGNERS: dict[str, str] = {"pocketsphinx": "wakeword.data.mining.sphinx", "ctc": "wakeword.data.mining.ctc"}
+ALIGNERS: dict[str, str] = {"pocketsphinx": "wakeword.data.cutting.sphinx", "ctc": "wakeword.data.cutting.ctc"}
 """Name to the module that defines `make(argument, device) -> Aligner`."""
 
 
@@ -57,7 +57,7 @@ def register(name: str, module: str) -> None:
 
 
 def load_aligner(spec: str, device: str = "cpu") -> Aligner:
-    """Load an aligner from `mining.aligner`.
+    """Load an aligner from `cutting.aligner`.
 
     Raises:
         ConfigError: no such aligner, or a model that cannot be used.
@@ -65,6 +65,6 @@ def load_aligner(spec: str, device: str = "cpu") -> Aligner:
     """
     name, _, argument = spec.partition(":")
     if name not in ALIGNERS:
-        raise ConfigError(f"mining.aligner: no aligner {name!r}; there are: {', '.join(sorted(ALIGNERS))}")
+        raise ConfigError(f"cutting.aligner: no aligner {name!r}; there are: {', '.join(sorted(ALIGNERS))}")
     make: Callable[[str, str], Aligner] = import_module(ALIGNERS[name]).make
     return make(argument, device)

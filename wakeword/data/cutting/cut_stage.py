@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from wakeword.audio.io import AudioError, write_flac
+from wakeword.audio.io import AudioError, length_s, write_flac
+from wakeword.config.cutting import CuttingConfig
 from wakeword.config.data import QualityConfig
 from wakeword.config.frontend import SAMPLE_RATE_HZ
-from wakeword.config.mining import MiningConfig
+from wakeword.data.cutting.align_stage import read_clip
+from wakeword.data.cutting.joining import MARGIN_S, join_parts
+from wakeword.data.cutting.plan import CUT_SCHEMA
 from wakeword.data.manifest import Row
-from wakeword.data.mining.align_stage import read_clip
-from wakeword.data.mining.joining import MARGIN_S, join_parts
-from wakeword.data.mining.plan import CUT_SCHEMA
 from wakeword.data.quality import check_clip
 from wakeword.data.stage import Stage, StageResources
 from wakeword.system.files import sha256_of
@@ -45,7 +45,7 @@ class CutStage(Stage):
     """Plans to clips; a clip that is there is not made again.
 
     Args:
-        mining: limit of the recordings' length.
+        cutting: limit of the recordings' length.
         quality: how recordings are decoded, and what makes a clip unfit.
         folder: output folder; every worker must see it.
     """
@@ -55,8 +55,8 @@ class CutStage(Stage):
     writes = tuple(RESULT_SCHEMA.names)
     resources = StageResources(cpus=1.0, batch_size=32)
 
-    def __init__(self, mining: MiningConfig, quality: QualityConfig, folder: str | Path) -> None:
-        self.mining = mining
+    def __init__(self, cutting: CuttingConfig, quality: QualityConfig, folder: str | Path) -> None:
+        self.cutting = cutting
         self.quality = quality
         self.folder = str(folder)
         self._recordings: dict[str, np.ndarray] = {}
@@ -68,10 +68,10 @@ class CutStage(Stage):
 
     def _made(self, row: Row) -> Row:
         path = Path(self.folder) / clip_path(row["name"])
-        length_s = _length_s(path)
-        made = length_s is None
+        duration_s = length_s(path)
+        made = duration_s is None
         empty = dict.fromkeys(("duration_s", "word_start_s", "word_end_s"))
-        if length_s is None:
+        if duration_s is None:
             try:
                 parts = [(self._recording(p["uri"]), p["start_s"], p["end_s"]) for p in row["parts"]]
                 audio, _, _ = join_parts(parts, row["gains"], row["gaps_s"], int(row["name"][:8], 16))
@@ -80,11 +80,11 @@ class CutStage(Stage):
                 reason = {"reason": error.reason, "detail": error.detail}
                 return {"name": row["name"], **empty, "sha256": "", "made": False, **reason}
             write_flac(path, audio)
-            length_s = len(audio) / SAMPLE_RATE_HZ
-        times = {"word_start_s": MARGIN_S, "word_end_s": round(length_s - MARGIN_S, 4)}
+            duration_s = len(audio) / SAMPLE_RATE_HZ
+        times = {"word_start_s": MARGIN_S, "word_end_s": round(duration_s - MARGIN_S, 4)}
         return {
             "name": row["name"],
-            "duration_s": length_s,
+            "duration_s": duration_s,
             **times,
             "sha256": sha256_of(path),
             "made": made,
@@ -96,16 +96,5 @@ class CutStage(Stage):
         if uri not in self._recordings:
             while len(self._recordings) >= KEPT_RECORDINGS:
                 del self._recordings[next(iter(self._recordings))]
-            self._recordings[uri] = read_clip(uri, self.quality, self.mining.max_source_s)
+            self._recordings[uri] = read_clip(uri, self.quality, self.cutting.max_source_s)
         return self._recordings[uri]
-
-
-def _length_s(path: Path) -> float | None:
-    if not path.is_file():
-        return None
-    import soundfile
-
-    try:
-        return float(soundfile.info(str(path)).duration)
-    except soundfile.LibsndfileError:
-        return None

@@ -1,0 +1,36 @@
+"""What trains and what judges in `benchmarks.synthetic_to_real` never meet."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from benchmarks.synthetic.material import WORDS, judging_rows, training_rows
+
+KINDS = (("wakeword", "alexa"), ("wakeword", "hey_computer"), ("wakeword", "athena"), ("speech", ""), ("rir", "rir"))
+ROWS = [
+    {"path": f"{kind}-{label}-{split}-{number}", "kind": kind, "label": label, "split": split}
+    for (kind, label), split, number in product(KINDS, ("train", "val", "test"), range(4))
+]
+
+
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("real_words", [False, True])
+def test_training_hears_no_recording_of_the_word_and_nothing_that_judges(word: str, real_words: bool) -> None:
+    training = list(training_rows(ROWS, word, real_words))
+    judging = list(judging_rows(ROWS))
+    assert not {row["path"] for row in training} & {row["path"] for row in judging}
+    assert {row["split"] for row in training} == {"train"}
+    assert {row["split"] for row in judging} == {"test"}
+    labels = {row["label"] for row in training if row["kind"] == "wakeword"}
+    others = {"alexa", "hey_computer", "athena"} - {"hey_computer" if word == "computer" else word}
+    assert labels == (others if real_words else set())
+
+
+def test_every_clip_of_val_and_test_judges_and_rooms_are_shared_out() -> None:
+    judging = [row["path"] for row in judging_rows(ROWS)]
+    assert len(judging) == len(set(judging))
+    assert {row["path"] for row in ROWS if row["split"] != "train"} <= set(judging)
+    for rows in (judging_rows(ROWS), training_rows(ROWS, "alexa", True)):
+        assert sum(row["kind"] == "rir" and "train" in row["path"] for row in rows) == 2

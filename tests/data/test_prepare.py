@@ -328,7 +328,7 @@ def test_ray_writes_the_same_bytes_as_this_process(tmp_path: Path, monkeypatch: 
 
     taken: list[int | None] = []
     real = ray_stage._tasks
-    monkeypatch.setattr(ray_stage, "_tasks", lambda stage, cpus: taken.append(cpus) or real(stage, cpus))
+    monkeypatch.setattr(ray_stage, "_tasks", lambda *about: taken.append(about[-1]) or real(*about))
     manifest = write_corpus(tmp_path / "corpus", speakers=8)
     (tmp_path / "corpus" / "broken.wav").write_bytes(b"RIFF")
     with manifest.open("a") as stream:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import statistics
+import time
 from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -42,6 +47,26 @@ class Forgetful(Doubling):
     writes = ("x", "y")
 
 
+class Timed(Stage):
+    """Sleeps and tells when and where; leaves a file for each unit, and refuses the unit 0 if asked to."""
+
+    name = "timed"
+    reads = ("x",)
+    writes = ("worker", "began_s", "ended_s")
+
+    def __init__(self, folder: Path, sleep_s: float, refuses: bool = False) -> None:
+        self.folder, self.sleep_s, self.refuses = str(folder), sleep_s, refuses
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        began_s = time.time()
+        unit = table.column("x")[0].as_py()
+        (Path(self.folder) / str(unit)).touch()
+        if self.refuses and unit == 0:
+            raise DataError("the first one is refused")
+        time.sleep(self.sleep_s)
+        return pa.table({"worker": [os.getpid()], "began_s": [began_s], "ended_s": [time.time()]})
+
+
 def numbers(batches: Iterator[pa.Table]) -> list[int]:
     return sorted(value for batch in batches for value in batch.column("x").to_pylist())
 
@@ -66,3 +91,43 @@ def test_by_ray_as_actors_and_as_tasks() -> None:
             assert numbers(ray_stage.run_stage(Doubling(stateful), table, max_cpus=1)) == list(range(0, 20, 2))
         with pytest.raises(DataError, match=r"^7 cannot be doubled: leave it out$"):
             list(ray_stage.run_stage(Doubling(True, refuse=7), table))
+
+
+@pytest.mark.parametrize(
+    ("batches", "max_cpus", "size"), [(500, None, 32), (500, 4, 32), (500, 9, 32), (500, 2, 2), (3, None, 3), (3, 1, 1)]
+)
+def test_tasks_wait_in_rays_queue_unless_the_stage_may_take_only_a_part(
+    monkeypatch: pytest.MonkeyPatch, batches: int, max_cpus: int | None, size: int
+) -> None:
+    monkeypatch.setattr(ray_stage, "most_cpus", lambda: 4.0)
+    assert ray_stage._tasks(Doubling(False), batches, max_cpus).size == size
+
+
+@pytest.mark.ray
+def test_workers_begin_together_and_never_wait_for_the_next_unit(tmp_path: Path) -> None:
+    table = pa.table({"x": list(range(24))})
+    with ray_session(config_for("unused"), min_cpus=2):
+        for _ in range(2):
+            # The second time, when the workers are there.
+            batches = list(ray_stage.run_stage(Timed(tmp_path, 0.05), table))
+    units: dict[int, list[tuple[float, float]]] = {}
+    for batch in batches:
+        (row,) = batch.to_pylist()
+        units.setdefault(row["worker"], []).append((row["began_s"], row["ended_s"]))
+    assert sum(len(times) for times in units.values()) == 24
+    starts = sorted(min(times)[0] for times in units.values())
+    assert len(starts) >= 2
+    assert starts[1] - starts[0] < 0.8, "Ray Data alone would let the second begin after a second"
+    gaps = [later[0] - sooner[1] for times in units.values() for sooner, later in pairwise(sorted(times))]
+    assert statistics.median(gaps) < 0.06, "Ray Data alone would look for a free worker ten times a second"
+
+
+@pytest.mark.ray
+def test_what_is_queued_does_not_run_after_an_error(tmp_path: Path) -> None:
+    with ray_session(config_for("unused")):
+        with pytest.raises(DataError, match="the first one is refused"):
+            list(ray_stage.run_stage(Timed(tmp_path, 0.5, refuses=True), pa.table({"x": list(range(16))})))
+        time.sleep(1.0)
+        begun = len(list(tmp_path.iterdir()))
+        time.sleep(1.5)
+        assert len(list(tmp_path.iterdir())) == begun < 16

@@ -13,6 +13,13 @@ import pyarrow as pa
 from wakeword import errors
 from wakeword.data.stage import Stage
 from wakeword.errors import MissingExtraError, RunError, WakewordError
+from wakeword.system.ray_session import most_cpus
+
+QUEUED_PER_CPU = 8
+"""Tasks that Ray is given for each CPU: a worker that is done finds the next one waiting."""
+
+WAKE_S = 10.0
+"""So long a stage waits for its workers' imports; where all CPUs are taken it begins without."""
 
 
 def run_stage(stage: Stage, table: pa.Table, max_cpus: int | None = None) -> Iterator[pa.Table]:
@@ -44,8 +51,15 @@ def run_stage(stage: Stage, table: pa.Table, max_cpus: int | None = None) -> Ite
     if max_cpus:
         # Ray warns of a pool that is larger than its input.
         max_cpus = min(max_cpus, math.ceil(len(blocks) * wanted.cpus))
-    compute = _actors(stage, len(blocks), max_cpus) if wanted.stateful else _tasks(stage, max_cpus)
-    data = ray.data.from_arrow(blocks).map_batches(
+    compute = _actors(stage, len(blocks), max_cpus) if wanted.stateful else _tasks(stage, len(blocks), max_cpus)
+    _wake(stage, len(blocks), max_cpus)
+    # Not `from_arrow`, which runs a task for each block before the stage, only to learn its schema.
+    source = ray.data.from_blocks(blocks)
+    if not wanted.stateful:
+        # Ray Data would give Ray no more tasks than there are free CPUs, of which it knows one in the first second and
+        # looks for others ten times a second. What our tasks return is a few rows: its memory needs no budget.
+        source.context.op_resource_reservation_enabled = False
+    data = source.map_batches(
         _worker_class(stage) if wanted.stateful else _Call(stage),
         batch_size=wanted.batch_size,
         batch_format="pyarrow",
@@ -72,10 +86,27 @@ def _actors(stage: Stage, batches: int, max_cpus: int | None) -> Any:
     return ActorPoolStrategy(min_size=1, max_size=most)
 
 
-def _tasks(stage: Stage, max_cpus: int | None) -> Any:
+def _tasks(stage: Stage, batches: int, max_cpus: int | None) -> Any:
+    """A queue of tasks that Ray hands out as CPUs become free; none waits where `max_cpus` is less than there are."""
     from ray.data import TaskPoolStrategy
 
-    return TaskPoolStrategy(max(1, int(max_cpus / max(stage.resources.cpus, 1e-3))) if max_cpus else None)
+    most = most_cpus()
+    cpus = most if max_cpus is None else min(max_cpus, most)
+    slots = max(1, int(cpus / max(stage.resources.cpus, 1e-3)))
+    return TaskPoolStrategy(min(batches, QUEUED_PER_CPU * slots if cpus >= most else slots))
+
+
+def _wake(stage: Stage, batches: int, max_cpus: int | None) -> None:
+    """Have idle workers import what the stage needs; else Ray Data's own actors take them and others start anew."""
+    import ray
+
+    workers = max(1, int(min(batches, max_cpus or batches, ray.cluster_resources().get("CPU", 1.0))))
+    task = ray.remote(num_cpus=1, scheduling_strategy="SPREAD")(_imported)
+    ray.wait([task.remote(stage) for _ in range(workers)], num_returns=workers, timeout=WAKE_S)
+
+
+def _imported(_: Stage) -> None:
+    import ray.data  # noqa: F401
 
 
 def _quiet(context: Any) -> None:

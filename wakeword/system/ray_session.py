@@ -219,6 +219,13 @@ def _forwards(config: Config) -> bool:
     return config.tracking.log_level == "debug"
 
 
+def most_cpus() -> float:
+    """CPUs that the cluster has, or that its autoscaler would start if these are more; Ray must be initialised."""
+    import ray
+
+    return max(ray.cluster_resources().get("CPU", 0.0), _autoscaled().get("CPU", 0.0))
+
+
 def _require_gpus(config: Config) -> None:
     if config.compute.device != "cuda":
         return

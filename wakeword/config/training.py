@@ -21,6 +21,11 @@ class TrainingConfig(Section):
     """Scored part of a training clip; the receptive field is put in front of it."""
     hard_negative_share: float = Field(0.1, ge=0, lt=1)
     """Share of the negatives that are hard negatives (`wakeword mine`), where there are any."""
+    replay_windows: int = Field(0, ge=0)
+    """Windows whose embeddings each worker keeps and trains on again; 0 trains on each once. Only for families with a
+    frozen body (`speech_embedding`): to make a window costs a hundred times what a head takes to learn from it."""
+    replay_batch: int = Field(256, ge=2)
+    """Kept windows per step, drawn for each head of `model.heads` apart, so that their mistakes differ."""
     learning_rate: float = Field(3e-3, gt=0)
     weight_decay: float = Field(1e-2, ge=0)
     warmup_share: float = Field(0.1, ge=0, lt=1)

@@ -32,6 +32,9 @@ class Student(nn.Module):
     ENSEMBLE: ClassVar[bool] = False
     """Whether the family takes `model.heads` above 1. In training its logits then come once per head:
     `(heads * batch, frames', words)`, the batch of the first head first."""
+    FROZEN_BODY: ClassVar[bool] = False
+    """Whether a body that is never trained comes first: `embed` and `answer` are then the two parts of `forward`, and
+    embeddings can be kept and trained on again (`training.replay_windows`)."""
 
     def __init__(self, config: ModelConfig, n_mels: int, words: int) -> None:
         super().__init__()
@@ -70,6 +73,15 @@ class Student(nn.Module):
                 f"{features.shape[1]} frames are fewer than the {self.context_frames} that one score needs"
             )
         return self._run(features[:, self.context_frames - self.reach_frames :], None)
+
+    def embed(self, features: Tensor) -> Tensor:
+        """What the frozen body makes of `(batch, frames, mels)`: `(batch, channels, times)`; no gradient."""
+        raise NotImplementedError(f"the family {self.config.family} has no frozen body")
+
+    def answer(self, embeddings: Tensor) -> Tensor:
+        """Logits from embeddings, each head of its own rows: `(heads * rows, channels, times)`, those of the first head
+        first, to `(heads * rows, frames', words)`."""
+        raise NotImplementedError(f"the family {self.config.family} has no frozen body")
 
     def stream(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """`(batch, frames, mels)`, a multiple of the stride, to `(batch, frames / stride, words)` and its state."""

@@ -139,6 +139,7 @@ class SpeechEmbeddingStudent(Student):
     MELS, STRIDE = N_MELS, FRAME_STRIDE
     PRETRAINED = "Google speech_embedding (Lin et al. 2020), Apache-2.0, frozen"
     ENSEMBLE = True
+    FROZEN_BODY = True
 
     def __init__(self, config: ModelConfig, n_mels: int, words: int) -> None:
         super().__init__(config, n_mels, words)
@@ -163,3 +164,13 @@ class SpeechEmbeddingStudent(Student):
         answers = [head(value, tape) for head in self.heads]
         logits = torch.cat(answers) if self.training else sum(answers[1:], answers[0]) / len(answers)
         return self.pool(logits, tape).transpose(1, 2)
+
+    @torch.no_grad()
+    def embed(self, features: Tensor) -> Tensor:
+        return self.body(features[:, self.context_frames - self.reach_frames :].transpose(1, 2))  # type: ignore[no-any-return]
+
+    def answer(self, embeddings: Tensor) -> Tensor:
+        parts = embeddings.chunk(len(self.heads))
+        # One after the other through the statistics, as `_run` has it for a batch that all heads share.
+        answers = [head(self.norm(part)) for head, part in zip(self.heads, parts, strict=True)]
+        return self.pool(torch.cat(answers), None).transpose(1, 2)

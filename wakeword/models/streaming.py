@@ -103,6 +103,16 @@ class StreamingModel(nn.Module):
         Raises:
             ValueError: the clips are shorter than `context_samples`.
         """
+        return self.student(self._valid_features(audio, feature_hook))
+
+    def embed(self, audio: Tensor, feature_hook: FeatureHook | None = None) -> Tensor:
+        """What `offline` hands from a frozen body to the heads: `student.answer` of it are the same logits.
+
+        Args, Raises: as `offline`.
+        """
+        return self.student.embed(self._valid_features(audio, feature_hook))
+
+    def _valid_features(self, audio: Tensor, feature_hook: FeatureHook | None) -> Tensor:
         if audio.shape[1] < self.context_samples:
             raise ValueError(f"{audio.shape[1]} samples are fewer than the {self.context_samples} that one score needs")
         hops = audio.shape[1] // self.frontend.hop
@@ -111,7 +121,7 @@ class StreamingModel(nn.Module):
             features = self._features(audio[:, : hops * self.frontend.hop].float())
         if feature_hook is not None:
             features = feature_hook(features)
-        return self.student(features[:, self.context_frames - self.student.context_frames :])
+        return features[:, self.context_frames - self.student.context_frames :]
 
     def _features(self, audio: Tensor) -> Tensor:
         """Features of whole clips; on a CPU few clips at a time, so that their frames stay in its cache."""

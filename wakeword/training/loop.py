@@ -181,6 +181,19 @@ class _Run:
         self.average.updates = state.ema_updates
         self.state = state
         log.info("continuing %s after epoch %d", run_dir, state.epoch)
+        self._refill()
+
+    def _refill(self) -> None:
+        """Make the windows again that a run in one go would still keep."""
+        replay, rank, world = self.step.replay, self.context.rank, self.context.world
+        if replay is None:
+            return
+        rows = len(self.sampler.batch(0, rank, world))
+        first = max(0, self.state.step - math.ceil(replay.capacity / rows))
+        # Places in the ring are as they were: what is drawn is a place.
+        replay.added = first * rows
+        for step in progress(range(first, self.state.step), "windows of the run so far", self.chief):
+            self.step.remember(self.sampler.batch(step, rank, world), step, rank)
 
     def finish(self) -> TrainResult:
         """Run the epochs that are left."""

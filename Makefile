@@ -29,6 +29,8 @@ $(STAMP): pyproject.toml constraints.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install -q -c constraints.txt uv
 	UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(VENV)/bin/uv pip install -q --python $(PY) -c constraints.txt -e '.[$(EXTRAS)]'
+	@UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(VENV)/bin/uv pip install -q --python $(PY) -c constraints.txt ttspico \
+	  || echo "note: the speech engine pico was not compiled (no C compiler, or no headers of Python): recipes do without its voices"
 	@touch $(STAMP)
 
 demo: $(STAMP)  ## from a phrase to a trained, measured, exported detector, in about eight minutes on two cores

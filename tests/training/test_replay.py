@@ -81,7 +81,7 @@ def test_embeddings_and_answers_are_the_two_halves_of_the_model(prepared: Path) 
 
 
 def test_a_family_without_a_frozen_body_refuses(prepared: Path) -> None:
-    with pytest.raises(ConfigError, match="replay_windows = 20 .* the family tc_resnet has none"):
+    with pytest.raises(ConfigError, match=r"replay_windows = 20 .* the family tc_resnet has none"):
         build(prepared, tiny_config(training={"replay_windows": 20}))
 
 

@@ -50,6 +50,7 @@ PARTS: tuple[tuple[str, str, Check], ...] = (
     ("tts", "espeakng-loader", checks.check_espeak),
     ("tts", "piper-tts", partial(checks.check_loads, "piper")),
     ("tts", "hibari-tts", partial(checks.check_loads, "hibari")),
+    ("pico", "ttspico", partial(checks.check_loads, "ttspico")),
     ("serve", "websockets", checks.check_websockets),
     ("serve", "fastapi", partial(checks.check_loads, "fastapi")),
     ("dashboard", "gradio", partial(checks.check_loads, "gradio")),

@@ -69,6 +69,9 @@ class SynthesisConfig(Section):
     engines: dict[str, float] = Field({"espeak": 0.6, "piper": 0.36, "kokoro": 0.04})
     """Engine to its share of the clips of train and val. `piper:/path/voice.onnx` speaks with any Piper voice.
     espeak has many robotic timbres and is fast; kokoro sounds best and takes seconds a clip."""
+    leave_out_missing: bool = False
+    """An engine of `engines` that is not installed is left out with a warning, and the others speak its share; off, it
+    is an error. Only while one of them is there."""
     commands: dict[str, CommandConfig] = Field(default_factory=dict)
     """Programs that speak, by name: `command:NAME` in `engines` or `hold_out` is one of them."""
     hold_out: tuple[str, ...] = ("hibari",)

@@ -56,7 +56,7 @@ def test_length_goes_by_phonemes_and_rate() -> None:
         assert caught.value.reason == "wrong_length"
 
 
-@pytest.mark.parametrize("name", ["espeak", "hibari", "piper"])
+@pytest.mark.parametrize("name", ["espeak", "hibari", "piper", "pico"])
 def test_engines_pass_the_checks(name: str) -> None:
     try:
         engine = load_engine(name)

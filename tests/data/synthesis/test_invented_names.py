@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from wakeword.config import validate_config
-from wakeword.data.synthesis import load_engine
+from wakeword.data.synthesis import load_engine, pico
 from wakeword.data.synthesis.plan import plan_utterances
+from wakeword.data.synthesis.sentences import vocabulary
 from wakeword.errors import ConfigError, MissingExtraError
 
 pytest.importorskip("espeakng_loader", reason="the text-to-speech extra [tts] is not installed")
@@ -40,7 +41,7 @@ def test_phonemes_that_no_engine_takes_are_refused(monkeypatch: pytest.MonkeyPat
     assert {(r["said"], r["phonemes"]) for r in planned(say=["shao mee"], phonemes="ʃˈaʊmi")} == {("shao mee", "")}
 
 
-@pytest.mark.parametrize("name", ["espeak", "hibari", "piper", "kokoro"])
+@pytest.mark.parametrize("name", ["espeak", "hibari", "piper", "pico", "kokoro"])
 def test_engines_speak_phonemes(name: str) -> None:
     try:
         engine = load_engine(name)
@@ -56,3 +57,44 @@ def test_engines_speak_phonemes(name: str) -> None:
         # Mostly equal; on one machine 3 % of the samples of espeak differed by up to 0.04, so likeness counts.
         size = min(len(by_phonemes), len(by_text))
         assert np.corrcoef(by_phonemes[:size], by_text[:size])[0, 1] > 0.98
+
+
+def test_pico_knows_a_sound_for_every_symbol_of_espeak() -> None:
+    texts = list(vocabulary())[::7]
+    written = [pico.as_x_sampa(ipa) for ipa in phonemes(texts)]
+    assert all(text.isascii() for text in written)
+    assert pico.as_x_sampa("ɹˈɛdi") == 'r\\\\"Edi:'
+    with pytest.raises(ConfigError, match="no sound for"):
+        pico.as_x_sampa("ʘa")
+    try:
+        engine = load_engine("pico")
+    except MissingExtraError as error:
+        pytest.skip(str(error))
+    for voice in engine.voices():
+        # A symbol that the engine does not know is left out without a word: the vowel would be missing.
+        short = len(engine.speak("", voice.name, 1.0, 0.0, 1, "bt")[0])
+        for vowel in (
+            "iː",
+            "ɪ",
+            "ɛ",
+            "æ",
+            "ɑː",
+            "ɔː",
+            "ʊ",
+            "uː",
+            "ʌ",
+            "ɜː",
+            "eɪ",
+            "aɪ",
+            "ɔɪ",
+            "oʊ",
+            "aʊ",
+            "ɚ",
+            "i",
+            "u",
+        ):
+            assert len(engine.speak("", voice.name, 1.0, 0.0, 1, f"b{vowel}t")[0]) > short, vowel
+        for consonant in "bdfghjklmnpstvwzŋθðʃʒɹ":
+            alone, with_it = "ɛɛ", f"ɛ{consonant}ɛ"
+            spoken = [engine.speak("", voice.name, 1.0, 0.0, 1, ipa)[0] for ipa in (alone, with_it)]
+            assert not np.array_equal(*spoken), consonant

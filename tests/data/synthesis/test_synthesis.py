@@ -15,7 +15,7 @@ from wakeword.config import Config, validate_config
 from wakeword.config.data import SplitConfig
 from wakeword.data.prepare import prepare
 from wakeword.data.shards import ShardSet
-from wakeword.data.synthesis import espeak, load_engine
+from wakeword.data.synthesis import espeak, load_engine, roster
 from wakeword.data.synthesis.plan import plan_utterances
 from wakeword.data.synthesis.roster import cast_voices
 from wakeword.data.synthesis.sentences import draw_text, sentences
@@ -171,6 +171,7 @@ def test_sentences_are_many_and_never_hold_the_phrase() -> None:
         ("espeak", {"female", "male", None}, set(espeak.ACCENTS)),
         ("hibari", {"female"}, {"en-us"}),
         ("piper", {"male"}, {"en-us"}),
+        ("pico", {"female"}, {"en-us", "en-gb"}),
         ("kokoro", {"female", "male", None}, {None}),
     ],
 )
@@ -183,7 +184,7 @@ def test_voices_tell_what_is_known_of_them(name: str, genders: set[str | None], 
     assert {voice.accent for voice in voices} == accents
 
 
-@pytest.mark.parametrize("name", ["espeak", "hibari", "piper", "kokoro"])
+@pytest.mark.parametrize("name", ["espeak", "hibari", "piper", "pico", "kokoro"])
 def test_each_engine_speaks(name: str) -> None:
     try:
         engine = load_engine(name)
@@ -214,6 +215,32 @@ def test_espeak_says_the_same_whatever_it_said_before() -> None:
         # What is spoken once is kept, so that a prepared folder repeats to the byte.
         assert len(two) == pytest.approx(len(one), rel=0.01)
         assert level_dbfs(two) == pytest.approx(level_dbfs(one), abs=0.5)
+
+
+def test_pico_varies_its_melody_and_repeats_itself() -> None:
+    try:
+        engine = load_engine("pico")
+    except MissingExtraError as error:
+        pytest.skip(str(error))
+    first, other, again = (engine.speak("hey <nova>", "en-US", 1.0, 0.0, seed)[0] for seed in (1, 2, 1))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.field("synthesis.leave_out_missing")
+def test_an_engine_that_is_not_installed_is_left_out_where_that_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "ttspico", None)
+    roster._loaded.cache_clear()
+    engines = {"espeak": 0.5, "pico": 0.5}
+    with pytest.raises(MissingExtraError, match=r"pip install 'wakeword\[pico\]'"):
+        plan_utterances(config(engines=engines))
+    lenient = config(engines=engines, leave_out_missing=True)
+    assert {row["engine"] for row in plan_utterances(lenient).to_pylist()} == {"espeak"}
+    assert prepare(lenient, tmp_path, runner="local").warnings[0].startswith("the engine pico is left out")
+    with pytest.raises(MissingExtraError, match="engine pico needs the extra"):
+        plan_utterances(config(engines={"pico": 1.0}, leave_out_missing=True))
 
 
 def test_clips_keep_a_margin_and_one_level() -> None:

@@ -9,8 +9,12 @@ from wakeword.config.synthesis import CommandConfig
 from wakeword.data.synthesis.engine import Engine, Voice
 from wakeword.errors import ConfigError, MissingExtraError
 
-ENGINES: dict[str, str] = {name: f"wakeword.data.synthesis.{name}" for name in ("espeak", "piper", "kokoro", "hibari")}
+ENGINES: dict[str, str] = {
+    name: f"wakeword.data.synthesis.{name}" for name in ("espeak", "piper", "pico", "kokoro", "hibari")
+}
 """Engine name to the module that defines `make(argument) -> Engine`."""
+EXTRAS = {"pico": "pico"}
+"""Engines that an extra of their own brings; the others come with `tts`."""
 
 __all__ = ["ENGINES", "Engine", "Voice", "load_engine", "register"]
 
@@ -45,4 +49,4 @@ def load_engine(spec: str, commands: Mapping[str, CommandConfig] | None = None) 
     try:
         return make(argument)
     except ImportError as error:
-        raise MissingExtraError(f"The text-to-speech engine {name}", "tts", error) from error
+        raise MissingExtraError(f"The text-to-speech engine {name}", EXTRAS.get(name, "tts"), error) from error

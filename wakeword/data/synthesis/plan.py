@@ -15,7 +15,7 @@ from wakeword.data.synthesis.carriers import carriers_by_split
 from wakeword.data.synthesis.confusables import DISTANCES, Confusable, confusables
 from wakeword.data.synthesis.espeak import ipa_to_mnemonics, phonemes
 from wakeword.data.synthesis.pronunciation import split_ipa
-from wakeword.data.synthesis.roster import Cast, Deal, cast_voices, engine_of
+from wakeword.data.synthesis.roster import Cast, Deal, cast_voices, engine_of, shares_of
 from wakeword.data.synthesis.sentences import draw_text
 from wakeword.errors import ConfigError
 
@@ -58,7 +58,9 @@ def plan_identity(config: SynthesisConfig) -> str:
     Raises:
         MissingExtraError: an engine is not installed.
     """
-    engines = [f"{spec}={engine_of(config, spec).identity()}" for spec in sorted({*config.engines, *config.hold_out})]
+    engines = [
+        f"{spec}={engine_of(config, spec).identity()}" for spec in sorted({*shares_of(config), *config.hold_out})
+    ]
     return ";".join([f"plan={PLAN_VERSION}", *engines])
 
 
@@ -73,7 +75,7 @@ def plan_utterances(config: Config) -> pa.Table:
     synthesis, phrases = config.synthesis, [word.text for word in config.words]
     _check_phonemes(config)
     casts = cast_voices(synthesis, config.data.splits)
-    slow = {spec for spec in (*synthesis.engines, *synthesis.hold_out) if engine_of(synthesis, spec).slow}
+    slow = {spec for spec in (*shares_of(synthesis), *synthesis.hold_out) if engine_of(synthesis, spec).slow}
     rows: list[dict[str, object]] = []
     for word in config.words:
         carriers = _carriers(config, word)
@@ -105,7 +107,7 @@ def _add_sounds(rows: list[dict[str, object]]) -> None:
 
 
 def _check_phonemes(config: Config) -> None:
-    specs = (*config.synthesis.engines, *config.synthesis.hold_out)
+    specs = (*shares_of(config.synthesis), *config.synthesis.hold_out)
     for word in (word for word in config.words if word.phonemes):
         ipa_to_mnemonics(word.phonemes)
         if not word.say and not any(engine_of(config.synthesis, spec).takes_phonemes for spec in specs):

@@ -18,7 +18,7 @@ from wakeword.config.synthesis import CommandConfig, SynthesisConfig
 from wakeword.data.splits import draw
 from wakeword.data.synthesis import Engine, load_engine
 from wakeword.data.synthesis.engine import Voice, stable_seed
-from wakeword.errors import DataError
+from wakeword.errors import DataError, MissingExtraError
 
 HELD_OUT_SHARE = 0.5
 """Share of the test split that held-out engines speak."""
@@ -47,6 +47,38 @@ def engine_of(config: SynthesisConfig, spec: str) -> Engine:
     return _loaded(spec, name, config.commands.get(name))
 
 
+def shares_of(config: SynthesisConfig) -> dict[str, float]:
+    """Engines that speak, and their shares: those of `engines`, where `leave_out_missing` without what is not there.
+
+    Raises:
+        ConfigError: no such engine, or a command whose program is not there.
+        MissingExtraError: an engine that may not be left out is not installed, or none is.
+    """
+    found, missing = {}, None
+    for spec, share in config.engines.items():
+        try:
+            engine_of(config, spec)
+            found[spec] = share
+        except MissingExtraError as error:
+            if not config.leave_out_missing:
+                raise
+            missing = error
+    if missing and not found:
+        raise missing
+    return found
+
+
+def left_out(config: SynthesisConfig) -> list[str]:
+    """A sentence on each engine that is left out."""
+    told = []
+    for spec in sorted(set(config.engines) - set(shares_of(config))):
+        try:
+            engine_of(config, spec)
+        except MissingExtraError as error:
+            told.append(f"the engine {spec} is left out, the others speak its share: {error}")
+    return told
+
+
 @cache
 def _loaded(spec: str, name: str, command: CommandConfig | None) -> Engine:
     """Planning asks an engine several times; reading its voices is not free."""
@@ -63,7 +95,8 @@ def cast_voices(config: SynthesisConfig, splits: SplitConfig) -> dict[str, Cast]
         DataError: a split that shall have clips has no voice.
     """
     found: dict[str, dict[str, list[Voice]]] = {"train": {}, "val": {}, "test": {}}
-    for spec in config.engines:
+    engines = shares_of(config)
+    for spec in engines:
         voices = engine_of(config, spec).voices()
         home = _homes(voices, splits)
         for voice in voices:
@@ -72,7 +105,7 @@ def cast_voices(config: SynthesisConfig, splits: SplitConfig) -> dict[str, Cast]
                 found[homes.pop()].setdefault(spec, []).append(voice)
     casts = {}
     for split, by_engine in found.items():
-        shares = {spec: config.engines[spec] for spec in by_engine}
+        shares = {spec: engines[spec] for spec in by_engine}
         if split == "test" and config.hold_out:
             held = {spec: engine_of(config, spec).voices() for spec in config.hold_out}
             total = sum(shares.values())
@@ -82,7 +115,7 @@ def cast_voices(config: SynthesisConfig, splits: SplitConfig) -> dict[str, Cast]
             by_engine = {**by_engine, **held}
         if not by_engine and (split == "train" or getattr(splits, split) > 0):
             raise DataError(
-                f"synthesis: the engines {', '.join(config.engines)} have too few voices to give {split} one of "
+                f"synthesis: the engines {', '.join(engines)} have too few voices to give {split} one of "
                 f"its own: add an engine with many voices (espeak), or set data.splits.{split} to 0"
             )
         casts[split] = Cast(by_engine, shares)

@@ -11,6 +11,8 @@ import pytest
 from wakeword.cli.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
+NEEDED = {"mine": ("--bundle", "bundle", "--out", "mined")}
+"""What a job asks for beside its recipe."""
 JOBS = sorted(path.stem for path in (ROOT / "jobs").glob("*.py") if path.stem != "__init__")
 
 
@@ -20,7 +22,7 @@ def _run(job: str, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedPro
 
 
 def test_every_stage_has_a_job() -> None:
-    assert JOBS == ["distill", "evaluate", "export", "pipeline", "prepare", "train", "tune"]
+    assert JOBS == ["distill", "evaluate", "export", "mine", "pipeline", "prepare", "train", "tune"]
     assert set(JOBS) <= set(COMMANDS)
 
 
@@ -28,7 +30,7 @@ def test_every_stage_has_a_job() -> None:
 def test_each_job_reads_its_config_and_overrides(job: str, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("words: [{label: hey_nova}]\n")
-    answer = _run(job, "--config", str(recipe), "training.epoch=3", cwd=tmp_path)
+    answer = _run(job, *NEEDED.get(job, ()), "--config", str(recipe), "training.epoch=3", cwd=tmp_path)
     assert answer.returncode == 2
     assert answer.stderr == (f"error: {recipe}: unknown key training.epoch = 3; did you mean 'epochs'?\n")
 
@@ -37,6 +39,16 @@ def test_a_job_without_a_config_says_so() -> None:
     answer = _run("pipeline")
     assert answer.returncode == 2
     assert "--config" in answer.stderr
+
+
+def test_mine_hands_its_options_on(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(f"words: [{{label: hey_nova}}]\nruns_dir: {tmp_path}/runs\n")
+    answer = _run("mine", *NEEDED["mine"], "--config", str(recipe), "--threshold", "much", cwd=tmp_path)
+    assert answer.returncode == 2
+    assert "invalid float value: 'much'" in answer.stderr
+    answer = _run("mine", *NEEDED["mine"], "--config", str(recipe), "--source", "a", "--source", "b", cwd=tmp_path)
+    assert "is not prepared yet" in answer.stderr
 
 
 def test_distill_hands_the_teacher_on(tmp_path: Path) -> None:

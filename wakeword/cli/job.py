@@ -9,24 +9,30 @@ from wakeword.cli.main import main
 from wakeword.cli.options import OVERRIDES_HELP
 
 
-def run_job(command: str, argv: Sequence[str] | None = None, options: Sequence[str] = ()) -> int:
+def run_job(
+    command: str, argv: Sequence[str] | None = None, options: Sequence[str] = (), before: Sequence[str] = ()
+) -> int:
     """Run `wakeword COMMAND CONFIG overrides…`; returns its exit code.
 
     Args:
         command: a command that takes a recipe.
         argv: the job's arguments, None for the process's own.
-        options: further options of that command, such as `--teacher`, handed on when given.
+        options: further options of that command, such as `--teacher`, handed on as often as given.
+        before: options of the job that the command takes as arguments in front of the recipe, such as `--bundle`.
     """
+    script = command.split()[0]
     parser = argparse.ArgumentParser(
-        prog=f"jobs/{command}.py",
+        prog=f"jobs/{script}.py",
         description=f"`wakeword {command}` as a Ray job, or by hand: "
-        f"ray job submit --working-dir . -- python jobs/{command}.py --config configs/demo.yaml",
+        f"ray job submit --working-dir . -- python jobs/{script}.py --config configs/demo.yaml",
     )
     parser.add_argument("--config", required=True, help="a YAML recipe; paths are relative to the working directory")
     parser.add_argument("overrides", metavar="key=value", nargs="*", help=OVERRIDES_HELP)
+    for option in before:
+        parser.add_argument(option, required=True)
     for option in options:
-        parser.add_argument(option)
+        parser.add_argument(option, action="append", default=[])
     args = parser.parse_args(argv)
-    given = [(option, getattr(args, option.lstrip("-"))) for option in options]
-    extra = [part for option, value in given if value is not None for part in (option, value)]
-    return main([command, args.config, *args.overrides, *extra])
+    first = [getattr(args, option.lstrip("-")) for option in before]
+    extra = [part for option in options for value in getattr(args, option.lstrip("-")) for part in (option, value)]
+    return main([*command.split(), *first, args.config, *args.overrides, *extra])

@@ -1,0 +1,11 @@
+"""Find negatives that a bundle scores high, by hand or as a Ray job.
+
+ray job submit --working-dir . -- python jobs/mine.py --bundle BUNDLE --config CONFIG.yaml --out DIR [key=value …]
+"""
+
+import sys
+
+from wakeword.cli.job import run_job
+
+if __name__ == "__main__":
+    sys.exit(run_job("mine run", options=("--out", "--source", "--threshold", "--most"), before=("--bundle",)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import psutil
 import pytest
 
 from tests.training.synthetic import tiny_config
+from tests.training.test_replay import replay_config
 from wakeword.config import Config, save_config
 from wakeword.errors import DataError, DeviceError
 from wakeword.system.ray_session import ray_session
@@ -130,6 +132,22 @@ def test_two_workers_see_the_batches_of_one(prepared: Path, tmp_path: Path) -> N
     # Not equal: each worker normalises with the statistics of its own half of the batch.
     assert first[1] == pytest.approx(first[0], rel=0.15)
     assert pair.metrics["val_loss"] == pytest.approx(alone.metrics["val_loss"], rel=0.35)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+@pytest.mark.timeout(300)
+def test_each_worker_keeps_windows_of_its_own_and_makes_them_again(prepared: Path, tmp_path: Path) -> None:
+    config = replay_config(epochs=2, steps_per_epoch=3, replay_windows=10)
+    config = config.model_copy(update={"compute": _config(2).compute})
+    train_with_ray(config, prepared, tmp_path)
+    whole = read_metrics(tmp_path / "metrics.jsonl")
+    shutil.rmtree(epoch_folder(tmp_path, 2))
+    train_with_ray(config, prepared, tmp_path)
+    again = read_metrics(tmp_path / "metrics.jsonl")
+    assert [line["epoch"] for line in again] == [1, 2]
+    assert again[1]["loss"] == pytest.approx(whole[1]["loss"], rel=1e-4)
+    assert again[1]["val_loss"] == pytest.approx(whole[1]["val_loss"], rel=1e-4)
 
 
 @pytest.mark.ray

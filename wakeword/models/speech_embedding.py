@@ -132,8 +132,8 @@ class Head(nn.Module):
 class SpeechEmbeddingStudent(Student):
     """Frozen embedding, heads, the mean of their logits, sliding mean. `width` 1 is 32 channels in a head.
 
-    A score every 80 ms; with `pool_frames` 1 it looks at 1.24 s. In training every head answers for itself: the logits
-    of a batch come once per head, one after the other, so that each learns alone and their mistakes differ.
+    A score every 80 ms; with `pool_frames` 1 it looks at 1.24 s. In training every head answers for itself, on the same
+    windows (`forward`) or on windows of its own (`answer`), so that each learns alone.
     """
 
     MELS, STRIDE = N_MELS, FRAME_STRIDE

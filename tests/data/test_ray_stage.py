@@ -103,6 +103,7 @@ def test_tasks_wait_in_rays_queue_unless_the_stage_may_take_only_a_part(
     assert ray_stage._tasks(Doubling(False), batches, max_cpus).size == size
 
 
+@pytest.mark.slow  # counts tenths of seconds: for a machine that does nothing else
 @pytest.mark.ray
 def test_workers_begin_together_and_never_wait_for_the_next_unit(tmp_path: Path) -> None:
     table = pa.table({"x": list(range(24))})

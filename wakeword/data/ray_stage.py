@@ -102,7 +102,8 @@ def _wake(stage: Stage, batches: int, max_cpus: int | None) -> None:
 
     workers = max(1, int(min(batches, max_cpus or batches, ray.cluster_resources().get("CPU", 1.0))))
     task = ray.remote(num_cpus=1, scheduling_strategy="SPREAD")(_imported)
-    ray.wait([task.remote(stage) for _ in range(workers)], num_returns=workers, timeout=WAKE_S)
+    held = ray.put(stage)
+    ray.wait([task.remote(held) for _ in range(workers)], num_returns=workers, timeout=WAKE_S)
 
 
 def _imported(_: Stage) -> None:

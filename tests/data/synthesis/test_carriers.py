@@ -127,9 +127,17 @@ def phrase_alone(row: dict[str, Any], follows: bool) -> np.ndarray:
     return audio[slice(*spoken_bounds(audio))]
 
 
+def envelope(audio: np.ndarray) -> np.ndarray:
+    """Level over 10 ms around each sample."""
+    return np.convolve(np.abs(audio), np.ones(160) / 160, "same")
+
+
 def likeness(audio: np.ndarray, sound: np.ndarray, start: int) -> float:
-    """Highest correlation of `sound` with the audio within 5 ms of a place."""
-    found = []
+    """Highest correlation of the envelopes of `sound` and of the audio within 5 ms of a place.
+
+    Not of the samples: espeak reads memory that it never wrote, and the same request then has pulses elsewhere.
+    """
+    audio, sound, found = envelope(audio), envelope(sound), []
     for at in range(max(0, start - 80), start + 80):
         piece = audio[at : at + len(sound)]
         found.append(np.corrcoef(piece, sound[: len(piece)])[0, 1])
@@ -153,9 +161,9 @@ def test_prepared_clips_hold_the_phrase_where_they_say(spoken: Path) -> None:
         assert row["word_end_s"] - row["word_start_s"] == pytest.approx(len(sound) / RATE_HZ, abs=0.02)
         likely.append(likeness(audio, sound, round(row["word_start_s"] * RATE_HZ)))
         assert row["duration_s"] - (row["word_end_s"] - row["word_start_s"]) > 0.45, "something is said beside it"
-    # espeak now and then gives some samples otherwise than before: most clips must match, none be elsewhere.
-    assert np.median(likely) > 0.98
-    assert min(likely) > 0.5
+    # A place that is 0.03 s off gives 0.6, one that is 0.1 s off less than 0.
+    assert np.median(likely) > 0.9
+    assert min(likely) > 0.6
     manifest = pq.read_table(spoken / "manifest.parquet").to_pylist()
     assert {row["clip_id"] for row in manifest if row["carrier"]} == {row["clip_id"] for row in carried}
 
@@ -176,7 +184,7 @@ def test_evaluation_places_the_word_there(spoken: Path) -> None:
             assert truth.end_s - truth.start_s == pytest.approx(len(sound) / RATE_HZ, abs=0.02)
             likely.append(likeness(audio, sound, round(truth.start_s * RATE_HZ)))
     assert len(likely) == 4
-    assert np.median(likely) > 0.95
+    assert np.median(likely) > 0.9
 
 
 def test_what_is_there_keeps_its_times(spoken: Path, tmp_path: Path) -> None:

@@ -19,5 +19,5 @@ class ModelConfig(Section):
     pool_frames: int = Field(8, ge=1, le=200)
     """Scores' look-back: the classifier sees the mean of this many output frames."""
     heads: int = Field(1, ge=1, le=16)
-    """Heads of `speech_embedding` on one body; the score is the mean of their logits. Several make fewer false alarms by
-    chance where each learns from windows of its own (`training.replay_windows`), and little difference without."""
+    """Heads of `speech_embedding` on one body; the score is the mean of their logits. Several make fewer false alarms
+    by chance where each learns from windows of its own (`training.replay_windows`), and little difference without."""

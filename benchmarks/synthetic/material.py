@@ -85,7 +85,7 @@ ABLATIONS = (
     *(Stage(f"with-{n}", f"final, {n} put in", (f"augmentation.{n}_probability=0.3",), real_words=True) for n in OFF),
 )
 """What each augmentation is worth: those of the recipe left out one by one, and the others put in one by one."""
-HARDER = (
+VARIANTS = (
     Stage(
         "harder",
         "final, more rooms and noise",
@@ -110,7 +110,7 @@ HARDER = (
         real_words=True,
     ),
 )
-ALL_STAGES = {stage.name: stage for stage in (*STAGES, *POLICIES, *ABLATIONS, *HARDER)}
+ALL_STAGES = {stage.name: stage for stage in (*STAGES, *POLICIES, *ABLATIONS, *VARIANTS)}
 
 
 @dataclass(frozen=True)

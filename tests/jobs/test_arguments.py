@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from wakeword.cli import job as cli_job
 from wakeword.cli.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,14 +42,19 @@ def test_a_job_without_a_config_says_so() -> None:
     assert "--config" in answer.stderr
 
 
-def test_mine_hands_its_options_on(tmp_path: Path) -> None:
+def test_mine_hands_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(f"words: [{{label: hey_nova}}]\nruns_dir: {tmp_path}/runs\n")
     answer = _run("mine", *NEEDED["mine"], "--config", str(recipe), "--threshold", "much", cwd=tmp_path)
     assert answer.returncode == 2
     assert "invalid float value: 'much'" in answer.stderr
-    answer = _run("mine", *NEEDED["mine"], "--config", str(recipe), "--source", "a", "--source", "b", cwd=tmp_path)
+    answer = _run("mine", *NEEDED["mine"], "--config", str(recipe), cwd=tmp_path)
     assert "is not prepared yet" in answer.stderr
+    given: list[str] = []
+    monkeypatch.setattr(cli_job, "main", lambda argv: given.extend(argv) or 0)
+    arguments = ["--bundle", "B", "--config", "C", "a=1", "--source", "x", "--source", "y", "--out", "O"]
+    assert cli_job.run_job("mine run", arguments, ("--out", "--source"), ("--bundle",)) == 0
+    assert given == ["mine", "run", "B", "C", "a=1", "--out", "O", "--source", "x", "--source", "y"]
 
 
 def test_distill_hands_the_teacher_on(tmp_path: Path) -> None:

@@ -85,6 +85,11 @@ def test_a_family_without_a_frozen_body_refuses(prepared: Path) -> None:
         build(prepared, tiny_config(training={"replay_windows": 20}))
 
 
+def test_fewer_windows_than_a_batch_cannot_be_kept() -> None:
+    with pytest.raises(ConfigError, match=r"replay_windows = 7 is less than a batch of 8 windows"):
+        replay_config(replay_windows=7)
+
+
 def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(prepared: Path, tmp_path: Path) -> None:
     # 20 windows are two steps and a half: some that the last epoch needs were made before the kill.
     config = replay_config(epochs=2, steps_per_epoch=3)

@@ -24,7 +24,8 @@ def run_job(
     parser = argparse.ArgumentParser(
         prog=f"jobs/{script}.py",
         description=f"`wakeword {command}` as a Ray job, or by hand: "
-        f"ray job submit --working-dir . -- python jobs/{script}.py --config configs/demo.yaml",
+        f"ray job submit --working-dir . -- python jobs/{script}.py {''.join(f'{name} … ' for name in before)}--config "
+        "configs/demo.yaml",
     )
     parser.add_argument("--config", required=True, help="a YAML recipe; paths are relative to the working directory")
     parser.add_argument("overrides", metavar="key=value", nargs="*", help=OVERRIDES_HELP)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from wakeword.config.base import Section
 
@@ -38,6 +38,15 @@ class TrainingConfig(Section):
     channels_last: bool = False
     seed: int = 0
     keep_checkpoints: int = Field(3, ge=1)
+
+    @model_validator(mode="after")
+    def _keeps_a_batch(self) -> TrainingConfig:
+        if 0 < self.replay_windows < self.batch_size:
+            raise ValueError(
+                f"replay_windows = {self.replay_windows} is less than a batch of {self.batch_size} windows: keep as "
+                "many at least, or 0 for none"
+            )
+        return self
 
 
 class DistillationConfig(Section):

@@ -171,6 +171,5 @@ class SpeechEmbeddingStudent(Student):
 
     def answer(self, embeddings: Tensor) -> Tensor:
         parts = embeddings.chunk(len(self.heads))
-        # One after the other through the statistics, as `_run` has it for a batch that all heads share.
         answers = [head(self.norm(part)) for head, part in zip(self.heads, parts, strict=True)]
         return self.pool(torch.cat(answers), None).transpose(1, 2)

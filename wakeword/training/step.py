@@ -133,7 +133,6 @@ class TrainingStep:
     def remember(self, plan: WindowPlan, step: int, rank: int = 0) -> None:
         """Keep the windows of a step that a run before this one made its update with; nothing is trained."""
         self._seed(step, rank)
-        self.model.train()
         self._keep(plan)
 
     def _seed(self, step: int, rank: int) -> None:

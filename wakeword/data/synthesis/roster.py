@@ -54,29 +54,28 @@ def shares_of(config: SynthesisConfig) -> dict[str, float]:
         ConfigError: no such engine, or a command whose program is not there.
         MissingExtraError: an engine that may not be left out is not installed, or none is.
     """
-    found, missing = {}, None
-    for spec, share in config.engines.items():
-        try:
-            engine_of(config, spec)
-            found[spec] = share
-        except MissingExtraError as error:
-            if not config.leave_out_missing:
-                raise
-            missing = error
-    if missing and not found:
-        raise missing
+    missing = _missing(config)
+    found = {spec: share for spec, share in config.engines.items() if spec not in missing}
+    if missing and not (config.leave_out_missing and found):
+        raise next(iter(missing.values()))
     return found
 
 
 def left_out(config: SynthesisConfig) -> list[str]:
-    """A sentence on each engine that is left out."""
-    told = []
-    for spec in sorted(set(config.engines) - set(shares_of(config))):
+    """A sentence on each engine that is not there and left out."""
+    return [
+        f"the engine {spec} is left out, the others speak its share: {why}" for spec, why in _missing(config).items()
+    ]
+
+
+def _missing(config: SynthesisConfig) -> dict[str, MissingExtraError]:
+    found = {}
+    for spec in config.engines:
         try:
             engine_of(config, spec)
         except MissingExtraError as error:
-            told.append(f"the engine {spec} is left out, the others speak its share: {error}")
-    return told
+            found[spec] = error
+    return found
 
 
 @cache

@@ -103,7 +103,7 @@ def _heard(bundle: Bundle, tracks: list[Track], word: str, config: Config) -> Wo
 
 def _told(real: WordOnSplit, spoken: WordOnSplit, threshold: float, config: Config) -> dict[str, Any]:
     result: SplitResult = at_threshold(real, threshold, config.evaluation)
-    near = _shares(spoken, threshold)
+    near = shares(spoken, threshold)
     own = spoken.curves.get("clean")
     return {
         "threshold": threshold,
@@ -116,7 +116,8 @@ def _told(real: WordOnSplit, spoken: WordOnSplit, threshold: float, config: Conf
     }
 
 
-def _shares(spoken: WordOnSplit, threshold: float) -> dict[str, list[int]]:
+def shares(spoken: WordOnSplit, threshold: float) -> dict[str, list[int]]:
+    """Near misses that fire and all near misses, by distance."""
     clips = spoken.near_misses
     fired: NDArray[np.bool_] = clips.score >= threshold
     groups = {name: clips.distance == int(name) for name in DISTANCES[:-1]}
@@ -145,6 +146,6 @@ def _point(real: WordOnSplit, spoken: WordOnSplit, threshold: float) -> dict[str
     return {
         "threshold": threshold,
         "frr": _misses(real, threshold),
-        "fired": {name: pair[0] / pair[1] for name, pair in _shares(spoken, threshold).items() if pair[1]},
+        "fired": {name: pair[0] / pair[1] for name, pair in shares(spoken, threshold).items() if pair[1]},
         "fah": float(real.alarms.at(threshold)[1]) / real.hours,
     }

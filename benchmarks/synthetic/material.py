@@ -79,7 +79,9 @@ POLICIES = (
 
 
 ON = ("noise", "room", "speed", "vtlp", "spec")
-OFF = ("tempo", "pitch", "music", "babble", "eq", "microphone", "codec")
+OFF = (
+    "noise_room", "music", "babble", "speech", "tempo", "pitch", "eq", "microphone", "band", "clip", "codec",
+)  # fmt: skip
 ABLATIONS = (
     *(Stage(f"no-{n}", f"final, {n} left out", (f"augmentation.{n}_probability=0",), real_words=True) for n in ON),
     *(Stage(f"with-{n}", f"final, {n} put in", (f"augmentation.{n}_probability=0.3",), real_words=True) for n in OFF),

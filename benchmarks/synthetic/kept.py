@@ -1,0 +1,150 @@
+"""A detector in minutes: windows are embedded once, heads learn on them, and the judging audio is embedded once for all.
+
+`training.replay_windows` learns from embeddings that are kept, so here all of them are made first and the heads train
+after it, by the same step, schedule and average. What is left out against a run of the pipeline: validation (the last
+weights count) and the heads' look at the first windows before the last ones are there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from wakeword.config import SAMPLE_RATE_HZ, Config
+from wakeword.data.resident import ResidentClips
+from wakeword.data.shards import ShardSet
+from wakeword.evaluation.measure import WordOnSplit, listen
+from wakeword.evaluation.store import TrackInfo
+from wakeword.evaluation.track import Track
+from wakeword.models.streaming import StreamingModel
+from wakeword.runtime.events import EventTiming
+from wakeword.system.files import atomic_path
+from wakeword.training.batches import BatchSampler, WindowPlan
+from wakeword.training.ema import ModelAverage
+from wakeword.training.material import training_augmenter, training_clips
+from wakeword.training.replay import Replay
+from wakeword.training.schedule import learning_rate
+from wakeword.training.step import TrainingStep, make_optimizer
+from wakeword.training.views import ViewMaker
+from wakeword.training.windows import WindowMaker
+
+BLOCK_S = 60.0
+CPU = torch.device("cpu")
+
+
+class KeptStep(TrainingStep):
+    """A training step whose windows are all there before the first update."""
+
+    full = False
+
+    def _keep(self, plan: WindowPlan) -> None:
+        if not self.full:
+            super()._keep(plan)
+
+
+@dataclass
+class Lab:
+    """One word's windows and the heads that learn on them."""
+
+    config: Config
+    sampler: BatchSampler
+    step: KeptStep
+    average: ModelAverage[StreamingModel]
+
+    @classmethod
+    def open(cls, config: Config, prepared_dir: Path) -> Lab:
+        """Weights and clips as a training run has them before its first step."""
+        shards = ShardSet.open(prepared_dir)
+        torch.manual_seed(config.training.seed)
+        model = StreamingModel(config, config.labels)
+        clips: ResidentClips = training_clips(shards, "train", CPU)
+        sampler = BatchSampler(config, clips, model.context_samples)
+        views = ViewMaker(WindowMaker(clips, sampler.window_samples), training_augmenter(config, shards, clips, CPU))
+        step = KeptStep(config, model, make_optimizer(model, config.training), views)
+        return cls(config, sampler, step, ModelAverage(model, config.training.ema_decay))
+
+    def fill(self, steps: int) -> None:
+        """Embed the windows of so many steps."""
+        assert self.step.replay is not None
+        self.step.replay = Replay(steps * self.config.training.batch_size)
+        for step in range(steps):
+            self.step.remember(self.sampler.batch(step), step)
+
+    def learn(self, updates: int) -> StreamingModel:
+        """So many updates of the heads on what is kept; returns their average over time."""
+        self.step.full = True
+        settings, plan = self.config.training, self.sampler.batch(0)
+        for number in range(updates):
+            rate = learning_rate(number, updates, settings.learning_rate, settings.warmup_share)
+            self.step(plan, rate, number)
+            self.average.update(self.step.model)
+        return self.average.model
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Tracks and what the body says of them, `(times, channels)` in half precision each."""
+
+    tracks: list[TrackInfo]
+    embeddings: list[Tensor]
+
+    @classmethod
+    def of(cls, model: StreamingModel, tracks: list[Track], folder: Path) -> Embedded:
+        """Embeddings of tracks; kept in `folder` by what the tracks are made of."""
+        kept = [_kept(model, track, folder) for track in tracks]
+        return cls([TrackInfo.of("test", track) for track in tracks], kept)
+
+    @torch.no_grad()
+    def scores(self, model: StreamingModel) -> list[NDArray[np.float32]]:
+        """Scores `(times, heads + 1)` of each track of a model of one word: of all heads together, and of each."""
+        heads = len(model.student.heads)  # type: ignore[arg-type]
+        result = []
+        for track in self.embeddings:
+            logits = model.student.answer(track.float().T[None].repeat(heads, 1, 1))[:, :, 0]
+            result.append(torch.sigmoid(torch.cat([logits.mean(0, keepdim=True), logits])).T.numpy())
+        return result
+
+    def heard(
+        self, scores: list[NDArray[np.float32]], column: int, word: str, config: Config, timing: EventTiming
+    ) -> WordOnSplit:
+        """What a column of `scores` says of the tracks."""
+        by_name = {info.name: values[:, column] for info, values in zip(self.tracks, scores, strict=True)}
+        return listen(word, self.tracks, lambda track, _: by_name[track], timing, config.evaluation)
+
+
+def _kept(model: StreamingModel, track: Track, folder: Path) -> Tensor:
+    digest = hashlib.sha256()
+    for part in track.identity():
+        digest.update(part)
+    path = folder / f"{digest.hexdigest()[:24]}.safetensors"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        found = torch.cat(list(_embedded(model, track))).half().contiguous()
+        with atomic_path(path) as temporary:
+            save_file({"embeddings": found}, temporary)
+    return load_file(path)["embeddings"]
+
+
+@torch.no_grad()
+def _embedded(model: StreamingModel, track: Track) -> Iterator[Tensor]:
+    """Rows so that the heads' answer to all of them is a score per step, from the quiet that every stream starts in."""
+    model.eval()
+    step = model.step_samples
+    before = torch.zeros(model.context_samples - step)
+    repeated = 0
+    for block in track.blocks(round(BLOCK_S * SAMPLE_RATE_HZ / step) * step):
+        whole = len(block) // step * step
+        if whole:
+            audio = torch.cat([before, torch.from_numpy(np.array(block[:whole]))])
+            rows = model.embed(audio[None])[0].T
+            yield rows[repeated:]
+            repeated = len(rows) - whole // step
+            before = audio[len(audio) - len(before) :]

@@ -1,4 +1,4 @@
-"""A detector in minutes: windows are embedded once, heads learn on them, and the judging audio is embedded once for all.
+"""A detector in minutes: windows are embedded once, heads learn on them, the judging audio is embedded once for all.
 
 `training.replay_windows` learns from embeddings that are kept, so here all of them are made first and the heads train
 after it, by the same step, schedule and average. What is left out against a run of the pipeline: validation (the last

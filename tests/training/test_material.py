@@ -56,3 +56,22 @@ def test_a_view_with_everything_on_sounds_the_same_in_any_batch(with_music: Path
     for row in range(4):
         alone, _ = views(sampler.plan_views(rows[row : row + 1], numbers[row : row + 1]))
         assert torch.equal(alone[0], together[row])
+
+
+def test_an_augmentation_without_recordings_to_work_with_is_told(
+    with_music: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def told(prepared: Path, **augmentation: float) -> list[str]:
+        caplog.clear()
+        shards, silent = ShardSet.open(prepared), dict.fromkeys(("noise_probability", "room_probability"), 0.0)
+        clips = training_clips(shards, "train", CPU)
+        training_augmenter(tiny_config(augmentation=silent | augmentation), shards, clips, CPU)
+        return [record.getMessage() for record in caplog.records]
+
+    without_music = make_prepared(tmp_path, words=6)
+    (message,) = told(without_music, music_probability=0.3)
+    assert "no clip of kind music, so augmentation.music_probability does nothing" in message
+    assert told(without_music) == []
+    assert told(with_music, music_probability=0.3) == []
+    (message,) = told(without_music, music_probability=0.3, babble_probability=0.1)
+    assert "music" in message

@@ -17,6 +17,8 @@ from wakeword.training.batches import word_targets
 log = logging.getLogger(__name__)
 AUDIBLE = ("wakeword", "confusable", "speech", "noise", "music", "hard_negative")
 """Kinds that windows are cut from; room responses only colour them."""
+_NEEDS = {"noise": ("noise",), "music": ("music",), "room": ("room",), "speech": ("babble", "speech")}
+"""Which augmentations do nothing without recordings of a kind."""
 
 
 def training_clips(shards: ShardSet, split: str, device: torch.device) -> ResidentClips:
@@ -30,7 +32,9 @@ def training_clips(shards: ShardSet, split: str, device: torch.device) -> Reside
 
 
 def training_augmenter(config: Config, shards: ShardSet, clips: ResidentClips, device: torch.device) -> Augmenter:
-    """The augmenter with the noises, music, speech and room responses of the train split (it does without any).
+    """The augmenter with the noises, music, speech and room responses of the train split.
+
+    It does without any of them; an augmentation that then does nothing though it was asked for is told as a warning.
 
     Speech that holds a word, by its transcript, is not among the voices: it would be a positive labelled negative.
     """
@@ -40,16 +44,29 @@ def training_augmenter(config: Config, shards: ShardSet, clips: ResidentClips, d
         responses = ResidentClips.load(shards, "train", device, kinds=("rir",))
         rooms: Bank | None = Bank(responses.audio, responses.offset, responses.length)
     except DataError:
-        log.info("no room responses among the training data: the room augmentation does nothing")
         rooms = None
-    return Augmenter(
-        config.augmentation,
-        _bank(clips, clips.where(kind=["noise", "music"])),
-        rooms,
-        config.frontend,
-        music=_bank(clips, clips.where(kind=["music"])),
-        speech=_bank(clips, speech),
-    ).to(device)
+    noises, music, voices = (
+        _bank(clips, rows) for rows in (clips.where(kind=["noise", "music"]), clips.where(kind=["music"]), speech)
+    )
+    _tell_missing(config, {"noise": noises, "music": music, "room": rooms, "speech": voices})
+    return Augmenter(config.augmentation, noises, rooms, config.frontend, music=music, speech=voices).to(device)
+
+
+def _tell_missing(config: Config, banks: dict[str, Bank | None]) -> None:
+    """One warning for each kind of recording that an augmentation asks for and the train split does not hold."""
+    for kind, names in _NEEDS.items():
+        asked = [f"augmentation.{name}_probability" for name in names if _probability(config, name)]
+        if asked and not banks[kind]:
+            log.warning(
+                "the train split holds no clip of kind %s, so %s %s nothing: add a source of that kind, or set 0",
+                "rir" if kind == "room" else kind,
+                " and ".join(asked),
+                "does" if len(asked) == 1 else "do",
+            )
+
+
+def _probability(config: Config, name: str) -> float:
+    return float(getattr(config.augmentation, f"{name}_probability"))
 
 
 def _bank(clips: ResidentClips, rows: np.ndarray) -> Bank:

@@ -63,7 +63,7 @@ def test_an_augmentation_without_recordings_to_work_with_is_told(
 ) -> None:
     def told(prepared: Path, **augmentation: float) -> list[str]:
         caplog.clear()
-        shards, silent = ShardSet.open(prepared), dict.fromkeys(("noise_probability", "room_probability"), 0.0)
+        shards, silent = ShardSet.open(prepared), {"room_probability": 0.0}
         clips = training_clips(shards, "train", CPU)
         training_augmenter(tiny_config(augmentation=silent | augmentation), shards, clips, CPU)
         return [record.getMessage() for record in caplog.records]
@@ -75,3 +75,7 @@ def test_an_augmentation_without_recordings_to_work_with_is_told(
     assert told(with_music, music_probability=0.3) == []
     (message,) = told(without_music, music_probability=0.3, babble_probability=0.1)
     assert "music" in message
+    (message,) = told(with_music, room_probability=0.4, noise_room_probability=0.2)
+    assert (
+        "no clip of kind rir, so augmentation.room_probability and augmentation.noise_room_probability do " in message
+    )

@@ -17,8 +17,8 @@ from wakeword.training.batches import word_targets
 log = logging.getLogger(__name__)
 AUDIBLE = ("wakeword", "confusable", "speech", "noise", "music", "hard_negative")
 """Kinds that windows are cut from; room responses only colour them."""
-_NEEDS = {"noise": ("noise",), "music": ("music",), "room": ("room",), "speech": ("babble", "speech")}
-"""Which augmentations do nothing without recordings of a kind."""
+_NEEDS = {"music": ("music",), "rir": ("room", "noise_room"), "speech": ("babble", "speech")}
+"""Which augmentations do nothing without recordings of a kind; without noises, coloured noise is made on the spot."""
 
 
 def training_clips(shards: ShardSet, split: str, device: torch.device) -> ResidentClips:
@@ -48,7 +48,7 @@ def training_augmenter(config: Config, shards: ShardSet, clips: ResidentClips, d
     noises, music, voices = (
         _bank(clips, rows) for rows in (clips.where(kind=["noise", "music"]), clips.where(kind=["music"]), speech)
     )
-    _tell_missing(config, {"noise": noises, "music": music, "room": rooms, "speech": voices})
+    _tell_missing(config, {"music": music, "rir": rooms, "speech": voices})
     return Augmenter(config.augmentation, noises, rooms, config.frontend, music=music, speech=voices).to(device)
 
 
@@ -59,7 +59,7 @@ def _tell_missing(config: Config, banks: dict[str, Bank | None]) -> None:
         if asked and not banks[kind]:
             log.warning(
                 "the train split holds no clip of kind %s, so %s %s nothing: add a source of that kind, or set 0",
-                "rir" if kind == "room" else kind,
+                kind,
                 " and ".join(asked),
                 "does" if len(asked) == 1 else "do",
             )

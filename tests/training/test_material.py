@@ -68,14 +68,15 @@ def test_an_augmentation_without_recordings_to_work_with_is_told(
         training_augmenter(tiny_config(augmentation=silent | augmentation), shards, clips, CPU)
         return [record.getMessage() for record in caplog.records]
 
-    without_music = make_prepared(tmp_path, words=6)
+    without_music = make_prepared(tmp_path / "quiet", words=6)
     (message,) = told(without_music, music_probability=0.3)
     assert "no clip of kind music, so augmentation.music_probability does nothing" in message
     assert told(without_music) == []
     assert told(with_music, music_probability=0.3) == []
     (message,) = told(without_music, music_probability=0.3, babble_probability=0.1)
     assert "music" in message
-    (message,) = told(with_music, room_probability=0.4, noise_room_probability=0.2)
+    dry = make_prepared(tmp_path / "dry", words=6, drop="rir")
+    (message,) = told(dry, room_probability=0.4, noise_room_probability=0.2)
     assert (
         "no clip of kind rir, so augmentation.room_probability and augmentation.noise_room_probability do " in message
     )

@@ -98,6 +98,22 @@ VARIANTS = (
         ),
         real_words=True,
     ),
+    Stage(
+        "wider",
+        "final, pitch, microphones' equalisers and reverberant noise put in",
+        (
+            "augmentation.pitch_probability=0.3",
+            "augmentation.eq_probability=0.3",
+            "augmentation.noise_room_probability=0.3",
+        ),
+        real_words=True,
+    ),
+    Stage(
+        "pitch-for-vtlp",
+        "final, pitch instead of the vocal tract",
+        ("augmentation.pitch_probability=0.3", "augmentation.vtlp_probability=0"),
+        real_words=True,
+    ),
     Stage("longer", "final, twice the steps", ("training.epochs=16",), real_words=True),
     Stage(
         "no-pico",

@@ -61,6 +61,10 @@ def test_a_setting_is_chosen_without_the_word_that_confirms_it() -> None:
     ]  # fmt: skip
     assert ablation.overall(found, "no-room", "together") == pytest.approx(0.175)
     assert ablation.overall(found, "words", "one head") == pytest.approx(0.2)
+    assert ablation.costs(found, "no-room") == pytest.approx({"alexa": -5.0, "computer": 20.0})
+    *_, claim = ablation.bars(found)
+    assert (claim.value, claim.ok) == (pytest.approx(20.0), True)
+    assert not ablation.bars(found[::2])[-1].ok
     assert ablation.confirmed(found) == [
         "chosen without alexa: words; it misses 10.0 % of alexa, words 10.0 %",
         "chosen without computer: no-room; it misses 30.0 % of computer, words 10.0 %",

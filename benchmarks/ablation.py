@@ -5,6 +5,7 @@
 As `benchmarks.synthetic_to_real`, cell by cell, but each cell's windows are embedded once and the heads learn on them
 (`benchmarks.synthetic.kept`), and it is judged at 0, 1, 2 and 4 false alarms in all of the audio: their mean is what
 settings are compared by, since the threshold without any hangs on one second. Heads are judged together and one by one.
+Cells that are done are kept in `--folder`; `key=value` changes the recipe of all and needs a folder of its own.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ CHOICES = [name for name in ALL_STAGES if name not in ("no-replay", "longer")]
 
 
 def measure_cell(cell: Cell, folder: Path, quick: bool, steps: int, updates: int) -> dict[str, Any]:
-    """One detector's figures: `{"together": …, "one head": …}`, written beside the others."""
+    """One detector's figures: `{"together": …, "heads": […]}`, written beside the others."""
     import torch
 
     from benchmarks.synthetic.kept import Embedded, Lab

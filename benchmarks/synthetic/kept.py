@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from wakeword.config import SAMPLE_RATE_HZ, Config
+from wakeword.config import SAMPLE_RATE_HZ, Config, config_hash
 from wakeword.data.resident import ResidentClips
 from wakeword.data.shards import ShardSet
 from wakeword.evaluation.measure import WordOnSplit, listen
@@ -98,7 +98,7 @@ class Embedded:
 
     @classmethod
     def of(cls, model: StreamingModel, tracks: list[Track], folder: Path) -> Embedded:
-        """Embeddings of tracks; kept in `folder` by what the tracks are made of."""
+        """Embeddings of tracks; kept in `folder` by what the tracks, and the front end, are made of."""
         kept = [_kept(model, track, folder) for track in tracks]
         return cls([TrackInfo.of("test", track) for track in tracks], kept)
 
@@ -121,7 +121,7 @@ class Embedded:
 
 
 def _kept(model: StreamingModel, track: Track, folder: Path) -> Tensor:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(f"{config_hash(model.config.frontend)} {model.config.model.family}".encode())
     for part in track.identity():
         digest.update(part)
     path = folder / f"{digest.hexdigest()[:24]}.safetensors"

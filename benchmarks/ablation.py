@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import ROOT, Bar, run
+from benchmarks.synthetic.cells import asked_cells, run_cells
 from benchmarks.synthetic.judging import CONDITIONS, DISTANCES, NEAR_MISS_LIMITS, real_tracks, shares, spoken_tracks
 from benchmarks.synthetic.material import (
     ABLATIONS,
@@ -36,11 +35,13 @@ from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.evaluation.measure import WordOnSplit
 from wakeword.evaluation.metrics import oracle_threshold
 from wakeword.evaluation.near_misses import near_miss_floor
-from wakeword.pipeline import prepared_folder, run_pipeline
+from wakeword.pipeline import prepared_folder
 from wakeword.runtime.events import EventTiming
 from wakeword.system.files import write_json
 
 BASE = "words"
+LEAST_POINTS = 0.1
+"""What leaving out an augmentation must cost some word: one without any effect costs nothing at all."""
 ALARMS = (0, 1, 2, 4)
 CHOICES = [name for name in ALL_STAGES if name not in ("no-replay", "longer")]
 """These two are about how a run trains, which is another way here."""
@@ -103,23 +104,10 @@ def measure(args: argparse.Namespace) -> list[Bar]:
     """All cells, a line each; the table; what leaving out or putting in costs."""
     folder = args.folder / "quick" if args.quick else args.folder
     steps, updates = (4, 4) if args.quick else (args.steps, args.updates)
-    words, seeds = args.word or WORDS, range(1 if args.quick else args.seeds)
-    stages = [ALL_STAGES[name] for name in dict.fromkeys((BASE, *args.stage))]
-    cells = [Cell(word, stage, seed, tuple(args.overrides)) for seed in seeds for stage in stages for word in words]
-    run_pipeline(judging_config(folder, args.quick), ["prepare"], runner="local")
-    for word in words:
-        for stage in stages:
-            config = training_config(Cell(word, stage, 0, tuple(args.overrides)), folder, args.quick)
-            run_pipeline(config, ["prepare"], runner="local")
+    stages = list(dict.fromkeys((BASE, *args.stage)))
     work = partial(measure_cell, folder=folder, quick=args.quick, steps=steps, updates=updates)
-    found = []
-    # Fresh processes: a fork would inherit the threads of what was imported here.
-    with ProcessPoolExecutor(args.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        tasks = [pool.submit(work, cell) for cell in cells]
-        for task in as_completed(tasks):
-            found.append(task.result())
-            print(line(found[-1]), flush=True)
-    print(table(found, [stage.name for stage in stages]))
+    found = run_cells(asked_cells(args, stages), folder, args, work, line)
+    print(table(found, stages))
     print("\n".join(confirmed(found)))
     return bars(found)
 
@@ -137,7 +125,7 @@ def bars(found: list[dict[str, Any]]) -> list[Bar]:
             f"{stage}: what it costs the word that it costs most",
             max(costs(found, stage).values()),
             "points",
-            0,
+            LEAST_POINTS,
             "least",
         )
         for stage in left_out

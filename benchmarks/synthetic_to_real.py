@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import ROOT, Bar, run
+from benchmarks.synthetic.cells import asked_cells, run_cells
 from benchmarks.synthetic.judging import CONDITIONS, DISTANCES, judge
 from benchmarks.synthetic.material import (
     ALL_STAGES,
@@ -62,26 +61,10 @@ def train_and_judge(cell: Cell, folder: Path, quick: bool) -> dict[str, Any]:
 def measure(args: argparse.Namespace) -> list[Bar]:
     """All cells, the table, the bars."""
     folder = args.folder / "quick" if args.quick else args.folder
-    stages = [ALL_STAGES[name] for name in args.stage]
-    words, seeds = args.word or WORDS, range(1 if args.quick else args.seeds)
-    cells = [Cell(word, stage, seed, tuple(args.overrides)) for seed in seeds for stage in stages for word in words]
-    run_pipeline(judging_config(folder, args.quick), ["prepare"], runner="local")
-    for word in words:
-        for stage in stages:
-            run_pipeline(
-                training_config(Cell(word, stage, 0, tuple(args.overrides)), folder, args.quick),
-                ["prepare"],
-                runner="local",
-            )
-    found = []
-    # Fresh processes: a fork would inherit the threads of what was imported here.
-    with ProcessPoolExecutor(args.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        tasks = {pool.submit(partial(train_and_judge, folder=folder, quick=args.quick), cell): cell for cell in cells}
-        for task in as_completed(tasks):
-            found.append(task.result())
-            print(line(found[-1]), flush=True)
-    print(table(found, [stage.name for stage in stages]))
-    return bars(found, words)
+    work = partial(train_and_judge, folder=folder, quick=args.quick)
+    found = run_cells(asked_cells(args, args.stage), folder, args, work, line)
+    print(table(found, args.stage))
+    return bars(found, args.word or list(WORDS))
 
 
 def line(cell: dict[str, Any]) -> str:

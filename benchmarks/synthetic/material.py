@@ -100,7 +100,7 @@ VARIANTS = (
     ),
     Stage(
         "wider",
-        "final, pitch, microphones' equalisers and reverberant noise put in",
+        "final, pitch, equaliser and noise in rooms put in",
         (
             "augmentation.pitch_probability=0.3",
             "augmentation.eq_probability=0.3",

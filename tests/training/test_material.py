@@ -80,3 +80,6 @@ def test_an_augmentation_without_recordings_to_work_with_is_told(
     assert (
         "no clip of kind rir, so augmentation.room_probability and augmentation.noise_room_probability do " in message
     )
+    silent = make_prepared(tmp_path / "silent", words=6, drop="speech")
+    (message,) = told(silent, babble_probability=0.1)
+    assert "no clip of kind speech that holds none of the words, so augmentation.babble_probability does" in message

@@ -17,7 +17,8 @@ from wakeword.training.batches import word_targets
 log = logging.getLogger(__name__)
 AUDIBLE = ("wakeword", "confusable", "speech", "noise", "music", "hard_negative")
 """Kinds that windows are cut from; room responses only colour them."""
-_NEEDS = {"music": ("music",), "rir": ("room", "noise_room"), "speech": ("babble", "speech")}
+_VOICES = "speech that holds none of the words"
+_NEEDS = {"music": ("music",), "rir": ("room", "noise_room"), _VOICES: ("babble", "speech")}
 """Which augmentations do nothing without recordings of a kind; without noises, coloured noise is made on the spot."""
 
 
@@ -48,7 +49,7 @@ def training_augmenter(config: Config, shards: ShardSet, clips: ResidentClips, d
     noises, music, voices = (
         _bank(clips, rows) for rows in (clips.where(kind=["noise", "music"]), clips.where(kind=["music"]), speech)
     )
-    _tell_missing(config, {"music": music, "rir": rooms, "speech": voices})
+    _tell_missing(config, {"music": music, "rir": rooms, _VOICES: voices})
     return Augmenter(config.augmentation, noises, rooms, config.frontend, music=music, speech=voices).to(device)
 
 

@@ -24,6 +24,7 @@ from wakeword.data.shards import ShardSet
 from wakeword.distillation.targets import TargetStore
 from wakeword.errors import DataError, RunError, WakewordError
 from wakeword.models.streaming import StreamingModel
+from wakeword.system.allocator import keep_freed_memory
 from wakeword.training import checkpoint
 from wakeword.training.batches import BatchSampler
 from wakeword.training.checkpoint import RunState
@@ -127,6 +128,8 @@ class _Run:
         self.config, self.run_dir, self.context = config, run_dir, context
         self.chief = context.rank == 0
         device = context.device or resolve_device(config.compute.device)
+        if device.type == "cpu":
+            keep_freed_memory()
         shards = ShardSet.open(prepared_dir)
         torch.manual_seed(config.training.seed)
         self.model = StreamingModel(config, config.labels).to(device)

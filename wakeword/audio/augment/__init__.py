@@ -11,7 +11,7 @@ from wakeword.audio.augment.features import warped_mels
 from wakeword.audio.augment.filters import band_power, filtered, peak_power
 from wakeword.audio.augment.levels import active_power, clipped, decibel
 from wakeword.audio.augment.noise import babble, coloured_noise, white_crops
-from wakeword.audio.augment.rooms import quieter_late, reverberate, ringing
+from wakeword.audio.augment.rooms import quieter_late, ringing
 from wakeword.audio.augment.speed import change_tempo, fast_length, resample, stretch
 
 __all__ = [
@@ -34,7 +34,6 @@ __all__ = [
     "peak_power",
     "quieter_late",
     "resample",
-    "reverberate",
     "ringing",
     "stretch",
     "telephone",

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from wakeword.audio.augment import codecs, features, filters
 from wakeword.audio.augment.bank import Bank
 from wakeword.audio.augment.draws import below, chosen, crops, log_uniform, places, uniform
-from wakeword.audio.augment.levels import active_power, as_loud_as, clipped, decibel, noise_scale
+from wakeword.audio.augment.levels import active_power, as_loud_as, clipped, decibel, mean_power, noise_scale
 from wakeword.audio.augment.noise import babble, coloured_noise, white_crops
 from wakeword.audio.augment.pieces import PIECE, replace_rows
-from wakeword.audio.augment.rooms import ROOM_LEAD, convolved, quieter_late, reverberate, ringing, room_table
-from wakeword.audio.augment.speed import change_tempo, fast_length, resample
+from wakeword.audio.augment.rooms import ROOM_LEAD, convolved, quieter_late, ringing, room_table
+from wakeword.audio.augment.speed import change_tempo, quick_length, resample
 from wakeword.config.augmentation import AugmentationConfig
 from wakeword.config.frontend import FrontendConfig
 
@@ -102,8 +102,9 @@ class Augmenter(nn.Module):
         # From here on this copy is changed in place: a pass over a whole batch costs as much as a transform.
         audio = audio.clone()
         speed = self._speed(audio, anchor, generator)
-        self._room(audio, generator)
-        self._add_noises(audio, generator)
+        level = _levels(audio)
+        self._room(audio, level, generator)
+        self._add_noises(audio, level, generator)
         self._microphone(audio, generator)
         self._clip(audio, generator)
         audio *= decibel(uniform(self.config.gain_db, count, generator)).to(audio.device)[:, None]
@@ -169,25 +170,34 @@ class Augmenter(nn.Module):
         late_db = uniform(self.config.room_late_db, count, generator).to(table.device)
         return quieter_late(response, late_db, ROOM_LEAD)
 
-    def _room(self, audio: Tensor, generator: torch.Generator) -> None:
+    def _room(self, audio: Tensor, level: Tensor, generator: torch.Generator) -> None:
+        """Put some clips into rooms, in place; their level `(batch,)` stays."""
         if self.rooms is None:
             return
         rows, table = self._rows(self.config.room_probability, audio, generator), self.rooms
-        length = fast_length(audio.shape[1] + table.shape[1])
+        samples = audio.shape[1]
+        length = quick_length(samples + table.shape[1])
         if self.config.room_late_db != (0.0, 0.0) or len(table) * length > MOST_KEPT:
-            response = self._responses(table, len(rows), generator)
-            replace_rows(audio, rows, lambda dry, wet: reverberate(dry, wet, ROOM_LEAD), response)
-            return
-        if self._spectra is None or self._spectra[0] != length or self._spectra[1].device != table.device:
-            self._spectra = length, torch.fft.rfft(table, length)
-        spectra = self._spectra[1]
-        index = below(torch.full((len(rows),), len(table), device=table.device), generator)
-        replace_rows(audio, rows, lambda dry, room: convolved(dry, spectra[room], length, ROOM_LEAD), index)
+            drawn, spectrum = self._responses(table, len(rows), generator), partial(torch.fft.rfft, n=length)
+        else:
+            drawn = below(torch.full((len(rows),), len(table), device=table.device), generator)
+            spectrum = partial(self._spectra_of(length).index_select, 0)
 
-    def _add_noises(self, audio: Tensor, generator: torch.Generator) -> None:
-        """All that sounds besides the clip; each at its own ratio to the clip alone."""
+        def wet(dry: Tensor, level: Tensor, drawn: Tensor) -> Tensor:
+            return as_loud_as(level, convolved(dry, spectrum(drawn), samples, ROOM_LEAD))
+
+        replace_rows(audio, rows, wet, level[rows], drawn, length=length)
+
+    def _spectra_of(self, length: int) -> Tensor:
+        """Spectra of all room responses, of a transform of `length`; kept for the next batch."""
+        assert self.rooms is not None
+        if self._spectra is None or self._spectra[0] != length or self._spectra[1].device != self.rooms.device:
+            self._spectra = length, torch.fft.rfft(self.rooms, length)
+        return self._spectra[1]
+
+    def _add_noises(self, audio: Tensor, level: Tensor, generator: torch.Generator) -> None:
+        """All that sounds besides the clip; each at its own ratio to the `level` `(batch,)` of the clip alone."""
         config, samples = self.config, audio.shape[1]
-        level = _levels(audio)
         rows = self._rows(config.noise_probability, audio, generator)
         self._noise(audio, level, rows, generator)
         if self.music is not None and config.music_probability:
@@ -241,7 +251,12 @@ class Augmenter(nn.Module):
                 power[rows] *= response(len(rows), generator).to(audio.device)
                 shaped[rows] = True
         rows = shaped.nonzero()[:, 0]
-        replace_rows(audio, rows, lambda x, power: as_loud_as(x, filters.filtered(x, power)), power[rows])
+        samples = audio.shape[1]
+
+        def shape(audio: Tensor, power: Tensor) -> Tensor:
+            return as_loud_as(active_power(audio[:, :samples]), filters.filtered(audio, power, samples))
+
+        replace_rows(audio, rows, shape, power[rows], length=filters.filter_length(samples))
 
     def _eq(self, count: int, generator: torch.Generator) -> Tensor:
         power = torch.ones(count, filters.POINTS, device=generator.device)
@@ -290,10 +305,6 @@ def _levels(audio: Tensor) -> Tensor:
     return torch.cat([active_power(piece) for piece in audio.split(size)])
 
 
-def _mean_power(noise: Tensor) -> Tensor:
-    return noise.square().mean(dim=1)
-
-
 def _add(
     audio: Tensor,
     level: Tensor,
@@ -301,12 +312,12 @@ def _add(
     snr_db: Tensor,
     make: Callable[..., Tensor],
     *draws: Tensor,
-    power: Callable[[Tensor], Tensor] = _mean_power,
+    power: Callable[[Tensor], Tensor] = mean_power,
 ) -> None:
     """Add `make(*draws)` to some rows in place, its `power` `snr_db` below the `level` of the clips `(batch,)`."""
 
     def mixed(clean: Tensor, level: Tensor, snr_db: Tensor, *draws: Tensor) -> Tensor:
         noise = make(*draws).to(clean.device)
-        return clean + noise_scale(level, power(noise), snr_db)[:, None] * noise
+        return clean.addcmul_(noise_scale(level, power(noise), snr_db)[:, None], noise)
 
     replace_rows(audio, rows, mixed, level[rows], snr_db.to(audio.device), *draws)

@@ -16,7 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from wakeword.audio.augment.speed import fast_length
+from wakeword.audio.augment.speed import quick_length
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 
 GAP = 1024
@@ -37,16 +37,18 @@ def _relative(frequency_hz: Tensor) -> Tensor:
     """The frequencies in units of each clip's, on the axis of the bilinear transform: `(batch, POINTS)`."""
     # The tangent has no value at half the sample rate.
     turn = (frequencies(frequency_hz.device) / SAMPLE_RATE_HZ).clamp(max=0.4999)
-    return torch.tan(torch.pi * turn)[None, :] / torch.tan(torch.pi * frequency_hz / SAMPLE_RATE_HZ)[:, None]
+    own = torch.tan(torch.pi * frequency_hz / SAMPLE_RATE_HZ)
+    return torch.tan(torch.pi * turn)[None, :] * own.reciprocal()[:, None]
 
 
 def peak_power(centre_hz: Tensor, gain_db: Tensor, quality: Tensor) -> Tensor:
     """Power response `(batch, POINTS)` of peaking filters (R. Bristow-Johnson, Audio EQ Cookbook, `peakingEQ`)."""
-    square = _relative(centre_hz).square()
+    square = _relative(centre_hz).square_()
     amplitude = 10.0 ** (gain_db / 20.0)
-    wide = square / quality[:, None].square()
-    base = (1.0 - square).square()
-    return (base + wide * amplitude[:, None]) / (base + wide / amplitude[:, None])
+    wide = square * quality.square().reciprocal()[:, None]
+    base = square.sub_(1.0).square_()
+    louder = torch.addcmul(base, wide, amplitude[:, None])
+    return louder.div_(base.addcmul_(wide, amplitude.reciprocal()[:, None]))
 
 
 def band_power(low_hz: Tensor, high_hz: Tensor, order: Literal[2, 4]) -> Tensor:
@@ -79,9 +81,17 @@ def at_bins(power: Tensor, length: int) -> Tensor:
     return torch.lerp(amplitude.index_select(1, left), amplitude.index_select(1, left + 1), part)
 
 
-def filtered(audio: Tensor, power: Tensor) -> Tensor:
-    """Clips `(batch, samples)` under power responses `(batch, POINTS)`, zero-phase."""
-    # Factors of 2 are the quickest: 34560 instead of 33750 saves a third.
-    length = 64 * fast_length((audio.shape[1] + GAP) / 64)
-    spectrum = torch.fft.rfft(audio, length) * at_bins(power, length)
-    return torch.fft.irfft(spectrum, length)[:, : audio.shape[1]]
+def filter_length(samples: int) -> int:
+    """Length of the transforms that filter clips of so many samples."""
+    return quick_length(samples + GAP)
+
+
+def filtered(audio: Tensor, power: Tensor, samples: int | None = None) -> Tensor:
+    """Clips `(batch, samples)` under power responses `(batch, POINTS)`, zero-phase.
+
+    Args:
+        samples: of the clips, where `audio` has the `filter_length` already and is silent beyond them.
+    """
+    samples = samples or audio.shape[1]
+    length = filter_length(samples)
+    return torch.fft.irfft(torch.fft.rfft(audio, length).mul_(at_bins(power, length)), length)[:, :samples]

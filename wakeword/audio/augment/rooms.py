@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from wakeword.audio.augment.bank import Bank, as_float
-from wakeword.audio.augment.levels import as_loud_as, decibel
-from wakeword.audio.augment.speed import fast_length
+from wakeword.audio.augment.levels import decibel
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 
 ROOM_LEAD = 64
@@ -44,19 +43,16 @@ def quieter_late(response: Tensor, late_db: Tensor, lead: int) -> Tensor:
     return torch.where(late, response * decibel(late_db)[:, None], response)
 
 
-def reverberate(audio: Tensor, response: Tensor, lead: int) -> Tensor:
-    """Convolve each clip with its response `(batch, taps)` whose direct sound lies at tap `lead`; level kept.
+def convolved(audio: Tensor, spectrum: Tensor, samples: int, lead: int) -> Tensor:
+    """Convolve each clip with its response, whose direct sound lies at tap `lead`, so that nothing moves in time.
 
-    The direct sound stays where it was, so nothing moves in time; the power of the loud frames stays the same.
+    Args:
+        audio: `(batch, length)`, silent beyond `samples` for as long as a response is.
+        spectrum: of the responses, `(batch, length // 2 + 1)`.
+        samples: of the clips, and of what is returned.
     """
-    length = fast_length(audio.shape[1] + response.shape[1])
-    return convolved(audio, torch.fft.rfft(response, length), length, lead)
-
-
-def convolved(audio: Tensor, spectrum: Tensor, length: int, lead: int) -> Tensor:
-    """`reverberate` with the spectra of the responses, of a transform of `length`: `(batch, length // 2 + 1)`."""
-    wet = torch.fft.irfft(torch.fft.rfft(audio, length) * spectrum, length)
-    return as_loud_as(audio, wet[:, lead : lead + audio.shape[1]])
+    wet = torch.fft.irfft(torch.fft.rfft(audio).mul_(spectrum), audio.shape[1])
+    return wet[:, lead : lead + samples]
 
 
 def ringing(noise: Tensor, response: Tensor) -> Tensor:

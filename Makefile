@@ -65,7 +65,7 @@ lint: $(STAMP)  ## ruff and import-linter
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
 
-types: $(STAMP)  ## mypy on the library
+types: $(STAMP)  ## mypy on everything but the tests
 	$(VENV)/bin/mypy
 
 serve: $(STAMP)  ## serve the demo's bundle (make demo first)

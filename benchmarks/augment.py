@@ -37,6 +37,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,7 +62,7 @@ CORE = {
     "band_probability": 1.0, "band_low_hz": LOW_HZ, "band_high_hz": HIGH_HZ,
 }  # fmt: skip
 EQ = {"eq_probability": 1.0, "eq_bands": 7, "eq_gain_db": EQ_DB}
-ONE_BY_ONE = {
+ONE_BY_ONE: dict[str, dict[str, Any]] = {
     "nothing but the shift": {}, "speed": {"speed_probability": 1.0}, "tempo": {"tempo_probability": 1.0},
     "pitch": {"pitch_probability": 1.0}, "room": {"room_probability": 1.0}, "noise": {"noise_probability": 1.0},
     "noise in a room": {"noise_probability": 1.0, "noise_room_probability": 1.0}, "music": {"music_probability": 1.0},

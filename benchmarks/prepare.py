@@ -39,7 +39,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -214,7 +214,8 @@ def loader_side(folder: Path, workers: int) -> Iterator[Callable[[Path], Times]]
     yield epoch
 
 
-SIDES = {
+Side = Callable[[Path, int], AbstractContextManager[Callable[[Path], Times]]]
+SIDES: dict[str, Side] = {
     "Ray": ray_side,
     "pool": pool_side,
     "pool without the guard": partial(pool_side, guarded=False),

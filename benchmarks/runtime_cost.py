@@ -106,7 +106,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def measure_or_compare(args: argparse.Namespace) -> list[Bar]:
     """In the measuring process, print the figures and stop; else all bars."""
     if args.measure:
-        print(json.dumps(measure(*args.measure[:2], int(args.measure[2]), float(args.measure[3]))))
+        bundle, variant, streams, audio_s = args.measure
+        print(json.dumps(measure(bundle, variant, int(streams), float(audio_s))))
         raise SystemExit(0)
     return measure_bars(args)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.synthetic.material import ALL_STAGES, WORDS, Cell, judging_config, training_config
+from benchmarks.synthetic.mining import mine_for
 from wakeword.pipeline import run_pipeline
 
 Found = dict[str, Any]
@@ -34,6 +35,7 @@ def run_cells(
     for cell in cells:
         # Seeds of training share their clips: only the first has something to prepare.
         if cell.seed == 0:
+            mine_for(cell, folder, args.quick)
             run_pipeline(training_config(cell, folder, args.quick), ["prepare"], runner="local")
     found = []
     # Fresh processes: a fork would inherit the threads of what was imported here.

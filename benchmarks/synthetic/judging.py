@@ -47,8 +47,7 @@ def real_tracks(judge_dir: Path, word: str, config: Config) -> list[Track]:
         if track.condition == "far":
             name = track.name.replace("/far", f"/{FAR_NOISE}")
             truth = tuple(replace(row, track=name, condition=FAR_NOISE) for row in track.truth)
-            noise = {"snr_db": noisy.snr_db, "noise": noisy.noise}
-            track = replace(track, name=name, condition=FAR_NOISE, truth=truth, **noise)
+            track = replace(track, name=name, condition=FAR_NOISE, truth=truth, snr_db=noisy.snr_db, noise=noisy.noise)
         tracks.append(track)
     return tracks
 

@@ -53,13 +53,17 @@ class Stage:
     """The train split's speech, noise, music and rooms are there; without them everything is synthetic."""
     real_words: bool = False
     """Recordings of other wake words are among the negatives."""
+    mined: bool = False
+    """Stretches of the train split are among the negatives, in which the detector of `MINED_FROM` fires."""
 
 
+MINED_FROM = "words"
 STAGES = (
     Stage("alone", "no recordings at all: what `wakeword new` does by itself", recordings=False),
     Stage("plain", "synthesis, recorded speech as negatives, no augmentation", tuple(PLAIN)),
     Stage("augmented", "+ the recipe's augmentation"),
     Stage("words", "+ recordings of other wake words as negatives", real_words=True),
+    Stage("mined", "+ what that detector fires on in the train split", real_words=True, mined=True),
 )
 POLICIES = (
     Stage("near-3", "+ near misses 3 and more phonemes away", ("synthesis.near_miss_clips=200",), real_words=True),
@@ -197,6 +201,11 @@ def write_manifest(rows: Iterator[Row], path: Path) -> Path:
     return path
 
 
+def mined_folder(cell: Cell, folder: Path) -> Path:
+    """Where lies what was mined for a word."""
+    return folder / "mined" / cell.word
+
+
 def training_config(cell: Cell, folder: Path, quick: bool, rows: Callable[[], list[Row]] = all_rows) -> Config:
     """What `wakeword new WORD` writes, with the train split as negatives and the stage's changes."""
     sources = "[]"
@@ -205,7 +214,8 @@ def training_config(cell: Cell, folder: Path, quick: bool, rows: Callable[[], li
         manifest = folder / "manifests" / f"train-{cell.word}-{kind}.csv"
         if not manifest.is_file():
             write_manifest(training_rows(rows(), cell.word, cell.stage.real_words), manifest)
-        sources = f"[{{type: csv, uri: {manifest}{', limit: 60' if quick else ''}}}]"
+        mined = f", {{type: mined, uri: {mined_folder(cell, folder)}}}" if cell.stage.mined else ""
+        sources = f"[{{type: csv, uri: {manifest}{', limit: 60' if quick else ''}}}{mined}]"
     overrides = [
         f"name={cell.name}",
         f"words=[{{label: {cell.word}, phrase: {cell.word}}}]",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 
 import pytest
 
-from benchmarks.synthetic.material import WORDS, judging_rows, training_rows
+from benchmarks.synthetic.material import ALL_STAGES, WORDS, Cell, judging_rows, training_config, training_rows
 
 KINDS = (("wakeword", "alexa"), ("wakeword", "hey_computer"), ("wakeword", "athena"), ("speech", ""), ("rir", "rir"))
 ROWS = [
@@ -34,3 +35,14 @@ def test_every_clip_of_val_and_test_judges_and_rooms_are_shared_out() -> None:
     assert {row["path"] for row in ROWS if row["split"] != "train"} <= set(judging)
     for rows in (judging_rows(ROWS), training_rows(ROWS, "alexa", True)):
         assert sum(row["kind"] == "rir" and "train" in row["path"] for row in rows) == 2
+
+
+def test_what_was_mined_is_a_source_of_that_stage_alone(tmp_path: Path) -> None:
+    def sources(stage: str) -> list[tuple[str, str]]:
+        config = training_config(Cell("alexa", ALL_STAGES[stage], 1), tmp_path, False, lambda: ROWS)
+        return [(source.type, source.uri) for source in config.data.sources]
+
+    recordings = ("csv", str(tmp_path / "manifests" / "train-alexa-words.csv"))
+    assert sources("words") == [recordings]
+    assert sources("mined") == [recordings, ("mined", str(tmp_path / "mined" / "alexa"))]
+    assert sources("alone") == []

@@ -118,6 +118,7 @@ VARIANTS = (
         ("augmentation.pitch_probability=0.3", "augmentation.vtlp_probability=0"),
         real_words=True,
     ),
+    Stage("less-noise", "final, noise in fewer windows", ("augmentation.noise_probability=0.4",), real_words=True),
     Stage("longer", "final, twice the steps", ("training.epochs=16",), real_words=True),
     Stage(
         "no-pico",

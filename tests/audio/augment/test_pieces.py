@@ -7,7 +7,7 @@ import torch
 
 from wakeword.audio.augment import pieces
 from wakeword.audio.augment.filters import filter_length, filtered, peak_power
-from wakeword.audio.augment.pieces import replace_rows
+from wakeword.audio.augment.pieces import add_to_rows, replace_rows
 
 
 @pytest.mark.parametrize("length", [None, 40, 53])
@@ -33,6 +33,19 @@ def test_the_chosen_rows_are_changed_and_get_zeros_behind(count: int, length: in
     assert torch.equal(audio, expected)
     assert sum(seen) == count
     assert all(size <= pieces.PIECE for size in seen)
+
+
+@pytest.mark.parametrize("count", [0, 1, 16, 33])
+def test_what_is_added_goes_to_the_chosen_rows_alone(count: int) -> None:
+    generator = torch.Generator().manual_seed(count)
+    audio = torch.randn(40, 30, generator=generator)
+    before = audio.clone()
+    rows = torch.randperm(40, generator=generator)[:count]
+    noise, factor = torch.randn(count, 30, generator=generator), torch.randn(count, generator=generator)
+    add_to_rows(audio, rows, lambda noise, factor: noise * factor[:, None], noise, factor)
+    expected = before.clone()
+    expected[rows] += noise * factor[:, None]
+    assert torch.equal(audio, expected)
 
 
 def test_clips_that_are_padded_already_are_filtered_the_same() -> None:

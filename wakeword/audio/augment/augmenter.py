@@ -14,7 +14,7 @@ from wakeword.audio.augment.bank import Bank
 from wakeword.audio.augment.draws import below, chosen, crops, log_uniform, places, uniform
 from wakeword.audio.augment.levels import active_power, as_loud_as, clipped, decibel, mean_power, noise_scale
 from wakeword.audio.augment.noise import babble, coloured_noise, white_crops
-from wakeword.audio.augment.pieces import PIECE, replace_rows
+from wakeword.audio.augment.pieces import PIECE, add_to_rows, replace_rows
 from wakeword.audio.augment.rooms import ROOM_LEAD, convolved, quieter_late, ringing, room_table
 from wakeword.audio.augment.speed import change_tempo, quick_length, resample
 from wakeword.config.augmentation import AugmentationConfig
@@ -314,10 +314,13 @@ def _add(
     *draws: Tensor,
     power: Callable[[Tensor], Tensor] = mean_power,
 ) -> None:
-    """Add `make(*draws)` to some rows in place, its `power` `snr_db` below the `level` of the clips `(batch,)`."""
+    """Add `make(*draws)` to some rows in place, its `power` `snr_db` below the `level` of the clips `(batch,)`.
 
-    def mixed(clean: Tensor, level: Tensor, snr_db: Tensor, *draws: Tensor) -> Tensor:
-        noise = make(*draws).to(clean.device)
-        return clean.addcmul_(noise_scale(level, power(noise), snr_db)[:, None], noise)
+    What `make` returns is scaled in place.
+    """
 
-    replace_rows(audio, rows, mixed, level[rows], snr_db.to(audio.device), *draws)
+    def scaled(level: Tensor, snr_db: Tensor, *draws: Tensor) -> Tensor:
+        noise = make(*draws).to(audio.device)
+        return noise.mul_(noise_scale(level, power(noise), snr_db)[:, None])
+
+    add_to_rows(audio, rows, scaled, level[rows], snr_db.to(audio.device), *draws)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -27,9 +27,24 @@ def replace_rows(
     """
     if not len(rows):
         return
-    size = PIECE if audio.device.type == "cpu" else len(rows)
     samples = audio.shape[1]
-    taken = audio.new_zeros(min(size, len(rows)), length or samples)
-    for piece, *more in zip(*(values.split(size) for values in (rows, *others)), strict=True):
+    taken = audio.new_zeros(min(_size(audio, rows), len(rows)), length or samples)
+    for piece, *more in _pieces(audio, rows, *others):
         torch.index_select(audio, 0, piece, out=taken[: len(piece), :samples])
         audio.index_copy_(0, piece, transform(taken[: len(piece)], *more))
+
+
+def add_to_rows(audio: Tensor, rows: Tensor, make: Callable[..., Tensor], *others: Tensor) -> None:
+    """`audio[rows] += make(*others)`, in pieces as `replace_rows`; the arguments are as there."""
+    for piece, *more in _pieces(audio, rows, *others):
+        audio.index_add_(0, piece, make(*more))
+
+
+def _pieces(audio: Tensor, rows: Tensor, *others: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    if len(rows):
+        size = _size(audio, rows)
+        yield from zip(*(values.split(size) for values in (rows, *others)), strict=True)
+
+
+def _size(audio: Tensor, rows: Tensor) -> int:
+    return PIECE if audio.device.type == "cpu" else len(rows)

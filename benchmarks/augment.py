@@ -6,8 +6,8 @@ Bars: at least 5 times the clips per second of audiomentations (a clip at a time
 those of torch-audiomentations (whole batches, torch). Both sides take the same clips, noises and room responses out of
 memory (the file reading of the other side is replaced by a look-up), on one thread of one process and in turns;
 every transform acts on every clip, with a draw per clip. Each figure is a median over the rounds, each bar the median
-of the rounds' ratios. The time is the CPU's. Clips are 2 s at 16 kHz in batches of 64. Freed memory
-stays with the process, for all sides, as training has it.
+of the rounds' ratios. The time is the CPU's. Clips are 2 s at 16 kHz in batches of 64. Freed memory stays with the
+process, for all sides, as training has it.
 
 What each side does:
 

@@ -13,6 +13,8 @@ from safetensors.torch import load_file
 
 from tests.training.synthetic import make_prepared, tiny_config
 from wakeword.errors import DataError, DeviceError, RunError
+from wakeword.system.allocator import keep_freed_memory
+from wakeword.training import loop
 from wakeword.training.checkpoint import epoch_folder, load_trained
 from wakeword.training.device import resolve_device, run_lock
 from wakeword.training.loop import TrainContext, train
@@ -56,6 +58,15 @@ def test_a_run_leaves_what_it_should(prepared: Path, tmp_path: Path) -> None:
     again = train(config, prepared, tmp_path)
     assert again.metrics == result.metrics, "a finished run is not trained again"
     assert len(read_metrics(tmp_path / "metrics.jsonl")) == 3
+
+
+def test_on_a_cpu_freed_memory_stays_with_the_process(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[bool] = []
+    monkeypatch.setattr(loop, "keep_freed_memory", lambda: taken.append(keep_freed_memory()))
+    train(tiny_config(training={"epochs": 1, "steps_per_epoch": 1}), prepared, tmp_path)
+    assert len(taken) == 1
 
 
 def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(prepared: Path, tmp_path: Path) -> None:

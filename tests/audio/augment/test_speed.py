@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tests.audio.augment.sounds import RATE, augmenter, peak_hz, seeded, tones
 from wakeword.audio.augment import active_power, change_tempo, stretch
-from wakeword.audio.augment.speed import quick_length
+from wakeword.audio.augment.speed import padded_length
 
 
 def burst(at: int, batch: int = 1, samples: int = 2 * RATE) -> Tensor:
@@ -112,13 +112,13 @@ def test_a_clip_sounds_the_same_in_any_batch() -> None:
         torch.testing.assert_close(alone[0], together[row], atol=1e-4, rtol=1e-4)
 
 
-def test_quick_lengths_are_the_next_multiples_of_64_with_small_factors() -> None:
+def test_padded_lengths_are_the_next_multiples_of_64_with_small_factors() -> None:
     for samples in (1, 64, 65, 33_024, 46_464, 50_000):
-        length = quick_length(samples)
+        length = padded_length(samples)
         assert samples <= length <= 1.2 * samples + 64
         assert length % 64 == 0
         for prime in (2, 3, 5, 7):
             while length % prime == 0:
                 length //= prime
         assert length == 1
-    assert [quick_length(n) for n in (33_024, 46_464)] == [33_600, 46_656]
+    assert [padded_length(n) for n in (33_024, 46_464)] == [33_600, 46_656]

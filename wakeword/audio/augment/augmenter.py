@@ -16,7 +16,7 @@ from wakeword.audio.augment.levels import active_power, as_loud_as, clipped, dec
 from wakeword.audio.augment.noise import babble, coloured_noise, white_crops
 from wakeword.audio.augment.pieces import PIECE, add_to_rows, replace_rows
 from wakeword.audio.augment.rooms import ROOM_LEAD, convolved, quieter_late, ringing, room_table
-from wakeword.audio.augment.speed import change_tempo, quick_length, resample
+from wakeword.audio.augment.speed import change_tempo, padded_length, resample
 from wakeword.config.augmentation import AugmentationConfig
 from wakeword.config.frontend import FrontendConfig
 
@@ -110,8 +110,8 @@ class Augmenter(nn.Module):
         audio *= decibel(uniform(self.config.gain_db, count, generator)).to(audio.device)[:, None]
         self._codec(audio, generator)
         if self.config.floor_dbfs is not None:
-            level = decibel(uniform(self.config.floor_dbfs, count, generator)).to(audio.device)[:, None]
-            audio += level * white_crops(count, audio.shape[1], generator).to(audio.device)
+            floor = decibel(uniform(self.config.floor_dbfs, count, generator)).to(audio.device)[:, None]
+            audio += floor * white_crops(count, audio.shape[1], generator).to(audio.device)
         return Augmented(audio.clamp_(-1.0, 1.0), speed, anchor)
 
     def features(self, batch: Tensor, generator: torch.Generator) -> Tensor:
@@ -176,7 +176,7 @@ class Augmenter(nn.Module):
             return
         rows, table = self._rows(self.config.room_probability, audio, generator), self.rooms
         samples = audio.shape[1]
-        length = quick_length(samples + table.shape[1])
+        length = padded_length(samples + table.shape[1])
         if self.config.room_late_db != (0.0, 0.0) or len(table) * length > MOST_KEPT:
             drawn, spectrum = self._responses(table, len(rows), generator), partial(torch.fft.rfft, n=length)
         else:

@@ -16,7 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from wakeword.audio.augment.speed import quick_length
+from wakeword.audio.augment.speed import padded_length
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 
 GAP = 1024
@@ -83,7 +83,7 @@ def at_bins(power: Tensor, length: int) -> Tensor:
 
 def filter_length(samples: int) -> int:
     """Length of the transforms that filter clips of so many samples."""
-    return quick_length(samples + GAP)
+    return padded_length(samples + GAP)
 
 
 def filtered(audio: Tensor, power: Tensor, samples: int | None = None) -> Tensor:

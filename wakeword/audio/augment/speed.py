@@ -31,8 +31,8 @@ def fast_length(samples: float) -> int:
     return length
 
 
-def quick_length(samples: float) -> int:
-    """The smallest multiple of 64 from `samples` on with no prime factors but 2, 3, 5 and 7 besides.
+def padded_length(samples: float) -> int:
+    """What to pad clips to before a transform: the next multiple of 64 with no prime factors but 2, 3, 5 and 7 besides.
 
     Many factors of 2 are what a transform is quickest with: 34560 points take a tenth less than 33750, 33600 a fifth.
     """

@@ -86,12 +86,21 @@ def _picture(
     trace: tuple[NDArray[Any], NDArray[Any]],
 ) -> bytes:
     """PNG: spectrogram above, smoothed score with the threshold below."""
-    figure = Figure(figsize=(4.2, 2.6), dpi=110, layout="constrained")
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    # Fixed margins: a layout engine would draw each of a report's many pictures twice.
+    margins = {"left": 0.1, "right": 0.985, "top": 0.97, "bottom": 0.15, "hspace": 0.12}
+    figure = Figure(figsize=(4.2, 2.6), dpi=110)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1), gridspec_kw=margins)
     frequency, time_s, level_db = levels(audio)
     top = float(level_db.max(initial=-120.0))
-    above.pcolormesh(
-        time_s, frequency / 1000, level_db, vmin=top - DYNAMIC_RANGE_DB, vmax=top, cmap="magma", rasterized=True
+    above.imshow(
+        level_db,
+        origin="lower",
+        aspect="auto",
+        extent=_edges(time_s, 0.01) + _edges(frequency / 1000, 0.03),
+        vmin=top - DYNAMIC_RANGE_DB,
+        vmax=top,
+        cmap="magma",
+        interpolation="nearest",
     )
     above.set_ylabel("kHz", fontsize=7)
     if example.word_s is not None:
@@ -106,6 +115,12 @@ def _picture(
     stream = io.BytesIO()
     figure.savefig(stream, format="png")
     return stream.getvalue()
+
+
+def _edges(centres: NDArray[Any], single: float) -> tuple[float, float]:
+    """Outer edges of cells whose centres are evenly spaced; `single` is the width of a cell that is alone."""
+    half = (centres[1] - centres[0]) / 2 if len(centres) > 1 else single / 2
+    return float(centres[0] - half), float(centres[-1] + half)
 
 
 def levels(audio: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from typing import Any
 
 from wakeword.audio.io import EXTENSIONS
 from wakeword.audio.locators import Entry, read_bytes
+from wakeword.config import WordConfig
+from wakeword.config.labels import word_of
 from wakeword.data.manifest import Row, clip_row, clip_table, quarantine_row
 from wakeword.data.sources import SourceClips
 from wakeword.errors import DataError
@@ -21,7 +24,9 @@ _GENDERS = {
     **dict.fromkeys(("male", "male_masculine", "m", "man"), "male"),
     **dict.fromkeys(("do_not_wish_to_say", "unknown", "none", "n/a", "nan", "-"), ""),
 }
-_SPLIT_NAMES = {
+TEXT = ("text", "transcript", "sentence", "transcription", "normalized_text", "raw_text")
+SPEAKER = ("speaker", "speaker_id", "client_id")
+SPLIT_NAMES = {
     "train": "train",
     "training": "train",
     "dev": "val",
@@ -30,7 +35,10 @@ _SPLIT_NAMES = {
     "validation": "val",
     "test": "test",
     "testing": "test",
+    "eval": "test",
+    "evaluation": "test",
 }
+"""Words for the splits, among them those that Hugging Face's datasets take for one (datasets-file-names-and-splits)."""
 
 
 @dataclass
@@ -97,14 +105,22 @@ def split_of_name(name: str) -> str:
     """Split that a file or folder name tells (`train-00001-of-00007`, `dev-clean`, `test`), or an empty text."""
     for part in reversed(PurePosixPath(name).parts):
         for piece in re.split(r"[^a-z]+", part.lower()):
-            if piece in _SPLIT_NAMES:
-                return _SPLIT_NAMES[piece]
+            if piece in SPLIT_NAMES:
+                return SPLIT_NAMES[piece]
     return ""
+
+
+def lines_of(text: str) -> io.StringIO:
+    """The lines of a text file with their ends: at line feeds and carriage returns alone.
+
+    `str.splitlines` also ends them at characters that stand inside sentences and cells (U+2028, U+0085).
+    """
+    return io.StringIO(text, newline="")
 
 
 def tab_rows(text: str) -> Iterator[tuple[int, dict[str, str] | None]]:
     """Line number and cells by column of a tab-separated table; None for a row of another width."""
-    reader = csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    reader = csv.reader(lines_of(text), delimiter="\t", quoting=csv.QUOTE_NONE)
     header = next(reader, [])
     for cells in reader:
         if any(cells):
@@ -128,9 +144,14 @@ def about_speaker(row: Mapping[str, Any]) -> dict[str, str | None]:
     return {"accent": accent or None, "age": age or None, "gender": known or None}
 
 
-def placed_kind(kind: str | None, label: str, labels: set[str]) -> tuple[str, str]:
-    """Kind and label of a clip whose label is known: a configured word makes wake words."""
-    if kind == "wakeword" or (kind is None and label and label in labels):
-        return "wakeword", label
-    kind = kind or "speech"
-    return kind, label or kind
+def placed_kind(kind: str | None, label: str, text: str, words: Sequence[WordConfig]) -> tuple[str, str]:
+    """Kind and label of a clip that may name them.
+
+    Without a kind, a label is that of a word: of a configured one, or of another, which `assign_words` makes a
+    negative. Without either, a text that is a configured word's phrase and no more makes a clip of that word, and
+    everything else is speech.
+    """
+    if kind is None:
+        label = label or word_of(text, words)
+        return ("wakeword", label) if label else ("speech", "speech")
+    return kind, label or ("" if kind == "wakeword" else kind)

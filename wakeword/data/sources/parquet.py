@@ -18,11 +18,8 @@ from wakeword.config.data import SourceConfig
 from wakeword.data.manifest import KINDS, SPLITS
 from wakeword.data.sources import SourceClips, register
 from wakeword.data.sources.csv_manifest import NEEDED, validated
-from wakeword.data.sources.listing import Gathering, about_speaker, first_of, placed_kind, split_of_name
+from wakeword.data.sources.listing import SPEAKER, TEXT, Gathering, about_speaker, first_of, placed_kind, split_of_name
 from wakeword.errors import DataError
-
-TEXT = ("text", "transcript", "sentence", "transcription", "normalized_text", "raw_text")
-SPEAKER = ("speaker", "speaker_id", "client_id")
 
 
 @register("parquet")
@@ -34,7 +31,6 @@ def read_parquet(config: SourceConfig, words: Sequence[WordConfig]) -> SourceCli
     """
     root = plain(config.uri)
     found = Gathering("parquet")
-    labels = {word.label for word in words}
     for entry in walk(root):
         if not entry.name.endswith(".parquet"):
             continue
@@ -47,18 +43,18 @@ def read_parquet(config: SourceConfig, words: Sequence[WordConfig]) -> SourceCli
             rows = file.read(columns=names).to_pylist() if names else [{}] * file.metadata.num_rows
         for number, row in enumerate(rows):
             if audio:
-                _add_audio_row(found, entry, number, row, config, labels)
+                _add_audio_row(found, entry, number, row, config, words)
             else:
                 _add_manifest_row(found, entry, number, row, config)
     return found.result(root, "*.parquet")
 
 
 def _add_audio_row(
-    found: Gathering, entry: Entry, number: int, row: dict[str, Any], config: SourceConfig, labels: set[str]
+    found: Gathering, entry: Entry, number: int, row: dict[str, Any], config: SourceConfig, words: Sequence[WordConfig]
 ) -> None:
     uri = f"{entry.uri}#{number}"
-    given = first_of(row, ("kind",))
-    kind, label = placed_kind(config.kind or (given or None), first_of(row, ("label",)), labels)
+    given = config.kind or first_of(row, ("kind",)) or None
+    kind, label = placed_kind(given, first_of(row, ("label",)), first_of(row, TEXT), words)
     split = first_of(row, ("split",)) or split_of_name(entry.name)
     speaker = first_of(row, SPEAKER)
     if kind not in KINDS:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from wakeword.config import WordConfig
-from wakeword.config.labels import fold
+import pyarrow as pa
+
+from wakeword.config import Config, WordConfig
+from wakeword.config.labels import fold, word_of
+from wakeword.errors import ConfigError, DataError
 
 LEAST_LETTERS, LONG_LETTERS = 6, 10
 """From so many letters on one error is a misspelling, from so many on two. In shorter names one letter makes another
 word (`tree`, `three`)."""
+MOST_NAMED = 3
 SIDE_WORDS = frozenset(
     (
         *("audio", "clip", "clips", "data", "dataset", "file", "files", "folder", "mp3", "flac", "ogg", "wav", "wavs"),
@@ -29,6 +34,65 @@ _SPELLINGS = (
     *(("y", "i"), ("ae", "a"), ("oe", "o"), ("ue", "u")),
 )
 """Ways to write one sound, among them umlauts (`ä` folds to `a` and is typed as `ae`)."""
+
+
+@dataclass(frozen=True)
+class Like:
+    """A label that is like a word: how many clips have it, and one of them."""
+
+    word: str
+    clips: int
+    where: str
+    uri: str
+
+
+def like_words(clips: pa.Table, config: Config, where: str) -> dict[str, Like]:
+    """Labels of a source's clips that are like a configured word and are not said to be anything else.
+
+    Args:
+        clips: as the source gives them (`MANIFEST_SCHEMA`): with a label that is no configured word's, clips of kind
+            `wakeword` are of another word, or of a misspelled one.
+        config: `words` and `data.negative_labels`.
+        where: names the source in messages.
+
+    Raises:
+        ConfigError: `data.negative_labels` holds a configured word.
+    """
+    said = {fold(label) for label in config.data.negative_labels}
+    for label in config.data.negative_labels:
+        if word := word_of(label, config.words):
+            raise ConfigError(f"data.negative_labels: {label!r} is the configured word {word}: leave one of them out")
+    kinds, labels, uris = (clips.column(name).to_pylist() for name in ("kind", "label", "uri"))
+    counts: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    for kind, label, uri in zip(kinds, labels, uris, strict=True):
+        if kind == "wakeword" and label not in said:
+            counts[label] += 1
+            first.setdefault(label, uri)
+    own = {word.label for word in config.words}
+    found = {label: alike(label, config.words) for label in sorted(counts) if label not in own}
+    return {label: Like(word, counts[label], where, first[label]) for label, word in found.items() if word}
+
+
+def refuse_alike(found: Mapping[str, Like]) -> None:
+    """Raise what `like_words` found.
+
+    Raises:
+        DataError: a label is like a configured word: nobody but the user can say whether it is that word.
+    """
+    if not found:
+        return
+    named = [
+        f"{label} is like the wake word {like.word} ({like.clips} clips of {like.where}, such as {like.uri})"
+        for label, like in found.items()
+    ]
+    more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+    label, like = next(iter(found.items()))
+    raise DataError(
+        f"the label {'; the label '.join(named[:MOST_NAMED])}{more}: if it is that word, name the folder (or the label "
+        f"in its row) {like.word}; if it is another word, whose clips shall be negatives, set data.negative_labels to "
+        f"[{label}], or put it into a folder `negative`, or give its rows the kind speech"
+    )
 
 
 def alike(label: str, words: Iterable[WordConfig]) -> str:

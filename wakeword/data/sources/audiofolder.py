@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -42,19 +42,19 @@ def read_metadata(entries: Iterable[Entry]) -> tuple[dict[str, dict[str, Any]], 
     return found, digest.hexdigest()
 
 
-def _lines(text: str) -> list[Mapping[str, Any]]:
+def _lines(text: str) -> list[dict[str, Any]]:
     rows = [json.loads(line) for line in lines_of(text) if line.strip()]
     if not all(isinstance(row, dict) for row in rows):
         raise ValueError("a line is no JSON object")
     return rows
 
 
-def _cells(text: str) -> list[Mapping[str, Any]]:
+def _cells(text: str) -> list[dict[str, Any]]:
     reader = csv.reader(lines_of(text), strict=True)
     header = [name.strip() for name in next(reader, [])]
     if _FILE not in header:
         return []
-    rows = []
+    rows: list[dict[str, Any]] = []
     for cells in reader:
         if any(cells) and len(cells) != len(header):
             raise ValueError(f"line {reader.line_num}: {len(cells)} cells, the header names {len(header)} columns")

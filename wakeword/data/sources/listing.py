@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import os
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -94,6 +97,47 @@ class Gathering:
         if not self.rows and not self.bad:
             raise DataError(f"{root} holds no clips of the layout {self.source}: expected {layout}")
         return SourceClips(clip_table(self.rows), self.bad, self._digest.hexdigest())
+
+
+def uri_of(place: str) -> str:
+    """A file's place as a manifest writes it, in the spelling that the disk has.
+
+    Manifests travel between systems: back slashes stand for slashes, and letters with accents are one character (NFC)
+    here and two (NFD) there. What lies at `place` itself comes first; what lies nowhere keeps its slashes turned.
+    """
+    if place.isascii() and "\\" not in place:
+        return place
+    scheme = re.match(r"[a-z][a-z0-9+.-]*://", place)
+    if scheme and scheme[0] != "file://":
+        return place
+    prefix = scheme[0] if scheme else ""
+    path = place.removeprefix(prefix)
+    turned = path.replace("\\", "/")
+    for form in (path, turned, unicodedata.normalize("NFC", turned), unicodedata.normalize("NFD", turned)):
+        if os.path.exists(form):
+            return prefix + form
+    return prefix + (_spelled_as_on_disk(turned) or turned)
+
+
+def _spelled_as_on_disk(path: str) -> str:
+    """The same path with each folder and the file in the form that is there; empty where there is none."""
+    found = "/" if path.startswith("/") else "."
+    for part in PurePosixPath(path).parts:
+        if part == "/":
+            continue
+        if not os.path.exists(os.path.join(found, part)):
+            wanted = unicodedata.normalize("NFC", part)
+            part = _names_in(found, os.stat(found).st_mtime_ns).get(wanted, "") if os.path.isdir(found) else ""
+            if not part:
+                return ""
+        found = os.path.join(found, part)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _names_in(folder: str, stamp: int) -> dict[str, str]:
+    """Names in a folder by their composed form; `stamp` is the time of its last change."""
+    return {unicodedata.normalize("NFC", name): name for name in sorted(os.listdir(folder))}
 
 
 def is_audio(name: str) -> bool:

@@ -157,11 +157,8 @@ class Layout:
         self._has_train = any(name.split == "train" for _, name in pairs)
         self._plain_parents = {parent for parent, name in pairs if name.plain}
         self._word_parents = {parent for parent, name in pairs if name.word}
-        self._speakers = {
-            tree[0]
-            for tree, names in zip(trees, read, strict=True)
-            if len(tree) > 1 and names[0] == Name() and names[1].word
-        }
+        told = [found for tree in trees if len(found := self._telling(tree)) > 1]
+        self._speakers = {pair[0][0] for pair in told if pair[0][1] == Name() and pair[1][1].word}
         """Folders that hold folders of words: `anna/hey_nova/1.wav`."""
         has_words = any(name.kind == "wakeword" for _, name in pairs)
         self._root_decides = self._own.plain and not has_words and fold(root).replace("_", "") not in _GENERAL
@@ -192,19 +189,27 @@ class Layout:
         if at is None and self._root_decides:
             return self._below(self._own, folders, 0)
         if at is not None:
-            first = self._refined(folders, at)
+            first, depth = self._refined(folders, at)
             split = next((name.split for name in names[: at + 1] if name.split), "")
-            before = tuple(part for part, name in zip(folders[:at], names[:at], strict=True) if not name.says_nothing)
-            found = self._below(replace(first, split=split or first.split), folders, at + 1)
-            return replace(found, below=before + found.below)
+            found = self._below(replace(first, split=split or first.split), folders, depth)
+            return replace(found, below=self._speaker_above(folders) + found.below)
         free = [i for i, name in enumerate(names) if name == Name() and fold(folders[i])]
         if not free:
             return self._loose(folders)
-        label = free[1] if len(free) > 1 and folders[free[0]] in self._speakers else free[0]
+        above = len(free) > 1 and folders[free[0]] in self._speakers
+        label = free[1] if above else free[0]
         split = next((name.split for name in names[:label] if name.split), "")
         rest, inner = self._speakers_below(folders[label + 1 :])
-        before = tuple(folders[i] for i in free if i < label)
-        return Place("wakeword", fold(folders[label]), before + rest, split or inner)
+        speaker = self._speaker_above(folders) if above else ()
+        return Place("wakeword", fold(folders[label]), speaker + rest, split or inner)
+
+    def _telling(self, folders: tuple[str, ...]) -> list[tuple[str, Name]]:
+        return [(part, self._names[part]) for part in folders if not self._names[part].says_nothing]
+
+    def _speaker_above(self, folders: tuple[str, ...]) -> tuple[str, ...]:
+        """The speaker, where folders of words lie in folders of speakers (a single one is rather a collection's)."""
+        told = [part for part, _ in self._telling(folders)][:1]
+        return tuple(told) if len(self._speakers) > 1 and told[0] in self._speakers else ()
 
     def _deciding(self, names: list[Name]) -> int | None:
         """The first folder that tells a kind; behind a folder with a name of its own only a plain one does."""
@@ -215,8 +220,11 @@ class Layout:
             seen = seen or name == Name()
         return None
 
-    def _refined(self, folders: tuple[str, ...], at: int) -> Name:
-        """`negative/music` is music, `hey_nova/not-wake-word` is not the word; a negative stays one."""
+    def _refined(self, folders: tuple[str, ...], at: int) -> tuple[Name, int]:
+        """What the folders from `at` on say together, and how many were read for it.
+
+        `negative/music` is music, `hey_nova/not-wake-word` is not the word; a negative stays one.
+        """
         first = self._names[folders[at]]
         for i in range(at + 1, len(folders)):
             name = self._names[folders[i]]
@@ -226,8 +234,8 @@ class Layout:
             if not known or (name.kind == "wakeword" and first.kind != "wakeword"):
                 break
             word = first.word or name.word if name.kind == "wakeword" else ""
-            return Name(name.kind, word, first.split or name.split, plain=True)
-        return first
+            return Name(name.kind, word, first.split or name.split, plain=True), i + 1
+        return first, at + 1
 
     def _below(self, first: Name, folders: tuple[str, ...], depth: int) -> Place:
         """The place that `first` gives to what lies in the folders from `depth` on."""

@@ -1,7 +1,7 @@
 """`type: webdataset`: tar files (or a folder of them) with `key.wav|flac|mp3|ogg` beside `key.json` or `key.txt`.
 
-The text is the `.txt`, or the JSON's text (transcript, sentence); the JSON may also give speaker, kind, label, split,
-source, licence, accent, age and gender. Without a split there, the tar's name tells it. Clips are decoded where they
+The text is the `.txt`, or the JSON's text (transcript, sentence); the JSON may also give speaker, kind, label (as
+`key.cls` may), split, source, licence, accent, age and gender. Without a split there, the tar's name tells it. Clips are decoded where they
 lie in the tar.
 """
 
@@ -90,12 +90,13 @@ def _add_sample(
         values = json.loads(reader.text(files["json"])) if "json" in files else {}
         if not isinstance(values, dict):
             raise ValueError("not an object")
+        named = reader.text(files["cls"]).strip() if "cls" in files else ""
         text = reader.text(files["txt"]).strip() if "txt" in files else first_of(values, TEXT)
     except ValueError as error:
         found.refuse(uri, "bad_description", f"its json or txt cannot be read: {error}")
         return
     given = config.kind or first_of(values, ("kind",)) or None
-    kind, label = placed_kind(given, first_of(values, ("label",)), text, words)
+    kind, label = placed_kind(given, first_of(values, ("label",)) or named, text, words)
     split = first_of(values, ("split",)) or split_of_name(entry.name)
     speaker = first_of(values, SPEAKER)
     if kind not in KINDS or (kind == "wakeword" and not label) or split not in ("", *SPLITS):

@@ -31,7 +31,7 @@ SIDE_WORDS = frozenset(
 """Words that name a folder beside what is said in it."""
 _SPELLINGS = (
     *(("okay", "ok"), ("ph", "f"), ("ck", "k"), ("qu", "kw"), ("q", "k"), ("x", "ks"), ("c", "k"), ("z", "s")),
-    *(("y", "i"), ("ae", "a"), ("oe", "o"), ("ue", "u")),
+    *(("y", "i"), ("ae", "a"), ("oe", "o"), ("ue", "u"), ("oo", "u"), ("ee", "i")),
 )
 """Ways to write one sound, among them umlauts (`ä` folds to `a` and is typed as `ae`)."""
 

@@ -3,7 +3,8 @@
 With an audio column (a struct of `bytes` and `path`, or binary) each row is a clip whose bytes are decoded where they
 lie. With the columns `path` and `kind` the file is a manifest with the columns of `type: csv`. Read when present:
 text (or transcript, sentence, …), speaker (or speaker_id, client_id), kind, label, split, source, licence, accent, age,
-gender. Numbers of classes (Hugging Face's ClassLabel) get their names. Without a split column, the file's name tells it (`train-00000-of-00004.parquet`).
+gender. Numbers of classes (Hugging Face's ClassLabel) get their names. Without a split column, the file's name tells it
+(`train-00000-of-00004.parquet`).
 """
 
 from __future__ import annotations

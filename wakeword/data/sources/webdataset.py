@@ -1,8 +1,8 @@
 """`type: webdataset`: tar files (or a folder of them) with `key.wav|flac|mp3|ogg` beside `key.json` or `key.txt`.
 
 The text is the `.txt`, or the JSON's text (transcript, sentence); the JSON may also give speaker, kind, label (as
-`key.cls` may), split, source, licence, accent, age and gender. Without a split there, the tar's name tells it. Clips are decoded where they
-lie in the tar.
+`key.cls` may), split, source, licence, accent, age and gender. Without a split there, the tar's name tells it. Clips
+are decoded where they lie in the tar.
 """
 
 from __future__ import annotations

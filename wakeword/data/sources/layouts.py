@@ -185,7 +185,7 @@ class Layout:
         names = [self._names[part] for part in folders]
         if self.kind:
             return self._of_kind(folders)
-        at = self._deciding(names)
+        at = self._deciding(folders, names)
         if at is None and self._root_decides:
             return self._below(self._own, folders, 0)
         if at is not None:
@@ -211,11 +211,11 @@ class Layout:
         told = [part for part, _ in self._telling(folders)][:1]
         return tuple(told) if len(self._speakers) > 1 and told[0] in self._speakers else ()
 
-    def _deciding(self, names: list[Name]) -> int | None:
-        """The first folder that tells a kind; behind a folder with a name of its own only a plain one does."""
+    def _deciding(self, folders: tuple[str, ...], names: list[Name]) -> int | None:
+        """The first folder that tells a kind; behind a name of its own only a plain one does, or one beside such."""
         seen = False
         for i, name in enumerate(names):
-            if name.decides and (name.plain or not seen):
+            if name.decides and (name.plain or not seen or folders[:i] in self._plain_parents):
                 return i
             seen = seen or name == Name()
         return None

@@ -112,9 +112,10 @@ def read_folder(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClip
 
 
 def _described(place: Place, about: Mapping[str, Any], words: Sequence[WordConfig]) -> Place:
-    """A place whose folders do not tell the kind takes it from the clip's metadata."""
+    """A place whose folders name neither a kind nor a configured word takes label and kind from the clip's metadata."""
     label, text = first_of(about, ("label",)), first_of(about, TEXT)
-    if not place.fault or not (label or text):
+    told = place.kind and (place.kind != "wakeword" or word_of(place.label, words))
+    if told or not (label or word_of(text, words) or (place.fault and text)):
         return place
     kind, label = placed_kind(None, label, text, words)
     return Place(kind, word_of(label, words) or label, place.below, place.split)

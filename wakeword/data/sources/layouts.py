@@ -93,7 +93,7 @@ class Name:
 class Place:
     """Kind, label and split of the clips in a folder, and what lies below the label: the speaker.
 
-    `fault` says why nothing is known of them; the rest is empty then.
+    `fault` says why kind and label are not known.
     """
 
     kind: str = ""
@@ -291,11 +291,14 @@ class Layout:
         """Files in the source's own folder, or in folders whose names say nothing."""
         if self._own.decides:
             return self._below(self._own, folders, 0)
+        rest, split = self._speakers_below(folders)
         wanted = " or ".join(word.label for word in self.words)
         where = f"lies in {'/'.join(folders)}" if folders else "lies directly in the source's folder"
         return Place(
+            below=rest,
+            split=split,
             fault=f"{where}, and neither that nor {self.root} names a label: move it into a folder named by its label "
-            f"({wanted}, negative, noise), or set the source's `kind` (wakeword, speech, noise)"
+            f"({wanted}, negative, noise), or set the source's `kind` (wakeword, speech, noise)",
         )
 
 

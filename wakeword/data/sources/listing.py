@@ -112,7 +112,7 @@ def uri_of(place: str) -> str:
         return place
     prefix = scheme[0] if scheme else ""
     path = place.removeprefix(prefix)
-    turned = path.replace("\\", "/")
+    turned = str(PurePosixPath(path.replace("\\", "/")))
     for form in (path, turned, unicodedata.normalize("NFC", turned), unicodedata.normalize("NFD", turned)):
         if os.path.exists(form):
             return prefix + form

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import re
-import unicodedata
 from pathlib import Path
 from typing import Any
 
+from wakeword.config.labels import label_of
 from wakeword.errors import ConfigError
 
 
@@ -33,19 +32,6 @@ def require_letters(phrase: str) -> None:
         raise ConfigError(
             f"the phrase {phrase!r} has no letters: give the words that shall be said, such as 'hey nova'"
         )
-
-
-def label_of(phrase: str) -> str:
-    """A label from a phrase: `Hey, Café!` becomes `hey_cafe`.
-
-    Raises:
-        ConfigError: the phrase has no letters of the Latin alphabet.
-    """
-    plain = unicodedata.normalize("NFKD", phrase).encode("ascii", "ignore").decode().lower()
-    label = "_".join(re.findall(r"[a-z0-9]+", plain.replace("'", "")))
-    if not re.search("[a-z]", label):
-        raise ConfigError(f"no label can be made from {phrase!r}: give one with --label, such as --label hey_nova")
-    return label
 
 
 def recipe_for(phrase: str, label: str) -> dict[str, Any]:

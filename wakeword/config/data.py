@@ -73,5 +73,8 @@ class DataConfig(Section):
     quality: QualityConfig = QualityConfig()
     splits: SplitConfig = SplitConfig()
     shard_mb: float = Field(128.0, gt=0)
+    negative_labels: tuple[str, ...] = ()
+    """Labels of other words that are like a configured one (`travis` beside `jarvis`): their clips are negatives,
+    without an error or a warning."""
     max_kept_s: float = Field(30.0, gt=0)
     """Longer speech, noise and music is cut into pieces of at most this length (wake words are never cut)."""

@@ -60,7 +60,8 @@ to measure."""
 
 SHARD_SCHEMA = MANIFEST_SCHEMA.append(pa.field("audio", pa.large_binary()))
 
-QUARANTINE_SCHEMA = pa.schema([(name, pa.string()) for name in ("uri", "source", "stage", "reason", "detail")])
+QUARANTINE_SCHEMA = pa.schema([(name, pa.string()) for name in ("uri", "source", "stage", "reason", "detail", "label")])
+"""`label` is empty where it is not known."""
 
 _DEFAULTS: dict[str, Any] = {
     **{name: "" for name in MANIFEST_SCHEMA.names if pa.types.is_string(MANIFEST_SCHEMA.field(name).type)},
@@ -89,9 +90,9 @@ def clip_table(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=MANIFEST_SCHEMA)
 
 
-def quarantine_row(uri: str, source: str, stage: str, reason: str, detail: str) -> Row:
+def quarantine_row(uri: str, source: str, stage: str, reason: str, detail: str, label: str = "") -> Row:
     """A quarantine row: `stage` is where it happened (source, splits, words, synthesis, decode)."""
-    return {"uri": uri, "source": source, "stage": stage, "reason": reason, "detail": detail}
+    return {"uri": uri, "source": source, "stage": stage, "reason": reason, "detail": detail, "label": label}
 
 
 def quarantine_table(rows: Iterable[Mapping[str, Any]]) -> pa.Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wakeword.config import Config, config_hash
+from wakeword.data.alike import Like, like_words, refuse_alike
 from wakeword.data.duplicates import summary_of, without_leaks
 from wakeword.data.hard_negatives import without_evaluated_origins
+from wakeword.data.label_uses import COLUMNS, label_uses, label_warnings, labels_by_default, with_labels
 from wakeword.data.manifest import MANIFEST_SCHEMA, Row, counts_of, quarantine_table, set_column
 from wakeword.data.plan import PREPARE_VERSION, plan_shards
 from wakeword.data.runner import Runner, RunStage, stage_runner
@@ -91,10 +93,11 @@ def gather_clips(config: Config) -> Gathered:
     """Read all sources.
 
     Raises:
-        DataError: one that is not optional is absent, or cannot be read.
+        DataError: one that is not optional is absent, cannot be read, or has a label that is like a configured word.
         ConfigError: no such type.
     """
     gathered = Gathered()
+    like: dict[str, Like] = {}
     for number, source in enumerate(config.data.sources):
         try:
             found = read_source(source, config.words)
@@ -114,6 +117,9 @@ def gather_clips(config: Config) -> Gathered:
         gathered.quarantine += found.quarantine
         gathered.identities.append(found.identity)
         gathered.origins |= found.origins
+        gathered.warnings += found.notes
+        like |= like_words(clips, config, f"data.sources[{number}]")
+    refuse_alike(like)
     return gathered
 
 
@@ -150,20 +156,22 @@ def _up_to_date(out_dir: Path, digest: str) -> PreparedSummary | None:
 
 def _build(config: Config, out_dir: Path, gathered: Gathered, digest: str, run: RunStage) -> dict[str, Any]:
     clips = distinct_ids(pa.concat_tables([MANIFEST_SCHEMA.empty_table(), *gathered.tables]).combine_chunks())
+    given = clips
     clips, worded = assign_words(clips, config.words)
     clips, split, warnings = assign_splits(clips, config.labels, config.data.splits)
     clips, mined = without_evaluated_origins(clips, gathered.origins)
     leaks = without_leaks(clips, config.data, out_dir, digest, run)
     clips = leaks.clips
-    quarantine = [*gathered.quarantine, *worded, *split, *mined, *leaks.left_out]
+    quarantine = [*gathered.quarantine, *with_labels([*worded, *split, *mined, *leaks.left_out], given)]
+    defaults = labels_by_default(given, config.labels)
     _require_words(clips, config, quarantine)
     plan = plan_shards(clips, config.data)
-    del clips
+    del clips, given
     receipts, resumed = _run_plan(config, out_dir, plan, run)
     quarantine += [row for receipt in receipts.values() for row in receipt["quarantine"]]
     told = summary_of(leaks.counts)
     warnings = [*gathered.warnings, *warnings, *([told] if told else [])]
-    index = _write_results(config, out_dir, digest, receipts, quarantine, warnings, leaks.counts)
+    index = _write_results(config, out_dir, digest, receipts, quarantine, warnings, leaks.counts, defaults)
     return {**index, "resumed": resumed}
 
 
@@ -222,6 +230,7 @@ def _write_results(
     quarantine: list[Row],
     warnings: list[str],
     duplicates: dict[str, int],
+    defaults: set[tuple[str, str]],
 ) -> dict[str, Any]:
     splits: dict[str, Any] = {}
     for name, receipt in sorted(receipts.items()):
@@ -237,6 +246,8 @@ def _write_results(
     with atomic_path(out_dir / "quarantine.parquet") as temporary:
         pq.write_table(quarantine_table(quarantine), temporary)
     counts, hours = _write_manifest(out_dir, splits)
+    uses = label_uses(pq.read_table(out_dir / "manifest.parquet", columns=list(COLUMNS)), quarantine, defaults)
+    warnings = [*warnings, *label_warnings(uses, defaults, config.data.negative_labels)]
     lost = [label for label in config.labels if not any(label in k.get("wakeword", {}) for k in counts.values())]
     index = {
         "version": INDEX_VERSION,
@@ -246,6 +257,7 @@ def _write_results(
         "splits": splits,
         "counts": counts,
         "hours": hours,
+        "labelled": [asdict(use) for use in uses],
         "quarantined": dict(sorted(reasons.items())),
         "duplicates": duplicates,
         "warnings": warnings + [f"no usable clip of the wake word {label} is left" for label in lost],

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from wakeword.data.label_uses import LabelUse, uses_of
 from wakeword.data.manifest import MANIFEST_SCHEMA, SPLITS, VOICED
 from wakeword.data.shards import ShardSet
 from wakeword.errors import DataError
@@ -107,6 +108,7 @@ class DataFacts:
         refused: by reason, most first.
         near_misses: texts that resemble a wake word.
         warnings: what preparation had to say.
+        labelled: what became of each label of each source.
     """
 
     root: str
@@ -122,6 +124,7 @@ class DataFacts:
     refused: tuple[Refused, ...] = ()
     near_misses: tuple[NearMiss, ...] = ()
     warnings: tuple[str, ...] = ()
+    labelled: tuple[LabelUse, ...] = ()
 
     def of(self, split: str | None = None, kinds: str | tuple[str, ...] = (), label: str | None = None) -> list[Amount]:
         """Amounts of a split, of kinds, of a label (left out: all)."""
@@ -170,6 +173,7 @@ def read_facts(folder: str | Path) -> DataFacts:
         refused=_refused(root / "quarantine.parquet"),
         near_misses=_near_misses(root / "confusables.parquet", table),
         warnings=tuple(shard_set.index.get("warnings", ())),
+        labelled=tuple(uses_of(shard_set.index)),
     )
 
 

@@ -25,6 +25,7 @@ def report_page(report: DataReport, command: str) -> str:
             page.plot(figures.hours_figure(facts), "no clips"),
             _table(wording.clips_table(facts)),
         ),
+        page.section("Labels", _table(wording.labels_table(facts))),
         _speakers(report),
         _measures(report),
         page.section("Sources and licences", _table(wording.sources_table(facts))),

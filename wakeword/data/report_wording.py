@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wakeword.data.label_uses import LABEL_COLUMNS, label_table
 from wakeword.data.manifest import SPLITS, VOICED
 from wakeword.data.report_advice import Advice, side_of
 from wakeword.data.report_facts import DataFacts
@@ -50,6 +51,11 @@ def clips_table(facts: DataFacts) -> Table:
         rows.append((kind, label, *cells))
     totals = (f"{facts.clips(split)} ({facts.hours(split):.2f} h)" for split in SPLITS)
     return Table("clips", ("kind", "label", *SPLITS), (*rows, ("all", "", *totals)))
+
+
+def labels_table(facts: DataFacts) -> Table:
+    """What became of each label: positives of which word, negatives, or left out."""
+    return Table("labels", LABEL_COLUMNS, tuple(label_table(facts.labelled)))
 
 
 def speakers_table(facts: DataFacts) -> Table:
@@ -158,5 +164,5 @@ def duplicates_text(facts: DataFacts) -> str:
 
 def terminal_tables(facts: DataFacts) -> list[Table]:
     """What the command prints, in order; tables without rows are left out."""
-    tables = [clips_table, speakers_table, voices_table, measures_table, sources_table, near_miss_table]
+    tables = [clips_table, labels_table, speakers_table, voices_table, measures_table, sources_table, near_miss_table]
     return [table for make in [*tables, quarantine_table] if (table := make(facts)).rows]

@@ -94,7 +94,8 @@ class ShardStage(Stage):
             else:
                 yield from self._cut(clip)
         except AudioError as error:
-            quarantined.append(quarantine_row(clip["uri"], clip["source"], "decode", error.reason, error.detail))
+            where = (clip["uri"], clip["source"], "decode")
+            quarantined.append(quarantine_row(*where, error.reason, error.detail, clip["label"]))
 
     def _whole(self, clip: Row) -> Row:
         quality = self.config.quality

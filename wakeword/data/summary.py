@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wakeword.data.label_uses import LABEL_COLUMNS, LabelUse, label_table, uses_of
 from wakeword.data.manifest import SPLITS
 
 
@@ -20,6 +21,7 @@ class PreparedSummary:
         shards: shard files in all.
         resumed_shards: of these, found complete from an earlier run.
         up_to_date: nothing had to be done at all.
+        labelled: what became of each label of each source.
         peak_memory_bytes: highest use of memory by the process and its children during this run, 0 if nothing was done.
     """
 
@@ -33,6 +35,7 @@ class PreparedSummary:
     up_to_date: bool = False
     peak_memory_bytes: int = 0
     warnings: list[str] = field(default_factory=list)
+    labelled: list[LabelUse] = field(default_factory=list)
 
     @classmethod
     def from_index(cls, out_dir: Path, index: dict[str, Any], **extra: Any) -> PreparedSummary:
@@ -45,6 +48,7 @@ class PreparedSummary:
             quarantined=index["quarantined"],
             shards=sum(len(split["shards"]) for split in index["splits"].values()),
             warnings=list(index["warnings"]),
+            labelled=uses_of(index),
             **extra,
         )
 
@@ -71,13 +75,9 @@ class PreparedSummary:
 
     def table(self) -> str:
         """The summary as plain text."""
-        lines = [("kind", "label", *SPLITS), *self.rows()]
-        widths = [max(len(line[i]) for line in lines) for i in range(5)]
-        text = [
-            "  ".join(c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True)))
-            for line in lines
-        ]
-        text.append("")
+        text = [*_aligned([("kind", "label", *SPLITS), *self.rows()], right=(2, 3, 4)), ""]
+        if self.labelled:
+            text += [*_aligned([LABEL_COLUMNS, *label_table(self.labelled)], right=(2,)), ""]
         state = "up to date" if self.up_to_date else f"{self.resumed_shards} of them from an earlier run"
         text.append(f"{self.shards} shards ({state}) in {self.out_dir}")
         if self.quarantined:
@@ -87,3 +87,14 @@ class PreparedSummary:
         if self.peak_memory_bytes:
             text.append(f"peak memory {self.peak_memory_bytes / 2**20:.0f} MiB")
         return "\n".join(text)
+
+
+def _aligned(lines: list[tuple[str, ...]], right: tuple[int, ...]) -> list[str]:
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return [
+        "  ".join(
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]

@@ -8,8 +8,12 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from wakeword.config import WordConfig
+from wakeword.config.labels import fold, word_of
 from wakeword.data.manifest import Row, quarantine_row, set_column
 from wakeword.errors import ConfigError
+
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]")
+"""Letters of scripts that write no spaces between words: Thai, Lao, Burmese, Khmer, Kana, Han."""
 
 
 def spoken(text: str) -> tuple[str, ...]:
@@ -18,10 +22,18 @@ def spoken(text: str) -> tuple[str, ...]:
 
 
 def holds(text: str, phrase: str) -> bool:
-    """True if the words of `phrase` follow one another in `text`."""
-    words, wanted = spoken(text), spoken(phrase)
-    span = len(wanted)
-    return span > 0 and any(words[i : i + span] == wanted for i in range(len(words) - span + 1))
+    """True if the words of `phrase` follow one another in `text`, compared as labels are (`fold`)."""
+    wanted, said = fold(phrase), fold(text)
+    if _UNSPACED.search(wanted):
+        return wanted.replace("_", "") in said.replace("_", "")
+    return bool(wanted) and f"_{wanted}_" in f"_{said}_"
+
+
+def with_named_words(table: pa.Table, words: Sequence[WordConfig]) -> pa.Table:
+    """Labels in the form of `fold`; those that name a configured word, by label or phrase, become its label."""
+    given = table.column("label").to_pylist()
+    named = {label: word_of(label, words) or fold(label) for label in set(given)}
+    return set_column(table, "label", [named[label] for label in given])
 
 
 def check_phrases(words: Sequence[WordConfig]) -> None:
@@ -66,8 +78,8 @@ def assign_words(table: pa.Table, words: Sequence[WordConfig]) -> tuple[pa.Table
 
 
 def _held(words: Sequence[WordConfig], label: str, text: str, given: str) -> str:
-    named = set(re.split(r"[\s,;|]+", given)) - {""}
+    named = {fold(part) for part in re.split(r"[\s,;|]+", given)}
     for word in words:
-        if word.label in named or holds(given, word.text) or holds(label, word.text) or holds(text, word.text):
+        if fold(word.label) in named or holds(given, word.text) or holds(label, word.text) or holds(text, word.text):
             return word.label
     return ""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wakeword.config.labels import fold
+
 CONDITIONS = ("clean", "recorded")
 """Every utterance lies in one of these once. The other conditions play the same utterances again."""
 PITCH_EDGES_HZ = (165.0, 255.0)
@@ -77,7 +79,7 @@ def phrase_position(text: str, phrase: str) -> str:
 
     Empty where the transcript is, or does not hold the phrase; case and punctuation do not matter.
     """
-    said, sought = (re.findall(r"[^\W_]+", part.casefold()) for part in (text, phrase))
+    said, sought = ([word for word in fold(part).split("_") if word] for part in (text, phrase))
     places = [at for at in range(len(said) - len(sought) + 1) if said[at : at + len(sought)] == sought]
     if not sought or not places:
         return ""

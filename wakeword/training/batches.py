@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from wakeword.config import SAMPLE_RATE_HZ, Config
+from wakeword.config.labels import fold
 from wakeword.data.manifest import VOICED
 from wakeword.data.resident import ResidentClips
 from wakeword.errors import DataError
@@ -130,7 +131,7 @@ def _words(contains: Any) -> set[str]:
     if contains is None or isinstance(contains, float):
         return set()
     listed = contains.replace(";", ",").replace("|", ",").split(",") if isinstance(contains, str) else list(contains)
-    return {str(word).strip().lower().replace(" ", "_") for word in listed}
+    return {fold(str(word)) for word in listed}
 
 
 class BatchSampler:

@@ -285,3 +285,50 @@ def test_a_source_behind_a_uri_is_prepared(tmp_path: Path, scheme: str) -> None:
     found = read_source(config.data.sources[0], config.words)
     assert found.clips.num_rows == 2
     assert read(root, "folder").identity == read(root, "folder").identity
+
+
+def test_numbers_of_classes_get_their_names(tmp_path: Path) -> None:
+    audio_parquet(
+        tmp_path / "set" / "train-0.parquet", [1, 2, 3], label=[0, 1, None], transcription=["", "", "Marvin!"]
+    )
+    table = pq.read_table(tmp_path / "set" / "train-0.parquet")
+    features = {"info": {"features": {"label": {"names": ["Marvin", "stop"], "_type": "ClassLabel"}}}}
+    pq.write_table(
+        table.replace_schema_metadata({"huggingface": json.dumps(features)}), tmp_path / "set" / "train-0.parquet"
+    )
+    found = read(tmp_path / "set", "parquet").clips
+    assert found.column("label").to_pylist() == ["marvin", "stop", "marvin"], "a text that is the phrase is the word"
+    assert found.column("kind").to_pylist() == ["wakeword"] * 3, "which word it is decides assign_words"
+    write_tar(
+        tmp_path / "tar" / "a.tar", {"0.wav": encoded(1), "0.cls": b"Marvin\n", "1.wav": encoded(2), "1.cls": b"stop"}
+    )
+    found = read(tmp_path / "tar", "webdataset").clips
+    assert found.column("label").to_pylist() == ["marvin", "stop"]
+
+
+def test_metadata_of_an_audiofolder(tmp_path: Path) -> None:
+    for name in ("train/a.wav", "train/deep/b.wav", "test/c.wav", "test/d.wav", "train/e.wav", "noise/f.wav"):
+        write_wav(tmp_path / name, burst(len(name)))
+    (tmp_path / "train" / "metadata.csv").write_text(
+        "file_name,transcription,speaker_id\na.wav,Marvin!,ann\ndeep/b.wav,good day,bob\n"
+    )
+    (tmp_path / "test" / "metadata.jsonl").write_text(
+        '{"file_name": "c.wav", "label": "MARVIN", "gender": "F"}\n{"file_name": "d.wav", "label": "stop"}\n'
+    )
+    (tmp_path / "noise" / "metadata.csv").write_text("title\nnot about clips\n")
+    found = read(tmp_path, "folder")
+    columns = ("kind", "label", "text", "speaker", "split", "gender")
+    assert {name: tuple(row[key] for key in columns) for name, row in by_id(found).items()} == {
+        "train/a.wav": ("wakeword", "marvin", "Marvin!", "ann", "train", None),
+        "train/deep/b.wav": ("wakeword", "deep", "good day", "bob", "train", None),
+        "test/c.wav": ("wakeword", "marvin", "", "", "test", "female"),
+        "test/d.wav": ("wakeword", "stop", "", "", "test", None),
+        "noise/f.wav": ("noise", "noise", "", "", "", None),
+    }
+    assert refused(found) == ["no_label"]
+    first = found.identity
+    (tmp_path / "test" / "metadata.jsonl").write_text('{"file_name": "c.wav", "label": "stop"}\n')
+    assert read(tmp_path, "folder").identity != first
+    (tmp_path / "train" / "metadata.csv").write_text("file_name,label\na.wav\n")
+    with pytest.raises(DataError, match=r"metadata\.csv cannot be read as metadata of clips \(line 2: 1 cells"):
+        read(tmp_path, "folder")

@@ -11,6 +11,7 @@ from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.data.hard_negatives import train_only
 from wakeword.data.manifest import MANIFEST_SCHEMA, Row, set_column
+from wakeword.data.words import with_named_words
 from wakeword.errors import ConfigError
 
 
@@ -19,12 +20,14 @@ class SourceClips:
     """What a source found: clips (`MANIFEST_SCHEMA`), rows it refused, and a digest of everything it read.
 
     `origins`: of clips that were cut out of recordings (mined ones), the recording's `uri` by their own.
+    `notes`: what the source had to guess, as sentences.
     """
 
     clips: pa.Table = field(default_factory=MANIFEST_SCHEMA.empty_table)
     quarantine: list[Row] = field(default_factory=list)
     identity: str = ""
     origins: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 Source = Callable[[SourceConfig, Sequence[WordConfig]], SourceClips]
@@ -71,6 +74,7 @@ def read_source(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClip
     if config.type not in known:
         raise ConfigError(f"data.sources: no source type {config.type!r}; there are: {', '.join(known)}")
     found = _SOURCES[config.type](config, words)
+    found.clips = with_named_words(found.clips, words)
     found.clips, refused = train_only(found.clips)
     found.quarantine += refused
     if config.licence:

@@ -3,12 +3,17 @@
 Needed columns: `path` (relative to the manifest, or absolute) and `kind`. Read when present: label, speaker,
 speaker_source, split, source, licence, duration_s, text, contains, resembles, distance, sha256, synthetic, accent, age,
 gender, word_start_s, word_end_s. Others are ignored.
+
+Columns are parted by commas, semicolons, tabs or `|`, as the header shows; beside semicolons and tabs numbers may have
+a decimal comma (spreadsheets write both). A first line `sep=;` is understood. Paths may have back slashes, and accents
+in either form of Unicode, whichever the file's name has.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import math
 import re
 from collections.abc import Sequence
@@ -16,13 +21,16 @@ from collections.abc import Sequence
 from wakeword.audio.locators import join, parent, plain, read_bytes
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
+from wakeword.config.labels import fold
 from wakeword.data.manifest import KINDS, SPLITS, Row, clip_row, clip_table, quarantine_row
 from wakeword.data.sources import SourceClips, register
-from wakeword.data.sources.listing import about_speaker
+from wakeword.data.sources.listing import about_speaker, lines_of, uri_of
 from wakeword.errors import DataError
 
 NEEDED = ("path", "kind")
+DELIMITERS = (",", ";", "\t", "|")
 _TIMES = ("word_start_s", "word_end_s")
+_NUMBERS = ("duration_s", *_TIMES)
 _COPIED = ("speaker", "source", "licence", "text", "contains", "resembles")
 
 
@@ -41,17 +49,20 @@ def read_csv(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClips:
             f"manifest {path} cannot be read ({error.strerror or error}): give the path of a CSV file"
         ) from error
     try:
-        lines = data.decode("utf-8-sig").splitlines(keepends=True)
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"manifest {path} is not UTF-8 text (byte {error.start}): save it as UTF-8 CSV") from error
-    reader = csv.reader(lines, strict=True)
-    header = _header(reader, path, config)
+    lines = lines_of(text)
+    delimiter, header, skipped = _header(lines, path, config)
+    reader = csv.reader(lines, strict=True, delimiter=delimiter)
     clips, bad, seen = [], [], set()
     try:
         for cells in reader:
-            where = f"{path}:{reader.line_num}"
+            where = f"{path}:{reader.line_num + skipped}"
             if not any(cells):
                 continue
+            if delimiter in ";\t":
+                cells = _with_points(cells, header)
             row, fault = validated(cells, header, config, path)
             if not fault and row["clip_id"] in seen:
                 fault = ("duplicate", f"{row['clip_id']} is named by an earlier row")
@@ -61,17 +72,44 @@ def read_csv(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClips:
                 seen.add(row["clip_id"])
                 clips.append(row)
     except csv.Error as error:
-        raise DataError(f"manifest {path}, line {reader.line_num}: no valid CSV ({error}): fix that line") from error
+        raise DataError(
+            f"manifest {path}, line {reader.line_num + skipped}: no valid CSV ({error}): fix that line"
+        ) from error
     return SourceClips(clip_table(clips), bad, hashlib.sha256(data).hexdigest())
 
 
-def _header(reader: object, path: str, config: SourceConfig) -> list[str]:
-    header = [name.strip().lower() for name in next(iter(reader), [])]  # type: ignore[call-overload]
+def _header(lines: io.StringIO, path: str, config: SourceConfig) -> tuple[str, list[str], int]:
+    """What parts the columns, their names, and the lines that were read for it.
+
+    Raises:
+        DataError: no delimiter gives the needed columns.
+    """
+    line, read = lines.readline(), 1
+    told = re.fullmatch(r"sep=(.)\s*", line)
+    if told:
+        line, read = lines.readline(), 2
     needed = [name for name in NEEDED if not (name == "kind" and config.kind)]
+    tried = {}
+    for delimiter in dict.fromkeys((*(told.groups() if told else ()), *DELIMITERS)):
+        cells = next(csv.reader([line], delimiter=delimiter), [])
+        tried[delimiter] = header = [name.strip().lower() for name in cells]
+        if all(name in header for name in needed):
+            return delimiter, header, read
+    header = max(tried.values(), key=len)
     absent = [name for name in needed if name not in header]
-    if absent:
-        raise DataError(f"manifest {path} has no column {' and '.join(absent)}: its first line must name the columns")
-    return header
+    hint = "" if len(header) > 1 else " columns are parted by commas, semicolons, tabs or |;"
+    raise DataError(
+        f"manifest {path} has no column {' and '.join(absent)}:{hint} its first line must name the columns, this one "
+        f"names {', '.join(header) or 'none'}"
+    )
+
+
+def _with_points(cells: list[str], header: list[str]) -> list[str]:
+    """Numbers with a decimal point."""
+    numbers = {place for place, name in enumerate(header) if name in _NUMBERS}
+    return [
+        re.sub(r"^\s*(\d*),(\d+)\s*$", r"\1.\2", cell) if place in numbers else cell for place, cell in enumerate(cells)
+    ]
 
 
 def validated(
@@ -82,10 +120,12 @@ def validated(
         return {}, ("wrong_row", f"{len(cells)} cells, the header names {len(header)} columns")
     values = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
     kind = config.kind or values["kind"]
-    label = re.sub(r"[\s-]+", "_", values.get("label", "").lower())
+    label = fold(values.get("label", ""))
     split, digest = values.get("split", ""), values.get("sha256", "").lower()
     faults = {
         "no_path": not values["path"] and "the path is empty",
+        "wrong_path": re.match(r"[A-Za-z]:[\\/]|\\\\", values["path"])
+        and f"{values['path']} is a path of Windows: give it relative to the manifest",
         "wrong_kind": kind not in KINDS and f"kind {kind!r} is none of {', '.join(KINDS)}",
         "no_label": kind == "wakeword" and not label and "a wake word needs a label",
         "wrong_split": split not in ("", *SPLITS) and f"split {split!r} is none of {', '.join(SPLITS)}",
@@ -100,7 +140,7 @@ def validated(
             return {}, (reason, str(detail))
     row = clip_row(
         clip_id=values["path"],
-        uri=join(parent(path), values["path"]),
+        uri=uri_of(join(parent(path), values["path"])),
         kind=kind,
         label=label or kind,
         split=split,

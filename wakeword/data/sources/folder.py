@@ -1,10 +1,9 @@
 """`type: folder`: a folder per label, searched recursively.
 
-Top folders with known names set the kind: `positive` (wake words), `negative`/`speech`, `noise`/`background`, `music`,
-`rir`/`rirs`, `hard_negative`/`hard_negatives`. Any other top folder is a label: a configured word's label makes wake
-words, another label negatives.
-Below `positive` a folder named like a configured label is that word; with a single configured word, files directly in
-`positive` are that word. With `kind` set in the config, the whole folder is of that kind.
+`wakeword.data.sources.layouts` says what folder names mean: a configured word's label or phrase makes wake words,
+known names set the kind (`positive`, `negative`, `noise` …) or the split (`train`, `test` …), in the layouts of other
+projects as well; any other name is a label, whose clips become negatives. With `kind` set in the config, the whole
+folder is of that kind. `metadata.csv` (or `.jsonl`) may give text, label and speaker by `file_name`.
 
 Speakers: a folder below the label names the speaker (`speaker_source=given`); otherwise the file name up to its first
 `_` does (`anna_01.wav`), unless that prefix is a number, the label itself or a general term such as `rec`; otherwise
@@ -14,33 +13,22 @@ the speaker is unknown (`speaker_source=none`) and each file counts as a speaker
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
+from typing import Any
 
 from wakeword.audio.io import EXTENSIONS
 from wakeword.audio.locators import exists, plain, walk
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
+from wakeword.config.labels import fold, word_of
 from wakeword.data.manifest import VOICED, Row, clip_row, clip_table, quarantine_row
 from wakeword.data.sources import SourceClips, register
+from wakeword.data.sources.audiofolder import read_metadata
+from wakeword.data.sources.layouts import Layout, Place
+from wakeword.data.sources.listing import SPEAKER, TEXT, about_speaker, first_of, placed_kind
 from wakeword.errors import DataError
 
-KIND_FOLDERS = {
-    "positive": "wakeword",
-    "positives": "wakeword",
-    "negative": "speech",
-    "negatives": "speech",
-    "speech": "speech",
-    "confusable": "confusable",
-    "hard_negative": "hard_negative",
-    "hard_negatives": "hard_negative",
-    "noise": "noise",
-    "background": "noise",
-    "music": "music",
-    "rir": "rir",
-    "rirs": "rir",
-}
 GENERAL = frozenset(
     [
         "audio",
@@ -74,11 +62,16 @@ def read_folder(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClip
     root = plain(config.uri)
     if not exists(root):
         raise DataError(f"folder {root} does not exist: name a folder with recordings, one folder per label")
-    labels = {word.label for word in words}
+    entries = walk(root)
+    audio = [entry for entry in entries if PurePosixPath(entry.name).suffix.lower() in EXTENSIONS]
+    layout = Layout(
+        PurePosixPath(root).name, (PurePosixPath(entry.name).parts[:-1] for entry in audio), config.kind, words
+    )
+    metadata, told = read_metadata(entries)
     rows: list[Row] = []
     bad: list[Row] = []
-    digest = hashlib.sha256()
-    for entry in walk(root):
+    digest = hashlib.sha256(told.encode())
+    for entry in entries:
         path = PurePosixPath(entry.name)
         suffix = path.suffix.lower()
         if suffix in _AUDIO_LIKE:
@@ -88,62 +81,50 @@ def read_folder(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClip
             continue
         if suffix not in EXTENSIONS:
             continue
-        parts = path.parts
         digest.update(f"{entry.name}\0{entry.size}\0{entry.stamp}\n".encode())
-        placed = _placed(parts[:-1], config, labels)
-        if placed is None:
-            detail = "lies directly in the source's folder: move it into a folder named by its label"
-            bad.append(quarantine_row(entry.uri, "folder", "source", "no_label", detail))
+        about = metadata.get(entry.name, {})
+        place = _described(layout.place(path.parts[:-1]), about, words)
+        if place.fault:
+            bad.append(quarantine_row(entry.uri, "folder", "source", "no_label", place.fault))
             continue
-        kind, label, below = placed
-        speaker, known = _speaker(below, path.stem, label)
+        kind, label = place.kind, place.label
+        speaker, known = _speaker(place.below, path.stem, label)
+        if named := first_of(about, SPEAKER):
+            speaker, known = named, "given"
         rows.append(
             clip_row(
                 clip_id=entry.name,
                 uri=entry.uri,
                 kind=kind,
                 label=label,
+                text=first_of(about, TEXT),
                 speaker=speaker if kind in VOICED else "",
                 speaker_source=known,
+                split=place.split,
                 source=PurePosixPath(root).name,
+                **about_speaker(about),
             )
         )
     if not rows:
         found = f" ({len(bad)} files cannot be used: {bad[0]['detail']})" if bad else ""
         raise DataError(f"folder {root} holds no audio file that can be read ({', '.join(EXTENSIONS)}){found}")
-    return SourceClips(clip_table(rows), bad, digest.hexdigest())
+    return SourceClips(clip_table(rows), bad, digest.hexdigest(), notes=layout.notes)
 
 
-def normal_label(name: str) -> str:
-    """A folder's name as a label: lower case, underscores."""
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-
-
-def _placed(
-    folders: tuple[str, ...], config: SourceConfig, labels: set[str]
-) -> tuple[str, str, tuple[str, ...]] | None:
-    """Kind, label and the folders below the label's, or None where nothing says what the file is."""
-    names = [normal_label(name) for name in folders]
-    only = next(iter(labels)) if len(labels) == 1 else ""
-    kind = config.kind or (KIND_FOLDERS.get(names[0]) if names else None)
-    below = folders if config.kind else folders[1:]
-    if kind == "wakeword":
-        rest = [normal_label(name) for name in below]
-        if rest and (rest[0] in labels or not only):
-            return kind, rest[0], below[1:]
-        root_label = normal_label(PurePosixPath(config.uri).name)
-        if root_label in labels and config.kind:
-            return kind, root_label, below
-        return (kind, only, below) if only else None
-    if kind:
-        return kind, kind, below
-    return ("wakeword", names[0], folders[1:]) if names else None
+def _described(place: Place, about: Mapping[str, Any], words: Sequence[WordConfig]) -> Place:
+    """A place whose folders name neither a kind nor a configured word takes label and kind from the clip's metadata."""
+    label, text = first_of(about, ("label",)), first_of(about, TEXT)
+    told = place.kind and (place.kind != "wakeword" or word_of(place.label, words))
+    if told or not (label or word_of(text, words) or (place.fault and text)):
+        return place
+    kind, label = placed_kind(None, label, text, words)
+    return Place(kind, word_of(label, words) or label, place.below, place.split)
 
 
 def _speaker(below: tuple[str, ...], stem: str, label: str) -> tuple[str, str]:
     if below:
         return below[0], "given"
-    if normal_label(stem).startswith(label):
+    if fold(stem).startswith(label):
         return "", "none"
     prefix, separator, _ = stem.partition("_")
     if not separator or prefix.isdigit() or prefix.lower() in GENERAL:

@@ -14,7 +14,7 @@ from wakeword.audio.locators import exists, join, parent, plain, walk
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.data.sources import SourceClips, register
-from wakeword.data.sources.listing import Gathering, about_speaker, split_of_name
+from wakeword.data.sources.listing import Gathering, about_speaker, lines_of, split_of_name
 
 LICENCE = "CC BY 4.0"
 
@@ -37,7 +37,7 @@ def read_librispeech(config: SourceConfig, words: Sequence[WordConfig]) -> Sourc
         if not entry.name.endswith(".trans.txt"):
             continue
         folder = PurePosixPath(entry.name).parent
-        for number, line in enumerate(found.read_text(entry.uri).splitlines(), 1):
+        for number, line in enumerate(lines_of(found.read_text(entry.uri)), 1):
             name, _, text = line.strip().partition(" ")
             if not name:
                 continue
@@ -75,7 +75,7 @@ def _speakers(root: str, found: Gathering) -> tuple[dict[str, str], dict[str, st
     for folder in (root, parent(root)):
         path = join(folder, "SPEAKERS.TXT")
         if exists(path):
-            lines = [line.split("|") for line in found.read_text(path).splitlines() if not line.startswith(";")]
+            lines = [line.split("|") for line in lines_of(found.read_text(path)) if not line.startswith(";")]
             rows = [[cell.strip() for cell in cells] for cells in lines if len(cells) >= 5]
             return {cells[0]: cells[2] for cells in rows}, {cells[0]: cells[1] for cells in rows}
     return {}, {}

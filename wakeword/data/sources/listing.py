@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
+import os
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
 from wakeword.audio.io import EXTENSIONS
 from wakeword.audio.locators import Entry, read_bytes
+from wakeword.config import WordConfig
+from wakeword.config.labels import word_of
 from wakeword.data.manifest import Row, clip_row, clip_table, quarantine_row
 from wakeword.data.sources import SourceClips
 from wakeword.errors import DataError
@@ -21,7 +27,9 @@ _GENDERS = {
     **dict.fromkeys(("male", "male_masculine", "m", "man"), "male"),
     **dict.fromkeys(("do_not_wish_to_say", "unknown", "none", "n/a", "nan", "-"), ""),
 }
-_SPLIT_NAMES = {
+TEXT = ("text", "transcript", "sentence", "transcription", "normalized_text", "raw_text")
+SPEAKER = ("speaker", "speaker_id", "client_id")
+SPLIT_NAMES = {
     "train": "train",
     "training": "train",
     "dev": "val",
@@ -30,7 +38,10 @@ _SPLIT_NAMES = {
     "validation": "val",
     "test": "test",
     "testing": "test",
+    "eval": "test",
+    "evaluation": "test",
 }
+"""Words for the splits, among them those that Hugging Face's datasets take for one (datasets-file-names-and-splits)."""
 
 
 @dataclass
@@ -88,6 +99,47 @@ class Gathering:
         return SourceClips(clip_table(self.rows), self.bad, self._digest.hexdigest())
 
 
+def uri_of(place: str) -> str:
+    """A file's place as a manifest writes it, in the spelling that the disk has.
+
+    Manifests travel between systems: back slashes stand for slashes, and letters with accents are one character (NFC)
+    here and two (NFD) there. What lies at `place` itself comes first; what lies nowhere keeps its slashes turned.
+    """
+    if place.isascii() and "\\" not in place:
+        return place
+    scheme = re.match(r"[a-z][a-z0-9+.-]*://", place)
+    if scheme and scheme[0] != "file://":
+        return place
+    prefix = scheme[0] if scheme else ""
+    path = place.removeprefix(prefix)
+    turned = str(PurePosixPath(path.replace("\\", "/")))
+    for form in (path, turned, unicodedata.normalize("NFC", turned), unicodedata.normalize("NFD", turned)):
+        if os.path.exists(form):
+            return prefix + form
+    return prefix + (_spelled_as_on_disk(turned) or turned)
+
+
+def _spelled_as_on_disk(path: str) -> str:
+    """The same path with each folder and the file in the form that is there; empty where there is none."""
+    found = "/" if path.startswith("/") else "."
+    for part in PurePosixPath(path).parts:
+        if part == "/":
+            continue
+        if not os.path.exists(os.path.join(found, part)):
+            wanted = unicodedata.normalize("NFC", part)
+            part = _names_in(found, os.stat(found).st_mtime_ns).get(wanted, "") if os.path.isdir(found) else ""
+            if not part:
+                return ""
+        found = os.path.join(found, part)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _names_in(folder: str, stamp: int) -> dict[str, str]:
+    """Names in a folder by their composed form; `stamp` is the time of its last change."""
+    return {unicodedata.normalize("NFC", name): name for name in sorted(os.listdir(folder))}
+
+
 def is_audio(name: str) -> bool:
     """Whether a file name ends like audio that is read."""
     return PurePosixPath(name).suffix.lower() in EXTENSIONS
@@ -97,14 +149,22 @@ def split_of_name(name: str) -> str:
     """Split that a file or folder name tells (`train-00001-of-00007`, `dev-clean`, `test`), or an empty text."""
     for part in reversed(PurePosixPath(name).parts):
         for piece in re.split(r"[^a-z]+", part.lower()):
-            if piece in _SPLIT_NAMES:
-                return _SPLIT_NAMES[piece]
+            if piece in SPLIT_NAMES:
+                return SPLIT_NAMES[piece]
     return ""
+
+
+def lines_of(text: str) -> io.StringIO:
+    """The lines of a text file with their ends: at line feeds and carriage returns alone.
+
+    `str.splitlines` also ends them at characters that stand inside sentences and cells (U+2028, U+0085).
+    """
+    return io.StringIO(text, newline="")
 
 
 def tab_rows(text: str) -> Iterator[tuple[int, dict[str, str] | None]]:
     """Line number and cells by column of a tab-separated table; None for a row of another width."""
-    reader = csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    reader = csv.reader(lines_of(text), delimiter="\t", quoting=csv.QUOTE_NONE)
     header = next(reader, [])
     for cells in reader:
         if any(cells):
@@ -128,9 +188,14 @@ def about_speaker(row: Mapping[str, Any]) -> dict[str, str | None]:
     return {"accent": accent or None, "age": age or None, "gender": known or None}
 
 
-def placed_kind(kind: str | None, label: str, labels: set[str]) -> tuple[str, str]:
-    """Kind and label of a clip whose label is known: a configured word makes wake words."""
-    if kind == "wakeword" or (kind is None and label and label in labels):
-        return "wakeword", label
-    kind = kind or "speech"
-    return kind, label or kind
+def placed_kind(kind: str | None, label: str, text: str, words: Sequence[WordConfig]) -> tuple[str, str]:
+    """Kind and label of a clip that may name them.
+
+    Without a kind, a label is that of a word: of a configured one, or of another, which `assign_words` makes a
+    negative. Without either, a text that is a configured word's phrase and no more makes a clip of that word, and
+    everything else is speech.
+    """
+    if kind is None:
+        label = label or word_of(text, words)
+        return ("wakeword", label) if label else ("speech", "speech")
+    return kind, label or ("" if kind == "wakeword" else kind)

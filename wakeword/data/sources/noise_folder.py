@@ -15,9 +15,9 @@ from pathlib import PurePosixPath
 from wakeword.audio.locators import Entry, plain, walk
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
+from wakeword.config.labels import fold
 from wakeword.data.sources import SourceClips, register
-from wakeword.data.sources.folder import normal_label
-from wakeword.data.sources.listing import Gathering, is_audio
+from wakeword.data.sources.listing import Gathering, is_audio, lines_of
 
 _CHANNEL = re.compile(r"^ch(\d\d)$")
 _KINDS = {"music": "music", "speech": "speech"}
@@ -44,7 +44,7 @@ def read_noise_folder(config: SourceConfig, words: Sequence[WordConfig]) -> Sour
         if channel and channel[1] != "01":
             found.refuse(entry.uri, "other_channel", "another channel of the recording whose ch01 is taken")
             continue
-        folders = [normal_label(part) for part in path.parts[:-1]]
+        folders = [fold(part) for part in path.parts[:-1]]
         kind: str = config.kind or next((_KINDS[part] for part in folders if part in _KINDS), "noise")
         category = categories.get(path.name) or next((part for part in reversed(folders) if part != "audio"), kind)
         found.add(
@@ -61,6 +61,6 @@ def read_noise_folder(config: SourceConfig, words: Sequence[WordConfig]) -> Sour
 def _categories(entries: list[Entry], found: Gathering) -> dict[str, str]:
     for entry in entries:
         if entry.name.endswith("meta/esc50.csv"):
-            rows = csv.DictReader(found.read_text(entry.uri).splitlines())
+            rows = csv.DictReader(lines_of(found.read_text(entry.uri)))
             return {row["filename"]: row["category"] for row in rows if row.get("filename") and row.get("category")}
     return {}

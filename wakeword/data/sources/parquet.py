@@ -3,11 +3,13 @@
 With an audio column (a struct of `bytes` and `path`, or binary) each row is a clip whose bytes are decoded where they
 lie. With the columns `path` and `kind` the file is a manifest with the columns of `type: csv`. Read when present:
 text (or transcript, sentence, …), speaker (or speaker_id, client_id), kind, label, split, source, licence, accent, age,
-gender. Without a split column, the file's name tells it (`train-00000-of-00004.parquet`).
+gender. Numbers of classes (Hugging Face's ClassLabel) get their names. Without a split column, the file's name tells it
+(`train-00000-of-00004.parquet`).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -18,11 +20,8 @@ from wakeword.config.data import SourceConfig
 from wakeword.data.manifest import KINDS, SPLITS
 from wakeword.data.sources import SourceClips, register
 from wakeword.data.sources.csv_manifest import NEEDED, validated
-from wakeword.data.sources.listing import Gathering, about_speaker, first_of, placed_kind, split_of_name
+from wakeword.data.sources.listing import SPEAKER, TEXT, Gathering, about_speaker, first_of, placed_kind, split_of_name
 from wakeword.errors import DataError
-
-TEXT = ("text", "transcript", "sentence", "transcription", "normalized_text", "raw_text")
-SPEAKER = ("speaker", "speaker_id", "client_id")
 
 
 @register("parquet")
@@ -34,7 +33,6 @@ def read_parquet(config: SourceConfig, words: Sequence[WordConfig]) -> SourceCli
     """
     root = plain(config.uri)
     found = Gathering("parquet")
-    labels = {word.label for word in words}
     for entry in walk(root):
         if not entry.name.endswith(".parquet"):
             continue
@@ -45,20 +43,33 @@ def read_parquet(config: SourceConfig, words: Sequence[WordConfig]) -> SourceCli
             if not audio and not set(names) >= (set(NEEDED) if config.kind is None else {"path"}):
                 raise DataError(f"{entry.uri} has neither a column of audio bytes nor the columns path and kind")
             rows = file.read(columns=names).to_pylist() if names else [{}] * file.metadata.num_rows
+            classes = _classes(file.schema_arrow)
+        for row in rows if classes else ():
+            if isinstance(row["label"], int) and 0 <= row["label"] < len(classes):
+                row["label"] = classes[row["label"]]
         for number, row in enumerate(rows):
             if audio:
-                _add_audio_row(found, entry, number, row, config, labels)
+                _add_audio_row(found, entry, number, row, config, words)
             else:
                 _add_manifest_row(found, entry, number, row, config)
     return found.result(root, "*.parquet")
 
 
+def _classes(schema: Any) -> list[str]:
+    """Names of the numbers in the column `label`, where Hugging Face's datasets wrote the file (ClassLabel)."""
+    try:
+        told = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]["label"]["names"]
+    except (KeyError, TypeError, ValueError):
+        return []
+    return [str(name) for name in told] if "label" in schema.names else []
+
+
 def _add_audio_row(
-    found: Gathering, entry: Entry, number: int, row: dict[str, Any], config: SourceConfig, labels: set[str]
+    found: Gathering, entry: Entry, number: int, row: dict[str, Any], config: SourceConfig, words: Sequence[WordConfig]
 ) -> None:
     uri = f"{entry.uri}#{number}"
-    given = first_of(row, ("kind",))
-    kind, label = placed_kind(config.kind or (given or None), first_of(row, ("label",)), labels)
+    given = config.kind or first_of(row, ("kind",)) or None
+    kind, label = placed_kind(given, first_of(row, ("label",)), first_of(row, TEXT), words)
     split = first_of(row, ("split",)) or split_of_name(entry.name)
     speaker = first_of(row, SPEAKER)
     if kind not in KINDS:

@@ -13,8 +13,10 @@ from pathlib import PurePosixPath
 from wakeword.audio.locators import plain, walk
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
+from wakeword.config.labels import word_of
+from wakeword.data.alike import alike
 from wakeword.data.sources import SourceClips, register
-from wakeword.data.sources.listing import Gathering, is_audio, placed_kind
+from wakeword.data.sources.listing import Gathering, is_audio
 
 _NAME = re.compile(r"^([0-9a-zA-Z]+)_nohash_(\d+)$")
 LICENCE = "CC BY 4.0"
@@ -35,13 +37,14 @@ def read_speech_commands(config: SourceConfig, words: Sequence[WordConfig]) -> S
     for entry in entries:
         if entry.name in _LISTS:
             listed |= dict.fromkeys(found.read_text(entry.uri).split(), _LISTS[entry.name])
-    labels = {word.label for word in words}
     for entry in entries:
         path = PurePosixPath(entry.name)
         if not is_audio(entry.name) or len(path.parts) != 2:
             continue
         found.read(entry)
         word = path.parts[0].lower()
+        # The corpus says what its words are: another word is speech, unless it could be a configured one misspelled.
+        kind = config.kind or ("wakeword" if word_of(word, words) or alike(word, words) else "speech")
         common = {"clip_id": entry.name, "uri": entry.uri, "source": "speech_commands", "licence": LICENCE}
         if word == "_background_noise_":
             found.add(**common, kind="noise", label=path.stem, speaker_source="none")
@@ -50,10 +53,9 @@ def read_speech_commands(config: SourceConfig, words: Sequence[WordConfig]) -> S
         if not named:
             found.refuse(entry.uri, "wrong_name", "the name is not SPEAKER_nohash_NUMBER: its speaker is unknown")
             continue
-        kind, label = placed_kind(config.kind, word, labels)
         split = listed.get(entry.name, "train") if listed else ""
         speaker = f"speech_commands:{named[1]}"
-        found.add(**common, kind=kind, label=label, text=word, speaker=speaker, speaker_source="given", split=split)
+        found.add(**common, kind=kind, label=word, text=word, speaker=speaker, speaker_source="given", split=split)
     names = {entry.name for entry in entries}
     for name in sorted(set(listed) - names):
         found.refuse(f"{root}/{name}", "missing_file", "named by a list, but there is no such file")

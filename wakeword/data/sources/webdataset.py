@@ -1,8 +1,8 @@
 """`type: webdataset`: tar files (or a folder of them) with `key.wav|flac|mp3|ogg` beside `key.json` or `key.txt`.
 
-The text is the `.txt`, or the JSON's text (transcript, sentence); the JSON may also give speaker, kind, label, split,
-source, licence, accent, age and gender. Without a split there, the tar's name tells it. Clips are decoded where they
-lie in the tar.
+The text is the `.txt`, or the JSON's text (transcript, sentence); the JSON may also give speaker, kind, label (as
+`key.cls` may), split, source, licence, accent, age and gender. Without a split there, the tar's name tells it. Clips
+are decoded where they lie in the tar.
 """
 
 from __future__ import annotations
@@ -17,8 +17,16 @@ from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.data.manifest import KINDS, SPLITS
 from wakeword.data.sources import SourceClips, register
-from wakeword.data.sources.listing import Gathering, about_speaker, first_of, is_audio, placed_kind, split_of_name
-from wakeword.data.sources.parquet import SPEAKER, TEXT
+from wakeword.data.sources.listing import (
+    SPEAKER,
+    TEXT,
+    Gathering,
+    about_speaker,
+    first_of,
+    is_audio,
+    placed_kind,
+    split_of_name,
+)
 
 _MAX_TEXT_BYTES = 1 << 20
 
@@ -32,7 +40,6 @@ def read_webdataset(config: SourceConfig, words: Sequence[WordConfig]) -> Source
     """
     root = plain(config.uri)
     found = Gathering("webdataset")
-    labels = {word.label for word in words}
     for entry in walk(root):
         if not entry.name.endswith(".tar"):
             continue
@@ -46,7 +53,7 @@ def read_webdataset(config: SourceConfig, words: Sequence[WordConfig]) -> Source
             samples.setdefault(str(path.parent / key), {})[extension.lower()] = name
         with open_uri(entry.uri) as stream:
             for key, files in samples.items():
-                _add_sample(found, entry, key, files, _Reader(stream, members), config, labels)
+                _add_sample(found, entry, key, files, _Reader(stream, members), config, words)
     return found.result(root, "*.tar with KEY.wav and KEY.json or KEY.txt")
 
 
@@ -72,7 +79,7 @@ def _add_sample(
     files: dict[str, str],
     reader: _Reader,
     config: SourceConfig,
-    labels: set[str],
+    words: Sequence[WordConfig],
 ) -> None:
     audio = next((name for extension, name in sorted(files.items()) if is_audio(f"x.{extension}")), "")
     if not audio:
@@ -83,11 +90,13 @@ def _add_sample(
         values = json.loads(reader.text(files["json"])) if "json" in files else {}
         if not isinstance(values, dict):
             raise ValueError("not an object")
+        named = reader.text(files["cls"]).strip() if "cls" in files else ""
         text = reader.text(files["txt"]).strip() if "txt" in files else first_of(values, TEXT)
     except ValueError as error:
         found.refuse(uri, "bad_description", f"its json or txt cannot be read: {error}")
         return
-    kind, label = placed_kind(config.kind or first_of(values, ("kind",)) or None, first_of(values, ("label",)), labels)
+    given = config.kind or first_of(values, ("kind",)) or None
+    kind, label = placed_kind(given, first_of(values, ("label",)) or named, text, words)
     split = first_of(values, ("split",)) or split_of_name(entry.name)
     speaker = first_of(values, SPEAKER)
     if kind not in KINDS or (kind == "wakeword" and not label) or split not in ("", *SPLITS):

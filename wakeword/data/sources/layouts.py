@@ -1,0 +1,311 @@
+"""What folder names say of the recordings below: word, kind and split, in this project's layout and those of others.
+
+* Mycroft Precise (`precise/train_data.py`): `wake-word/`, `not-wake-word/`, and both again below `test/`.
+* openWakeWord (`openwakeword/train.py`) and livekit-wakeword (`docs/data-generation.md`): `positive_train/`,
+  `positive_test/`, `negative_train/`, `negative_test/` below the model's name; `fma/`, `audioset_16k/`, `mit_rirs/`.
+* microWakeWord's notebooks and the trainers around it: `generated_samples/`, `personal_samples/`,
+  `negative_samples/`; `positive/`, `negative/`, `hard_negative/`, `background/`, `rirs/`.
+* Hugging Face's audiofolder: `train/LABEL/`, `validation/LABEL/`, `test/LABEL/`, and the words it takes for these.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from wakeword.config import WordConfig
+from wakeword.config.labels import fold, word_of
+from wakeword.data.alike import SIDE_WORDS
+from wakeword.data.sources.listing import SPLIT_NAMES
+from wakeword.errors import DataError
+
+_POSITIVE = (
+    *("positive", "positives", "pos", "target", "targets", "ww", "kw", "wake_word", "wake_words"),
+    *("hotword", "hotwords", "keyword", "keywords"),
+)
+_NEGATIVE = (
+    *("negative", "negatives", "neg", "negs", "not_wake_word", "not_wake_words", "non_wake_word", "non_wake_words"),
+    *("no_wake_word", "not_hotword", "non_hotword", "not_keyword", "non_keyword", "not_ww", "non_ww", "nww", "nkw"),
+)
+_FALSE_ALARMS = (
+    *("hard_negative", "hard_negatives", "false_wake", "false_wakes", "false_positive", "false_positives"),
+    *("false_alarm", "false_alarms", "false_activation", "false_activations", "false_trigger", "false_triggers"),
+)
+_ROLES: dict[str, tuple[str, ...]] = {
+    "wakeword": _POSITIVE,
+    "speech": (
+        *_NEGATIVE,
+        *("speech", "background_speech", "other", "others", "other_words", "unknown", "random"),
+    ),
+    "confusable": ("confusable", "confusables", "adversarial", "adversarial_negative", "near_miss", "near_misses"),
+    "hard_negative": _FALSE_ALARMS,
+    "noise": (
+        *("noise", "noises", "background", "backgrounds", "background_noise", "background_noises", "ambient"),
+        *("ambience", "ambient_noise", "ambient_noises", "silence", "no_speech", "non_speech", "audioset"),
+    ),
+    "music": ("music", "fma", "fma_small", "fma_medium", "fma_large"),
+    "rir": (
+        *("rir", "rirs", "mit_rir", "mit_rirs", "impulse_response", "impulse_responses", "room_response"),
+        *("room_responses", "room_impulse_response", "room_impulse_responses"),
+    ),
+}
+# Separators are as people please: `not-wake-word`, `not_wakeword`, `notwakeword`.
+_KIND_OF = {name.replace("_", ""): kind for kind, names in _ROLES.items() for name in names}
+_PLAINLY = {name.replace("_", "") for name in (*_POSITIVE, *_NEGATIVE, *_FALSE_ALARMS)}
+"""Names that cannot mean anything else: they count at any depth."""
+_GENERAL = {name.replace("_", "") for name in _POSITIVE[5:]}
+"""Names that projects have, too: of a source's own folder they say nothing about the folders in it."""
+_SAMPLES = {"generated_samples", "personal_samples", "real_samples", "user_samples"}
+"""Of microWakeWord's trainers: the wake word, as an engine and as people say it."""
+_FILLERS = {
+    *("clip", "clips", "sample", "samples", "data", "dataset", "set", "audio", "wav", "wavs", "file", "files"),
+    *("recording", "recordings", "example", "examples", "utterances", "16k", "16khz", "output", "outputs"),
+}
+_POSITIVES, _NEGATIVES = {"positive", "positives", "pos"}, {"not", "non", "no", "without", "negative", "negatives"}
+
+
+@dataclass(frozen=True)
+class Name:
+    """What one folder's name says.
+
+    Attributes:
+        kind: a clip's kind; empty where the name does not tell.
+        word: the configured word that it names.
+        split: train, val or test.
+        plain: it can mean nothing else, at whatever depth.
+        says_nothing: a split alone, or a name such as `clips`: never a label.
+    """
+
+    kind: str = ""
+    word: str = ""
+    split: str = ""
+    plain: bool = False
+    says_nothing: bool = False
+
+    @property
+    def decides(self) -> bool:
+        """Whether it tells a clip's kind."""
+        return bool(self.kind)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Kind, label and split of the clips in a folder, and what lies below the label: the speaker.
+
+    `fault` says why kind and label are not known.
+    """
+
+    kind: str = ""
+    label: str = ""
+    below: tuple[str, ...] = ()
+    split: str = ""
+    fault: str = ""
+
+
+def name_of(folder: str, words: Sequence[WordConfig]) -> Name:
+    """Read one folder's name; a configured word comes before anything else that the name could say."""
+    if word := word_of(folder, words):
+        return Name("wakeword", word, plain=True)
+    parts = fold(folder).split("_")
+    if "_".join(parts) in _SAMPLES:
+        return Name("wakeword", plain=True)
+    splits = {SPLIT_NAMES[part] for part in parts if part in SPLIT_NAMES}
+    split = splits.pop() if len(splits) == 1 else ""
+    rest = [part for part in parts if not (split and part in SPLIT_NAMES)]
+    core = [part for part in rest if part not in _FILLERS]
+    for said in ("".join(core), "".join(rest)):
+        if said in _KIND_OF:
+            return Name(_KIND_OF[said], "", split, said in _PLAINLY)
+    if not core:
+        return Name(split=split, says_nothing=True)
+    for tags, kind in ((_POSITIVES, "wakeword"), (_NEGATIVES, "speech")):
+        for tagged, others in ((core[0] in tags, core[1:]), (core[-1] in tags, core[:-1])):
+            if tagged and (word := word_of(" ".join(others), words)):
+                return Name(kind, word if kind == "wakeword" else "", split, plain=True)
+    if split and (word := word_of(" ".join(core), words)):
+        return Name("wakeword", word, split, plain=True)
+    if all(part in SIDE_WORDS for part in parts):
+        return Name(says_nothing=True)
+    return Name()
+
+
+class Layout:
+    """Places clips by the folders that they lie in.
+
+    Args:
+        root: the source's own folder.
+        folders: folders of all its files, relative to `root`.
+        kind: `data.sources[].kind`.
+        words: configured words.
+
+    Attributes:
+        notes: what was decided by `root` alone, as sentences.
+    """
+
+    def __init__(
+        self, root: str, folders: Iterable[tuple[str, ...]], kind: str | None, words: Sequence[WordConfig]
+    ) -> None:
+        self.root, self.kind, self.words = root, kind, words
+        self.notes: list[str] = []
+        trees = sorted(set(folders))
+        self._names = {part: name_of(part, words) for part in {part for tree in trees for part in tree}}
+        self._places: dict[tuple[str, ...], Place] = {}
+        self._own = name_of(root, words)
+        read = [[self._names[part] for part in tree] for tree in trees]
+        pairs = [(tree[:i], name) for tree, names in zip(trees, read, strict=True) for i, name in enumerate(names)]
+        self._has_train = any(name.split == "train" for _, name in pairs)
+        self._plain_parents = {parent for parent, name in pairs if name.plain}
+        self._word_parents = {parent for parent, name in pairs if name.word}
+        told = [found for tree in trees if len(found := self._telling(tree)) > 1]
+        self._speakers = {pair[0][0] for pair in told if pair[0][1] == Name() and pair[1][1].word}
+        """Folders that hold folders of words: `anna/hey_nova/1.wav`."""
+        has_words = any(name.kind == "wakeword" for _, name in pairs)
+        self._root_decides = self._own.plain and not has_words and fold(root).replace("_", "") not in _GENERAL
+        free = sorted({tree[0] for tree, names in zip(trees, read, strict=True) if tree and names[0] == Name()})
+        if not kind and self._root_decides and self._own.word and free:
+            self.notes.append(
+                f"{root} is named by the wake word {self._own.word}: its folders {_listed(free)} are taken for "
+                "speakers of it; if they hold other words, move them into a folder `negative`"
+            )
+
+    def place(self, folders: tuple[str, ...]) -> Place:
+        """Where the clips of a folder belong.
+
+        Raises:
+            DataError: the source's kind is wakeword and a folder says that it holds something else.
+        """
+        if folders not in self._places:
+            found = self._placed(folders)
+            below = tuple(unicodedata.normalize("NFC", part) for part in found.below)
+            self._places[folders] = replace(found, below=below)
+        return self._places[folders]
+
+    def _placed(self, folders: tuple[str, ...]) -> Place:
+        names = [self._names[part] for part in folders]
+        if self.kind:
+            return self._of_kind(folders)
+        at = self._deciding(folders, names)
+        if at is None and self._root_decides:
+            return self._below(self._own, folders, 0)
+        if at is not None:
+            first, depth = self._refined(folders, at)
+            split = next((name.split for name in names[: at + 1] if name.split), "")
+            found = self._below(replace(first, split=split or first.split), folders, depth)
+            return replace(found, below=self._speaker_above(folders) + found.below)
+        free = [i for i, name in enumerate(names) if name == Name() and fold(folders[i])]
+        if not free:
+            return self._loose(folders)
+        above = len(free) > 1 and folders[free[0]] in self._speakers
+        label = free[1] if above else free[0]
+        split = next((name.split for name in names[:label] if name.split), "")
+        rest, inner = self._speakers_below(folders[label + 1 :])
+        speaker = self._speaker_above(folders) if above else ()
+        return Place("wakeword", fold(folders[label]), speaker + rest, split or inner)
+
+    def _telling(self, folders: tuple[str, ...]) -> list[tuple[str, Name]]:
+        return [(part, self._names[part]) for part in folders if not self._names[part].says_nothing]
+
+    def _speaker_above(self, folders: tuple[str, ...]) -> tuple[str, ...]:
+        """The speaker, where folders of words lie in folders of speakers (a single one is rather a collection's)."""
+        told = [part for part, _ in self._telling(folders)][:1]
+        return tuple(told) if len(self._speakers) > 1 and told[0] in self._speakers else ()
+
+    def _deciding(self, folders: tuple[str, ...], names: list[Name]) -> int | None:
+        """The first folder that tells a kind; behind a name of its own only a plain one does, or one beside such."""
+        seen = False
+        for i, name in enumerate(names):
+            if name.decides and (name.plain or not seen or folders[:i] in self._plain_parents):
+                return i
+            seen = seen or name == Name()
+        return None
+
+    def _refined(self, folders: tuple[str, ...], at: int) -> tuple[Name, int]:
+        """What the folders from `at` on say together, and how many were read for it.
+
+        `negative/music` is music, `hey_nova/not-wake-word` is not the word; a negative stays one.
+        """
+        first = self._names[folders[at]]
+        for i in range(at + 1, len(folders)):
+            name = self._names[folders[i]]
+            if name.says_nothing:
+                continue
+            known = name.plain or (name.decides and (first.kind == "speech" or folders[:i] in self._plain_parents))
+            if not known or (name.kind == "wakeword" and first.kind != "wakeword"):
+                break
+            word = first.word or name.word if name.kind == "wakeword" else ""
+            return Name(name.kind, word, first.split or name.split, plain=True), i + 1
+        return first, at + 1
+
+    def _below(self, first: Name, folders: tuple[str, ...], depth: int) -> Place:
+        """The place that `first` gives to what lies in the folders from `depth` on."""
+        names = [self._names[part] for part in folders[depth:]]
+        rest, inner = self._speakers_below(folders[depth:])
+        split = first.split or inner
+        if first.kind != "wakeword":
+            return Place(first.kind, first.kind, rest, split)
+        word = first.word or next((name.word for name in names if name.word), "")
+        # Beside a folder of a word, other folders are of other words.
+        if not word and rest and (folders[:depth] in self._word_parents):
+            return Place("wakeword", fold(rest[0]), rest[1:], split)
+        word = word or self._own.word or (self.words[0].label if len(self.words) == 1 else "")
+        if word:
+            return Place("wakeword", word, rest, split)
+        if rest:
+            return Place("wakeword", fold(rest[0]), rest[1:], split)
+        several = " or ".join(word.label for word in self.words)
+        return Place(
+            fault=f"its folders do not say whether it is {several}: move it into a folder named by its word, below the "
+            "one of the positives"
+        )
+
+    def _speakers_below(self, folders: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+        """What remains of folders below a label, and the split among them (`val` is a nickname, too)."""
+        split, rest = "", []
+        for part in folders:
+            name = self._names[part]
+            if name.split and name.says_nothing and not self._has_train and fold(part) == "val":
+                rest.append(part)
+            elif name.says_nothing:
+                split = split or name.split
+            elif not (name.word or (name.plain and name.decides)):
+                rest.append(part)
+        return tuple(rest), split
+
+    def _of_kind(self, folders: tuple[str, ...]) -> Place:
+        """The config says what everything is; folders may say which word, and the split."""
+        names = [self._names[part] for part in folders]
+        split = next((name.split for name in names if name.split and name.decides), "")
+        if self.kind != "wakeword":
+            rest, inner = self._speakers_below(folders)
+            return Place(str(self.kind), str(self.kind), rest, split or inner)
+        wrong = next((part for part, name in zip(folders, names, strict=True) if _contradicts(name)), "")
+        if wrong:
+            raise DataError(
+                f"data.sources: kind is wakeword for all of {self.root}, but its folder {wrong} says that it holds no "
+                "wake words: leave `kind` out, or name the folder of the wake words as `uri`"
+            )
+        return self._below(Name("wakeword", split=split), folders, 0)
+
+    def _loose(self, folders: tuple[str, ...]) -> Place:
+        """Files in the source's own folder, or in folders whose names say nothing."""
+        if self._own.decides:
+            return self._below(self._own, folders, 0)
+        rest, split = self._speakers_below(folders)
+        wanted = " or ".join(word.label for word in self.words)
+        where = f"lies in {'/'.join(folders)}" if folders else "lies directly in the source's folder"
+        return Place(
+            below=rest,
+            split=split,
+            fault=f"{where}, and neither that nor {self.root} names a label: move it into a folder named by its label "
+            f"({wanted}, negative, noise), or set the source's `kind` (wakeword, speech, noise)",
+        )
+
+
+def _contradicts(name: Name) -> bool:
+    return name.plain and name.kind != "wakeword"
+
+
+def _listed(names: Sequence[str], most: int = 3) -> str:
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

@@ -14,7 +14,7 @@ from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.data.manifest import SPLITS
 from wakeword.data.shard_stage import plan_digest
 
-PREPARE_VERSION = 5
+PREPARE_VERSION = 6
 """Raised when the same input would give other shards: cached ones are then made again."""
 
 PLAN_SCHEMA = pa.schema([("name", pa.string()), ("plan_hash", pa.string()), ("clips", pa.large_binary())])

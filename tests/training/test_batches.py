@@ -136,7 +136,9 @@ def test_a_clip_of_weight_three_is_drawn_three_times_as_often(tmp_path: Path) ->
         assert filled.mean() == pytest.approx(0.6, abs=0.02)
     assert odds[1.0][0] == pytest.approx(6 / 24, rel=0.1)
     for weight in (3.0, 0.5):
-        assert [w / one for w, one in zip(odds[weight], odds[1.0], strict=True)] == pytest.approx([weight] * 2, rel=0.12)
+        assert [w / one for w, one in zip(odds[weight], odds[1.0], strict=True)] == pytest.approx(
+            [weight] * 2, rel=0.12
+        )
 
 
 def test_equal_weights_change_no_draw_and_workers_share_weighted_rows(tmp_path: Path) -> None:

@@ -57,8 +57,7 @@ sentence that a wake word is said in, `{phrase}` standing for it, and empty wher
 `word_start_s` and `word_end_s` of every wake word, confusable and hard negative (a stretch in which a model fired
 wrongly); unknown text is empty, never null, but for `accent`, `age` and `gender`, which only some sources know.
 `pitch_hz`, `loudness_db` and `snr_db` are measured of voices (`wakeword.data.measures`) and null where there is nothing
-to measure. `weight` is `data.sources[].weight`: how often training draws the clip, against others that could come in its
-place."""
+to measure. `weight` is `data.sources[].weight`: how often training draws the clip, against others in its place."""
 
 SPEAKER_SOURCES = ("given", "guessed", "inferred", "donor", "synthetic", "none")
 """Where a clip's speaker is known from: the source gives it (a column, a folder, a corpus's documented file names), it

@@ -6,9 +6,8 @@ words, another label negatives.
 Below `positive` a folder named like a configured label is that word; with a single configured word, files directly in
 `positive` are that word. With `kind` set in the config, the whole folder is of that kind.
 
-Speakers: a folder below the label names the speaker (`speaker_source=given`); otherwise the file name up to its first
-`_` does (`anna_01.wav`), unless that prefix is a number, the label itself or a general term such as `rec`; otherwise
-the speaker is unknown (`speaker_source=none`) and each file counts as a speaker of its own.
+Speakers: `speakers` tells them from the folders below the label and from the file's name; where it cannot, each file
+counts as a speaker of its own.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.data.manifest import VOICED, Row, clip_row, clip_table, quarantine_row
 from wakeword.data.sources import SourceClips, register
+from wakeword.data.sources.speakers import UNKNOWN, one_spelling, speaker_of
 from wakeword.errors import DataError
 
 KIND_FOLDERS = {
@@ -41,26 +41,6 @@ KIND_FOLDERS = {
     "rir": "rir",
     "rirs": "rir",
 }
-GENERAL = frozenset(
-    [
-        "audio",
-        "clip",
-        "file",
-        "music",
-        "noise",
-        "rec",
-        "record",
-        "recording",
-        "sample",
-        "sound",
-        "take",
-        "track",
-        "utt",
-        "utterance",
-        "voice",
-        "wav",
-    ]
-)
 _AUDIO_LIKE = {".aac", ".aif", ".aiff", ".au", ".m4a", ".wma", ".mp4", ".webm", ".amr", ".caf"}
 
 
@@ -96,14 +76,14 @@ def read_folder(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClip
             bad.append(quarantine_row(entry.uri, "folder", "source", "no_label", detail))
             continue
         kind, label, below = placed
-        speaker, known = _speaker(below, path.stem, label)
+        speaker, known = speaker_of(below, path.stem, label) if kind in VOICED else UNKNOWN
         rows.append(
             clip_row(
                 clip_id=entry.name,
                 uri=entry.uri,
                 kind=kind,
                 label=label,
-                speaker=speaker if kind in VOICED else "",
+                speaker=speaker,
                 speaker_source=known,
                 source=PurePosixPath(root).name,
             )
@@ -111,6 +91,7 @@ def read_folder(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClip
     if not rows:
         found = f" ({len(bad)} files cannot be used: {bad[0]['detail']})" if bad else ""
         raise DataError(f"folder {root} holds no audio file that can be read ({', '.join(EXTENSIONS)}){found}")
+    one_spelling(rows)
     return SourceClips(clip_table(rows), bad, digest.hexdigest())
 
 
@@ -138,14 +119,3 @@ def _placed(
     if kind:
         return kind, kind, below
     return ("wakeword", names[0], folders[1:]) if names else None
-
-
-def _speaker(below: tuple[str, ...], stem: str, label: str) -> tuple[str, str]:
-    if below:
-        return below[0], "given"
-    if normal_label(stem).startswith(label):
-        return "", "none"
-    prefix, separator, _ = stem.partition("_")
-    if not separator or prefix.isdigit() or prefix.lower() in GENERAL:
-        return "", "none"
-    return prefix, "given"

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wakeword.config import Config, config_hash
+from wakeword.data.coverage import Coverage, told
 from wakeword.data.duplicates import summary_of, without_leaks
 from wakeword.data.hard_negatives import without_evaluated_origins
 from wakeword.data.manifest import MANIFEST_SCHEMA, Row, counts_of, quarantine_table, set_column
@@ -152,6 +153,7 @@ def _build(config: Config, out_dir: Path, gathered: Gathered, digest: str, run: 
     clips = distinct_ids(pa.concat_tables([MANIFEST_SCHEMA.empty_table(), *gathered.tables]).combine_chunks())
     clips, worded = assign_words(clips, config.words)
     clips, split, warnings = assign_splits(clips, config.labels, config.data.splits)
+    planned = Coverage.of([clips])
     clips, mined = without_evaluated_origins(clips, gathered.origins)
     leaks = without_leaks(clips, config.data, out_dir, digest, run)
     clips = leaks.clips
@@ -161,9 +163,9 @@ def _build(config: Config, out_dir: Path, gathered: Gathered, digest: str, run: 
     del clips
     receipts, resumed = _run_plan(config, out_dir, plan, run)
     quarantine += [row for receipt in receipts.values() for row in receipt["quarantine"]]
-    told = summary_of(leaks.counts)
-    warnings = [*gathered.warnings, *warnings, *([told] if told else [])]
-    index = _write_results(config, out_dir, digest, receipts, quarantine, warnings, leaks.counts)
+    copies = summary_of(leaks.counts)
+    warnings = [*gathered.warnings, *warnings, *([copies] if copies else [])]
+    index = _write_results(config, out_dir, digest, receipts, quarantine, warnings, leaks.counts, planned)
     return {**index, "resumed": resumed}
 
 
@@ -222,6 +224,7 @@ def _write_results(
     quarantine: list[Row],
     warnings: list[str],
     duplicates: dict[str, int],
+    planned: Coverage,
 ) -> dict[str, Any]:
     splits: dict[str, Any] = {}
     for name, receipt in sorted(receipts.items()):
@@ -237,7 +240,8 @@ def _write_results(
     with atomic_path(out_dir / "quarantine.parquet") as temporary:
         pq.write_table(quarantine_table(quarantine), temporary)
     counts, hours = _write_manifest(out_dir, splits)
-    lost = [label for label in config.labels if not any(label in k.get("wakeword", {}) for k in counts.values())]
+    shards = ShardSet(out_dir, {"splits": splits})
+    kept = Coverage.of(shards.table(split) for split in shards.splits)
     index = {
         "version": INDEX_VERSION,
         "config_hash": digest,
@@ -248,7 +252,7 @@ def _write_results(
         "hours": hours,
         "quarantined": dict(sorted(reasons.items())),
         "duplicates": duplicates,
-        "warnings": warnings + [f"no usable clip of the wake word {label} is left" for label in lost],
+        "warnings": warnings + told(planned, kept, config.labels, config.data.splits, quarantine),
     }
     write_json(out_dir / "index.json", index)
     _remove_stale(out_dir, set(receipts))

@@ -20,8 +20,8 @@ EXAMPLES = 3
 """Refused files that are named for each reason."""
 MEASURES = ("pitch_hz", "loudness_db", "snr_db", "duration_s")
 _COLUMNS = (
-    *("clip_id", "kind", "label", "text", "speaker", "split", "source", "licence", "synthetic", "resembles"),
-    *("distance", "gender", *MEASURES),
+    *("clip_id", "kind", "label", "text", "speaker", "speaker_source", "split", "source", "licence", "synthetic"),
+    *("resembles", "distance", "gender", *MEASURES),
 )
 
 
@@ -33,6 +33,7 @@ class Amount:
         speakers: distinct known ones; 0 for kinds without a voice.
         unnamed: clips that name no speaker.
         synthetic: clips that an engine spoke.
+        guessed: clips whose speaker is guessed from the file's name.
     """
 
     split: str
@@ -43,6 +44,7 @@ class Amount:
     speakers: int = 0
     unnamed: int = 0
     synthetic: int = 0
+    guessed: int = 0
 
 
 @dataclass(frozen=True)
@@ -207,10 +209,12 @@ def _amounts(table: pa.Table, known: pa.Table) -> tuple[Amount, ...]:
     speakers = {
         tuple(row[key] for key in keys): (row["speaker_count_distinct"], row["clip_id_count"]) for row in counted
     }
-    numbers = table.set_column(
-        table.schema.get_field_index("synthetic"), "synthetic", table.column("synthetic").cast(pa.int64())
+    numbers = table.select([*keys, "clip_id", "duration_s"])
+    numbers = numbers.append_column("synthetic", table.column("synthetic").cast(pa.int64()))
+    numbers = numbers.append_column("guessed", pc.equal(table.column("speaker_source"), "guessed").cast(pa.int64()))
+    rows = numbers.group_by(keys).aggregate(
+        [("clip_id", "count"), ("duration_s", "sum"), ("synthetic", "sum"), ("guessed", "sum")]
     )
-    rows = numbers.group_by(keys).aggregate([("clip_id", "count"), ("duration_s", "sum"), ("synthetic", "sum")])
     found = []
     for row in rows.to_pylist():
         split, kind, label = (row[key] for key in keys)
@@ -218,7 +222,8 @@ def _amounts(table: pa.Table, known: pa.Table) -> tuple[Amount, ...]:
         clips = row["clip_id_count"]
         unnamed = clips - named if kind in VOICED else 0
         hours = (row["duration_s_sum"] or 0.0) / 3600
-        found.append(Amount(split, kind, label, clips, hours, distinct, unnamed, row["synthetic_sum"] or 0))
+        made, guessed = row["synthetic_sum"] or 0, row["guessed_sum"] or 0
+        found.append(Amount(split, kind, label, clips, hours, distinct, unnamed, made, guessed))
     return tuple(sorted(found, key=lambda one: (SPLITS.index(one.split), one.kind, one.label)))
 
 

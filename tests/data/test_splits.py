@@ -166,6 +166,20 @@ def test_two_own_voices_train_and_of_three_each_split_has_one() -> None:
         assert people_in(clips, "val") == {f"b{number}": 3}
 
 
+def test_engines_without_given_splits_serve_val_and_test() -> None:
+    for number in range(30):
+        made = [
+            clip_row(clip_id=f"{voice}{i}", uri=f"{voice}{i}", kind="wakeword", label="marvin", synthetic=True,
+                     speaker=f"tts{number}-{voice}", speaker_source="synthetic")
+            for voice in range(4)
+            for i in range(5)
+        ]  # fmt: skip
+        whole = pa.concat_tables([spoken({f"tom{number}": 9}, engines=False), clip_table(made)])
+        clips, _, _ = assign_splits(whole, ["marvin"], SplitConfig())
+        assert people_in(clips, "train") == {f"tom{number}": 9}
+        assert {row["split"] for row in clips.to_pylist() if row["synthetic"]} == set(SPLITS)
+
+
 @pytest.mark.parametrize("engines", [True, False])
 def test_a_guess_that_takes_nearly_all_files_for_one_person_trains(engines: bool) -> None:
     for number in range(30):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -85,33 +85,33 @@ class Balance:
     def settle(self) -> None:
         """Bring every word, then other speech, into order."""
         for word in self.words:
+            if len(word.engines) >= len(self.wanted):
+                self._fill(word, word.engines)
+        for word in self.words:
             self._train_all_of_few(word)
         for voices in [*self.words, self.others]:
-            self._fill(voices)
+            # A person for each split, or any voice where there are fewer people than splits.
+            self._fill(voices, voices.people if len(voices.people) >= len(self.wanted) else set(voices))
             self._trim(voices)
             self._train_most(voices)
 
     def _train_all_of_few(self, word: Voices) -> None:
-        """Fewer people than splits, engines' voices in val and test: everyone trains, and stays there."""
-        if 0 < len(word.people) < len(self.wanted) and self._covered(word):
+        """Fewer people than splits, other voices in val and test: everyone trains, and stays there."""
+        others = {self.home[key] for key in word if key in word.engines or key not in self.free}
+        if 0 < len(word.people) < len(self.wanted) and set(self.wanted) - {"train"} <= others:
             for key in word.people:
                 if key in self.free:
                     self.home[key] = "train"
                     self.free.discard(key)
 
-    def _covered(self, word: Voices) -> bool:
-        held = {self.home[key] for key in word if key not in self.free}
-        return set(self.wanted) - {"train"} <= held
-
-    def _fill(self, voices: Voices) -> None:
-        """A person for each split, or any voice where there are fewer people than splits."""
-        enough = len(voices.people) >= len(self.wanted)
+    def _fill(self, voices: Voices, pool: Collection[str]) -> None:
+        """Give each wanted split one of `pool`."""
         for split in self.wanted:
-            held = Counter(self.home[key] for key in (voices.people if enough else voices))
+            held = Counter(self.home[key] for key in pool)
             if held[split]:
                 continue
             alone = voices.may_lack and split == "train"
-            movable = [key for key in self._ordered(voices) if held[self.home[key]] > 1 or alone]
+            movable = [key for key in self._ordered(pool) if held[self.home[key]] > 1 or alone]
             movable = [key for key in movable if not self._needed(key, voices)] or movable
             if movable:
                 # From the fullest split, so that train gives first.
@@ -125,7 +125,7 @@ class Balance:
         for split, share in (("val", self.config.val), ("test", self.config.test)):
             own = [key for key in voices.people if self.home[key] == split]
             most = max(1, round(share * number)) if share else 0
-            spare = [key for key in self._ordered(voices) if self.home[key] == split]
+            spare = [key for key in self._ordered(voices.people) if self.home[key] == split]
             spare.sort(key=lambda key: -voices.people[key])
             for key in spare[: max(0, len(own) - most)]:
                 if not self._needed(key, voices):
@@ -139,7 +139,7 @@ class Balance:
                 return
 
     def _train_one_more(self, voices: Voices) -> bool:
-        free = self._ordered(voices)
+        free = self._ordered(voices.people)
         held = Counter(self.home[key] for key in voices.people)
         away = [key for key in free if self.home[key] != "train" and not self._needed(key, voices)]
         trained = [key for key in free if self.home[key] == "train" and not self._needed(key, voices)]
@@ -154,14 +154,16 @@ class Balance:
                 return True
         return False
 
-    def _ordered(self, voices: Voices) -> list[str]:
-        return sorted((key for key in voices.people if key in self.free), key=lambda key: self.order[key])
+    def _ordered(self, pool: Collection[str]) -> list[str]:
+        return sorted((key for key in pool if key in self.free), key=lambda key: self.order[key])
 
     def _needed(self, key: str, moved_for: Voices) -> bool:
-        """Whether another word (or other speech) would lose its last person in a split that shall have one."""
+        """Whether another word, or other speech, would lose its last person (or engine) in a wanted split."""
         split = self.home[key]
-        return split in self.wanted and any(
-            not any(self.home[other] == split for other in voices.people if other != key)
-            for voices in [*self.words, self.others]
-            if voices is not moved_for and key in voices.people
-        )
+        for voices in [*self.words, self.others]:
+            group = voices.people if key in voices.people else voices.engines
+            if voices is moved_for or key not in group or split not in self.wanted:
+                continue
+            if not any(self.home[other] == split for other in group if other != key):
+                return True
+        return False

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from wakeword.config.data import SplitConfig
 from wakeword.data.balance import FEW_PEOPLE, wanted_splits
 from wakeword.data.manifest import SPLITS, Row
 from wakeword.data.splits import shortened
 
-_COLUMNS = ("kind", "label", "split", "speaker", "clip_id", "synthetic", "uri")
+_COLUMNS = ("label", "split", "speaker", "clip_id", "synthetic", "uri")
 _WITHOUT = {
     "train": "training cannot start",
     "val": "thresholds are chosen without it",
@@ -40,15 +41,15 @@ class Coverage:
         """Of tables of `MANIFEST_SCHEMA` (or with audio, which is not read)."""
         found = cls()
         for table in tables:
-            columns = (table.column(name).to_pylist() for name in _COLUMNS)
-            for kind, label, split, speaker, clip_id, synthetic, uri in zip(*columns, strict=True):
-                if kind == "speech":
-                    found.speech[split] += 1
-                elif kind == "wakeword":
-                    name = speaker or clip_id
-                    found.words[label, split].setdefault(name, []).append(uri)
-                    if synthetic:
-                        found.engines.add(name)
+            kind = table.column("kind")
+            found.speech.update(table.column("split").filter(pc.equal(kind, "speech")).to_pylist())
+            words = table.select(_COLUMNS).filter(pc.equal(kind, "wakeword"))
+            columns = (words.column(name).to_pylist() for name in _COLUMNS)
+            for label, split, speaker, clip_id, synthetic, uri in zip(*columns, strict=True):
+                name = speaker or clip_id
+                found.words[label, split].setdefault(name, []).append(uri)
+                if synthetic:
+                    found.engines.add(name)
         return found
 
 

@@ -192,7 +192,8 @@ def _positive_tracks(plan: _Plan, word: WordConfig, conditions: Sequence[Conditi
 
 def _about_speakers(clips: Clips, split: str, word: WordConfig, rows: Sequence[int]) -> Iterator[str]:
     """What the miss rate of these clips does not say, for who speaks in them."""
-    synthetic, known_from = (clips.table.column(name).to_pylist() for name in ("synthetic", "speaker_source"))
+    columns = (clips.table.column(name).to_pylist() for name in ("synthetic", "speaker_source", "speaker"))
+    synthetic, known_from, speaker = columns
     if all(synthetic[row] for row in rows):
         yield f"{split}: engines alone say {word.label!r}: how often people are missed is not judged"
     guessed = sum(known_from[row] == "guessed" for row in rows)
@@ -200,6 +201,12 @@ def _about_speakers(clips: Clips, split: str, word: WordConfig, rows: Sequence[i
         yield (
             f"{split}: the speakers of {guessed} of {len(rows)} clips of {word.label!r} are guessed from file names: "
             "intervals and slices by speaker take each guess for a person"
+        )
+    unknown = sum(not speaker[row] for row in rows)
+    if unknown:
+        yield (
+            f"{split}: {unknown} of {len(rows)} clips of {word.label!r} name no speaker: training may have heard the "
+            "same voices, and strangers may be missed more often"
         )
 
 

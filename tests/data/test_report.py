@@ -91,7 +91,11 @@ def test_guessed_and_unnamed_speakers_are_told_beside_the_others(tmp_path: Path)
         if row["split"] == "val" and row["label"] == "alpha":
             row["speaker_source"] = "guessed"
     rows[0]["speaker"] = ""
+    own, made = [row for row in rows if (row["split"], row["label"]) == ("train", "alpha")][:2]
+    own["weight"], made["synthetic"], made["weight"] = 3.0, True, 2.0
     facts = read_facts(known.prepared(tmp_path / "p", rows))
+    assert (facts.of("train", "wakeword", "alpha")[0].weight, facts.of("test", "wakeword", "alpha")[0].weight) == (7, 4)
+    assert facts.of("train", "wakeword", "alpha")[0].people_weight == 5
     assert (facts.of("val", "wakeword", "alpha")[0].guessed, facts.of("train", "wakeword", "alpha")[0].guessed) == (
         4,
         0,
@@ -185,6 +189,11 @@ CASES = [
         "people_not_trained",
         changed(GOOD, "train", "wakeword", synthetic=600),
         "people say nova in val and test alone, training hears it from engines",
+    ),
+    (
+        "drowned_people",
+        changed(GOOD, "train", "wakeword", weight=640.0, people_weight=40.0),
+        "6.2 % are people, the rest engines: multiply the weight of their sources (data.sources[].weight) by 5",
     ),
     ("missing_speech", changed(GOOD, "val", "speech", clips=0), "val holds no speech besides the wake words"),
     ("few_negatives", changed(GOOD, "train", "speech", hours=0.5), "0.50 h of other speech"),

@@ -247,6 +247,18 @@ def test_a_person_of_two_words_serves_both() -> None:
         assert people_in(clips, "test")
 
 
+def test_spellings_of_a_guess_are_one_person_with_the_given_name() -> None:
+    others = {"tom": 3, "TOM": 2, "Ann": 1, "ann": 2}
+    parts = [spoken({"Tom": 3}, engines=False, source="given"), spoken(others, "speech", engines=False, kind="speech")]
+    clips, _, _ = assign_splits(pa.concat_tables([*parts, spoken({})]), ["marvin"], SplitConfig())
+    assert people_in(clips, "train", "marvin") == {"Tom": 3}
+    assert Counter(row["speaker"] for row in clips.to_pylist() if row["kind"] == "speech") == {"Tom": 5, "Ann": 3}
+    assert all(len(splits) == 1 for splits in homes(clips).values())
+    # Names that sources give are not touched.
+    given = spoken({"Tom": 3, "tom": 3, "x": 1, "y": 1}, source="given", engines=False)
+    assert assign_splits(given, ["marvin"], SplitConfig())[0].column("speaker").equals(given.column("speaker"))
+
+
 def test_negatives_of_one_person_train_and_of_few_every_split_has_some() -> None:
     words = spoken({})
     for number in range(30):

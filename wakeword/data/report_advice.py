@@ -30,6 +30,8 @@ SHARED_SOURCE = 0.1
 MOST_IMBALANCE = 3.0
 LEAST_NEGATIVES = 3.0
 """Hours of other speech in training, times those of wake words."""
+DROWNED, WEIGHTED_SHARE = 0.1, 0.25
+"""Share of people in what training draws of a word: below the first they are few, the second is recommended."""
 HIGH_QUARANTINE, VERY_HIGH_QUARANTINE = 0.05, 0.2
 DELIBERATE = frozenset(
     {"contains_word", "speaker_in_two_splits", "duplicate_across_splits", "not_kept", "mined_from_evaluation"}
@@ -209,6 +211,20 @@ def _untrained_people(facts: DataFacts, evaluation: EvaluationConfig) -> Iterato
             yield Advice("people_not_trained", 20, text)
 
 
+def _drowned_people(facts: DataFacts, evaluation: EvaluationConfig) -> Iterator[Advice]:
+    for label in facts.labels:
+        amounts = facts.of("train", "wakeword", label)
+        everyone, people = sum(one.weight for one in amounts), sum(one.people_weight for one in amounts)
+        if 0 < people < DROWNED * everyone:
+            factor = (everyone - people) / people * WEIGHTED_SHARE / (1 - WEIGHTED_SHARE)
+            text = (
+                f"of what training hears of {label}, {100 * people / everyone:.1f} % are people, the rest engines: "
+                f"multiply the weight of their sources (data.sources[].weight) by {factor:.0f} for "
+                f"{100 * WEIGHTED_SHARE:.0f} %"
+            )
+            yield Advice("drowned_people", 5, text)
+
+
 def _missing_speech(facts: DataFacts, evaluation: EvaluationConfig) -> Iterator[Advice]:
     absent = [split for split in SPLITS if facts.clips(split, "wakeword") and not facts.clips(split, "speech")]
     if absent:
@@ -296,6 +312,7 @@ RULES: tuple[Rule, ...] = (
     _one_source,
     _synthetic_test,
     _untrained_people,
+    _drowned_people,
     _missing_speech,
     _imbalance,
     _few_negatives,

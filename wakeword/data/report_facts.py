@@ -20,7 +20,19 @@ EXAMPLES = 3
 """Refused files that are named for each reason."""
 MEASURES = ("pitch_hz", "loudness_db", "snr_db", "duration_s")
 _COLUMNS = (
-    *("clip_id", "kind", "label", "text", "speaker", "speaker_source", "split", "source", "licence", "synthetic"),
+    *(
+        "clip_id",
+        "kind",
+        "label",
+        "text",
+        "speaker",
+        "speaker_source",
+        "split",
+        "source",
+        "licence",
+        "synthetic",
+        "weight",
+    ),
     *("resembles", "distance", "gender", *MEASURES),
 )
 
@@ -34,6 +46,8 @@ class Amount:
         unnamed: clips that name no speaker.
         synthetic: clips that an engine spoke.
         guessed: clips whose speaker is guessed from the file's name.
+        weight: sum of all clips' weights.
+        people_weight: sum of the weights of clips that no engine spoke.
     """
 
     split: str
@@ -45,6 +59,8 @@ class Amount:
     unnamed: int = 0
     synthetic: int = 0
     guessed: int = 0
+    weight: float = 0.0
+    people_weight: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -209,12 +225,13 @@ def _amounts(table: pa.Table, known: pa.Table) -> tuple[Amount, ...]:
     speakers = {
         tuple(row[key] for key in keys): (row["speaker_count_distinct"], row["clip_id_count"]) for row in counted
     }
-    numbers = table.select([*keys, "clip_id", "duration_s"])
+    numbers = table.select([*keys, "clip_id", "duration_s", "weight"])
     numbers = numbers.append_column("synthetic", table.column("synthetic").cast(pa.int64()))
+    people = pc.multiply(table.column("weight"), pc.invert(table.column("synthetic")).cast(pa.float64()))
+    numbers = numbers.append_column("people", people)
     numbers = numbers.append_column("guessed", pc.equal(table.column("speaker_source"), "guessed").cast(pa.int64()))
-    rows = numbers.group_by(keys).aggregate(
-        [("clip_id", "count"), ("duration_s", "sum"), ("synthetic", "sum"), ("guessed", "sum")]
-    )
+    summed = ("duration_s", "synthetic", "guessed", "weight", "people")
+    rows = numbers.group_by(keys).aggregate([("clip_id", "count"), *((name, "sum") for name in summed)])
     found = []
     for row in rows.to_pylist():
         split, kind, label = (row[key] for key in keys)
@@ -222,8 +239,8 @@ def _amounts(table: pa.Table, known: pa.Table) -> tuple[Amount, ...]:
         clips = row["clip_id_count"]
         unnamed = clips - named if kind in VOICED else 0
         hours = (row["duration_s_sum"] or 0.0) / 3600
-        made, guessed = row["synthetic_sum"] or 0, row["guessed_sum"] or 0
-        found.append(Amount(split, kind, label, clips, hours, distinct, unnamed, made, guessed))
+        sums = [row[f"{name}_sum"] or 0 for name in ("synthetic", "guessed", "weight", "people")]
+        found.append(Amount(split, kind, label, clips, hours, distinct, unnamed, *sums))
     return tuple(sorted(found, key=lambda one: (SPLITS.index(one.split), one.kind, one.label)))
 
 

@@ -44,6 +44,7 @@ def assign_splits(table: pa.Table, labels: Sequence[str], config: SplitConfig) -
     Raises:
         DataError: a wake word with too few speakers to train on some and test on others.
     """
+    table = _one_spelling(table)
     keys = _speaker_keys(table)
     given = table.column("split").to_pylist()
     voting = [kind != "hard_negative" for kind in table.column("kind").to_pylist()]
@@ -67,6 +68,20 @@ def assign_splits(table: pa.Table, labels: Sequence[str], config: SplitConfig) -
             left_out.append(quarantine_row(uri, source, "splits", "speaker_in_two_splits", detail))
     table = set_column(table, "split", [home[key] for key in keys]).filter(pa.array(keep, pa.bool_()))
     return table, left_out, _warnings(table, labels, config)
+
+
+def _one_spelling(table: pa.Table) -> pa.Table:
+    """Guesses that differ by case alone are one person, spelled as the source that gives the name, if any, has it."""
+    speakers, sources = (table.column(name).to_pylist() for name in ("speaker", "speaker_source"))
+    spelling: dict[str, str] = {}
+    for source in ("given", "guessed"):
+        for name in sorted({name for name, known_from in zip(speakers, sources, strict=True) if known_from == source}):
+            spelling.setdefault(name.casefold(), name)
+    named = [
+        spelling[name.casefold()] if source == "guessed" else name
+        for name, source in zip(speakers, sources, strict=True)
+    ]
+    return table if named == speakers else set_column(table, "speaker", named)
 
 
 def _speaker_keys(table: pa.Table) -> list[str]:

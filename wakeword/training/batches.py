@@ -217,7 +217,7 @@ class BatchSampler:
     def _draw_positive(self, draws: np.ndarray) -> np.ndarray:
         words = (draws[:, 1] * len(self.positives)).astype(int)
         chosen = [self.positives[word] for word in words]
-        return np.array([_draw_word(*word, u) for word, u in zip(chosen, draws[:, 2], strict=True)], dtype=np.int64)
+        return np.array([_draw(word, u) for word, u in zip(chosen, draws[:, 2], strict=True)], dtype=np.int64)
 
     def _draw_negative(self, draws: np.ndarray) -> np.ndarray:
         names = [name for name in NEGATIVE_SHARES if name in self.groups]
@@ -299,10 +299,8 @@ def _cumulative(weight: np.ndarray) -> np.ndarray | None:
     return np.cumsum(weight / weight.sum()) if np.ptp(weight) else None
 
 
-def _draw_word(rows: np.ndarray, cumulative: np.ndarray | None, uniform: float) -> int:
-    return int(rows[int(uniform * len(rows))]) if cumulative is None else _draw((rows, cumulative), uniform)
-
-
-def _draw(group: tuple[np.ndarray, np.ndarray], uniform: float) -> int:
+def _draw(group: tuple[np.ndarray, np.ndarray | None], uniform: float) -> int:
     rows, cumulative = group
+    if cumulative is None:
+        return int(rows[int(uniform * len(rows))])
     return int(rows[min(int(np.searchsorted(cumulative, uniform, side="right")), len(rows) - 1)])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wakeword.data.manifest import SPEAKER_SOURCES, clip_row
-from wakeword.data.sources.speakers import one_spelling, speaker_of
+from wakeword.data.manifest import SPEAKER_SOURCES
+from wakeword.data.sources.speakers import speaker_of
 
 NOBODY = [
     # dates and times
@@ -63,27 +63,27 @@ def test_known_corpora_give_their_speaker(stem: str, speaker: str) -> None:
 @pytest.mark.parametrize(
     ("stem", "speaker"),
     [
-        *((stem, "tom") for stem in ("tom_00", "Tom 01", "tom-01", "tom.1", "tom (3)", "tom01", "TOM_x_3")),
+        *((stem, "tom") for stem in ("tom_00", "tom 01", "tom-01", "tom.1", "tom (3)", "tom01", "tom_x_3")),
         ("2024-01-31_anna_3", "anna"),
         ("rec_anna_01", "anna"),
         ("anna_20240131_120000", "anna"),
-        ("Anna_Schmidt_03", "anna"),
+        ("Anna_Schmidt_03", "Anna"),
         ("jan_3", "jan"),
         ("jean-luc_03", "jean-luc"),
         ("jo\u0308rg_1", "j\u00f6rg"),
-        ("\u0141ukasz_2", "\u0142ukasz"),
+        ("\u0141ukasz_2", "\u0141ukasz"),
         ("speaker_01_take_03", "speaker_01"),
         ("spk3_1", "spk3"),
         ("user 5 (2)", "user_5"),
-        ("F10_01_01", "f10"),
+        ("F10_01_01", "F10"),
         ("s01_02", "s01"),
         ("0_george_12", "george"),
         ("s2i-024_7f55dce3-012c-49da-862b-621b2a62d773", "s2i-024"),
         ("pv-034_0", "pv-034"),
         ("tom_mic1_3", "tom"),
         ("mic1_tom_3", "tom"),
-        ("en_US-amy-medium_003", "en_us-amy-medium"),
-        ("Google_en-US-Wavenet-A_1", "en-us-wavenet-a"),
+        ("en_US-amy-medium_003", "en_US-amy-medium"),
+        ("Google_en-US-Wavenet-A_1", "en-US-Wavenet-A"),
         ("af_heart_001", "af_heart"),
         ("hibari_0001", "hibari:heart"),
         ("elevenlabs_rachel_02", "rachel"),
@@ -91,6 +91,7 @@ def test_known_corpora_give_their_speaker(stem: str, speaker: str) -> None:
 )
 def test_guesses(stem: str, speaker: str) -> None:
     assert speaker_of((), stem, "speech") == (speaker, "guessed")
+    assert "guessed" in SPEAKER_SOURCES
 
 
 @pytest.mark.parametrize(
@@ -136,14 +137,3 @@ def test_folders_that_are_people_and_folders_that_are_not(
     below: tuple[str, ...], stem: str, found: tuple[str, str]
 ) -> None:
     assert speaker_of(below, stem, "amelia") == found
-
-
-def test_a_guess_takes_the_spelling_of_a_given_name() -> None:
-    rows = [
-        clip_row(speaker="Tom", speaker_source="given"),
-        clip_row(speaker="tom", speaker_source="guessed"),
-        clip_row(speaker="ann", speaker_source="guessed"),
-    ]
-    one_spelling(rows)
-    assert [row["speaker"] for row in rows] == ["Tom", "Tom", "ann"]
-    assert {row["speaker_source"] for row in rows} <= set(SPEAKER_SOURCES)

@@ -23,7 +23,7 @@ from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.data.manifest import VOICED, Row, clip_row, clip_table, quarantine_row
 from wakeword.data.sources import SourceClips, register
-from wakeword.data.sources.speakers import UNKNOWN, one_spelling, speaker_of
+from wakeword.data.sources.speakers import UNKNOWN, speaker_of
 from wakeword.errors import DataError
 
 KIND_FOLDERS = {
@@ -91,7 +91,6 @@ def read_folder(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClip
     if not rows:
         found = f" ({len(bad)} files cannot be used: {bad[0]['detail']})" if bad else ""
         raise DataError(f"folder {root} holds no audio file that can be read ({', '.join(EXTENSIONS)}){found}")
-    one_spelling(rows)
     return SourceClips(clip_table(rows), bad, digest.hexdigest())
 
 

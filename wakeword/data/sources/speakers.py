@@ -16,7 +16,6 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from wakeword.data.manifest import Row
 from wakeword.data.sources.no_names import GENERAL, LANGUAGES, PEOPLE
 
 Speaker = tuple[str, str]
@@ -85,14 +84,6 @@ def speaker_of(below: Sequence[str], stem: str, label: str = "") -> Speaker:
     return (guess, "guessed") if guess else UNKNOWN
 
 
-def one_spelling(rows: Sequence[Row]) -> None:
-    """Give a guess the spelling of a given name that differs from it by case alone: `tom_1` beside a folder `Tom`."""
-    given = {row["speaker"].casefold(): row["speaker"] for row in rows if row["speaker_source"] == "given"}
-    for row in rows:
-        if row["speaker_source"] == "guessed":
-            row["speaker"] = given.get(row["speaker"].casefold(), row["speaker"])
-
-
 def _no_person(folder: str) -> bool:
     """Folders are asked for less than file names: a bare number or a hash is how many corpora name their speakers."""
     name = _fold(folder)
@@ -114,7 +105,7 @@ def _engine_voice(stem: str) -> str:
     found = _ENGINE_VOICE.search(stem)
     if found is None or found[0] == stem or ("-" in found[0] and found[0][:2] not in LANGUAGES):
         return ""
-    return found[0].casefold()
+    return found[0]
 
 
 def _guess(stem: str, label: str) -> str:
@@ -133,10 +124,10 @@ def _guess(stem: str, label: str) -> str:
             folded = _fold(part)
             bare = folded.rstrip("0123456789")
             if term and folded.isdigit():
-                return f"{term}_{folded}"
+                return f"{term}_{part}"
             term = bare if bare in PEOPLE else ""
             if term and bare != folded:
-                return folded
+                return part
             code = not counted and not last and _PERSON_CODE.fullmatch(folded) and folded not in GENERAL | own
             if code or not (term or _no_name(folded, own)):
                 return _named(parts[number:], own, last, counted)
@@ -146,14 +137,13 @@ def _guess(stem: str, label: str) -> str:
 
 def _named(parts: Sequence[str], own: frozenset[str], last: bool, counted: bool) -> str:
     """The name that a chunk begins with; empty where nothing beside it shows that several files may have it."""
-    names = [part.casefold() for part in parts]
+    kept = [part for part in parts if not _no_name(_fold(part), own)]
     if not last:
         # `jean-luc_3`, `pv-034_7`: numbers within the chunk are the speaker's.
-        return "-".join(name for name in names if _NUMBER.fullmatch(name) or not _no_name(_fold(name), own))
-    kept = [name for name in names if not _no_name(_fold(name), own)]
+        return "-".join(part for part in parts if part in kept or _NUMBER.fullmatch(_fold(part)))
     bare = kept[-1].rstrip("0123456789")
     # `tom01`
-    counted = counted or len(kept) < len(names) or bare != kept[-1]
+    counted = counted or len(kept) < len(parts) or bare != kept[-1]
     return "-".join([*kept[:-1], bare]) if counted else ""
 
 

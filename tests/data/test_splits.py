@@ -151,6 +151,26 @@ def test_one_own_voice_trains_and_the_report_says_that_nobody_judges_it() -> Non
         assert any(f"the speakers of 40 clips are guessed from file names ({name})" in one for one in warnings)
 
 
+def test_a_few_clips_put_aside_do_not_send_their_speaker_to_test() -> None:
+    clips = spoken({"tom": 50})
+    given = [split or ("test" if place < 10 else "") for place, split in enumerate(clips.column("split").to_pylist())]
+    clips = clips.set_column(clips.schema.get_field_index("split"), "split", pa.array(given))
+    result, left_out, warnings = assign_splits(clips, ["marvin"], SplitConfig())
+    assert people_in(result, "train") == {"tom": 40}
+    assert Counter(row["reason"] for row in left_out) == {"speaker_in_two_splits": 10}
+    assert any("people say marvin in train alone (tom: 40 clips)" in one for one in warnings)
+    # A split that a corpus gives to most clips, or to a word that was cut out of plain speech, is kept.
+    given = [split or ("test" if place < 30 else "") for place, split in enumerate(clips.column("split").to_pylist())]
+    most = clips.set_column(clips.schema.get_field_index("split"), "split", pa.array(given))
+    assert people_in(assign_splits(most, ["marvin"], SplitConfig())[0], "test") == {"tom": 50}
+    cut = spoken({"ann": 1})
+    cut = cut.set_column(
+        cut.schema.get_field_index("split"), "split", pa.array(["test", *cut["split"].to_pylist()[1:]])
+    )
+    whole = pa.concat_tables([cut, spoken({"ann": 9}, "speech", engines=False, kind="speech")])
+    assert homes(assign_splits(whole, ["marvin"], SplitConfig())[0])["ann"] == {"test"}
+
+
 def test_two_own_voices_train_and_of_three_each_split_has_one() -> None:
     for number in range(30):
         two, _, _ = assign_splits(spoken({f"a{number}": 40, f"b{number}": 3}), ["marvin"], SplitConfig())

@@ -29,8 +29,9 @@ def assign_splits(table: pa.Table, labels: Sequence[str], config: SplitConfig) -
     """Fill in missing splits and hold every speaker to one split.
 
     A speaker whose given splits differ keeps the split with most clips; the others' clips are left out
-    (`speaker_in_two_splits`): a test on a voice that training heard would flatter the model. Clips without a speaker
-    count as one speaker each; a guessed speaker counts as one.
+    (`speaker_in_two_splits`): a test on a voice that training heard would flatter the model. So are clips of a
+    word that were put aside as val or test while most of the speaker's have no split: the speaker trains. Clips without
+    a speaker count as one speaker each; a guessed speaker counts as one.
 
     Speakers without a given split go by a hash of their name. Where that serves a wake word badly, `balance` moves
     them: fewer people than splits all train where engines' voices serve val and test; of more people every split has
@@ -47,8 +48,9 @@ def assign_splits(table: pa.Table, labels: Sequence[str], config: SplitConfig) -
     table = _one_spelling(table)
     keys = _speaker_keys(table)
     given = table.column("split").to_pylist()
-    voting = [kind != "hard_negative" for kind in table.column("kind").to_pylist()]
-    home = _given_homes(keys, [split if votes else "" for split, votes in zip(given, voting, strict=True)])
+    kinds = table.column("kind").to_pylist()
+    voting = [kind != "hard_negative" for kind in kinds]
+    home = _given_homes(keys, [split if votes else "" for split, votes in zip(given, voting, strict=True)], kinds)
     # Voices that only hard negatives have.
     home |= dict.fromkeys(set(keys) - {key for key, votes in zip(keys, voting, strict=True) if votes}, "train")
     free = {key for key in keys if key not in home}
@@ -89,12 +91,18 @@ def _speaker_keys(table: pa.Table) -> list[str]:
     return [speaker if speaker and kind in VOICED else f"clip {clip_id}" for speaker, clip_id, kind in rows]
 
 
-def _given_homes(keys: list[str], given: list[str]) -> dict[str, str]:
+def _given_homes(keys: list[str], given: list[str], kinds: list[str]) -> dict[str, str]:
+    """Splits of those who have given ones; who says wake words mostly in clips without a split trains."""
     votes: dict[str, Counter[str]] = defaultdict(Counter)
-    for key, split in zip(keys, given, strict=True):
+    words: dict[str, Counter[bool]] = defaultdict(Counter)
+    for key, split, kind in zip(keys, given, kinds, strict=True):
         if split:
             votes[key][split] += 1
-    return {key: max(SPLITS, key=lambda split: counter[split]) for key, counter in votes.items()}
+        if kind == "wakeword":
+            words[key][bool(split)] += 1
+    home = {key: max(SPLITS, key=lambda split: counter[split]) for key, counter in votes.items()}
+    # A handful that somebody put aside as a test does not send all others there.
+    return {key: "train" if words[key][False] > words[key][True] > 0 else split for key, split in home.items()}
 
 
 def _check_speakers(words: dict[str, Voices], home: dict[str, str], config: SplitConfig, guessed: set[str]) -> None:

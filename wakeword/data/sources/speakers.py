@@ -80,21 +80,20 @@ def speaker_of(below: Sequence[str], stem: str, label: str = "") -> Speaker:
             return unicodedata.normalize("NFC", folder), "given"
     if _NOBODY.fullmatch(stem):
         return UNKNOWN
-    guess = _engine_voice(stem) or _guess(stem, _fold(label))
+    guess = _engine_voice(stem) or _guess(stem, label)
     return (guess, "guessed") if guess else UNKNOWN
 
 
 def _no_person(folder: str) -> bool:
     """Folders are asked for less than file names: a bare number or a hash is how many corpora name their speakers."""
-    name = _fold(folder)
+    name = folder.lower()
     tag = re.fullmatch(r"([a-z]{2})[-_][a-z]{2}", name)
     if name in LANGUAGES or (tag and tag[1] in LANGUAGES) or re.fullmatch(r"dr\d", name):
         return True
     if re.fullmatch(r"(?:19|20)\d\d([-_. ]?)(?:0\d|1[0-2])\1(?:[0-2]\d|3[01])(?:[-_. t][-\d_. :h]*)?", name):
         return True
-    words = [word for word in re.split(r"[\W_]+", name) if word]
     return not name.isdigit() and all(
-        word.isdigit() or word in GENERAL or word.rstrip("0123456789") in GENERAL for word in words
+        word.isdigit() or word in GENERAL or word.rstrip("0123456789") in GENERAL for word in _words(folder)
     )
 
 
@@ -113,7 +112,7 @@ def _guess(stem: str, label: str) -> str:
     text = _DATE.sub("_0_", _RANDOM.sub("_0_", _without_label(stem, label)))
     chunks = [[part for part in re.split(r"[-.]+", chunk) if part] for chunk in re.split(r"[_\s()\[\],+#@&]+", text)]
     chunks = [parts for parts in chunks if parts]
-    own = frozenset(re.split(r"[\W_]+", label))
+    own = frozenset(_words(label))
     if sum(part.isalpha() and _fold(part) not in own for parts in chunks for part in parts) >= _SENTENCE_WORDS:
         return ""
     term = ""
@@ -153,16 +152,22 @@ def _no_name(folded: str, own: frozenset[str]) -> bool:
 
 
 def _without_label(stem: str, label: str) -> str:
-    """The name behind the label that it begins with (`hey_nova_tom_1` below `hey_nova`)."""
-    words = [word for word in re.split(r"[\W_]+", label) if word]
-    if not words:
-        return stem
-    pattern = r"[\W_]*".join(re.escape(word) for word in words) + r"(?![a-z])"
-    composed = stem if len(_fold(stem)) == len(stem) else _fold(stem)
-    found = re.match(pattern, _fold(stem))
-    return composed[found.end() :] if found else stem
+    """What stands behind the label that a name begins with (`hey_nova_tom_1` below `hey_nova`)."""
+    wanted, read = "".join(_words(label)), ""
+    for run in re.finditer(r"[^\W\d_]+|\d+", stem):
+        read += _fold(run[0])
+        if read == wanted:
+            return stem[run.end() :]
+        if not wanted.startswith(read):
+            break
+    return stem
 
 
-def _fold(text: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
+def _words(text: str) -> list[str]:
+    return [_fold(word) for word in re.split(r"[\W_]+", text) if word]
+
+
+def _fold(word: str) -> str:
+    """A word as it is compared: lower case, without accents."""
+    decomposed = unicodedata.normalize("NFKD", word.casefold().translate(_LETTERS))
     return "".join(character for character in decomposed if not unicodedata.combining(character))

@@ -85,6 +85,25 @@ def test_tables_say_it_in_text(folder: Path) -> None:
     assert wording.near_miss_texts(read_facts(folder))[0] == ("alpha, 1 away, train (texts: 1)", "alfalfa")
 
 
+def test_guessed_and_unnamed_speakers_are_told_beside_the_others(tmp_path: Path) -> None:
+    rows = measured_rows()
+    for row in rows:
+        if row["split"] == "val" and row["label"] == "alpha":
+            row["speaker_source"] = "guessed"
+    rows[0]["speaker"] = ""
+    own, made = [row for row in rows if (row["split"], row["label"]) == ("train", "alpha")][:2]
+    own["weight"], made["synthetic"], made["weight"] = 3.0, True, 2.0
+    facts = read_facts(known.prepared(tmp_path / "p", rows))
+    assert (facts.of("train", "wakeword", "alpha")[0].weight, facts.of("test", "wakeword", "alpha")[0].weight) == (7, 4)
+    assert facts.of("train", "wakeword", "alpha")[0].people_weight == 5
+    assert (facts.of("val", "wakeword", "alpha")[0].guessed, facts.of("train", "wakeword", "alpha")[0].guessed) == (
+        4,
+        0,
+    )
+    table = wording.speakers_table(facts)
+    assert table.rows[0] == ("alpha", "3 + 1 clips without a name", "4 (4 clips by a guess)", "4")
+
+
 def test_figures_hold_the_shares(folder: Path) -> None:
     facts = read_facts(folder)
     hours = hours_figure(facts)
@@ -108,6 +127,7 @@ def good_facts() -> DataFacts:
         amount("val", "wakeword", 100, 0.05, 20),
         amount("test", "wakeword", 100, 0.05, 25),
         amount("train", "speech", 2000, 2.0, 100),
+        amount("val", "speech", 1000, 1.0, 50),
         amount("test", "speech", 6000, 7.0, 100),
         amount("train", "noise", 100, 1.0),
         amount("train", "rir", 60, 0.01),
@@ -163,7 +183,19 @@ CASES = [
         dataclasses.replace(GOOD, sources=(*STUDIO[:2], dataclasses.replace(GOOD.sources[2], source="archive"))),
         "learn the channel",
     ),
-    ("synthetic_test", changed(GOOD, "test", "wakeword", synthetic=100), "only engines do"),
+    ("guessed_speakers", changed(GOOD, "train", "wakeword", guessed=40), "speakers of 40 of 800 recordings of nova"),
+    ("synthetic_test", changed(GOOD, "test", "wakeword", synthetic=100), "600 recordings of people train, so their"),
+    (
+        "people_not_trained",
+        changed(GOOD, "train", "wakeword", synthetic=600),
+        "people say nova in val and test alone, training hears it from engines",
+    ),
+    (
+        "drowned_people",
+        changed(GOOD, "train", "wakeword", weight=640.0, people_weight=40.0),
+        "6.2 % are people, the rest engines: multiply the weight of their sources (data.sources[].weight) by 5",
+    ),
+    ("missing_speech", changed(GOOD, "val", "speech", clips=0), "val holds no speech besides the wake words"),
     ("few_negatives", changed(GOOD, "train", "speech", hours=0.5), "0.50 h of other speech"),
     ("no_noise", changed(GOOD, "train", "noise", clips=0), "no noise"),
     ("no_rooms", changed(GOOD, "train", "rir", clips=0), "no room responses"),

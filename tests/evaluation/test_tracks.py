@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -156,6 +157,23 @@ def test_words_without_a_place_are_left_out_and_said() -> None:
     assert [len(track.truth) for track in found.tracks if track.kind == "positives"] == [1]
     assert any("1 clips of 'alpha' left out" in note for note in found.notes)
     assert any("no clips of 'beta'" in note for note in found.notes)
+
+
+def test_who_speaks_is_told_where_it_is_engines_or_a_guess() -> None:
+    rng = np.random.default_rng(0)
+
+    def notes(*values: dict[str, Any]) -> list[str]:
+        rows = [row("test", "wakeword", "alpha", tone_clip("alpha", rng), n, **more) for n, more in enumerate(values)]
+        found = plan_tracks(tables(test=rows), "test", [ALPHA], EvaluationConfig(codecs=()))
+        return [note for note in found.notes if "engines" in note or "speaker" in note]
+
+    engine, guess, known = {"synthetic": True}, {"speaker_source": "guessed"}, {"speaker_source": "given"}
+    assert notes(engine, engine) == ["test: engines alone say 'alpha': how often people are missed is not judged"]
+    assert notes(engine, known) == []
+    (note,) = notes(guess, engine, guess)
+    (unknown,) = notes(known, {"speaker": ""})
+    assert unknown.startswith("test: 1 of 2 clips of 'alpha' name no speaker: training may have heard the same voices")
+    assert note.startswith("test: the speakers of 2 of 3 clips of 'alpha' are guessed from file names")
 
 
 def test_long_material_is_dealt_to_several_tracks() -> None:

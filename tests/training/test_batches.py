@@ -110,6 +110,53 @@ def test_every_class_is_filled_by_the_same_law(prepared: Path) -> None:
     assert (plan.fill < 0).mean() == pytest.approx(0.4, abs=0.03)
 
 
+def _weighted(folder: Path, weight: float) -> Path:
+    """Six words and six stretches of speech more, from a source of this weight."""
+    more = []
+    for number in range(6):
+        audio = babble(np.random.default_rng(number), 2.0)
+        for kind, label in (("wakeword", "nova"), ("speech", "speech")):
+            more.append(clip("own", kind, label, number, audio, weight=weight, word_start_s=0.1, word_end_s=0.6))
+    return make_prepared(folder, more=more)
+
+
+@pytest.mark.field("data.sources.*.weight")
+def test_a_clip_of_weight_three_is_drawn_three_times_as_often(tmp_path: Path) -> None:
+    config = tiny_config(training={"batch_size": 20_000, "positive_share": 0.5})
+    odds: dict[float, list[float]] = {}
+    for weight in (1.0, 3.0, 0.5):
+        sampler = _sampler(_weighted(tmp_path / str(weight), weight), config)
+        plan = sampler.batch(0)
+        own = np.array([name.startswith("own-") for name in sampler.clip_ids])[plan.clip]
+        positive, speech = plan.target.any(1), sampler.kinds[plan.clip] == "speech"
+        odds[weight] = [own[rows].mean() / (1 - own[rows].mean()) for rows in (positive, speech)]
+        assert plan.target.any(1).mean() == pytest.approx(0.5, abs=0.02), "the shares of a batch stay"
+        assert speech[~positive].mean() == pytest.approx(0.62 / 0.95, abs=0.02)
+        filled = plan.fill >= 0
+        assert filled.mean() == pytest.approx(0.6, abs=0.02)
+    assert odds[1.0][0] == pytest.approx(6 / 24, rel=0.1)
+    for weight in (3.0, 0.5):
+        assert [w / one for w, one in zip(odds[weight], odds[1.0], strict=True)] == pytest.approx(
+            [weight] * 2, rel=0.12
+        )
+
+
+def test_equal_weights_change_no_draw_and_workers_share_weighted_rows(tmp_path: Path) -> None:
+    config = tiny_config(training={"batch_size": 200})
+    plans = {}
+    for weight in (1.0, 3.0):
+        sampler = _sampler(_weighted(tmp_path / str(weight), weight), config)
+        plans[weight] = sampler.batch(4)
+        parts = [sampler.batch(4, rank, 3) for rank in range(3)]
+        assert all(np.array_equal(plans[weight].clip[rank::3], part.clip) for rank, part in enumerate(parts))
+        assert np.array_equal(sampler.batch(4).clip, plans[weight].clip)
+        if weight == 1.0:
+            sampler.weight = np.full(len(sampler.weight), 7.0)
+            sampler.positives = sampler._positives()
+            assert np.array_equal(sampler.batch(4).clip, plans[weight].clip)
+    assert not np.array_equal(plans[1.0].clip, plans[3.0].clip)
+
+
 def test_long_sources_do_not_drown_short_ones() -> None:
     from wakeword.training.batches import _balanced, _draw
 

@@ -24,6 +24,9 @@ class SourceConfig(Section):
     """At most this many clips, spread over the source: the same ones every time."""
     licence: str = ""
     """Licence of clips whose source names none of its own."""
+    weight: float = Field(1.0, gt=0, allow_inf_nan=False)
+    """How often training draws a clip of this source, against a clip of weight 1 that could come in its place: as the
+    same wake word, or in the same group of negatives. Val and test are not weighted, nor are room responses."""
 
 
 class QualityConfig(Section):

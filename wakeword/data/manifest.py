@@ -47,16 +47,22 @@ MANIFEST_SCHEMA = pa.schema(
         ("loudness_db", pa.float32()),
         ("snr_db", pa.float32()),
         ("carrier", pa.string()),
+        ("weight", pa.float64()),
     ]
 )
-"""`quality` is the level of the loudest second in dBFS; `speaker_source` is given, inferred, donor, synthetic or none;
+"""`quality` is the level of the loudest second in dBFS; `speaker_source` is one of `SPEAKER_SOURCES`;
 `contains` names a configured word that the clip holds without being one; of a confusable (or hard negative),
 `resembles` is the label of the word that it is near to and `distance` how many phonemes lie between; `carrier` is the
 sentence that a wake word is said in, `{phrase}` standing for it, and empty where it is said alone; shards give
 `word_start_s` and `word_end_s` of every wake word, confusable and hard negative (a stretch in which a model fired
 wrongly); unknown text is empty, never null, but for `accent`, `age` and `gender`, which only some sources know.
 `pitch_hz`, `loudness_db` and `snr_db` are measured of voices (`wakeword.data.measures`) and null where there is nothing
-to measure."""
+to measure. `weight` is `data.sources[].weight`: how often training draws the clip, against others in its place."""
+
+SPEAKER_SOURCES = ("given", "guessed", "inferred", "donor", "synthetic", "none")
+"""Where a clip's speaker is known from: the source gives it (a column, a folder, a corpus's documented file names), it
+is guessed from a file name, it was inferred from the recordings, it is the pseudonym of a donor, an engine's voice, or
+it is unknown."""
 
 SHARD_SCHEMA = MANIFEST_SCHEMA.append(pa.field("audio", pa.large_binary()))
 
@@ -71,6 +77,7 @@ _DEFAULTS: dict[str, Any] = {
     "synthetic": False,
     "quality": None,
     "distance": None,
+    "weight": 1.0,
     **dict.fromkeys(("accent", "age", "gender", "pitch_hz", "loudness_db", "snr_db")),
 }
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from wakeword.config import Config, config_hash
 from wakeword.data.alike import Like, like_words, refuse_alike
+from wakeword.data.coverage import Coverage, told
 from wakeword.data.duplicates import summary_of, without_leaks
 from wakeword.data.hard_negatives import without_evaluated_origins
 from wakeword.data.label_uses import COLUMNS, label_uses, label_warnings, labels_by_default, with_labels
@@ -159,6 +160,7 @@ def _build(config: Config, out_dir: Path, gathered: Gathered, digest: str, run: 
     given = clips
     clips, worded = assign_words(clips, config.words)
     clips, split, warnings = assign_splits(clips, config.labels, config.data.splits)
+    planned = Coverage.of([clips])
     clips, mined = without_evaluated_origins(clips, gathered.origins)
     leaks = without_leaks(clips, config.data, out_dir, digest, run)
     clips = leaks.clips
@@ -169,9 +171,9 @@ def _build(config: Config, out_dir: Path, gathered: Gathered, digest: str, run: 
     del clips, given
     receipts, resumed = _run_plan(config, out_dir, plan, run)
     quarantine += [row for receipt in receipts.values() for row in receipt["quarantine"]]
-    told = summary_of(leaks.counts)
-    warnings = [*gathered.warnings, *warnings, *([told] if told else [])]
-    index = _write_results(config, out_dir, digest, receipts, quarantine, warnings, leaks.counts, defaults)
+    copies = summary_of(leaks.counts)
+    warnings = [*gathered.warnings, *warnings, *([copies] if copies else [])]
+    index = _write_results(config, out_dir, digest, receipts, quarantine, warnings, leaks.counts, defaults, planned)
     return {**index, "resumed": resumed}
 
 
@@ -231,6 +233,7 @@ def _write_results(
     warnings: list[str],
     duplicates: dict[str, int],
     defaults: set[tuple[str, str]],
+    planned: Coverage,
 ) -> dict[str, Any]:
     splits: dict[str, Any] = {}
     for name, receipt in sorted(receipts.items()):
@@ -248,7 +251,8 @@ def _write_results(
     counts, hours = _write_manifest(out_dir, splits)
     uses = label_uses(pq.read_table(out_dir / "manifest.parquet", columns=list(COLUMNS)), quarantine, defaults)
     warnings = [*warnings, *label_warnings(uses, defaults, config.data.negative_labels)]
-    lost = [label for label in config.labels if not any(label in k.get("wakeword", {}) for k in counts.values())]
+    shards = ShardSet(out_dir, {"splits": splits})
+    kept = Coverage.of(shards.table(split) for split in shards.splits)
     index = {
         "version": INDEX_VERSION,
         "config_hash": digest,
@@ -260,7 +264,7 @@ def _write_results(
         "labelled": [asdict(use) for use in uses],
         "quarantined": dict(sorted(reasons.items())),
         "duplicates": duplicates,
-        "warnings": warnings + [f"no usable clip of the wake word {label} is left" for label in lost],
+        "warnings": warnings + told(planned, kept, config.labels, config.data.splits, quarantine),
     }
     write_json(out_dir / "index.json", index)
     _remove_stale(out_dir, set(receipts))

@@ -30,6 +30,8 @@ SHARED_SOURCE = 0.1
 MOST_IMBALANCE = 3.0
 LEAST_NEGATIVES = 3.0
 """Hours of other speech in training, times those of wake words."""
+DROWNED, WEIGHTED_SHARE = 0.1, 0.25
+"""Share of people in what training draws of a word: below the first they are few, the second is recommended."""
 HIGH_QUARANTINE, VERY_HIGH_QUARANTINE = 0.05, 0.2
 DELIBERATE = frozenset(
     {"contains_word", "speaker_in_two_splits", "duplicate_across_splits", "not_kept", "mined_from_evaluation"}
@@ -115,6 +117,19 @@ def _unnamed(facts: DataFacts, evaluation: EvaluationConfig) -> Iterator[Advice]
             yield Advice("unnamed_speakers", 15, text)
 
 
+def _guessed(facts: DataFacts, evaluation: EvaluationConfig) -> Iterator[Advice]:
+    for label in facts.labels:
+        amounts = facts.of(kinds="wakeword", label=label)
+        clips = sum(one.clips - one.synthetic for one in amounts)
+        guessed = sum(one.guessed for one in amounts)
+        if guessed:
+            text = (
+                f"the speakers of {guessed} of {clips} recordings of {label} are guessed from file names: a wrong "
+                "guess takes two people for one, or a room for a person: put each person's into a folder of their own"
+            )
+            yield Advice("guessed_speakers", 5, text)
+
+
 def side_of(voice: Voice) -> str | None:
     """`male` or `female`, as the source tells or else by pitch; None where neither tells."""
     if voice.gender in ("male", "female"):
@@ -172,10 +187,52 @@ def _synthetic_test(facts: DataFacts, evaluation: EvaluationConfig) -> Iterator[
     for label in facts.labels:
         amounts = facts.of("test", "wakeword", label)
         if amounts and all(amount.synthetic == amount.clips for amount in amounts):
+            train = facts.of("train", "wakeword", label)
+            people = sum(amount.clips - amount.synthetic for amount in train)
+            told = f" (the {people} recordings of people train, so their owners are not judged by strangers)"
             text = (
-                f"no person says {label} in test, only engines do: the miss rate for people stays unknown: record some"
+                f"no person says {label} in test, only engines do{told if people else ''}: the miss rate for people "
+                "stays unknown: record some"
             )
             yield Advice("synthetic_test", 10, text)
+
+
+def _untrained_people(facts: DataFacts, evaluation: EvaluationConfig) -> Iterator[Advice]:
+    for label in facts.labels:
+        people = dict.fromkeys(SPLITS, 0)
+        for one in facts.of(kinds="wakeword", label=label):
+            people[one.split] += one.clips - one.synthetic
+        held = [split for split in SPLITS if people[split]]
+        if held and "train" not in held and facts.clips("train", "wakeword", label):
+            text = (
+                f"people say {label} in {' and '.join(held)} alone, training hears it from engines: give some people "
+                "the split train"
+            )
+            yield Advice("people_not_trained", 20, text)
+
+
+def _drowned_people(facts: DataFacts, evaluation: EvaluationConfig) -> Iterator[Advice]:
+    for label in facts.labels:
+        amounts = facts.of("train", "wakeword", label)
+        everyone, people = sum(one.weight for one in amounts), sum(one.people_weight for one in amounts)
+        if 0 < people < DROWNED * everyone:
+            factor = (everyone - people) / people * WEIGHTED_SHARE / (1 - WEIGHTED_SHARE)
+            text = (
+                f"of what training hears of {label}, {100 * people / everyone:.1f} % are people, the rest engines: "
+                f"multiply the weight of their sources (data.sources[].weight) by {factor:.0f} for "
+                f"{100 * WEIGHTED_SHARE:.0f} %"
+            )
+            yield Advice("drowned_people", 5, text)
+
+
+def _missing_speech(facts: DataFacts, evaluation: EvaluationConfig) -> Iterator[Advice]:
+    absent = [split for split in SPLITS if facts.clips(split, "wakeword") and not facts.clips(split, "speech")]
+    if absent:
+        text = (
+            f"{' and '.join(absent)} {'holds' if len(absent) == 1 else 'hold'} no speech besides the wake words: add a "
+            "source of kind speech with several speakers, or set synthesis.speech_clips"
+        )
+        yield Advice("missing_speech", 40 if "train" in absent else 10, text)
 
 
 def _imbalance(facts: DataFacts, evaluation: EvaluationConfig) -> Iterator[Advice]:
@@ -250,9 +307,13 @@ RULES: tuple[Rule, ...] = (
     _missing,
     _few_speakers,
     _unnamed,
+    _guessed,
     _one_gender,
     _one_source,
     _synthetic_test,
+    _untrained_people,
+    _drowned_people,
+    _missing_speech,
     _imbalance,
     _few_negatives,
     _scenery,

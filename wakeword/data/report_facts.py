@@ -21,8 +21,20 @@ EXAMPLES = 3
 """Refused files that are named for each reason."""
 MEASURES = ("pitch_hz", "loudness_db", "snr_db", "duration_s")
 _COLUMNS = (
-    *("clip_id", "kind", "label", "text", "speaker", "split", "source", "licence", "synthetic", "resembles"),
-    *("distance", "gender", *MEASURES),
+    *(
+        "clip_id",
+        "kind",
+        "label",
+        "text",
+        "speaker",
+        "speaker_source",
+        "split",
+        "source",
+        "licence",
+        "synthetic",
+        "weight",
+    ),
+    *("resembles", "distance", "gender", *MEASURES),
 )
 
 
@@ -34,6 +46,9 @@ class Amount:
         speakers: distinct known ones; 0 for kinds without a voice.
         unnamed: clips that name no speaker.
         synthetic: clips that an engine spoke.
+        guessed: clips whose speaker is guessed from the file's name.
+        weight: sum of all clips' weights.
+        people_weight: sum of the weights of clips that no engine spoke.
     """
 
     split: str
@@ -44,6 +59,9 @@ class Amount:
     speakers: int = 0
     unnamed: int = 0
     synthetic: int = 0
+    guessed: int = 0
+    weight: float = 0.0
+    people_weight: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -211,10 +229,13 @@ def _amounts(table: pa.Table, known: pa.Table) -> tuple[Amount, ...]:
     speakers = {
         tuple(row[key] for key in keys): (row["speaker_count_distinct"], row["clip_id_count"]) for row in counted
     }
-    numbers = table.set_column(
-        table.schema.get_field_index("synthetic"), "synthetic", table.column("synthetic").cast(pa.int64())
-    )
-    rows = numbers.group_by(keys).aggregate([("clip_id", "count"), ("duration_s", "sum"), ("synthetic", "sum")])
+    numbers = table.select([*keys, "clip_id", "duration_s", "weight"])
+    numbers = numbers.append_column("synthetic", table.column("synthetic").cast(pa.int64()))
+    people = pc.multiply(table.column("weight"), pc.invert(table.column("synthetic")).cast(pa.float64()))
+    numbers = numbers.append_column("people", people)
+    numbers = numbers.append_column("guessed", pc.equal(table.column("speaker_source"), "guessed").cast(pa.int64()))
+    summed = ("duration_s", "synthetic", "guessed", "weight", "people")
+    rows = numbers.group_by(keys).aggregate([("clip_id", "count"), *((name, "sum") for name in summed)])
     found = []
     for row in rows.to_pylist():
         split, kind, label = (row[key] for key in keys)
@@ -222,7 +243,8 @@ def _amounts(table: pa.Table, known: pa.Table) -> tuple[Amount, ...]:
         clips = row["clip_id_count"]
         unnamed = clips - named if kind in VOICED else 0
         hours = (row["duration_s_sum"] or 0.0) / 3600
-        found.append(Amount(split, kind, label, clips, hours, distinct, unnamed, row["synthetic_sum"] or 0))
+        sums = [row[f"{name}_sum"] or 0 for name in ("synthetic", "guessed", "weight", "people")]
+        found.append(Amount(split, kind, label, clips, hours, distinct, unnamed, *sums))
     return tuple(sorted(found, key=lambda one: (SPLITS.index(one.split), one.kind, one.label)))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from wakeword.data.label_uses import LABEL_COLUMNS, label_table
 from wakeword.data.manifest import SPLITS, VOICED
 from wakeword.data.report_advice import Advice, side_of
-from wakeword.data.report_facts import DataFacts
+from wakeword.data.report_facts import Amount, DataFacts
 
 GOOD, FAIR = 80, 50
 """Scores from which data are called good, or fair."""
@@ -59,23 +59,22 @@ def labels_table(facts: DataFacts) -> Table:
 
 
 def speakers_table(facts: DataFacts) -> Table:
-    """Speakers of each wake word and of everything with a voice, per split; `+n` clips name none."""
+    """Speakers of each wake word and of everything with a voice, per split; clips of nobody's or of a guessed name."""
     rows = []
     for label in facts.labels:
         cells = []
         for split in SPLITS:
             amounts = facts.of(split, "wakeword", label)
-            cells.append(_named(sum(one.speakers for one in amounts), sum(one.unnamed for one in amounts)))
+            cells.append(_named(sum(one.speakers for one in amounts), amounts))
         rows.append((label, *cells))
-    everyone = tuple(
-        _named(facts.voiced.get(split, 0), sum(one.unnamed for one in facts.of(split, tuple(VOICED))))
-        for split in SPLITS
-    )
+    everyone = tuple(_named(facts.voiced.get(split, 0), facts.of(split, tuple(VOICED))) for split in SPLITS)
     return Table("speakers", ("of", *SPLITS), (*rows, ("all voices", *everyone)))
 
 
-def _named(speakers: int, unnamed: int) -> str:
-    return f"{speakers}" + (f" + {unnamed} clips without a name" if unnamed else "")
+def _named(speakers: int, amounts: list[Amount]) -> str:
+    unnamed, guessed = sum(one.unnamed for one in amounts), sum(one.guessed for one in amounts)
+    told = f" + {unnamed} clips without a name" if unnamed else ""
+    return f"{speakers}{told}" + (f" ({guessed} clips by a guess)" if guessed else "")
 
 
 def voices_table(facts: DataFacts) -> Table:

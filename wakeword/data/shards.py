@@ -17,8 +17,9 @@ from wakeword.data.manifest import SHARD_SCHEMA
 from wakeword.errors import DataError
 from wakeword.system.files import atomic_path, sha256_of
 
-INDEX_VERSION = 2
-"""Raised when prepared folders of before cannot be read: 2 has who speaks and how (accent … snr_db) and carriers."""
+INDEX_VERSION = 3
+"""Raised when prepared folders of before cannot be read: 2 has who speaks and how (accent … snr_db) and carriers, 3 has
+weights."""
 BATCH_ROWS = 64
 """Rows per record batch: fixed, so that a shard's bytes do not depend on how it was made."""
 

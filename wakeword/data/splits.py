@@ -1,14 +1,15 @@
-"""Speaker-disjoint splits: given ones are kept, missing ones are made from a hash of the speaker."""
+"""Speaker-disjoint splits: given ones are kept, missing ones go by a hash of the speaker, balanced where few speak."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
 from wakeword.config.data import SplitConfig
+from wakeword.data.balance import Balance, Voices, voices_of, wanted_splits
 from wakeword.data.manifest import SPLITS, VOICED, Row, quarantine_row, set_column
 from wakeword.errors import DataError
 
@@ -28,9 +29,13 @@ def assign_splits(table: pa.Table, labels: Sequence[str], config: SplitConfig) -
     """Fill in missing splits and hold every speaker to one split.
 
     A speaker whose given splits differ keeps the split with most clips; the others' clips are left out
-    (`speaker_in_two_splits`): a test on a voice that training heard would flatter the model. Clips without a speaker
-    count as one speaker each. Where the hash leaves val or test without a speaker of a wake word, speakers without a
-    given split move there.
+    (`speaker_in_two_splits`): a test on a voice that training heard would flatter the model. So are clips of a
+    word that were put aside as val or test while most of the speaker's have no split: the speaker trains. Clips without
+    a speaker count as one speaker each; a guessed speaker counts as one.
+
+    Speakers without a given split go by a hash of their name. Where that serves a wake word badly, `balance` moves
+    them: fewer people than splits all train where engines' voices serve val and test; of more people every split has
+    one, and most recordings train.
 
     Hard negatives have no say in it: a voice of val or test stays there, and its hard negatives are left out.
 
@@ -40,17 +45,21 @@ def assign_splits(table: pa.Table, labels: Sequence[str], config: SplitConfig) -
     Raises:
         DataError: a wake word with too few speakers to train on some and test on others.
     """
+    table = _one_spelling(table)
     keys = _speaker_keys(table)
     given = table.column("split").to_pylist()
-    voting = [kind != "hard_negative" for kind in table.column("kind").to_pylist()]
-    home = _given_homes(keys, [split if votes else "" for split, votes in zip(given, voting, strict=True)])
+    kinds = table.column("kind").to_pylist()
+    voting = [kind != "hard_negative" for kind in kinds]
+    home = _given_homes(keys, [split if votes else "" for split, votes in zip(given, voting, strict=True)], kinds)
     # Voices that only hard negatives have.
     home |= dict.fromkeys(set(keys) - {key for key, votes in zip(keys, voting, strict=True) if votes}, "train")
     free = {key for key in keys if key not in home}
-    _check_speakers(table, labels, keys, home, config)
+    words, others = voices_of(table, keys, labels)
+    _check_speakers(words, home, config, set(_guessed_names(table)))
     for key in sorted(free):
         home[key] = split_of(key, config)
-    _fill_empty_splits(table, labels, keys, home, free, config)
+    order = {key: (draw(f"order:{key}"), key) for key in free}
+    Balance(home, free, list(words.values()), others, order, config).settle()
 
     keep, left_out = [], []
     rows = zip(keys, given, table.column("uri").to_pylist(), table.column("source").to_pylist(), strict=True)
@@ -60,7 +69,21 @@ def assign_splits(table: pa.Table, labels: Sequence[str], config: SplitConfig) -
             detail = f"speaker {key} belongs to {home[key]}; this clip of the same voice is marked {split}"
             left_out.append(quarantine_row(uri, source, "splits", "speaker_in_two_splits", detail))
     table = set_column(table, "split", [home[key] for key in keys]).filter(pa.array(keep, pa.bool_()))
-    return table, left_out, _warnings(table, labels)
+    return table, left_out, _warnings(table, labels, config)
+
+
+def _one_spelling(table: pa.Table) -> pa.Table:
+    """Guesses that differ by case alone are one person, spelled as the source that gives the name, if any, has it."""
+    speakers, sources = (table.column(name).to_pylist() for name in ("speaker", "speaker_source"))
+    spelling: dict[str, str] = {}
+    for source in ("given", "guessed"):
+        for name in sorted({name for name, known_from in zip(speakers, sources, strict=True) if known_from == source}):
+            spelling.setdefault(name.casefold(), name)
+    named = [
+        spelling[name.casefold()] if source == "guessed" else name
+        for name, source in zip(speakers, sources, strict=True)
+    ]
+    return table if named == speakers else set_column(table, "speaker", named)
 
 
 def _speaker_keys(table: pa.Table) -> list[str]:
@@ -68,71 +91,62 @@ def _speaker_keys(table: pa.Table) -> list[str]:
     return [speaker if speaker and kind in VOICED else f"clip {clip_id}" for speaker, clip_id, kind in rows]
 
 
-def _given_homes(keys: list[str], given: list[str]) -> dict[str, str]:
+def _given_homes(keys: list[str], given: list[str], kinds: list[str]) -> dict[str, str]:
+    """Splits of those who have given ones; who says wake words mostly in clips without a split trains."""
     votes: dict[str, Counter[str]] = defaultdict(Counter)
-    for key, split in zip(keys, given, strict=True):
+    words: dict[str, Counter[bool]] = defaultdict(Counter)
+    for key, split, kind in zip(keys, given, kinds, strict=True):
         if split:
             votes[key][split] += 1
-    return {key: max(SPLITS, key=lambda split: counter[split]) for key, counter in votes.items()}
-
-
-def _speakers_of(table: pa.Table, keys: list[str]) -> dict[str, list[str]]:
-    found: dict[str, set[str]] = defaultdict(set)
-    rows = zip(table.column("kind").to_pylist(), table.column("label").to_pylist(), keys, strict=True)
-    for kind, label, key in rows:
         if kind == "wakeword":
-            found[label].add(key)
-    return {label: sorted(speakers, key=lambda key: (draw(f"order:{key}"), key)) for label, speakers in found.items()}
+            words[key][bool(split)] += 1
+    home = {key: max(SPLITS, key=lambda split: counter[split]) for key, counter in votes.items()}
+    # A handful that somebody put aside as a test does not send all others there.
+    return {key: "train" if words[key][False] > words[key][True] > 0 else split for key, split in home.items()}
 
 
-def _wanted(config: SplitConfig) -> list[str]:
-    return ["train"] + (["val"] if config.val else []) + (["test"] if config.test else [])
-
-
-def _check_speakers(
-    table: pa.Table, labels: Sequence[str], keys: list[str], home: dict[str, str], config: SplitConfig
-) -> None:
-    wanted = _wanted(config)
-    for label, speakers in _speakers_of(table, keys).items():
-        if label not in labels or len(speakers) >= len(wanted):
+def _check_speakers(words: dict[str, Voices], home: dict[str, str], config: SplitConfig, guessed: set[str]) -> None:
+    wanted = wanted_splits(config)
+    for label, voices in words.items():
+        speakers = sorted(voices)
+        if len(speakers) >= len(wanted):
             continue
+        way_out = (
+            f"add recordings of at least {len(wanted)} speakers, let engines speak it too (synthesis.enabled=true), or "
+            "set data.splits.val and data.splits.test to 0 to train without them"
+        )
+        if guessed & set(speakers):
+            way_out += "; or, if the guess is wrong, put the recordings of each person into a folder of its own"
         if len(speakers) == 1 and len(wanted) > 1:
+            how = ", guessed from file names" if speakers[0] in guessed else ""
             raise DataError(
-                f"the wake word {label} has a single speaker ({speakers[0]}), so no other voice is left to validate "
-                f"and test on: add recordings of at least {len(wanted)} speakers, or set data.splits.val and "
-                f"data.splits.test to 0 to train without them"
+                f"the wake word {label} has a single speaker ({speakers[0]}{how}), so no other voice is left to "
+                f"validate and test on: {way_out}"
             )
         if not all(key in home for key in speakers):
             raise DataError(
-                f"the wake word {label} has {len(speakers)} speakers, {' + '.join(wanted)} need one each: add "
-                f"recordings of other voices, or set data.splits.val or data.splits.test to 0"
+                f"the wake word {label} has {len(speakers)} speakers ({', '.join(speakers)}), {' + '.join(wanted)} "
+                f"need one each: {way_out}"
             )
 
 
-def _fill_empty_splits(
-    table: pa.Table, labels: Sequence[str], keys: list[str], home: dict[str, str], free: set[str], config: SplitConfig
-) -> None:
-    by_label = _speakers_of(table, keys)
-    for label in (label for label in labels if label in by_label):
-        speakers = by_label[label]
-        for split in _wanted(config):
-            held = Counter(home[key] for key in speakers)
-            if held[split]:
-                continue
-            movable = [key for key in speakers if key in free and held[home[key]] > 1]
-            if movable:
-                # From the fullest split, so that train gives first.
-                home[max(movable, key=lambda key: held[home[key]])] = split
+def _guessed_names(table: pa.Table) -> Counter[str]:
+    """Clips of each speaker who is guessed from file names."""
+    pairs = zip(table.column("speaker").to_pylist(), table.column("speaker_source").to_pylist(), strict=True)
+    return Counter(speaker for speaker, source in pairs if source == "guessed")
 
 
-def _warnings(table: pa.Table, labels: Sequence[str]) -> list[str]:
+def _warnings(table: pa.Table, labels: Sequence[str], config: SplitConfig) -> list[str]:
     found: dict[str, Counter[str]] = defaultdict(Counter)
+    people: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     unknown: Counter[str] = Counter()
-    columns = ("kind", "label", "split", "speaker")
-    for kind, label, split, speaker in zip(*(table.column(name).to_pylist() for name in columns), strict=True):
+    columns = ("kind", "label", "split", "speaker", "synthetic")
+    for kind, label, split, speaker, made in zip(*(table.column(name).to_pylist() for name in columns), strict=True):
         if kind == "wakeword":
             found[label][split] += 1
             unknown[label] += not speaker
+            if not made:
+                people[label][split][speaker] += 1
     warnings = []
     for label in labels:
         absent = [split for split in SPLITS if not found[label][split]]
@@ -142,4 +156,39 @@ def _warnings(table: pa.Table, labels: Sequence[str]) -> list[str]:
             warnings.append(
                 f"{unknown[label]} clips of {label} name no speaker: their splits go by file and may share voices"
             )
+        warnings += _about_people(label, found[label], people[label], config)
+    guessed = _guessed_names(table)
+    if guessed:
+        warnings.append(
+            f"the speakers of {guessed.total()} clips are guessed from file names ({shortened(sorted(guessed))}): if "
+            "that is wrong, put each person's recordings into a folder of their own below the label, or name speakers "
+            "in a manifest"
+        )
     return warnings
+
+
+def _about_people(
+    label: str, clips: Counter[str], people: dict[str, Counter[str]], config: SplitConfig
+) -> Iterator[str]:
+    """Sentences on splits in which only engines say a word although people say it in others."""
+    if not people:
+        return
+    lacking = [split for split in wanted_splits(config) if clips[split] and not people.get(split)]
+    if "train" in lacking:
+        yield (
+            f"no person says {label} in train, only engines do: recordings of people are all in "
+            f"{' and '.join(split for split in SPLITS if people.get(split))}: give some of them the split train"
+        )
+    elif lacking and people.get("train"):
+        who = people["train"]
+        named = shortened(sorted(name for name in who if name))
+        yield (
+            f"people say {label} in train alone ({f'{named}: ' if named else ''}{who.total()} clips), "
+            f"{' and '.join(lacking)} hear it from engines: how often people are missed is not judged, neither those "
+            f"who train nor strangers: record {len(wanted_splits(config))} people or more"
+        )
+
+
+def shortened(names: Sequence[str], most: int = 5) -> str:
+    """Names in a sentence, the first few of many."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -9,7 +9,7 @@ music; a long recording that preparation cut into pieces is played as it was rec
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -172,6 +172,7 @@ def _positive_tracks(plan: _Plan, word: WordConfig, conditions: Sequence[Conditi
         notes.append(
             f"{split}: {len(rows) - len(placed)} clips of {word.label!r} left out, the word's place is unknown"
         )
+    notes += _about_speakers(clips, split, word, placed)
     runs = _pieces(clips, [[row] for row in placed], plan.config.gap_s, plan.draws(word.label))
     tracks = []
     for condition in conditions:
@@ -187,6 +188,26 @@ def _positive_tracks(plan: _Plan, word: WordConfig, conditions: Sequence[Conditi
                 )
             )
     return tracks
+
+
+def _about_speakers(clips: Clips, split: str, word: WordConfig, rows: Sequence[int]) -> Iterator[str]:
+    """What the miss rate of these clips does not say, for who speaks in them."""
+    columns = (clips.table.column(name).to_pylist() for name in ("synthetic", "speaker_source", "speaker"))
+    synthetic, known_from, speaker = columns
+    if all(synthetic[row] for row in rows):
+        yield f"{split}: engines alone say {word.label!r}: how often people are missed is not judged"
+    guessed = sum(known_from[row] == "guessed" for row in rows)
+    if guessed:
+        yield (
+            f"{split}: the speakers of {guessed} of {len(rows)} clips of {word.label!r} are guessed from file names: "
+            "intervals and slices by speaker take each guess for a person"
+        )
+    unknown = sum(not speaker[row] for row in rows)
+    if unknown:
+        yield (
+            f"{split}: {unknown} of {len(rows)} clips of {word.label!r} name no speaker: training may have heard the "
+            "same voices, and strangers may be missed more often"
+        )
 
 
 def _negative_tracks(plan: _Plan, kind: str, rows: Sequence[int]) -> list[Track]:

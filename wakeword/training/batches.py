@@ -6,11 +6,13 @@ word, not the way its clips were laid out.
 
 * Placement: an *anchor* of the clip comes to the middle of the scored part, give or take `augmentation.shift_s`. The
   anchor of an isolated word (of any class) is the end of its speech, that of longer audio a random point of it.
-* Positives, `training.positive_share` of the rows: a word drawn uniformly, then one of its clips.
+* Positives, `training.positive_share` of the rows: a word drawn uniformly, then one of its clips by weight.
 * Negatives: `training.hard_negative_share` of them are hard negatives (stretches in which a model fired wrongly), where
   there are any; the others go by `NEGATIVE_SHARES`, and a group that has no clips leaves its share to them. Within a
   group a source's share grows with the square root of its seconds, so that hours of read speech do not drown a few
   hundred isolated words; within a source, audio is drawn by the second up to `LONG_CLIP_S`.
+* Weights (`data.sources[].weight`) multiply how often a clip is drawn, positive, negative or around another clip. Equal
+  weights change no draw.
 
 Every draw is a function of the row's seed (a counter-based generator, on the CPU), and the seeds are a function of
 (run seed, step): batches are the same on every device, a resumed run continues as if it had never stopped, and the
@@ -156,12 +158,14 @@ class BatchSampler:
         self.isolated = (
             self.targets.any(1) | (self.kinds == "hard_negative") | (self.length <= ISOLATED_S * SAMPLE_RATE_HZ)
         )
+        self.weight = _weights(columns, len(self.length))
         self.positives = self._positives()
         sources = np.array([str(source) for source in columns["source"]])
         self.groups = self._groups(safe, sources)
         self.fills = {name: self.groups[name] for name in ("speech", "noise") if name in self.groups}
 
-    def _positives(self) -> list[np.ndarray]:
+    def _positives(self) -> list[tuple[np.ndarray, np.ndarray | None]]:
+        """Rows of each word, and their cumulative weights where those differ."""
         found = [np.flatnonzero(self.targets[:, word] > 0.5) for word in range(self.targets.shape[1])]
         missing = [label for label, rows in zip(self.config.labels, found, strict=True) if not len(rows)]
         if missing:
@@ -169,7 +173,7 @@ class BatchSampler:
                 f"the train split has no clip of {', '.join(missing)}: add recordings with that label, switch on "
                 "synthesis (synthesis.enabled=true), or check the labels under `words`"
             )
-        return found
+        return [(rows, _cumulative(self.weight[rows])) for rows in found]
 
     def _groups(self, safe: np.ndarray, sources: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Rows and cumulative weights of each group of negatives that has clips."""
@@ -188,7 +192,9 @@ class BatchSampler:
                 "silent: add a source of kind speech, or set synthesis.speech_clips"
             )
         seconds = np.minimum(self.length / SAMPLE_RATE_HZ, LONG_CLIP_S)
-        return {name: (rows, _balanced(seconds[rows], sources[rows])) for name, rows in groups.items()}
+        return {
+            name: (rows, _balanced(seconds[rows], sources[rows], self.weight[rows])) for name, rows in groups.items()
+        }
 
     def batch(self, step: int, rank: int = 0, world: int = 1) -> WindowPlan:
         """Rows of global batch `step` that fall to worker `rank` (every `world`-th)."""
@@ -212,7 +218,7 @@ class BatchSampler:
     def _draw_positive(self, draws: np.ndarray) -> np.ndarray:
         words = (draws[:, 1] * len(self.positives)).astype(int)
         chosen = [self.positives[word] for word in words]
-        return np.array([rows[int(u * len(rows))] for rows, u in zip(chosen, draws[:, 2], strict=True)], dtype=np.int64)
+        return np.array([_draw(word, u) for word, u in zip(chosen, draws[:, 2], strict=True)], dtype=np.int64)
 
     def _draw_negative(self, draws: np.ndarray) -> np.ndarray:
         names = [name for name in NEGATIVE_SHARES if name in self.groups]
@@ -274,15 +280,28 @@ def _word_ends(columns: Mapping[str, Sequence[Any]], length: np.ndarray) -> np.n
     return np.where(np.isfinite(ends), np.minimum(ends * SAMPLE_RATE_HZ, length), length).astype(np.int64)
 
 
-def _balanced(seconds: np.ndarray, sources: np.ndarray) -> np.ndarray:
-    """Cumulative weights: a source weighs the square root of its seconds, a clip its part of them."""
-    weights = np.empty(len(seconds))
+def _weights(columns: Mapping[str, Sequence[Any]], clips: int) -> np.ndarray:
+    return np.asarray(columns["weight"], dtype=np.float64) if "weight" in columns else np.ones(clips)
+
+
+def _balanced(seconds: np.ndarray, sources: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
+    """Cumulative shares: a source has the square root of its seconds, a clip its part of them, times its weight."""
+    shares = np.empty(len(seconds))
     for source in np.unique(sources):
         mine = sources == source
-        weights[mine] = seconds[mine] / np.sqrt(seconds[mine].sum())
-    return np.cumsum(weights / weights.sum())
+        shares[mine] = seconds[mine] / np.sqrt(seconds[mine].sum())
+    # Equal weights are left out: a factor would change the last bit of a sum, and so a draw.
+    if weight is not None and np.ptp(weight):
+        shares *= weight
+    return np.cumsum(shares / shares.sum())
 
 
-def _draw(group: tuple[np.ndarray, np.ndarray], uniform: float) -> int:
+def _cumulative(weight: np.ndarray) -> np.ndarray | None:
+    return np.cumsum(weight / weight.sum()) if np.ptp(weight) else None
+
+
+def _draw(group: tuple[np.ndarray, np.ndarray | None], uniform: float) -> int:
     rows, cumulative = group
+    if cumulative is None:
+        return int(rows[int(uniform * len(rows))])
     return int(rows[min(int(np.searchsorted(cumulative, uniform, side="right")), len(rows) - 1)])

@@ -54,7 +54,8 @@ def test_speakers_come_from_folders_and_prefixes(tmp_path: Path, file: str, spea
     row = rows_of(tmp_path, file)[file]
     assert row["speaker"] == speaker
     if row["kind"] == "wakeword":
-        assert row["speaker_source"] == ("given" if speaker else "none")
+        given = "given" if file.count("/") == 2 else "guessed"
+        assert row["speaker_source"] == (given if speaker else "none")
 
 
 def test_a_folder_of_one_kind(tmp_path: Path) -> None:

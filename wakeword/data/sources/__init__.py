@@ -67,7 +67,7 @@ def read_source(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClip
     """Read one source.
 
     Raises:
-        ConfigError: no such type.
+        ConfigError: no such type, or a weight of room responses.
         DataError: the source is absent, or nothing in it can be read.
     """
     known = source_types()
@@ -80,4 +80,10 @@ def read_source(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClip
     if config.licence:
         licences = [licence or config.licence for licence in found.clips.column("licence").to_pylist()]
         found.clips = set_column(found.clips, "licence", licences)
+    if config.weight != 1:
+        if set(found.clips.column("kind").to_pylist()) == {"rir"}:
+            raise ConfigError(
+                f"data.sources: {config.uri} holds room responses alone, which are drawn evenly: leave its weight out"
+            )
+        found.clips = set_column(found.clips, "weight", [config.weight] * found.clips.num_rows)
     return found

@@ -5,9 +5,8 @@ known names set the kind (`positive`, `negative`, `noise` …) or the split (`tr
 projects as well; any other name is a label, whose clips become negatives. With `kind` set in the config, the whole
 folder is of that kind. `metadata.csv` (or `.jsonl`) may give text, label and speaker by `file_name`.
 
-Speakers: a folder below the label names the speaker (`speaker_source=given`); otherwise the file name up to its first
-`_` does (`anna_01.wav`), unless that prefix is a number, the label itself or a general term such as `rec`; otherwise
-the speaker is unknown (`speaker_source=none`) and each file counts as a speaker of its own.
+Speakers: `speakers` tells them from the folders below the label and from the file's name; where it cannot, each file
+counts as a speaker of its own.
 """
 
 from __future__ import annotations
@@ -21,34 +20,15 @@ from wakeword.audio.io import EXTENSIONS
 from wakeword.audio.locators import exists, plain, walk
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
-from wakeword.config.labels import fold, word_of
+from wakeword.config.labels import word_of
 from wakeword.data.manifest import VOICED, Row, clip_row, clip_table, quarantine_row
 from wakeword.data.sources import SourceClips, register
 from wakeword.data.sources.audiofolder import read_metadata
 from wakeword.data.sources.layouts import Layout, Place
 from wakeword.data.sources.listing import SPEAKER, TEXT, about_speaker, first_of, placed_kind
+from wakeword.data.sources.speakers import UNKNOWN, speaker_of
 from wakeword.errors import DataError
 
-GENERAL = frozenset(
-    [
-        "audio",
-        "clip",
-        "file",
-        "music",
-        "noise",
-        "rec",
-        "record",
-        "recording",
-        "sample",
-        "sound",
-        "take",
-        "track",
-        "utt",
-        "utterance",
-        "voice",
-        "wav",
-    ]
-)
 _AUDIO_LIKE = {".aac", ".aif", ".aiff", ".au", ".m4a", ".wma", ".mp4", ".webm", ".amr", ".caf"}
 
 
@@ -88,8 +68,8 @@ def read_folder(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClip
             bad.append(quarantine_row(entry.uri, "folder", "source", "no_label", place.fault))
             continue
         kind, label = place.kind, place.label
-        speaker, known = _speaker(place.below, path.stem, label)
-        if named := first_of(about, SPEAKER):
+        speaker, known = speaker_of(place.below, path.stem, label) if kind in VOICED else UNKNOWN
+        if kind in VOICED and (named := first_of(about, SPEAKER)):
             speaker, known = named, "given"
         rows.append(
             clip_row(
@@ -98,7 +78,7 @@ def read_folder(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClip
                 kind=kind,
                 label=label,
                 text=first_of(about, TEXT),
-                speaker=speaker if kind in VOICED else "",
+                speaker=speaker,
                 speaker_source=known,
                 split=place.split,
                 source=PurePosixPath(root).name,
@@ -119,14 +99,3 @@ def _described(place: Place, about: Mapping[str, Any], words: Sequence[WordConfi
         return place
     kind, label = placed_kind(None, label, text, words)
     return Place(kind, word_of(label, words) or label, place.below, place.split)
-
-
-def _speaker(below: tuple[str, ...], stem: str, label: str) -> tuple[str, str]:
-    if below:
-        return below[0], "given"
-    if fold(stem).startswith(label):
-        return "", "none"
-    prefix, separator, _ = stem.partition("_")
-    if not separator or prefix.isdigit() or prefix.lower() in GENERAL:
-        return "", "none"
-    return prefix, "given"

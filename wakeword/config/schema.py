@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from pydantic import Field, field_validator
 
@@ -43,7 +44,8 @@ class WordConfig(Section):
     @property
     def text(self) -> str:
         """The phrase as it is spoken."""
-        return self.phrase or self.label.replace("_", " ")
+        # Decomposed accents, as some file systems and keyboards give them, are read wrongly.
+        return unicodedata.normalize("NFC", self.phrase) or self.label.replace("_", " ")
 
 
 class Config(Section):

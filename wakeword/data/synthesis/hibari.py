@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from wakeword.config.synthesis import ENGLISH
 from wakeword.data.synthesis.engine import Engine, SpeechError, Voice, package_version, resampled_pitch
+from wakeword.data.synthesis.languages import matches
 
 _MISAKI = (
     *(("eɪ", "A"), ("aɪ", "I"), ("aʊ", "W"), ("ɔɪ", "Y"), ("oʊ", "O"), ("əʊ", "O"), ("tʃ", "ʧ"), ("dʒ", "ʤ")),
@@ -25,15 +27,30 @@ class Hibari(Engine):
 
         self._about = {name: voice for name, voice in sorted(VOICES.items()) if voice.get("bundled")}
         self._loaded: dict[str, Any] = {}
+        self._g2p: Any = None
 
     def identity(self) -> str:
         return package_version("hibari-tts")
 
-    def voices(self) -> list[Voice]:
+    def languages(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self._accent(name) for name in self._about))
+
+    def _accent(self, name: str) -> str:
+        return str(self._about[name].get("language", "")).lower() or ENGLISH
+
+    def voices(self, language: str = ENGLISH) -> list[Voice]:
         return [
-            Voice(self.spec, name, (name,), about.get("gender"), str(about.get("language", "")).lower() or None)
+            Voice(self.spec, name, (name,), about.get("gender"), self._accent(name))
             for name, about in self._about.items()
+            if matches(self._accent(name), language)
         ]
+
+    def reading(self, text: str, language: str = ENGLISH) -> str | None:
+        from hibari.g2p import G2P
+
+        if self._g2p is None:
+            self._g2p = G2P()
+        return _from_misaki(self._g2p(text))
 
     def speak(
         self, text: str, voice: str, rate: float, pitch: float, seed: int, phonemes: str = ""
@@ -59,6 +76,13 @@ def _as_misaki(ipa: str) -> str:
     for symbol, letter in _MISAKI:
         ipa = ipa.replace(symbol, letter)
     return ipa
+
+
+def _from_misaki(phonemes: str) -> str:
+    """The other way, without punctuation; what the alphabet does not tell apart becomes the more frequent sound."""
+    for symbol, letter in reversed(_MISAKI[:8]):
+        phonemes = phonemes.replace(letter, symbol)
+    return "".join(symbol for symbol in phonemes if symbol.isalpha() or symbol in "ˈˌ ").replace("əʊ", "oʊ")
 
 
 def make(argument: str = "") -> Engine:

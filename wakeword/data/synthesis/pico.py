@@ -1,4 +1,4 @@
-"""SVOX Pico: an American and a British woman in a 5 MB package, a hundred times faster than real time.
+"""SVOX Pico: women of six accents in five languages, a hundred times faster than real time.
 
 Apache-2.0; the voices of early Android phones. The package brings C sources: it needs a compiler to install.
 """
@@ -9,10 +9,12 @@ import re
 
 import numpy as np
 
+from wakeword.config.synthesis import ENGLISH
 from wakeword.data.synthesis.engine import Engine, SpeechError, Voice, package_version, resampled_pitch
+from wakeword.data.synthesis.languages import is_english, matches
 from wakeword.errors import ConfigError
 
-VOICES = ("en-US", "en-GB")
+VOICES = ("en-US", "en-GB", "de-DE", "es-ES", "fr-FR", "it-IT")
 SAMPLE_RATE_HZ = 16_000
 MELODY = (70, 150)
 """Pitch of the voice itself in percent, drawn for each clip: unlike `pitch`, it leaves the vocal tract as it is."""
@@ -42,7 +44,7 @@ _LONGEST_FIRST = re.compile("|".join(map(re.escape, sorted(_SYMBOLS, key=len, re
 
 
 class Pico(Engine):
-    """English voices of the package; its others speak German, Spanish, French and Italian."""
+    """A woman for each of six accents: two of English, and German, Spanish, French and Italian."""
 
     spec = "pico"
     takes_phonemes = True
@@ -53,8 +55,16 @@ class Pico(Engine):
     def identity(self) -> str:
         return package_version("ttspico")
 
-    def voices(self) -> list[Voice]:
-        return [Voice(self.spec, name, (name,), "female", name.lower()) for name in VOICES]
+    def languages(self) -> tuple[str, ...]:
+        return tuple(name.lower() for name in VOICES)
+
+    def voices(self, language: str = ENGLISH) -> list[Voice]:
+        names = [name for name in VOICES if matches(name, language)]
+        return [Voice(self.spec, name, (name,), "female", name.lower()) for name in names]
+
+    def speaks_phonemes(self, language: str) -> bool:
+        # The table of symbols is one of English.
+        return super().speaks_phonemes(language) and is_english(language)
 
     def speak(
         self, text: str, voice: str, rate: float, pitch: float, seed: int, phonemes: str = ""

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from wakeword.config.synthesis import ENGLISH
 from wakeword.data.synthesis.engine import Engine, SpeechError, Voice, package_version, resampled_pitch
+from wakeword.data.synthesis.languages import any_matches, plain_tag
 from wakeword.errors import DataError
 
 NOISE_SCALE, NOISE_W_SCALE = (0.4, 0.95), (0.5, 1.1)
@@ -47,7 +49,33 @@ class Piper(Engine):
     def identity(self) -> str:
         return f"{package_version('piper-tts')}:{self._path.name}:{self._path.stat().st_size}"
 
-    def voices(self) -> list[Voice]:
+    def languages(self) -> tuple[str, ...]:
+        """What the voice's file tells: `language.code`, else the espeak voice that reads for it."""
+        told = (self._config.get("language", {}).get("code"), self._config.get("espeak", {}).get("voice"))
+        return next(((plain_tag(str(tag)),) for tag in told if tag), (ENGLISH,))
+
+    def scripts(self, language: str) -> tuple[str, ...]:
+        from wakeword.data.synthesis.espeak import readable_scripts
+
+        return readable_scripts(language) if self._reads_by_espeak else super().scripts(language)
+
+    @property
+    def _reads_by_espeak(self) -> bool:
+        return self._config.get("phoneme_type", "espeak") == "espeak"
+
+    def reading(self, text: str, language: str = ENGLISH) -> str | None:
+        if not self._reads_by_espeak:
+            return None
+        from piper.phonemize_espeak import EspeakPhonemizer
+
+        known = {symbol for symbol in self._config.get("phoneme_id_map", {}) if symbol.isalpha()} | set("ˈˌ \u0303\u0329")
+        voice = str(self._config.get("espeak", {}).get("voice", self.languages()[0]))
+        clauses = EspeakPhonemizer().phonemize(voice, text)
+        return " ".join("".join(symbol for symbol in clause if symbol in known) for clause in clauses)
+
+    def voices(self, language: str = ENGLISH) -> list[Voice]:
+        if not any_matches(self.languages(), language):
+            return []
         stem = self._path.stem
         count = max(1, int(self._config.get("num_speakers", 1)))
         names = [stem] if count == 1 else [f"{stem}#{number}" for number in range(count)]

@@ -120,7 +120,8 @@ def test_holds_says_whether_the_start_config_can_be_a_trial() -> None:
     assert dimension.holds([0.88, 1.14])
     assert not dimension.holds([0.5, 1.14])
     rate = Dimension(
-        "training.learning_rate", config_with({"a": {"type": "uniform", "low": 0, "high": 1}}).tuning.space["a"]
+        "training.learning_rate",
+        config_with({"model.dropout": {"type": "uniform", "low": 0, "high": 1}}).tuning.space["model.dropout"],
     )
     assert rate.holds(0.5)
     assert not rate.holds(1.5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from wakeword.config.augmentation import AugmentationConfig
 from wakeword.config.base import Section
@@ -13,6 +13,7 @@ from wakeword.config.cutting import CuttingConfig
 from wakeword.config.data import DataConfig
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.config.frontend import FrontendConfig
+from wakeword.config.keys import key_fault
 from wakeword.config.model import ModelConfig
 from wakeword.config.runtime import DetectorConfig, ExportConfig
 from wakeword.config.serving import ServingConfig
@@ -78,6 +79,13 @@ class Config(Section):
         if len(set(labels)) < len(labels):
             raise ValueError(f"two words share a label in {labels}")
         return value
+
+    @model_validator(mode="after")
+    def _space_names_keys(self) -> Config:
+        for key in self.tuning.space:
+            if fault := key_fault(Config, key):
+                raise ValueError(f"tuning.space.{key} is no config field: {fault}")
+        return self
 
     @property
     def labels(self) -> list[str]:

@@ -89,9 +89,7 @@ def confusables(
     ways = _candidates(word.text, source, language, sentences() if pool is None else pool)
     texts = sorted(ways)
     found: dict[Phonemes, Confusable] = {}
-    for text, variants, ipa in zip(
-        texts, sounds_of(texts, source, language), phonemes(texts, language), strict=True
-    ):
+    for text, variants, ipa in zip(texts, sounds_of(texts, source, language), phonemes(texts, language), strict=True):
         if any(says(text, other.text) for other in words) or not min(map(len, variants)):
             continue
         if any(contains(sounds, target) for sounds in variants for target in refused):

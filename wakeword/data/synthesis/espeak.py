@@ -171,7 +171,7 @@ def phonemes(texts: Sequence[str], language: str = ENGLISH) -> list[str]:
     Raises:
         ImportError: espeakng-loader is not installed.
     """
-    return [_SWITCH.sub("", ipa) for ipa in readings(texts, language)]
+    return [without_switches(ipa) for ipa in readings(texts, language)]
 
 
 def readings(texts: Sequence[str], language: str = ENGLISH) -> list[str]:
@@ -183,6 +183,17 @@ def readings(texts: Sequence[str], language: str = ENGLISH) -> list[str]:
         espeak.set_voice(accent)
         # Letters of other scripts would be named ("Chinese letter") or read by the rules of another language.
         return ["" if foreign_letters(text, scripts) else _phonemes_of(espeak, text, _IPA) for text in texts]
+
+
+def without_switches(ipa: str) -> str:
+    """IPA without the marks of other languages' rules."""
+    return _SWITCH.sub("", ipa)
+
+
+def switches(ipa: str) -> list[str]:
+    """Tags of the languages by whose rules a part of it is read."""
+    found = [mark.strip("()") for mark in _SWITCH.findall(ipa)]
+    return list(dict.fromkeys(found[::2]))
 
 
 def readable_scripts(language: str) -> tuple[str, ...]:
@@ -275,7 +286,9 @@ def _mnemonics_of(accent: str) -> dict[str, str]:
                     table.setdefault(found[place].rstrip(_TONES), name)
         # Two tones may look alike in IPA: their names, such as 51, are symbols too.
         tones = [name for name in names if name.isdigit()]
-        for symbol, name in [(name, name) for name in tones] + [("".join(parts(f"a{name}"))[1:], name) for name in tones]:
+        for symbol, name in [(name, name) for name in tones] + [
+            ("".join(parts(f"a{name}"))[1:], name) for name in tones
+        ]:
             table.setdefault(symbol, name)
     table.pop("", None)
     plain = {bare: table[symbol] for symbol in table if (bare := symbol.rstrip("ː")) not in table}

@@ -52,7 +52,9 @@ def data_folder() -> Path:
 def accents() -> tuple[Accent, ...]:
     """All accents whose dictionary is there, by name."""
     folder = data_folder()
-    files = sorted((path for path in (folder / "lang").rglob("*") if path.is_file()), key=lambda path: path.name.lower())
+    files = sorted(
+        (path for path in (folder / "lang").rglob("*") if path.is_file()), key=lambda path: path.name.lower()
+    )
     return tuple(accent for path in files if (accent := _read(path, folder)))
 
 

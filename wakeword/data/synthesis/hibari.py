@@ -82,7 +82,9 @@ def _from_misaki(phonemes: str) -> str:
     """The other way, without punctuation; what the alphabet does not tell apart becomes the more frequent sound."""
     for symbol, letter in reversed(_MISAKI[:8]):
         phonemes = phonemes.replace(letter, symbol)
-    return "".join(symbol for symbol in phonemes if symbol.isalpha() or symbol in "ˈˌ ").replace("əʊ", "oʊ")
+    return "".join(symbol for symbol in phonemes.replace("ᵊ", "ə") if symbol.isalpha() or symbol in "ˈˌ ").replace(
+        "əʊ", "oʊ"
+    )
 
 
 def make(argument: str = "") -> Engine:

@@ -59,8 +59,7 @@ _ALPHABETS: dict[str, tuple[str, ...]] = {
     "GURMUKHI": ("ਅਹ",),
     "THAI": ("กฮ",),
 }
-"""First and last letters of alphabets whose letters follow one another in Unicode (of Hangul: initials, vowels, finals).
-"""
+"""First and last letters of alphabets whose letters follow one another in Unicode; of Hangul initials, vowels, finals."""
 _SPACELESS = {"CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR"}
 """Scripts that leave no spaces between words."""
 _SHOWN = {"cmn": "zh"}
@@ -92,7 +91,9 @@ def is_english(tag: str) -> bool:
 
 def script_subtag(tag: str) -> str:
     """The script that a tag names, such as `latn`; empty where it names none."""
-    return next((p for p in canonical(tag).split("-")[1:] if len(p) == _SCRIPT_SUBTAG and p.isalpha() and p != "qaaa"), "")
+    return next(
+        (p for p in canonical(tag).split("-")[1:] if len(p) == _SCRIPT_SUBTAG and p.isalpha() and p != "qaaa"), ""
+    )
 
 
 def matches(tag: str, wanted: str) -> bool:
@@ -145,7 +146,12 @@ def foreign_letters(text: str, scripts: Iterable[str]) -> dict[str, str]:
 
 def languages_of_script(script: str) -> list[str]:
     """Codes of the languages that are written in a script, the one with most speakers first."""
-    return [_SHOWN.get(code, code) for code, scripts in _SCRIPTS.items() if script in scripts and code not in _OLD]
+    return [shown(code) for code, scripts in _SCRIPTS.items() if script in scripts and code not in _OLD]
+
+
+def shown(code: str) -> str:
+    """The code that people know a language by: `zh` for `cmn`."""
+    return _SHOWN.get(code, code)
 
 
 def script_name(script: str) -> str:
@@ -173,6 +179,6 @@ def alphabet_of(language: str, text: str = "") -> str:
     Scripts without an alphabet, such as Chinese characters, give the text's own letters alone.
     """
     ranges = _ALPHABETS.get(scripts_of(language)[0], ())
-    letters = [chr(code) for first, last in ranges for code in range(ord(first), ord(last) + 1)]
+    letters = [chr(code) for ends in ranges for code in range(ord(ends[0]), ord(ends[1]) + 1)]
     own = "" if is_english(language) else text.lower()
     return "".join(dict.fromkeys(letter for letter in (*letters, *own) if letter.isalpha()))

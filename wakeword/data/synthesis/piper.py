@@ -68,7 +68,9 @@ class Piper(Engine):
             return None
         from piper.phonemize_espeak import EspeakPhonemizer
 
-        known = {symbol for symbol in self._config.get("phoneme_id_map", {}) if symbol.isalpha()} | set("ˈˌ \u0303\u0329")
+        known = {symbol for symbol in self._config.get("phoneme_id_map", {}) if symbol.isalpha()} | set(
+            "ˈˌ \u0303\u0329"
+        )
         voice = str(self._config.get("espeak", {}).get("voice", self.languages()[0]))
         clauses = EspeakPhonemizer().phonemize(voice, text)
         return " ".join("".join(symbol for symbol in clause if symbol in known) for clause in clauses)

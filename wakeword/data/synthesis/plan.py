@@ -12,10 +12,10 @@ from wakeword.config.data import SplitConfig
 from wakeword.config.synthesis import SynthesisConfig
 from wakeword.data.synthesis.carriers import carriers_by_split
 from wakeword.data.synthesis.confusables import DISTANCES, Confusable, confusables
-from wakeword.data.synthesis.espeak import ipa_to_mnemonics, phonemes, speakable
+from wakeword.data.synthesis.espeak import phonemes, speakable
 from wakeword.data.synthesis.languages import is_english
 from wakeword.data.synthesis.pronunciation import split_ipa
-from wakeword.data.synthesis.reading import said_by, unable_of
+from wakeword.data.synthesis.reading import check_phonemes, said_by, unable_of
 from wakeword.data.synthesis.roster import Cast, Deal, cast_voices, casts_without, engine_of, speakers_of
 from wakeword.data.synthesis.sentences import draw_text, own_texts_of, require_free, texts_identity, texts_of
 from wakeword.errors import ConfigError
@@ -73,7 +73,7 @@ def plan_utterances(config: Config) -> pa.Table:
         MissingExtraError: an engine is not installed.
     """
     synthesis, phrases = config.synthesis, [word.text for word in config.words]
-    _check_phonemes(config)
+    check_phonemes(config)
     casts = cast_voices(synthesis, config.data.splits)
     by_word = {word.label: _casts_for(config, word, casts) for word in config.words}
     slow = {spec for spec in speakers_of(synthesis) if engine_of(synthesis, spec).slow}
@@ -119,9 +119,8 @@ def _casts_for(config: Config, word: WordConfig, casts: dict[str, Cast]) -> dict
     able = casts_without(casts, unable)
     for split, count in _per_split(config.synthesis.clips_per_word, config.data.splits).items():
         if count and not able[split].shares:
-            raise ConfigError(
-                f"words: {word.text!r} of {word.label} can be read by no voice of {split}: {next(iter(unable.values()))}"
-            )
+            why = next(iter(unable.values()))
+            raise ConfigError(f"words: {word.text!r} of {word.label} can be read by no voice of {split}: {why}")
     return able
 
 
@@ -131,18 +130,6 @@ def _add_sounds(rows: list[dict[str, object]], language: str) -> None:
     for row in rows:
         given = row["phonemes"]
         row["sounds"] = " ".join(split_ipa(str(given), language) if given else heard[str(row["said"] or row["text"])])
-
-
-def _check_phonemes(config: Config) -> None:
-    synthesis = config.synthesis
-    specs = speakers_of(synthesis)
-    for word in (word for word in config.words if word.phonemes):
-        ipa_to_mnemonics(word.phonemes, synthesis.language)
-        if not word.say and not any(engine_of(synthesis, spec).speaks_phonemes(synthesis.language) for spec in specs):
-            raise ConfigError(
-                f"words.phonemes of {word.label}: none of the engines {', '.join(specs)} takes phonemes: give "
-                "respellings in words.say, or add the engine espeak"
-            )
 
 
 def _carriers(config: Config, word: WordConfig) -> dict[str, list[str]]:

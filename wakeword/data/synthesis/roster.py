@@ -19,6 +19,7 @@ from wakeword.config.synthesis import CommandConfig, SynthesisConfig
 from wakeword.data.splits import draw
 from wakeword.data.synthesis import Engine, load_engine
 from wakeword.data.synthesis.engine import Voice, stable_seed
+from wakeword.data.synthesis.languages import base_of
 from wakeword.errors import ConfigError, DataError, MissingExtraError
 
 HELD_OUT_SHARE = 0.5
@@ -85,8 +86,9 @@ def speakers_of(config: SynthesisConfig) -> list[str]:
 
 
 def _languages_told(config: SynthesisConfig, spec: str) -> str:
-    tags = engine_of(config, spec).languages()
-    return f"{spec} speaks {', '.join(tags)}"
+    engine = engine_of(config, spec)
+    near = {voice.accent for voice in engine.voices(base_of(config.language)) if voice.accent}
+    return f"{spec} speaks {', '.join(sorted(near) or engine.languages())}"
 
 
 def left_out(config: SynthesisConfig) -> list[str]:
@@ -95,7 +97,7 @@ def left_out(config: SynthesisConfig) -> list[str]:
     told = [f"the engine {spec} is left out, the others speak its share: {why}" for spec, why in missing.items()]
     for spec in (*config.engines, *config.hold_out):
         if spec not in missing and not engine_of(config, spec).speaks(config.language):
-            what = "the others speak its share" if spec in config.engines else "no test clip is its own"
+            what = "the others speak its share" if spec in config.engines else "no voice of it is in the test split"
             told.append(
                 f"the engine {spec} is left out, {what}: {_languages_told(config, spec)}, and synthesis.language is "
                 f"{config.language}"

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from wakeword.config.synthesis import ENGLISH, SynthesisConfig
-from wakeword.data.synthesis.languages import base_of, is_english, without_spaces
+from wakeword.data.synthesis.languages import base_of, is_english, shown, without_spaces
 from wakeword.data.words import holds, spoken
 from wakeword.errors import ConfigError
 
@@ -33,7 +33,7 @@ def built_in_languages() -> list[str]:
     """Codes of the languages with a built-in list."""
     names = [path.name for path in resources.files(_LISTS).iterdir()]
     own = [name.removeprefix("sentences_").removesuffix(".txt") for name in names if name.startswith("sentences_")]
-    return sorted([ENGLISH, *own])
+    return sorted([ENGLISH, *map(shown, own)])
 
 
 def _lines(text: str) -> tuple[str, ...]:

@@ -34,7 +34,6 @@ _SCRIPTS: dict[str, tuple[str, ...]] = {
     "kn": ("KANNADA",),
     "ml": ("MALAYALAM",),
     "si": ("SINHALA",),
-    "chr": ("CHEROKEE",),
     "km": ("KHMER",),
     "lo": ("LAO",),
 }
@@ -59,7 +58,7 @@ _ALPHABETS: dict[str, tuple[str, ...]] = {
     "GURMUKHI": ("ਅਹ",),
     "THAI": ("กฮ",),
 }
-"""First and last letters of alphabets whose letters follow one another in Unicode; of Hangul initials, vowels, finals."""
+"""First and last letters of alphabets that are in a row in Unicode; of Hangul the initials, the vowels, the finals."""
 _SPACELESS = {"CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR"}
 """Scripts that leave no spaces between words."""
 _SHOWN = {"cmn": "zh"}
@@ -90,10 +89,9 @@ def is_english(tag: str) -> bool:
 
 
 def script_subtag(tag: str) -> str:
-    """The script that a tag names, such as `latn`; empty where it names none."""
-    return next(
-        (p for p in canonical(tag).split("-")[1:] if len(p) == _SCRIPT_SUBTAG and p.isalpha() and p != "qaaa"), ""
-    )
+    """The script that a tag names, such as `latn`; empty where it names none, or a private one."""
+    parts = canonical(tag).partition("-x-")[0].split("-")[1:]
+    return next((p for p in parts if len(p) == _SCRIPT_SUBTAG and p.isalpha() and p != "qaaa"), "")
 
 
 def matches(tag: str, wanted: str) -> bool:

@@ -7,6 +7,7 @@ prepared set repeatable is the cache of spoken clips.
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from wakeword.errors import DataError
 
 NOISE_SCALE, NOISE_W_SCALE = (0.4, 0.95), (0.5, 1.1)
 """Ranges of the voice's variability in timbre and in rhythm."""
+_PUNCTUATION = "_^$!'(),-.:;?#"
+"""Symbols of a voice that are no sounds."""
 
 
 class Piper(Engine):
@@ -68,12 +71,11 @@ class Piper(Engine):
             return None
         from piper.phonemize_espeak import EspeakPhonemizer
 
-        known = {symbol for symbol in self._config.get("phoneme_id_map", {}) if symbol.isalpha()} | set(
-            "ˈˌ \u0303\u0329"
-        )
+        known = set(self._config.get("phoneme_id_map", {})) - set(_PUNCTUATION)
         voice = str(self._config.get("espeak", {}).get("voice", self.languages()[0]))
         clauses = EspeakPhonemizer().phonemize(voice, text)
-        return " ".join("".join(symbol for symbol in clause if symbol in known) for clause in clauses)
+        heard = " ".join("".join(symbol for symbol in clause if symbol in known) for clause in clauses)
+        return unicodedata.normalize("NFC", heard).strip()
 
     def voices(self, language: str = ENGLISH) -> list[Voice]:
         if not any_matches(self.languages(), language):

@@ -120,7 +120,10 @@ def _casts_for(config: Config, word: WordConfig, casts: dict[str, Cast]) -> dict
     for split, count in _per_split(config.synthesis.clips_per_word, config.data.splits).items():
         if count and not able[split].shares:
             why = next(iter(unable.values()))
-            raise ConfigError(f"words: {word.text!r} of {word.label} can be read by no voice of {split}: {why}")
+            raise ConfigError(
+                f"words: {word.text!r} of {word.label} can be read by no voice of {split} ({why}): add "
+                "an engine that reads it, or write how it sounds in words.say or words.phonemes"
+            )
     return able
 
 

@@ -94,7 +94,7 @@ def _show_reading(config: Config) -> None:
         notes = [*left_out(config.synthesis), *notes]
     except (ImportError, MissingExtraError) as error:
         print(
-            f"the reading of the phrase was not checked, because no voices are installed here ({error}): run "
+            f"the reading of the phrase was not checked, because voices are missing here ({error}): run "
             "`pip install 'wakeword[train,tts]'` to let them speak"
         )
         return
@@ -142,13 +142,13 @@ def _new(args: argparse.Namespace) -> int:
         )
     tree = recipe_for(args.phrase, label)
     if args.language:
-        apply_override(tree, f"synthesis.language={args.language}")
+        tree["synthesis"]["language"] = args.language
     for override in args.overrides:
         apply_override(tree, override)
     config = validate_config(tree, str(path))
     guess = "" if args.language else _guessed(config)
     if guess:
-        apply_override(tree, f"synthesis.language={guess}")
+        tree["synthesis"]["language"] = guess
         config = validate_config(tree, str(path))
         print(f"language {guess}, which the script of the phrase tells; --language names another")
     _show_reading(config)

@@ -33,7 +33,8 @@ class WordConfig(Section):
     say: tuple[str, ...] = ()
     """Respellings that text to speech reads in turn, for a name that it reads wrongly: `[hey no-vah, hay nova]`."""
     phonemes: str = ""
-    """Pronunciation in English IPA, such as `hˈeɪ nˈoʊvə`: engines that take phonemes speak it, others `say`."""
+    """Pronunciation in IPA of `synthesis.language`, such as `hˈeɪ nˈoʊvə`: engines that take phonemes speak it, others
+    `say`."""
 
     @field_validator("label")
     @classmethod

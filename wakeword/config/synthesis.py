@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -19,6 +19,11 @@ _TAG = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{1,8})*")
 def plain_tag(tag: str) -> str:
     """A language tag in lower case with hyphens: `en_US` becomes `en-us`."""
     return tag.strip().lower().replace("_", "-")
+
+
+def _told_tag(value: Any) -> Any:
+    """YAML 1.1 reads the tag of Norwegian as false."""
+    return "no" if value is False else value
 
 
 def checked_tag(tag: str) -> str:
@@ -67,6 +72,11 @@ class CommandConfig(Section):
     """True: of other speech it is given short texts only."""
     languages: tuple[str, ...] = ()
     """Tags of the languages that it speaks, such as `[de, fr]`; empty: whatever `synthesis.language` names."""
+
+    @field_validator("languages", mode="before")
+    @classmethod
+    def _words(cls, value: Any) -> Any:
+        return [_told_tag(tag) for tag in value] if isinstance(value, list | tuple) else value
 
     @field_validator("languages")
     @classmethod
@@ -140,6 +150,11 @@ class SynthesisConfig(Section):
     """Decides texts, voices, rates and pitches."""
     cache_dir: str = ""
     """Where spoken clips are kept for later runs; empty: `synthetic/` inside the prepared folder."""
+
+    @field_validator("language", mode="before")
+    @classmethod
+    def _word(cls, value: Any) -> Any:
+        return _told_tag(value)
 
     @field_validator("language")
     @classmethod

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from wakeword.audio.io import resample
-from wakeword.config import Config, validate_config
+from wakeword.config import Config, load_config, validate_config
 from wakeword.data.prepare import prepare
 from wakeword.data.shards import ShardSet
 from wakeword.data.synthesis import espeak, load_engine
@@ -330,6 +330,17 @@ def test_a_text_without_spaces_holds_a_phrase_within_it() -> None:
 def test_what_cannot_be_meant_in_another_language(options: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         config(**options)
+
+
+def test_norwegian_is_a_language_though_yaml_reads_its_tag_as_false(tmp_path: Path) -> None:
+    path = tmp_path / "no.yaml"
+    path.write_text(
+        "words: [{label: hei}]\nsynthesis: {language: no, commands: {a: {argv: [a], languages: [no, sv]}}}\n"
+    )
+    read = load_config(path, ["name=hei"]).synthesis
+    assert (read.language, read.commands["a"].languages) == ("no", ("no", "sv"))
+    assert load_config(path, ["synthesis.language=no"]).synthesis.language == "no"
+    assert {row["accent"] for row in rows_of(config("hei på deg", "no"), "wakeword")} == {"nb"}
 
 
 def test_carriers_of_the_language_are_spoken() -> None:

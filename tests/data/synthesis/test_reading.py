@@ -42,10 +42,10 @@ def config(phrase: str, engines: dict[str, float] | None = None, **options: Any)
     return validate_config({"words": [word], "synthesis": synthesis})
 
 
-def all_engines() -> dict[str, float]:
-    """Every English engine that is installed."""
+def all_engines(*others: str) -> dict[str, float]:
+    """English engines that are installed; hibari, which reads its word lists for each phrase, where it is named."""
     found = {}
-    for name in ("espeak", "piper", "kokoro", "hibari", "pico"):
+    for name in ("espeak", "piper", "kokoro", "pico", *others):
         try:
             load_engine(name)
             found[name] = 1.0
@@ -125,7 +125,7 @@ NUMBERS = {
 @pytest.mark.parametrize("phrase", NUMBERS)
 def test_a_last_clause_of_one_character_is_read_by_every_engine(phrase: str) -> None:
     """espeak forgets it where nothing follows: phonemes, and kokoro, which speaks by them, lost the number."""
-    made = config(phrase, all_engines())
+    made = config(phrase, all_engines(*(["hibari"] if phrase.endswith("5") else [])))
     wanted = split_ipa(phonemes([NUMBERS[phrase]])[0])
     for one in readings_of(made, made.words[0]):
         if one.ipa is not None:
@@ -167,14 +167,14 @@ def test_a_number_at_the_end_is_heard(name: str) -> None:
     ],
 )
 def test_what_a_user_should_know_is_told(phrase: str, sentences: list[str]) -> None:
-    notes = check_reading(config(phrase, {name: 1.0 for name in all_engines() if name != "pico"}))
+    notes = check_reading(config(phrase, all_engines()))
     assert bool(notes) == bool(sentences)
     for sentence in sentences:
         assert any(sentence in note for note in notes), notes
 
 
 def test_engines_that_read_a_phrase_differently_are_named() -> None:
-    engines = all_engines()
+    engines = all_engines("hibari")
     if "hibari" not in engines:
         pytest.skip("the text-to-speech extra [tts] is not installed")
     (note,) = [note for note in check_reading(config("a", engines)) if "differently" in note]

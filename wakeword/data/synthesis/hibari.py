@@ -27,7 +27,7 @@ class Hibari(Engine):
 
         self._about = {name: voice for name, voice in sorted(VOICES.items()) if voice.get("bundled")}
         self._loaded: dict[str, Any] = {}
-        self._g2p: Any = None
+        self._read: dict[str, str] = {}
 
     def identity(self) -> str:
         return package_version("hibari-tts")
@@ -46,11 +46,12 @@ class Hibari(Engine):
         ]
 
     def reading(self, text: str, language: str = ENGLISH) -> str | None:
-        from hibari.g2p import G2P
+        if text not in self._read:
+            from hibari.g2p import G2P
 
-        if self._g2p is None:
-            self._g2p = G2P()
-        return _from_misaki(self._g2p(text))
+            # Its word lists take 100 MB, which whoever prepares data needs for better things: what was read is kept.
+            self._read[text] = _from_misaki(G2P()(text))
+        return self._read[text]
 
     def speak(
         self, text: str, voice: str, rate: float, pitch: float, seed: int, phonemes: str = ""

@@ -177,6 +177,10 @@ def test_engines_that_read_a_phrase_differently_are_named() -> None:
     engines = all_engines("hibari")
     if "hibari" not in engines:
         pytest.skip("the text-to-speech extra [tts] is not installed")
+    made = config("terminator", engines)
+    (same,) = [one for one in readings_of(made, made.words[0]) if one.engine == "hibari"]
+    assert same.ipa == "tˈɜːmənˌeɪɾɚ"
+    assert check_reading(made) == []
     (note,) = [note for note in check_reading(config("a", engines)) if "differently" in note]
     assert "espeak: ˈeɪ" in note
     assert "hibari: ɐ" in note

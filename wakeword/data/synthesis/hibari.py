@@ -81,11 +81,9 @@ def _as_misaki(ipa: str) -> str:
 
 def _from_misaki(phonemes: str) -> str:
     """The other way, without punctuation; what the alphabet does not tell apart becomes the more frequent sound."""
-    for symbol, letter in reversed(_MISAKI[:8]):
+    for symbol, letter in (*_MISAKI[:10], ("ɾ", "T"), ("ə", "ᵊ")):
         phonemes = phonemes.replace(letter, symbol)
-    return "".join(symbol for symbol in phonemes.replace("ᵊ", "ə") if symbol.isalpha() or symbol in "ˈˌ ").replace(
-        "əʊ", "oʊ"
-    )
+    return "".join(symbol for symbol in phonemes if symbol.isalpha() or symbol in "ˈˌ ")
 
 
 def make(argument: str = "") -> Engine:

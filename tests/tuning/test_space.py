@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
 
+from wakeword.cli.main import main
 from wakeword.config import Config, validate_config
 from wakeword.errors import ConfigError
 from wakeword.tuning.space import Dimension, apply, build_space, value_at
@@ -90,6 +93,38 @@ def test_a_space_that_cannot_be_meant_is_refused(space: dict[str, Any], words: l
 
 
 @pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        ("training.lerning_rate", "there is no 'lerning_rate' in training; did you mean 'learning_rate'?"),
+        ("trainin.epochs", "there is no 'trainin' in the configuration; did you mean 'training'?"),
+        ("training", "it is a section: name a key in it, such as training.epochs"),
+        ("model.dropout.x", "model.dropout is a value that has no 'x'"),
+        ("augmentation.gain_db.2", "augmentation.gain_db is a value that has no '2'"),
+        ("words.0.lable", "there is no 'lable' in words.0; did you mean 'label'?"),
+        ("training.", "there is no '' in training"),
+    ],
+)
+def test_an_unknown_key_is_refused_when_the_config_is_loaded(
+    key: str, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = {"words": [{"label": "nova"}], "tuning": {"space": {key: {"type": "uniform", "low": 0.1, "high": 0.2}}}}
+    with pytest.raises(ConfigError) as refused:
+        validate_config(recipe)
+    assert str(refused.value).startswith(f"config: tuning.space.{key} is no config field: {sentence}")
+    path = tmp_path / "sweep.yaml"
+    path.write_text(json.dumps(recipe))
+    assert main(["config", "validate", str(path)]) == 2
+    assert f"tuning.space.{key} is no config field: {sentence}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "key", ["training.learning_rate", "augmentation.gain_db.1", "evaluation.snr_db.7", "words.0.say"]
+)
+def test_every_kind_of_key_is_known(key: str) -> None:
+    config_with({key: {"type": "uniform", "low": 0.1, "high": 0.2}})
+
+
+@pytest.mark.parametrize(
     ("entry", "word"),
     [
         ({"type": "uniform", "low": 2, "high": 1}, "must lie below"),
@@ -120,7 +155,8 @@ def test_holds_says_whether_the_start_config_can_be_a_trial() -> None:
     assert dimension.holds([0.88, 1.14])
     assert not dimension.holds([0.5, 1.14])
     rate = Dimension(
-        "training.learning_rate", config_with({"a": {"type": "uniform", "low": 0, "high": 1}}).tuning.space["a"]
+        "training.learning_rate",
+        config_with({"model.dropout": {"type": "uniform", "low": 0, "high": 1}}).tuning.space["model.dropout"],
     )
     assert rate.holds(0.5)
     assert not rate.holds(1.5)

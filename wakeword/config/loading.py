@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from wakeword.config.keys import hint
 from wakeword.config.schema import Config
 from wakeword.errors import ConfigError, MissingExtraError
 from wakeword.system.files import write_text
@@ -112,19 +112,18 @@ def validate_config(tree: dict[str, Any], where: str = "config") -> Config:
 
 
 def _explain(fault: Any) -> str:
-    path = ".".join(str(part) for part in fault["loc"]) or "(top level)"
+    path = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
-        known = _known_keys(fault["loc"][:-1])
-        close = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"allowed here: {', '.join(known)}"
-        return f"unknown key {path} = {fault['input']!r}; {hint}"
+        return f"unknown key {path} = {fault['input']!r}; {hint(_section_at(fault['loc'][:-1]), str(fault['loc'][-1]))}"
     if fault["type"] == "missing":
         return f"{path} is required"
     message = fault["msg"].removeprefix("Value error, ")
+    if not path:
+        return message  # Of the whole tree, which nobody wants to read.
     return f"{path} = {fault['input']!r}: {message[:1].lower() + message[1:]}"
 
 
-def _known_keys(location: tuple[Any, ...]) -> list[str]:
+def _section_at(location: tuple[Any, ...]) -> type[BaseModel]:
     model: Any = Config
     for part in location:
         if isinstance(part, int) or part not in model.model_fields:
@@ -132,7 +131,7 @@ def _known_keys(location: tuple[Any, ...]) -> list[str]:
         annotation = model.model_fields[part].annotation
         inner = [a for a in getattr(annotation, "__args__", ()) if isinstance(a, type) and issubclass(a, BaseModel)]
         model = inner[0] if inner else annotation
-    return sorted(model.model_fields)
+    return model
 
 
 def config_yaml(config: Config) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from wakeword.config.augmentation import AugmentationConfig
 from wakeword.config.base import Section
@@ -12,6 +13,7 @@ from wakeword.config.cutting import CuttingConfig
 from wakeword.config.data import DataConfig
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.config.frontend import FrontendConfig
+from wakeword.config.keys import key_fault
 from wakeword.config.model import ModelConfig
 from wakeword.config.runtime import DetectorConfig, ExportConfig
 from wakeword.config.serving import ServingConfig
@@ -31,7 +33,8 @@ class WordConfig(Section):
     say: tuple[str, ...] = ()
     """Respellings that text to speech reads in turn, for a name that it reads wrongly: `[hey no-vah, hay nova]`."""
     phonemes: str = ""
-    """Pronunciation in English IPA, such as `hˈeɪ nˈoʊvə`: engines that take phonemes speak it, others `say`."""
+    """Pronunciation in IPA of `synthesis.language`, such as `hˈeɪ nˈoʊvə`: engines that take phonemes speak it, others
+    `say`."""
 
     @field_validator("label")
     @classmethod
@@ -43,7 +46,8 @@ class WordConfig(Section):
     @property
     def text(self) -> str:
         """The phrase as it is spoken."""
-        return self.phrase or self.label.replace("_", " ")
+        # Decomposed accents, as some file systems and keyboards give them, are read wrongly.
+        return unicodedata.normalize("NFC", self.phrase) or self.label.replace("_", " ")
 
 
 class Config(Section):
@@ -76,6 +80,13 @@ class Config(Section):
         if len(set(labels)) < len(labels):
             raise ValueError(f"two words share a label in {labels}")
         return value
+
+    @model_validator(mode="after")
+    def _space_names_keys(self) -> Config:
+        for key in self.tuning.space:
+            if fault := key_fault(Config, key):
+                raise ValueError(f"tuning.space.{key} is no config field: {fault}")
+        return self
 
     @property
     def labels(self) -> list[str]:

@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from wakeword.config.base import Section
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 """What stands in a command's arguments, and in a carrier sentence, for something to fill in."""
 COMMAND_VALUES = ("text", "voice", "out", "rate", "length", "wpm", "seed")
+ENGLISH = "en"
+_TAG = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{1,8})*")
+
+
+def plain_tag(tag: str) -> str:
+    """A language tag in lower case with hyphens: `en_US` becomes `en-us`."""
+    return tag.strip().lower().replace("_", "-")
+
+
+def _told_tag(value: Any) -> Any:
+    """YAML 1.1 reads the tag of Norwegian as false."""
+    return "no" if value is False else value
+
+
+def checked_tag(tag: str) -> str:
+    """The tag as it is.
+
+    Raises:
+        ValueError: it is no language tag.
+    """
+    if not _TAG.fullmatch(plain_tag(tag)):
+        raise ValueError(f"{tag!r} is no language tag: write a code such as en, en-gb, de, fr, es, ru or zh")
+    return tag
 
 
 CARRIERS = (
@@ -47,6 +70,18 @@ class CommandConfig(Section):
     """A program that takes longer for one text is ended, and the text counts as unspoken."""
     slow: bool = False
     """True: of other speech it is given short texts only."""
+    languages: tuple[str, ...] = ()
+    """Tags of the languages that it speaks, such as `[de, fr]`; empty: whatever `synthesis.language` names."""
+
+    @field_validator("languages", mode="before")
+    @classmethod
+    def _words(cls, value: Any) -> Any:
+        return [_told_tag(tag) for tag in value] if isinstance(value, list | tuple) else value
+
+    @field_validator("languages")
+    @classmethod
+    def _tags(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(checked_tag(tag) for tag in value)
 
     @model_validator(mode="after")
     def _filled(self) -> CommandConfig:
@@ -66,6 +101,9 @@ class SynthesisConfig(Section):
     """Engines register themselves in `wakeword.data.synthesis`; a missing one is named with its install command."""
 
     enabled: bool = False
+    language: str = ENGLISH
+    """Language of the phrases: a tag such as `en`, `en-gb`, `de`, `fr`, `ru` or `zh`. Engines that do not speak it are
+    left out with a warning; `en` takes every English accent, `en-gb` British ones."""
     engines: dict[str, float] = Field({"espeak": 0.6, "piper": 0.36, "kokoro": 0.04})
     """Engine to its share of the clips of train and val. `piper:/path/voice.onnx` speaks with any Piper voice.
     espeak has many robotic timbres and is fast; kokoro sounds best and takes seconds a clip."""
@@ -80,6 +118,9 @@ class SynthesisConfig(Section):
     """Utterances of each phrase, over all splits (`data.splits` gives the shares)."""
     speech_clips: int = Field(400, ge=0)
     """Sentences that do not hold the phrase, spoken by the same voices."""
+    sentences: str = ""
+    """A UTF-8 text file with a sentence a line for `speech_clips` and near misses; empty takes the built-in ones, which
+    are there for the languages that docs/voices.md names, and English ones for the others."""
     carrier_share: float = Field(0.0, ge=0, le=1)
     """Share of the wake-word clips that are spoken within a sentence; the rest is the phrase alone."""
     carriers: tuple[str, ...] = CARRIERS
@@ -109,6 +150,31 @@ class SynthesisConfig(Section):
     """Decides texts, voices, rates and pitches."""
     cache_dir: str = ""
     """Where spoken clips are kept for later runs; empty: `synthetic/` inside the prepared folder."""
+
+    @field_validator("language", mode="before")
+    @classmethod
+    def _word(cls, value: Any) -> Any:
+        return _told_tag(value)
+
+    @field_validator("language")
+    @classmethod
+    def _tag(cls, value: str) -> str:
+        return checked_tag(value)
+
+    @model_validator(mode="after")
+    def _speaks_its_language(self) -> SynthesisConfig:
+        if plain_tag(self.language).partition("-")[0] == ENGLISH:
+            return self
+        told = ""
+        if self.carrier_share and self.carriers == CARRIERS:
+            told = "carriers are the English ones: write some in that language, or set carrier_share to 0"
+        if self.pronunciations == "cmu":
+            told = "pronunciations: cmu is a dictionary of English: choose espeak"
+        if self.check_words:
+            told = "check_words listens with a recogniser of English: set it to false"
+        if told:
+            raise ValueError(f"language is {self.language}, but {told}")
+        return self
 
     @model_validator(mode="after")
     def _sensible(self) -> SynthesisConfig:

@@ -27,6 +27,7 @@ from wakeword.data.sources import read_source
 from wakeword.data.splits import assign_splits, draw
 from wakeword.data.summary import PreparedSummary
 from wakeword.data.synthesis.plan import plan_identity
+from wakeword.data.synthesis.reading import check_reading
 from wakeword.data.synthesis.stage import synthesise
 from wakeword.data.words import assign_words, check_phrases
 from wakeword.errors import ConfigError, DataError
@@ -60,7 +61,7 @@ def prepare(
 
     Raises:
         DataError: nothing usable is left, no clip of any wake word, or a wake word with too few speakers.
-        ConfigError: no sources, or a phrase without letters.
+        ConfigError: no sources, a phrase without letters, or one that no engine can say.
         MissingExtraError: a package for decoding or an engine's voice is not installed.
     """
     if not callable(runner) and runner not in ("ray", "local"):
@@ -70,8 +71,10 @@ def prepare(
         raise ConfigError(
             "data.sources is empty and synthesis.enabled is false: name a source, or let phrases be spoken"
         )
+    notes = check_reading(config) if config.synthesis.enabled else []
     out_dir = Path(out_dir)
     gathered = gather_clips(config)
+    gathered.warnings += notes
     digest = _content_hash(config, gathered)
     done = _up_to_date(out_dir, digest)
     if done:

@@ -201,14 +201,15 @@ def _nearness_of(config: Config) -> Callable[[WordConfig, str], Nearness]:
         phonemes(["a"])
     except ImportError:
         return unknown
-    source = config.synthesis.pronunciations
-    words = [target for other in config.words for target in word_sounds(other, source)]
+    source, language = config.synthesis.pronunciations, config.synthesis.language
+    words = [target for other in config.words for target in word_sounds(other, source, language)]
 
     def known(word: WordConfig, text: str) -> Nearness:
-        (variants,) = sounds_of([text], source)
-        distance = min(edit_distance(s, target) for s in variants for target in word_sounds(word, source))
+        (variants,) = sounds_of([text], source, language)
+        distance = min(edit_distance(s, target) for s in variants for target in word_sounds(word, source, language))
         is_word = any(contains(sounds, target) for sounds in variants for target in words)
-        return Nearness(distance, serves_training(split_ipa(phonemes([text])[0]), config.synthesis.seed), is_word)
+        sounds = split_ipa(phonemes([text], language)[0], language)
+        return Nearness(distance, serves_training(sounds, config.synthesis.seed), is_word)
 
     return known
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from wakeword.audio.io import AudioError, read_audio
 from wakeword.config.frontend import SAMPLE_RATE_HZ
-from wakeword.config.synthesis import PLACEHOLDER, CommandConfig
+from wakeword.config.synthesis import ENGLISH, PLACEHOLDER, CommandConfig
 from wakeword.data.synthesis.engine import Engine, SpeechError, Voice, resampled_pitch
 from wakeword.errors import ConfigError
 from wakeword.system.files import sha256_of
@@ -39,7 +39,14 @@ class Command(Engine):
     def identity(self) -> str:
         return _identity(self.config.argv)
 
-    def voices(self) -> list[Voice]:
+    def languages(self) -> tuple[str, ...]:
+        return self.config.languages
+
+    def scripts(self, language: str) -> tuple[str, ...]:
+        """Unknown, hence empty, where the config does not tell what the program speaks."""
+        return super().scripts(language) if self.config.languages else ()
+
+    def voices(self, language: str = ENGLISH) -> list[Voice]:
         # The name goes before: two programs may call different people by one name.
         return [Voice(self.spec, voice, (f"{self.name}/{voice}",)) for voice in self.config.voices]
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from wakeword.config.synthesis import ENGLISH
+from wakeword.data.synthesis.languages import any_matches, scripts_of
+
 
 @dataclass(frozen=True)
 class Voice:
@@ -33,15 +36,38 @@ class Voice:
 
 
 class Engine:
-    """Base of the engines; `slow` ones are given short texts, `takes_phonemes` says that IPA can replace the text."""
+    """Base of the engines; `slow` ones are given short texts, `takes_phonemes` says that IPA can replace the text.
+
+    An engine that says nothing of languages speaks English.
+    """
 
     spec: str = ""
     slow: bool = False
     takes_phonemes: bool = False
 
-    def voices(self) -> list[Voice]:
-        """All voices, in a fixed order; loads no model."""
+    def languages(self) -> tuple[str, ...]:
+        """Tags of the languages that it speaks; empty where it takes any."""
+        return (ENGLISH,)
+
+    def speaks(self, language: str) -> bool:
+        """True if it has a voice for a language."""
+        return not self.languages() or any_matches(self.languages(), language)
+
+    def scripts(self, language: str) -> tuple[str, ...]:
+        """Scripts that it reads in a language, by their Unicode names; empty where nobody knows."""
+        return scripts_of(language)
+
+    def voices(self, language: str = ENGLISH) -> list[Voice]:
+        """Its voices for a language, in a fixed order; loads no model."""
         raise NotImplementedError
+
+    def speaks_phonemes(self, language: str) -> bool:
+        """True if IPA of a language can replace the text."""
+        return self.takes_phonemes and self.speaks(language)
+
+    def reading(self, text: str, language: str = ENGLISH) -> str | None:
+        """IPA of what its voices would say, as far as they have sounds for it; None where nobody knows."""
+        return None
 
     def speak(
         self, text: str, voice: str, rate: float, pitch: float, seed: int, phonemes: str = ""
@@ -49,7 +75,7 @@ class Engine:
         """Speak a text.
 
         Args:
-            text: English text.
+            text: text in the voice's language.
             voice: `Voice.name`.
             rate: times the voice's normal speed.
             pitch: semitones above the voice's normal pitch.

@@ -15,10 +15,20 @@ from typing import Any
 
 import numpy as np
 
+from wakeword.config.synthesis import ENGLISH
 from wakeword.data.synthesis.engine import Engine, SpeechError, Voice, package_version
+from wakeword.data.synthesis.espeak_data import (
+    ENGLISH_ACCENTS,
+    accents_of,
+    data_folder,
+    phoneme_names,
+    reader_of,
+    spoken_languages,
+)
+from wakeword.data.synthesis.languages import base_of, foreign_letters, is_english, scripts_of
 from wakeword.errors import ConfigError
 
-ACCENTS = ("en-us", "en", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc")
+ACCENTS = ENGLISH_ACCENTS
 _STRANGE = {"whisper", "whisperf", "croak", "Demonic", "UniRobot", "Storm", "anikaRobot", "fast", "Tweaky"}
 """Variants that no person sounds like: whispers without a voice, effects."""
 _UNSTEADY = {"Reed", "caleb"}
@@ -33,6 +43,12 @@ _PHONEMES = 0x100
 _IPA, _SEPARATED = 0x02, ord("_") << 8
 _LONGEST = 4
 """Letters of the longest IPA symbol of one phoneme."""
+_STRESS = {"ˈ": "'", "ˌ": ",", " ": " ", ".": "", "‿": ""}
+_MARKS = re.compile(r"[ˈˌ',\s]")
+_TONES = "123456789ɜ"
+"""What espeak writes for tones, 35 as a lone ɜ."""
+_SWITCH = re.compile(r"\([a-z][a-z0-9-]*\)")
+"""espeak's mark where it begins to read by the rules of another language."""
 _RATE, _PITCH = 1, 3
 _NORMAL_WPM, _NORMAL_PITCH, _PITCH_PER_SEMITONE = 160, 50, 6.0
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
@@ -88,26 +104,36 @@ def _library() -> Iterator[_Library]:
 
 
 class Espeak(Engine):
-    """espeak-ng; a voice is `accent+variant`, its speaker is the variant."""
+    """espeak-ng; a voice is `accent+variant`, its speaker is the variant, its accents are those of a language."""
 
     spec = "espeak"
     takes_phonemes = True
 
     def __init__(self) -> None:
-        import espeakng_loader
-
-        self._data = Path(espeakng_loader.get_data_path())
+        self._data: Path = data_folder()
 
     def identity(self) -> str:
         return package_version("espeakng-loader")
 
-    def voices(self) -> list[Voice]:
+    def languages(self) -> tuple[str, ...]:
+        return spoken_languages()
+
+    def speaks(self, language: str) -> bool:
+        return bool(accents_of(language))
+
+    def voices(self, language: str = ENGLISH) -> list[Voice]:
         names = sorted(path.name for path in (self._data / "voices" / "!v").iterdir() if path.is_file())
         kept = [n for n in names if n not in _STRANGE | _UNSTEADY and not n.startswith(_ODD_PREFIX)]
-        genders = {name: self._gender(name) for name in kept}
+        genders, accents = {name: self._gender(name) for name in kept}, accents_of(language)
         return [
-            Voice(self.spec, f"{accent}+{name}", (name,), genders[name], accent) for name in kept for accent in ACCENTS
+            Voice(self.spec, f"{accent}+{name}", (name,), genders[name], accent) for name in kept for accent in accents
         ]
+
+    def scripts(self, language: str) -> tuple[str, ...]:
+        return readable_scripts(language)
+
+    def reading(self, text: str, language: str = ENGLISH) -> str | None:
+        return readings([text], language)[0]
 
     def _gender(self, variant: str) -> str | None:
         """What the variant's file says in its line `gender female [AGE]`."""
@@ -119,7 +145,7 @@ class Espeak(Engine):
         self, text: str, voice: str, rate: float, pitch: float, seed: int, phonemes: str = ""
     ) -> tuple[np.ndarray, int]:
         if phonemes:
-            text = f"[[{ipa_to_mnemonics(phonemes)}]]"
+            text = f"[[{ipa_to_mnemonics(phonemes, voice.partition('+')[0])}]]"
         with _library() as espeak:
             espeak.lib.espeak_ng_SetRandSeed(seed)
             espeak.set_voice(voice)
@@ -135,37 +161,82 @@ class Espeak(Engine):
         return np.concatenate(blocks).astype(np.float32) / 32768.0, espeak.sample_rate_hz
 
 
-def phonemes(texts: Sequence[str], accent: str = "en-us") -> list[str]:
-    """IPA of English texts with stress marks; clauses of a text are joined by a space.
+def phonemes(texts: Sequence[str], language: str = ENGLISH) -> list[str]:
+    """IPA of texts with stress marks; clauses of a text are joined by a space.
+
+    Args:
+        texts: in the language; empty for one with letters of a script that espeak does not read in it.
+        language: of one that espeak does not speak, every text is empty.
 
     Raises:
         ImportError: espeakng-loader is not installed.
     """
+    return [without_switches(ipa) for ipa in readings(texts, language)]
+
+
+def readings(texts: Sequence[str], language: str = ENGLISH) -> list[str]:
+    """As `phonemes`, with espeak's marks where it reads by the rules of another language: `(en)həlˈəʊ(ru)`."""
+    accent, scripts = reader_of(language), readable_scripts(language)
+    if not accent:
+        return [""] * len(texts)
     with _library() as espeak:
         espeak.set_voice(accent)
-        return [_phonemes_of(espeak, text, _IPA) for text in texts]
+        # Letters of other scripts would be named ("Chinese letter") or read by the rules of another language.
+        return ["" if foreign_letters(text, scripts) else _phonemes_of(espeak, text, _IPA) for text in texts]
 
 
-def ipa_to_mnemonics(ipa: str) -> str:
-    """English IPA as espeak's own names of phonemes, which it speaks inside double brackets.
+def without_switches(ipa: str) -> str:
+    """IPA without the marks of other languages' rules."""
+    return _SWITCH.sub("", ipa)
+
+
+def switches(ipa: str) -> list[str]:
+    """Tags of the languages by whose rules a part of it is read."""
+    found = [mark.strip("()") for mark in _SWITCH.findall(ipa)]
+    return list(dict.fromkeys(found[::2]))
+
+
+def readable_scripts(language: str) -> tuple[str, ...]:
+    """Scripts that espeak reads in a language: of Japanese kana alone."""
+    found = scripts_of(language)
+    return tuple(script for script in found if script != "CJK") if base_of(language) == "ja" else found
+
+
+def ipa_to_mnemonics(ipa: str, language: str = ENGLISH) -> str:
+    """IPA as espeak's own names of phonemes, which it speaks inside double brackets.
+
+    Args:
+        ipa: symbols of the language.
+        language: or one of its accents.
 
     Raises:
-        ConfigError: a symbol that American English has no sound for.
+        ConfigError: a symbol that the language has no sound for.
         ImportError: espeakng-loader is not installed.
     """
-    table, found, at = _mnemonics(), [], 0
-    ipa = ipa.strip()
+    english = is_english(language)
+    table = _mnemonics() if english else _mnemonics_of(reader_of(language))
+    found, at, ipa = [], 0, ipa.strip()
     while at < len(ipa):
         size = next((n for n in range(_LONGEST, 0, -1) if ipa[at : at + n] in table), 0)
         if not size:
+            name = "English" if english else f"the language {language}"
             raise ConfigError(
-                f"words.phonemes: {ipa[at]!r} in {ipa!r} is no sound of English: write IPA with the symbols "
+                f"words.phonemes: {ipa[at]!r} in {ipa!r} is no sound of {name}: write IPA with the symbols "
                 f"{' '.join(sorted(symbol for symbol in table if symbol.strip()))}"
             )
         found.append(table[ipa[at : at + size]])
         at += size
     # A bar keeps apart what would read as one name: t and S are not the tS of church.
     return re.sub(r"\|+(?= )|(?<= )\|+|(?<=[',])\|", "", "|".join(found)).strip("|")
+
+
+def speakable(ipa: str, language: str = ENGLISH) -> bool:
+    """True if espeak has a sound of the language for every symbol."""
+    try:
+        ipa_to_mnemonics(ipa, language)
+    except ConfigError:
+        return False
+    return True
 
 
 @cache
@@ -183,13 +254,50 @@ def _mnemonics() -> dict[str, str]:
                 for symbol, name in zip(symbols, names, strict=True):
                     counts.setdefault(symbol, Counter())[name] += 1
     table = {symbol: names.most_common(1)[0][0] for symbol, names in counts.items() if 0 < len(symbol) <= _LONGEST}
-    marks = {"ˈ": "'", "ˌ": ",", " ": " ", ".": "", "‿": ""}
     plain = {bare: table[symbol] for symbol in table if (bare := symbol.rstrip("ː")) not in table}
-    return {**table, **plain, **marks, "r": table["ɹ"], "g": table["ɡ"]}
+    return {**table, **plain, **_STRESS, "r": table["ɹ"], "g": table["ɡ"]}
+
+
+@cache
+def _mnemonics_of(accent: str) -> dict[str, str]:
+    """The same of any accent: each name of its phonemes with the IPA that the library writes for it.
+
+    Within a word first, where no final is devoiced, then alone and stressed; a tone after a vowel. The language's own
+    phonemes come before those that it takes from others.
+    """
+    table: dict[str, str] = {}
+    if not accent:
+        return table
+    names = [name for name in phoneme_names(accent) if not name.startswith(("_", "#"))]
+    with _library() as espeak:
+        espeak.set_voice(accent)
+        # Only speaking sets the mode in which double brackets hold phonemes.
+        espeak.lib.espeak_Synth(b" ", 2, 0, 1, 0, _UTF8 | _PHONEMES, None, None)
+        espeak.lib.espeak_Synchronize()
+
+        def parts(written: str) -> list[str]:
+            ipa = _phonemes_of(espeak, f"[[{written}]]", _IPA | _SEPARATED)
+            return [part for part in _MARKS.sub("", ipa).split("_") if part]
+
+        for way, place, count in (("{}|a", 0, 2), ("{}", 0, 1), ("'{}", 0, 1)):
+            for name in (name for name in names if not name.isdigit()):
+                found = parts(way.format(name))
+                if len(found) == count and 0 < len(found[place]) <= _LONGEST:
+                    table.setdefault(found[place].rstrip(_TONES), name)
+        # Two tones may look alike in IPA: their names, such as 51, are symbols too.
+        tones = [name for name in names if name.isdigit()]
+        for symbol, name in [(name, name) for name in tones] + [
+            ("".join(parts(f"a{name}"))[1:], name) for name in tones
+        ]:
+            table.setdefault(symbol, name)
+    table.pop("", None)
+    plain = {bare: table[symbol] for symbol in table if (bare := symbol.rstrip("ː")) not in table}
+    return {**plain, **table, **_STRESS, "ː": ":", "ʲ": ";", "g": table.get("ɡ", "g")}
 
 
 def _phonemes_of(espeak: _Library, text: str, mode: int) -> str:
-    data = ctypes.c_char_p(text.encode())
+    # A last clause of one character, as in "hey nova. 5", is lost where nothing follows it.
+    data = ctypes.c_char_p(f"{text} ".encode())
     pointer = ctypes.pointer(data)
     clauses = []
     while pointer.contents.value:

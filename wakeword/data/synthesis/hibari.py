@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from wakeword.config.synthesis import ENGLISH
 from wakeword.data.synthesis.engine import Engine, SpeechError, Voice, package_version, resampled_pitch
+from wakeword.data.synthesis.languages import matches
 
 _MISAKI = (
     *(("eɪ", "A"), ("aɪ", "I"), ("aʊ", "W"), ("ɔɪ", "Y"), ("oʊ", "O"), ("əʊ", "O"), ("tʃ", "ʧ"), ("dʒ", "ʤ")),
@@ -25,15 +27,31 @@ class Hibari(Engine):
 
         self._about = {name: voice for name, voice in sorted(VOICES.items()) if voice.get("bundled")}
         self._loaded: dict[str, Any] = {}
+        self._read: dict[str, str] = {}
 
     def identity(self) -> str:
         return package_version("hibari-tts")
 
-    def voices(self) -> list[Voice]:
+    def languages(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self._accent(name) for name in self._about))
+
+    def _accent(self, name: str) -> str:
+        return str(self._about[name].get("language", "")).lower() or ENGLISH
+
+    def voices(self, language: str = ENGLISH) -> list[Voice]:
         return [
-            Voice(self.spec, name, (name,), about.get("gender"), str(about.get("language", "")).lower() or None)
+            Voice(self.spec, name, (name,), about.get("gender"), self._accent(name))
             for name, about in self._about.items()
+            if matches(self._accent(name), language)
         ]
+
+    def reading(self, text: str, language: str = ENGLISH) -> str | None:
+        if text not in self._read:
+            from hibari.g2p import G2P
+
+            # Its word lists take 100 MB, which whoever prepares data needs for better things: what was read is kept.
+            self._read[text] = _from_misaki(G2P()(text))
+        return self._read[text]
 
     def speak(
         self, text: str, voice: str, rate: float, pitch: float, seed: int, phonemes: str = ""
@@ -59,6 +77,13 @@ def _as_misaki(ipa: str) -> str:
     for symbol, letter in _MISAKI:
         ipa = ipa.replace(symbol, letter)
     return ipa
+
+
+def _from_misaki(phonemes: str) -> str:
+    """The other way, without punctuation; what the alphabet does not tell apart becomes the more frequent sound."""
+    for symbol, letter in (*_MISAKI[:10], ("ɾ", "T"), ("ə", "ᵊ")):
+        phonemes = phonemes.replace(letter, symbol)
+    return "".join(symbol for symbol in phonemes if symbol.isalpha() or symbol in "ˈˌ ")
 
 
 def make(argument: str = "") -> Engine:

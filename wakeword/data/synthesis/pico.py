@@ -1,4 +1,4 @@
-"""SVOX Pico: an American and a British woman in a 5 MB package, a hundred times faster than real time.
+"""SVOX Pico: women of six accents in five languages, a hundred times faster than real time.
 
 Apache-2.0; the voices of early Android phones. The package brings C sources: it needs a compiler to install.
 """
@@ -9,13 +9,18 @@ import re
 
 import numpy as np
 
+from wakeword.config.synthesis import ENGLISH
 from wakeword.data.synthesis.engine import Engine, SpeechError, Voice, package_version, resampled_pitch
+from wakeword.data.synthesis.languages import is_english, matches
 from wakeword.errors import ConfigError
 
-VOICES = ("en-US", "en-GB")
+VOICES = ("en-US", "en-GB", "de-DE", "es-ES", "fr-FR", "it-IT")
 SAMPLE_RATE_HZ = 16_000
 MELODY = (70, 150)
 """Pitch of the voice itself in percent, drawn for each clip: unlike `pitch`, it leaves the vocal tract as it is."""
+_VOLUME = 55
+"""Percent: at their own volume, 1 % of the samples of the German and the Spanish voice are clipped. The English ones
+keep theirs, with less than that, so that what was spoken once stays as it is."""
 _R = "r" + 2 * chr(92)
 """The engine reads a backslash as an escape: the sign of X-SAMPA is given twice."""
 _X_SAMPA = (
@@ -42,7 +47,7 @@ _LONGEST_FIRST = re.compile("|".join(map(re.escape, sorted(_SYMBOLS, key=len, re
 
 
 class Pico(Engine):
-    """English voices of the package; its others speak German, Spanish, French and Italian."""
+    """A woman for each of six accents: two of English, and German, Spanish, French and Italian."""
 
     spec = "pico"
     takes_phonemes = True
@@ -53,8 +58,16 @@ class Pico(Engine):
     def identity(self) -> str:
         return package_version("ttspico")
 
-    def voices(self) -> list[Voice]:
-        return [Voice(self.spec, name, (name,), "female", name.lower()) for name in VOICES]
+    def languages(self) -> tuple[str, ...]:
+        return tuple(name.lower() for name in VOICES)
+
+    def voices(self, language: str = ENGLISH) -> list[Voice]:
+        names = [name for name in VOICES if matches(name, language)]
+        return [Voice(self.spec, name, (name,), "female", name.lower()) for name in names]
+
+    def speaks_phonemes(self, language: str) -> bool:
+        # The table of symbols is one of English.
+        return super().speaks_phonemes(language) and is_english(language)
 
     def speak(
         self, text: str, voice: str, rate: float, pitch: float, seed: int, phonemes: str = ""
@@ -65,6 +78,8 @@ class Pico(Engine):
         model = TtsEngine(voice)
         read_hz, asked = resampled_pitch(SAMPLE_RATE_HZ, rate, pitch)
         # Out of range, the engine takes the nearest value; the property would raise.
+        if not is_english(voice):
+            model.set_property("volume", _VOLUME)
         model.set_property("rate", round(100 * asked))
         model.set_property("pitch", int(np.random.default_rng(seed).integers(*MELODY, endpoint=True)))
         # Angle brackets are the engine's own markup.

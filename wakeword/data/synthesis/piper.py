@@ -7,16 +7,21 @@ prepared set repeatable is the cache of spoken clips.
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from wakeword.config.synthesis import ENGLISH
 from wakeword.data.synthesis.engine import Engine, SpeechError, Voice, package_version, resampled_pitch
+from wakeword.data.synthesis.languages import any_matches, plain_tag
 from wakeword.errors import DataError
 
 NOISE_SCALE, NOISE_W_SCALE = (0.4, 0.95), (0.5, 1.1)
 """Ranges of the voice's variability in timbre and in rhythm."""
+_PUNCTUATION = "_^$!'(),-.:;?#"
+"""Symbols of a voice that are no sounds."""
 
 
 class Piper(Engine):
@@ -47,7 +52,34 @@ class Piper(Engine):
     def identity(self) -> str:
         return f"{package_version('piper-tts')}:{self._path.name}:{self._path.stat().st_size}"
 
-    def voices(self) -> list[Voice]:
+    def languages(self) -> tuple[str, ...]:
+        """What the voice's file tells: `language.code`, else the espeak voice that reads for it."""
+        told = (self._config.get("language", {}).get("code"), self._config.get("espeak", {}).get("voice"))
+        return next(((plain_tag(str(tag)),) for tag in told if tag), (ENGLISH,))
+
+    def scripts(self, language: str) -> tuple[str, ...]:
+        from wakeword.data.synthesis.espeak import readable_scripts
+
+        return readable_scripts(language) if self._reads_by_espeak else super().scripts(language)
+
+    @property
+    def _reads_by_espeak(self) -> bool:
+        return self._config.get("phoneme_type", "espeak") == "espeak"
+
+    def reading(self, text: str, language: str = ENGLISH) -> str | None:
+        if not self._reads_by_espeak:
+            return None
+        from piper.phonemize_espeak import EspeakPhonemizer
+
+        known = set(self._config.get("phoneme_id_map", {})) - set(_PUNCTUATION)
+        voice = str(self._config.get("espeak", {}).get("voice", self.languages()[0]))
+        clauses = EspeakPhonemizer().phonemize(voice, text)
+        heard = " ".join("".join(symbol for symbol in clause if symbol in known) for clause in clauses)
+        return unicodedata.normalize("NFC", heard).strip()
+
+    def voices(self, language: str = ENGLISH) -> list[Voice]:
+        if not any_matches(self.languages(), language):
+            return []
         stem = self._path.stem
         count = max(1, int(self._config.get("num_speakers", 1)))
         names = [stem] if count == 1 else [f"{stem}#{number}" for number in range(count)]

@@ -10,13 +10,14 @@ import pyarrow as pa
 from wakeword.config import Config, WordConfig
 from wakeword.config.data import SplitConfig
 from wakeword.config.synthesis import SynthesisConfig
-from wakeword.data.synthesis import Engine
 from wakeword.data.synthesis.carriers import carriers_by_split
 from wakeword.data.synthesis.confusables import DISTANCES, Confusable, confusables
-from wakeword.data.synthesis.espeak import ipa_to_mnemonics, phonemes
+from wakeword.data.synthesis.espeak import phonemes, speakable
+from wakeword.data.synthesis.languages import is_english
 from wakeword.data.synthesis.pronunciation import split_ipa
-from wakeword.data.synthesis.roster import Cast, Deal, cast_voices, engine_of, shares_of
-from wakeword.data.synthesis.sentences import draw_text
+from wakeword.data.synthesis.reading import check_phonemes, said_by, unable_of
+from wakeword.data.synthesis.roster import Cast, Deal, cast_voices, casts_without, engine_of, speakers_of
+from wakeword.data.synthesis.sentences import draw_text, own_texts_of, require_free, texts_identity, texts_of
 from wakeword.errors import ConfigError
 
 UTTERANCE_SCHEMA = pa.schema(
@@ -53,15 +54,14 @@ CARRIER_VERSION = 1
 
 
 def plan_identity(config: SynthesisConfig) -> str:
-    """Versions of the engines in use: another version speaks differently.
+    """Versions of the engines in use, and the sentences of a file: another version speaks differently.
 
     Raises:
         MissingExtraError: an engine is not installed.
     """
-    engines = [
-        f"{spec}={engine_of(config, spec).identity()}" for spec in sorted({*shares_of(config), *config.hold_out})
-    ]
-    return ";".join([f"plan={PLAN_VERSION}", *engines])
+    engines = [f"{spec}={engine_of(config, spec).identity()}" for spec in sorted(speakers_of(config))]
+    texts = texts_identity(config)
+    return ";".join([f"plan={PLAN_VERSION}", *engines, *([f"sentences={texts}"] if texts else [])])
 
 
 def plan_utterances(config: Config) -> pa.Table:
@@ -73,48 +73,66 @@ def plan_utterances(config: Config) -> pa.Table:
         MissingExtraError: an engine is not installed.
     """
     synthesis, phrases = config.synthesis, [word.text for word in config.words]
-    _check_phonemes(config)
+    check_phonemes(config)
     casts = cast_voices(synthesis, config.data.splits)
-    slow = {spec for spec in (*shares_of(synthesis), *synthesis.hold_out) if engine_of(synthesis, spec).slow}
+    by_word = {word.label: _casts_for(config, word, casts) for word in config.words}
+    slow = {spec for spec in speakers_of(synthesis) if engine_of(synthesis, spec).slow}
     rows: list[dict[str, object]] = []
     for word in config.words:
         carriers = _carriers(config, word)
         for split, count in _per_split(synthesis.clips_per_word, config.data.splits).items():
-            deal = Deal(synthesis, casts[split], split, f"word:{word.label}")
+            deal = Deal(synthesis, by_word[word.label][split], split, f"word:{word.label}")
             for number in range(count):
                 row, _ = deal.next()
-                said = _said(word, engine_of(synthesis, str(row["engine"])), number)
+                said = _said(config, word, str(row["engine"]), number)
                 rows.append({**row, "kind": "wakeword", "label": word.label, "text": word.text, **said})
                 rows[-1]["carrier"] = _carrier(synthesis.carrier_share, carriers.get(split, []), number)
+    pool = _pool(synthesis)
+    if pool is not None and synthesis.speech_clips:
+        require_free(pool, phrases, synthesis.sentences or f"the built-in list of {synthesis.language}")
     for split, count in _per_split(synthesis.speech_clips, config.data.splits).items():
         deal = Deal(synthesis, casts[split], split, "speech")
         for _ in range(count):
             row, chance = deal.next()
-            text = draw_text(chance, phrases, short=row["engine"] in slow)
+            text = draw_text(chance, phrases, short=row["engine"] in slow, pool=pool)
             rows.append({**row, "kind": "speech", "label": "speech", "text": text})
-    rows += _near_miss_rows(config, casts)
+    rows += _near_miss_rows(config, by_word)
     rows.sort(key=lambda row: (row["engine"] not in slow, row["engine"], row["key"]))
-    _add_sounds(rows)
+    _add_sounds(rows, synthesis.language)
     return pa.Table.from_pylist(rows, schema=UTTERANCE_SCHEMA)
 
 
-def _add_sounds(rows: list[dict[str, object]]) -> None:
+def _pool(synthesis: SynthesisConfig) -> tuple[str, ...] | None:
+    """Sentences of a file or of another language; None for the built-in English ones, which are joined by words too."""
+    return None if not synthesis.sentences and is_english(synthesis.language) else texts_of(synthesis)
+
+
+def _casts_for(config: Config, word: WordConfig, casts: dict[str, Cast]) -> dict[str, Cast]:
+    """The casts without the engines that cannot read a word.
+
+    Raises:
+        ConfigError: nobody is left to say it in a split.
+    """
+    unable = unable_of(config, word)
+    if not unable:
+        return casts
+    able = casts_without(casts, unable)
+    for split, count in _per_split(config.synthesis.clips_per_word, config.data.splits).items():
+        if count and not able[split].shares:
+            why = next(iter(unable.values()))
+            raise ConfigError(
+                f"words: {word.text!r} of {word.label} can be read by no voice of {split} ({why}): add "
+                "an engine that reads it, or write how it sounds in words.say or words.phonemes"
+            )
+    return able
+
+
+def _add_sounds(rows: list[dict[str, object]], language: str) -> None:
     texts = sorted({str(row["said"] or row["text"]) for row in rows})
-    heard = dict(zip(texts, (split_ipa(ipa) for ipa in phonemes(texts)), strict=True))
+    heard = dict(zip(texts, (split_ipa(ipa, language) for ipa in phonemes(texts, language)), strict=True))
     for row in rows:
         given = row["phonemes"]
-        row["sounds"] = " ".join(split_ipa(str(given)) if given else heard[str(row["said"] or row["text"])])
-
-
-def _check_phonemes(config: Config) -> None:
-    specs = (*shares_of(config.synthesis), *config.synthesis.hold_out)
-    for word in (word for word in config.words if word.phonemes):
-        ipa_to_mnemonics(word.phonemes)
-        if not word.say and not any(engine_of(config.synthesis, spec).takes_phonemes for spec in specs):
-            raise ConfigError(
-                f"words.phonemes of {word.label}: none of the engines {', '.join(specs)} takes phonemes: give "
-                "respellings in words.say, or add the engine espeak"
-            )
+        row["sounds"] = " ".join(split_ipa(str(given), language) if given else heard[str(row["said"] or row["text"])])
 
 
 def _carriers(config: Config, word: WordConfig) -> dict[str, list[str]]:
@@ -130,13 +148,12 @@ def _carrier(share: float, templates: list[str], number: int) -> str:
     return templates[before % len(templates)] if after > before else ""
 
 
-def _said(word: WordConfig, engine: Engine, number: int) -> dict[str, object]:
-    if word.phonemes and engine.takes_phonemes:
-        return {"said": "", "phonemes": word.phonemes}
-    return {"said": word.say[number % len(word.say)] if word.say else "", "phonemes": ""}
+def _said(config: Config, word: WordConfig, spec: str, number: int) -> dict[str, object]:
+    phonemes, texts = said_by(word, engine_of(config.synthesis, spec), config.synthesis.language)
+    return {"said": texts[number % len(texts)] if word.say and texts else "", "phonemes": phonemes}
 
 
-def _near_miss_rows(config: Config, casts: dict[str, Cast]) -> list[dict[str, object]]:
+def _near_miss_rows(config: Config, casts: dict[str, dict[str, Cast]]) -> list[dict[str, object]]:
     """Training hears the distances that the config asks for, val and test all alike, and other texts.
 
     Raises:
@@ -151,7 +168,9 @@ def _near_miss_rows(config: Config, casts: dict[str, Cast]) -> list[dict[str, ob
     if not any(count for count, _ in wanted.values()):
         return rows
     for word in config.words:
-        found = confusables(word, config.words, synthesis.pronunciations, synthesis.seed)
+        found = confusables(
+            word, config.words, synthesis.pronunciations, synthesis.seed, synthesis.language, own_texts_of(synthesis)
+        )
         for split, (count, shares) in wanted.items():
             texts = _dealt([one for one in found if one.trains == (split == "train")], count, shares)
             if split == "train" and count and not texts:
@@ -159,15 +178,21 @@ def _near_miss_rows(config: Config, casts: dict[str, Cast]) -> list[dict[str, ob
                     f"synthesis.near_miss_shares: no text lies {' or '.join(map(str, shares))} phonemes from "
                     f"{word.text!r}: ask for other distances, or set synthesis.near_miss_clips to 0"
                 )
-            deal = Deal(synthesis, casts[split], split, f"near:{word.label}")
+            deal = Deal(synthesis, casts[word.label][split], split, f"near:{word.label}")
             for one in texts:
                 row, _ = deal.next()
                 near: dict[str, object] = {"resembles": word.label, "distance": one.distance, "way": one.way}
-                if one.way == "spelling" and engine_of(synthesis, str(row["engine"])).takes_phonemes:
+                if one.way == "spelling" and _spoken_by_sound(synthesis, str(row["engine"]), one.ipa):
                     # Engines read an invented spelling each in their own way, some as the phrase itself.
                     near["phonemes"] = one.ipa
                 rows.append({**row, "kind": "confusable", "label": "near_miss", "text": one.text, **near})
     return rows
+
+
+def _spoken_by_sound(synthesis: SynthesisConfig, spec: str, ipa: str) -> bool:
+    """In English; engines of other languages that take phonemes read by espeak's rules anyway."""
+    engine, english = engine_of(synthesis, spec), is_english(synthesis.language)
+    return english and engine.speaks_phonemes(synthesis.language) and speakable(ipa, synthesis.language)
 
 
 def _dealt(texts: list[Confusable], count: int, shares: dict[int, float]) -> list[Confusable]:

@@ -11,7 +11,9 @@ from itertools import islice, product
 from pathlib import Path
 
 from wakeword.config import WordConfig
+from wakeword.config.synthesis import ENGLISH
 from wakeword.data.synthesis.espeak import phonemes
+from wakeword.data.synthesis.languages import base_of, is_english
 from wakeword.data.words import spoken
 from wakeword.errors import ConfigError
 
@@ -52,10 +54,19 @@ _ARPABET = {
     **{name: name.lower() for name in ("B", "D", "F", "K", "L", "M", "N", "P", "S", "T", "V", "W", "Z")},
 }
 _MOST_VARIANTS = 8
+_VOWELS = frozenset("aeiouyæøœɐɑɒɔəɘɚɛɜɝɞɤɨɪɯɵɶʉʊʌʏᵻ")
+_NASAL, _SYLLABIC = "\u0303", "\u0329"
+_GLIDES = frozenset("ɪʊɐ")
+"""Second halves of diphthongs: these vowels, unstressed, begin no syllable after another vowel."""
+_TONAL = {"cmn", "yue", "hak", "vi", "th", "my", "shn"}
+"""Languages with tones, of which espeak writes one as a lone ɜ; vowels in a row are one there."""
+_AFFRICATES = ("tʃ", "dʒ", "ts", "dz", "tɕ", "dʑ", "tʂ", "dʐ", "pf")
 
 
-def split_ipa(ipa: str) -> Phonemes:
-    """IPA to phonemes without stress, length and pauses; a diphthong or an affricate is one phoneme."""
+def split_ipa(ipa: str, language: str = ENGLISH) -> Phonemes:
+    """IPA to phonemes without stress, length, tones and pauses; a diphthong or an affricate is one phoneme."""
+    if not is_english(language):
+        return tuple(phoneme for phoneme, _ in _parts(ipa, language))
     found: list[str] = []
     for part in ipa.split():
         plain, at = _MARKS.sub("", part), 0
@@ -66,25 +77,50 @@ def split_ipa(ipa: str) -> Phonemes:
     return tuple(found)
 
 
-def sounds_of(texts: Sequence[str], source: str = "espeak") -> list[set[Phonemes]]:
-    """Pronunciations of English texts: espeak's, and with `cmu` those of the dictionary for texts whose words it has.
+def _parts(ipa: str, language: str) -> Iterator[tuple[str, bool]]:
+    """Phonemes of any language, and whether each is the middle of a syllable.
+
+    A letter is a phoneme, with its nasal mark; affricates, and a vowel with an unstressed glide after it, are one.
+    """
+    tonal = base_of(language) in _TONAL
+    ipa = re.sub("(?<=[^\\W\\d_])ɜ", "", ipa) if tonal else ipa
+    for word in ipa.split():
+        marks = rf"([ˈˌ]*)([^\W\d_](?:[{_NASAL}{_SYLLABIC}])*)"
+        letters = [*re.findall(marks, re.sub("[ʲʰʷːˑ\\d]", "", word)), ("", "")]
+        at = 0
+        while at < len(letters) - 1:
+            letter, (stress, after) = letters[at][1], letters[at + 1]
+            vowel = letter[0] in _VOWELS
+            glide = bool(after) and (after[0] in _VOWELS if tonal else letter + after == "ɔø" or after in _GLIDES)
+            tied = not stress and (glide if vowel else letter + after in _AFFRICATES)
+            yield (letter + after if tied else letter).replace(_SYLLABIC, ""), vowel or _SYLLABIC in letter
+            at += 1 + tied
+
+
+def syllables_of(ipa: str, language: str = ENGLISH) -> int:
+    """How many syllables IPA has: vowels, diphthongs and consonants that are marked as syllabic."""
+    return sum(middle for _, middle in _parts(ipa, language))
+
+
+def sounds_of(texts: Sequence[str], source: str = "espeak", language: str = ENGLISH) -> list[set[Phonemes]]:
+    """Pronunciations of texts: espeak's, and with `cmu` those of the dictionary for texts whose words it has.
 
     Raises:
         ImportError: espeakng-loader is not installed.
         ConfigError: `cmu`, and pocketsphinx, which holds the dictionary, is not installed.
     """
-    heard = [{split_ipa(ipa)} for ipa in phonemes(texts)]
+    heard = [{split_ipa(ipa, language)} for ipa in phonemes(texts, language)]
     if source == "cmu":
         for text, found in zip(texts, heard, strict=True):
             found.update(_from_dictionary(text))
     return heard
 
 
-def word_sounds(word: WordConfig, source: str = "espeak") -> set[Phonemes]:
+def word_sounds(word: WordConfig, source: str = "espeak", language: str = ENGLISH) -> set[Phonemes]:
     """All pronunciations of a wake word: as spelled, as respelled, and as the user writes its phonemes."""
-    found = set().union(*sounds_of([word.text, *word.say], source))
+    found = set().union(*sounds_of([word.text, *word.say], source, language))
     if word.phonemes:
-        found.add(split_ipa(word.phonemes))
+        found.add(split_ipa(word.phonemes, language))
     return found - {()}
 
 

@@ -7,6 +7,7 @@ kind of clip, and more clips leave those before them as they are.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
@@ -18,7 +19,8 @@ from wakeword.config.synthesis import CommandConfig, SynthesisConfig
 from wakeword.data.splits import draw
 from wakeword.data.synthesis import Engine, load_engine
 from wakeword.data.synthesis.engine import Voice, stable_seed
-from wakeword.errors import DataError, MissingExtraError
+from wakeword.data.synthesis.languages import base_of
+from wakeword.errors import ConfigError, DataError, MissingExtraError
 
 HELD_OUT_SHARE = 0.5
 """Share of the test split that held-out engines speak."""
@@ -48,24 +50,59 @@ def engine_of(config: SynthesisConfig, spec: str) -> Engine:
 
 
 def shares_of(config: SynthesisConfig) -> dict[str, float]:
-    """Engines that speak, and their shares: those of `engines`, where `leave_out_missing` without what is not there.
+    """Engines that speak, and their shares: those of `engines` that speak the language, and without what is not there.
 
     Raises:
-        ConfigError: no such engine, or a command whose program is not there.
+        ConfigError: no such engine, none that speaks the language, or a command whose program is not there.
         MissingExtraError: an engine that may not be left out is not installed, or none is.
     """
     missing = _missing(config)
     found = {spec: share for spec, share in config.engines.items() if spec not in missing}
     if missing and not (config.leave_out_missing and found):
         raise next(iter(missing.values()))
-    return found
+    speaking = {spec: share for spec, share in found.items() if engine_of(config, spec).speaks(config.language)}
+    if not speaking:
+        told = "; ".join(_languages_told(config, spec) for spec in found)
+        raise ConfigError(
+            f"synthesis.language = {config.language!r}: none of the engines speaks it ({told}): name another language, "
+            "or an engine that speaks it, such as espeak, piper:/path/voice.onnx or command:NAME"
+        )
+    return speaking
+
+
+def held_out(config: SynthesisConfig) -> list[str]:
+    """Engines of `hold_out` that speak the language.
+
+    Raises:
+        ConfigError: no such engine.
+        MissingExtraError: one is not installed.
+    """
+    return [spec for spec in config.hold_out if engine_of(config, spec).speaks(config.language)]
+
+
+def speakers_of(config: SynthesisConfig) -> list[str]:
+    """All engines that speak: those of training, then the held-out ones."""
+    return [*shares_of(config), *held_out(config)]
+
+
+def _languages_told(config: SynthesisConfig, spec: str) -> str:
+    engine = engine_of(config, spec)
+    near = {voice.accent for voice in engine.voices(base_of(config.language)) if voice.accent}
+    return f"{spec} speaks {', '.join(sorted(near) or engine.languages())}"
 
 
 def left_out(config: SynthesisConfig) -> list[str]:
-    """A sentence on each engine that is not there and left out."""
-    return [
-        f"the engine {spec} is left out, the others speak its share: {why}" for spec, why in _missing(config).items()
-    ]
+    """A sentence on each engine that is left out: it is not there, or does not speak the language."""
+    missing = _missing(config)
+    told = [f"the engine {spec} is left out, the others speak its share: {why}" for spec, why in missing.items()]
+    for spec in (*config.engines, *config.hold_out):
+        if spec not in missing and not engine_of(config, spec).speaks(config.language):
+            what = "the others speak its share" if spec in config.engines else "no voice of it is in the test split"
+            told.append(
+                f"the engine {spec} is left out, {what}: {_languages_told(config, spec)}, and synthesis.language is "
+                f"{config.language}"
+            )
+    return told
 
 
 def _missing(config: SynthesisConfig) -> dict[str, MissingExtraError]:
@@ -96,7 +133,7 @@ def cast_voices(config: SynthesisConfig, splits: SplitConfig) -> dict[str, Cast]
     found: dict[str, dict[str, list[Voice]]] = {"train": {}, "val": {}, "test": {}}
     engines = shares_of(config)
     for spec in engines:
-        voices = engine_of(config, spec).voices()
+        voices = engine_of(config, spec).voices(config.language)
         home = _homes(voices, splits)
         for voice in voices:
             homes = {home[speaker] for speaker in voice.speakers}
@@ -105,8 +142,8 @@ def cast_voices(config: SynthesisConfig, splits: SplitConfig) -> dict[str, Cast]
     casts = {}
     for split, by_engine in found.items():
         shares = {spec: engines[spec] for spec in by_engine}
-        if split == "test" and config.hold_out:
-            held = {spec: engine_of(config, spec).voices() for spec in config.hold_out}
+        if split == "test" and (others := held_out(config)):
+            held = {spec: engine_of(config, spec).voices(config.language) for spec in others}
             total = sum(shares.values())
             own = (1 - HELD_OUT_SHARE) / total if total else 0.0
             shares = {spec: share * own for spec, share in shares.items()}
@@ -119,6 +156,17 @@ def cast_voices(config: SynthesisConfig, splits: SplitConfig) -> dict[str, Cast]
             )
         casts[split] = Cast(by_engine, shares)
     return casts
+
+
+def casts_without(casts: dict[str, Cast], specs: Collection[str]) -> dict[str, Cast]:
+    """The casts without some engines; the others take their turns."""
+    return {
+        split: Cast(
+            {spec: voices for spec, voices in cast.voices.items() if spec not in specs},
+            {spec: share for spec, share in cast.shares.items() if spec not in specs},
+        )
+        for split, cast in casts.items()
+    }
 
 
 def _homes(voices: list[Voice], splits: SplitConfig) -> dict[str, str]:

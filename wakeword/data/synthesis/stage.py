@@ -26,6 +26,7 @@ from wakeword.data.synthesis.command import absolute_paths
 from wakeword.data.synthesis.engine import Engine, SpeechError, stable_seed
 from wakeword.data.synthesis.plan import UTTERANCE_SCHEMA, plan_utterances, utterance_digest
 from wakeword.data.synthesis.roster import left_out
+from wakeword.data.synthesis.sentences import texts_warning
 from wakeword.system.files import atomic_path, write_json
 
 MARGIN_S = 0.2
@@ -260,7 +261,8 @@ def synthesise(config: Config, out_dir: Path, run: Callable[[Stage, pa.Table, st
         kind = key.partition(":")[0]
         rows.append(_synthetic(result, f"synthetic-{key}", "synthesis/scenery", kind=kind, label=kind))
     _write_confusables(out_dir, utterances.to_pylist())
-    warnings = [*left_out(config.synthesis), *_never_heard(utterances.to_pylist(), spoken)]
+    told = texts_warning(config.synthesis)
+    warnings = [*left_out(config.synthesis), *([told] if told else []), *_never_heard(utterances.to_pylist(), spoken)]
     return Spoken(clip_table(rows), bad, warnings)
 
 

@@ -394,7 +394,7 @@ def test_a_german_phrase_is_prepared_by_german_voices(tmp_path: Path) -> None:
 
 def test_english_sentences_in_other_voices_are_warned_of(tmp_path: Path) -> None:
     made = config("hej nova", "sv", clips_per_word=7, speech_clips=2, near_miss_test_clips=2)
-    (note,) = prepare(made, tmp_path, runner="local").warnings
+    (note, *_) = prepare(made, tmp_path, runner="local").warnings
     assert note.startswith("synthesis.sentences is empty and there are no built-in sentences in sv (only in de, en, es")
     near = {row["text"] for row in rows_of(made, "confusable")}
     assert near

@@ -25,6 +25,7 @@ SHORT_WORDS = 3
 KNOWN_WORDS = frozenset({"speech_commands"})
 """Sources whose labels are words of a published list: that they are negatives is no surprise."""
 _MOST_NAMED = 8
+_SHOWN_LETTERS = 36
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,8 @@ def label_table(uses: Sequence[LabelUse]) -> list[tuple[str, ...]]:
         if became in _SCENERY:
             names = sorted(many[became])
             label = names[0] if len(names) == 1 else f"({len(names)} labels)"
-        shown = ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
+        shown = ", ".join(name if len(name) <= _SHOWN_LETTERS else f"{name[:_SHOWN_LETTERS]}…" for name in named[:2])
+        shown += f" and {len(named) - 2} more" if len(named) > 2 else ""
         lines.append((label or "(no label)", became, str(number), told or "-", shown))
     return lines
 

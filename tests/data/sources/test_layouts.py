@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from wakeword.config import WordConfig
 from wakeword.config.labels import fold
@@ -84,6 +86,15 @@ BESIDE_A_WORD = {
     "🎤/1.wav": "!lies in 🎤",
     "1.wav": "!lies directly in the source's folder",
 }
+SPEECH_AND_NOISE = {
+    "speech/hey_nova/anna/1.wav": "hey_nova anna",
+    "speech/stop/1.wav": "stop",
+    "noise/hey_nova/1.wav": "hey_nova",
+    "noise/rain/1.wav": "-noise rain",
+    "train/random/hey_nova/1.wav": "hey_nova @train",
+    "negative/stop/1.wav": "-speech stop",
+    "negative/hey_nova/1.wav": "-speech",
+}
 PROJECT = {
     "wakeword/positive/1.wav": "hey_nova",
     "wakeword/negative/1.wav": "-speech",
@@ -120,6 +131,7 @@ def places(found: Layout, files: list[str]) -> dict[str, str]:
         ("recordings", SPEAKERS_FIRST),
         ("recordings", BESIDE_A_WORD),
         ("home", PROJECT),
+        ("home", SPEECH_AND_NOISE),
     ],
 )
 def test_layouts(root: str, expected: dict[str, str]) -> None:
@@ -203,3 +215,29 @@ def test_a_name_in_another_script_or_form_is_matched_by_the_phrase() -> None:
 def test_a_word_that_is_named_like_a_layouts_folder_is_the_word() -> None:
     files = ["test/1.wav", "music/1.wav"]
     assert list(places(layout("x", files, phrases=("test", "music")), files).values()) == ["test", "music"]
+
+
+PARTS = st.sampled_from(
+    [
+        *("hey_nova", "Hey Nova", "positive", "wake-word", "positive_train", "negative", "not-wake-word"),
+        *("hard_negative", "noise", "music", "rirs", "speech", "train", "val", "test", "clips", "anna", "stop"),
+        *("hey_nova_test", "🎤"),
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.lists(PARTS, max_size=4).map(tuple), min_size=1, max_size=6), PARTS)
+def test_whatever_the_tree_a_negative_never_becomes_a_positive(trees: list[tuple[str, ...]], root: str) -> None:
+    found = Layout(root, trees, None, [WordConfig(label="hey_nova")])
+    for tree in trees:
+        place = found.place(tree)
+        assert bool(place.fault) != bool(place.kind and place.label)
+        assert place.label not in {"train", "val", "test", "clips", "positive", "negative", "not_wake_word"}
+        assert place.split in {"", "train", "val", "test"}
+        if {"negative", "not-wake-word", "hard_negative"} & set(tree):
+            assert place.kind != "wakeword"
+        elif {"hey_nova", "Hey Nova", "hey_nova_test"} & set(tree):
+            assert (place.kind, place.label) == ("wakeword", "hey_nova")
+        if place.kind == "wakeword" and place.label == "hey_nova":
+            assert {"hey_nova", "Hey Nova", "positive", "wake-word", "positive_train", "hey_nova_test"} & {root, *tree}

@@ -223,18 +223,24 @@ class Layout:
     def _refined(self, folders: tuple[str, ...], at: int) -> tuple[Name, int]:
         """What the folders from `at` on say together, and how many were read for it.
 
-        `negative/music` is music, `hey_nova/not-wake-word` is not the word; a negative stays one.
+        `negative/music` is music, `hey_nova/not-wake-word` is not the word, `speech/hey_nova` is; a negative stays one.
         """
         first = self._names[folders[at]]
-        for i in range(at + 1, len(folders)):
-            name = self._names[folders[i]]
-            if name.says_nothing:
-                continue
-            known = name.plain or (name.decides and (first.kind == "speech" or folders[:i] in self._plain_parents))
-            if not known or (name.kind == "wakeword" and first.kind != "wakeword"):
-                break
-            word = first.word or name.word if name.kind == "wakeword" else ""
-            return Name(name.kind, word, first.split or name.split, plain=True), i + 1
+        below = [(i, self._names[folders[i]]) for i in range(at + 1, len(folders))]
+        below = [(i, name) for i, name in below if not name.says_nothing]
+        if first.kind == "wakeword" or not first.plain:
+            plain = [(i, name) for i, name in below if name.plain]
+            negative = [(i, name) for i, name in plain if name.kind != "wakeword"]
+            for i, name in negative or (() if first.plain else plain):
+                return replace(name, split=first.split or name.split), i + 1
+        if below:
+            i, name = below[0]
+            split = first.split or name.split
+            if first.kind == "wakeword" and name.plain:
+                return Name("wakeword", first.word or name.word, split, plain=True), i + 1
+            known = name.decides and name.kind != "wakeword"
+            if known and (first.kind == "speech" or folders[:i] in self._plain_parents):
+                return Name(name.kind, "", split, plain=True), i + 1
         return first, at + 1
 
     def _below(self, first: Name, folders: tuple[str, ...], depth: int) -> Place:
@@ -242,12 +248,13 @@ class Layout:
         names = [self._names[part] for part in folders[depth:]]
         rest, inner = self._speakers_below(folders[depth:])
         split = first.split or inner
-        if first.kind != "wakeword":
-            return Place(first.kind, first.kind, rest, split)
         word = first.word or next((name.word for name in names if name.word), "")
         # Beside a folder of a word, other folders are of other words.
-        if not word and rest and (folders[:depth] in self._word_parents):
+        others = first.kind == "wakeword" or (first.kind == "speech" and not first.plain)
+        if others and not word and rest and folders[:depth] in self._word_parents:
             return Place("wakeword", fold(rest[0]), rest[1:], split)
+        if first.kind != "wakeword":
+            return Place(first.kind, first.kind, rest, split)
         word = word or self._own.word or (self.words[0].label if len(self.words) == 1 else "")
         if word:
             return Place("wakeword", word, rest, split)

@@ -37,14 +37,16 @@ def read_speech_commands(config: SourceConfig, words: Sequence[WordConfig]) -> S
     for entry in entries:
         if entry.name in _LISTS:
             listed |= dict.fromkeys(found.read_text(entry.uri).split(), _LISTS[entry.name])
+    # The corpus says what its words are: another word is speech, unless it could be a configured one misspelled.
+    names = {PurePosixPath(entry.name).parts[0].lower() for entry in entries}
+    kinds = {name: "wakeword" if word_of(name, words) or alike(name, words) else "speech" for name in names}
     for entry in entries:
         path = PurePosixPath(entry.name)
         if not is_audio(entry.name) or len(path.parts) != 2:
             continue
         found.read(entry)
         word = path.parts[0].lower()
-        # The corpus says what its words are: another word is speech, unless it could be a configured one misspelled.
-        kind = config.kind or ("wakeword" if word_of(word, words) or alike(word, words) else "speech")
+        kind = config.kind or kinds[word]
         common = {"clip_id": entry.name, "uri": entry.uri, "source": "speech_commands", "licence": LICENCE}
         if word == "_background_noise_":
             found.add(**common, kind="noise", label=path.stem, speaker_source="none")
@@ -56,7 +58,6 @@ def read_speech_commands(config: SourceConfig, words: Sequence[WordConfig]) -> S
         split = listed.get(entry.name, "train") if listed else ""
         speaker = f"speech_commands:{named[1]}"
         found.add(**common, kind=kind, label=word, text=word, speaker=speaker, speaker_source="given", split=split)
-    names = {entry.name for entry in entries}
-    for name in sorted(set(listed) - names):
+    for name in sorted(set(listed) - {entry.name for entry in entries}):
         found.refuse(f"{root}/{name}", "missing_file", "named by a list, but there is no such file")
     return found.result(root, "WORD/SPEAKER_nohash_N.wav")

@@ -1,0 +1,71 @@
+"""Phone and browser recordings (m4a, webm, amr, …) through PyAV, the extra [containers].
+
+FFmpeg's demuxers are large and read files from strangers, so they run in the guarded child alone
+(`wakeword.audio.guard`), whoever asks; only the demuxer that the first bytes name is opened, and only the codecs below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from wakeword.audio.faults import AudioError
+from wakeword.audio.formats import Format
+
+CODECS = frozenset(
+    [
+        "aac", "alac", "opus", "vorbis", "flac", "mp3", "mp3float", "mp2", "mp2float", "mp1", "mp1float",
+        "amrnb", "amrwb", "amr_nb", "amr_wb", "libopencore_amrnb", "libopencore_amrwb", "wmav1", "wmav2", "pcm_s16le",
+        "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_f32le", "pcm_u8", "pcm_alaw", "pcm_mulaw",
+    ]
+)  # fmt: skip
+"""FFmpeg's names of the codecs that are read in these containers."""
+_SCALES = {"u8": 128.0, "s16": 32_768.0, "s32": 2_147_483_648.0}
+
+
+def decode(stream: BinaryIO, form: Format, where: str) -> Iterator[tuple[int, np.ndarray]]:
+    """Blocks of the first audio stream: its rate in Hz, and `(samples,)` float32, channels averaged.
+
+    Raises:
+        AudioError: `no_samples` (no audio in it), `codec_not_allowed`, `undecodable`, `truncated`.
+    """
+    import av
+
+    failed = 0
+    try:
+        with av.open(stream, mode="r", format=form.demuxer, metadata_errors="replace") as container:
+            if not container.streams.audio:
+                raise AudioError("no_samples", where, f"the {form.name} file has no sound in it")
+            track = container.streams.audio[0]
+            name = track.codec_context.name
+            if name not in CODECS:
+                raise AudioError("codec_not_allowed", where, f"{form.name} with {name} is not read")
+            for packet in container.demux(track):
+                try:
+                    frames = packet.decode()
+                except av.error.InvalidDataError:
+                    failed += 1
+                    continue
+                for frame in frames:
+                    yield frame.sample_rate, _mono(frame)
+    except av.error.FFmpegError as error:
+        text = error.strerror or type(error).__name__
+        raise AudioError("truncated" if isinstance(error, av.error.EOFError) else "undecodable", where, text) from error
+    if failed:
+        raise AudioError("undecodable", where, f"{failed} packets of audio are damaged")
+
+
+def _mono(frame: Any) -> np.ndarray:
+    """A frame as `(samples,)` float32: planar or interleaved, of any of FFmpeg's sample types."""
+    values = frame.to_ndarray()
+    kind = frame.format.name.removesuffix("p")
+    channels = len(frame.layout.channels)
+    if not frame.format.is_planar:
+        values = values.reshape(-1, channels).T
+    audio = values.astype(np.float32)
+    if kind == "u8":
+        audio -= 128.0
+    audio /= _SCALES.get(kind, 1.0)
+    return audio.mean(axis=0) if channels > 1 else audio[0]

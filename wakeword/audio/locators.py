@@ -46,7 +46,7 @@ def parts_of(uri: str) -> tuple[str, str]:
 def plain(uri: str | Path) -> str:
     """`file:///x` and `~/x` as the paths they mean; anything else unchanged."""
     text = str(uri)
-    return text[7:] if text.startswith("file://") else str(user_path(text)) if text.startswith("~") else text
+    return text[7:] if text.startswith("file://") else user_path(text)
 
 
 def local_path(source: str | Path | bytes) -> str | None:

@@ -176,13 +176,13 @@ def walk(stream: BinaryIO) -> Walk:
     while place + 4 <= window.size:
         frame = frame_of(window.at(place, 4))
         last = found.stretches[-1] if found.stretches else None
-        if frame is None or not (_goes_on(last, place, frame) or _run(window, place)):
+        if frame is not None and (_goes_on(last, place, frame) or _run(window, place)):
+            if place + frame.size > window.size:
+                break
+            _add(found, window, place, frame)
+            place += frame.size
+        else:
             place = _resume(window, place, found)
-            continue
-        if place + frame.size > window.size:
-            break
-        _add(found, window, place, frame)
-        place += frame.size
     found.stretches = [stretch for stretch in found.stretches if stretch.frames]
     return found
 
@@ -211,14 +211,14 @@ def _add(found: Walk, window: _Window, place: int, frame: Frame) -> None:
 
 def _run(window: _Window, place: int) -> bool:
     """Whether frames of one kind follow each other from here, up to the end of the file or a tag."""
-    key = None
+    key, last_at = None, place
     for number in range(_IN_A_ROW):
         frame = frame_of(window.at(place, 4))
         if frame is None or (key and frame.key[:3] != key[:3]):
             return number > 0 and (place >= window.size or window.at(place, 3) in (b"TAG", b"ID3", b"APE"))
-        key = key or frame.key
+        key, last_at = key or frame.key, place
         place += frame.size
-    return place <= window.size or place - frame.size < window.size
+    return place <= window.size or last_at < window.size
 
 
 def _candidates(window: _Window, place: int, end: int) -> Iterator[int]:

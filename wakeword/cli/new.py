@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wakeword.errors import ConfigError
+from wakeword.system.files import user_path
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -16,7 +17,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser("new", help="write a recipe for a phrase (and run it)")
     parser.add_argument("phrase", metavar="PHRASE", help='what is said, such as "hey nova"')
     parser.add_argument("overrides", metavar="key=value", nargs="*", help="values that the recipe shall have")
-    parser.add_argument("--out", metavar="FILE", type=Path, help="recipe to write (default: LABEL.yaml here)")
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        type=lambda text: Path(user_path(text)),
+        help="recipe to write (default: LABEL.yaml here)",
+    )
     parser.add_argument("--label", help="name in detections (default: made from the phrase)")
     parser.add_argument("--force", action="store_true", help="overwrite a recipe that is there")
     parser.add_argument("--run", action="store_true", help="run the whole pipeline on it")

@@ -14,18 +14,21 @@ the speaker is unknown (`speaker_source=none`) and each file counts as a speaker
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from wakeword.audio.io import EXTENSIONS
-from wakeword.audio.locators import exists, plain, walk
+from wakeword.audio.listing import list_audio
+from wakeword.audio.locators import exists, plain
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.data.manifest import VOICED, Row, clip_row, clip_table, quarantine_row
 from wakeword.data.sources import SourceClips, register
 from wakeword.errors import DataError
 
+_LOG = logging.getLogger(__name__)
 KIND_FOLDERS = {
     "positive": "wakeword",
     "positives": "wakeword",
@@ -61,7 +64,6 @@ GENERAL = frozenset(
         "wav",
     ]
 )
-_AUDIO_LIKE = {".aac", ".aif", ".aiff", ".au", ".m4a", ".wma", ".mp4", ".webm", ".amr", ".caf"}
 
 
 @register("folder")
@@ -78,16 +80,14 @@ def read_folder(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClip
     rows: list[Row] = []
     bad: list[Row] = []
     digest = hashlib.sha256()
-    for entry in walk(root):
+    listing = list_audio(root)
+    for entry, unread in listing.unread:
+        digest.update(f"{entry.name}\0{entry.size}\0{entry.stamp}\n".encode())
+        bad.append(quarantine_row(entry.uri, "folder", "source", "codec_not_allowed", unread))
+    if listing.others:
+        _LOG.info("%s: %d files beside the recordings are no audio", root, listing.others)
+    for entry in listing.audio:
         path = PurePosixPath(entry.name)
-        suffix = path.suffix.lower()
-        if suffix in _AUDIO_LIKE:
-            bad.append(
-                quarantine_row(entry.uri, "folder", "source", "codec_not_allowed", f"{suffix} files are not read")
-            )
-            continue
-        if suffix not in EXTENSIONS:
-            continue
         parts = path.parts
         digest.update(f"{entry.name}\0{entry.size}\0{entry.stamp}\n".encode())
         placed = _placed(parts[:-1], config, labels)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from wakeword.audio.io import EXTENSIONS
+from wakeword.audio.formats import judge
+from wakeword.audio.listing import list_audio
 from wakeword.audio.locators import Entry, read_bytes
 from wakeword.data.manifest import Row, clip_row, clip_table, quarantine_row
 from wakeword.data.sources import SourceClips
 from wakeword.errors import DataError
 
+_LOG = logging.getLogger(__name__)
 _GENDERS = {
     **dict.fromkeys(("female", "female_feminine", "f", "woman"), "female"),
     **dict.fromkeys(("male", "male_masculine", "m", "man"), "male"),
@@ -48,6 +51,20 @@ class Gathering:
     def read(self, entry: Entry) -> None:
         """Count a file's name, size and stamp into the identity."""
         self._digest.update(f"{entry.name}\0{entry.size}\0{entry.stamp}\n".encode())
+
+    def audio_below(self, root: str) -> list[Entry]:
+        """Audio files below a folder; what looks like audio and is not read is refused with the reason.
+
+        Raises:
+            DataError: nothing is there.
+        """
+        listing = list_audio(root)
+        for entry, detail in listing.unread:
+            self.read(entry)
+            self.refuse(entry.uri, "codec_not_allowed", detail)
+        if listing.others:
+            _LOG.info("%s: %d files beside the recordings are no audio", root, listing.others)
+        return listing.audio
 
     def read_text(self, uri: str) -> str:
         """Read a UTF-8 file and count its content into the identity.
@@ -90,7 +107,7 @@ class Gathering:
 
 def is_audio(name: str) -> bool:
     """Whether a file name ends like audio that is read."""
-    return PurePosixPath(name).suffix.lower() in EXTENSIONS
+    return judge(name)[0] == "read"
 
 
 def split_of_name(name: str) -> str:

@@ -211,14 +211,14 @@ def _add(found: Walk, window: _Window, place: int, frame: Frame) -> None:
 
 def _run(window: _Window, place: int) -> bool:
     """Whether frames of one kind follow each other from here, up to the end of the file or a tag."""
-    key, last_at = None, place
+    key = None
     for number in range(_IN_A_ROW):
         frame = frame_of(window.at(place, 4))
         if frame is None or (key and frame.key[:3] != key[:3]):
-            return number > 0 and (place >= window.size or window.at(place, 3) in (b"TAG", b"ID3", b"APE"))
-        key, last_at = key or frame.key, place
+            return number > 0 and (place == window.size or window.at(place, 3) in (b"TAG", b"ID3", b"APE"))
+        key = key or frame.key
         place += frame.size
-    return place <= window.size or last_at < window.size
+    return True
 
 
 def _candidates(window: _Window, place: int, end: int) -> Iterator[int]:

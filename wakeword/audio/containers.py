@@ -39,7 +39,7 @@ def decode(stream: BinaryIO, form: Format, where: str) -> Iterator[tuple[int, np
             if not container.streams.audio:
                 raise AudioError("no_samples", where, f"the {form.name} file has no sound in it")
             track = container.streams.audio[0]
-            name = track.codec_context.name
+            name = track.codec_context.name if track.codec_context else "a codec that is not known"
             if name not in CODECS:
                 raise AudioError("codec_not_allowed", where, f"{form.name} with {name} is not read")
             for packet in container.demux(track):

@@ -23,9 +23,9 @@ _W64_END = bytes.fromhex("f3acd3118cd100c04f8edb8a")
 """A Wave64 chunk's name is four letters and these bytes."""
 _AIFC = {
     b"NONE": ("PCM", True), b"twos": ("PCM", True), b"in24": ("PCM", True), b"in32": ("PCM", True),
-    b"sowt": ("PCM", False), b"42n1": ("PCM", False), b"23ni": ("PCM", False), b"raw ": ("U8", True), b"fl32": ("FLOAT", True), b"FL32": ("FLOAT", True),
-    b"fl64": ("DOUBLE", True), b"FL64": ("DOUBLE", True), b"ulaw": ("ULAW", True), b"ULAW": ("ULAW", True),
-    b"alaw": ("ALAW", True), b"ALAW": ("ALAW", True),
+    b"sowt": ("PCM", False), b"42n1": ("PCM", False), b"23ni": ("PCM", False), b"raw ": ("U8", True),
+    b"fl32": ("FLOAT", True), b"FL32": ("FLOAT", True), b"fl64": ("DOUBLE", True), b"FL64": ("DOUBLE", True),
+    b"ulaw": ("ULAW", True), b"ULAW": ("ULAW", True), b"alaw": ("ALAW", True), b"ALAW": ("ALAW", True),
 }  # fmt: skip
 """Compression of AIFF-C: codec, and whether the order is big-endian."""
 _PCM = {1: "PCM_S8", 2: "PCM_16", 3: "PCM_24", 4: "PCM_32"}

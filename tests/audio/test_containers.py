@@ -1,0 +1,110 @@
+"""Phone recordings through PyAV, in the guard's child alone. Skipped without the extra [containers]."""
+
+from __future__ import annotations
+
+import io
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from wakeword.audio import guard
+from wakeword.audio.guard import GuardedDecoder
+from wakeword.audio.io import AudioError, read_audio, stream_blocks
+
+av = pytest.importorskip("av", reason="the extra [containers] is not installed")
+SECONDS = 3
+KINDS = [("mp4", "aac"), ("mp4", "alac"), ("webm", "libopus"), ("matroska", "aac"), ("adts", "aac")]
+
+
+def written(container: str, codec: str, rate_hz: int = 48_000, channels: int = 1, seconds: float = SECONDS) -> bytes:
+    time_s = np.arange(int(seconds * rate_hz)) / rate_hz
+    audio = np.tile((0.5 * np.sin(2 * np.pi * 440 * time_s)).astype(np.float32), (channels, 1))
+    sink = io.BytesIO()
+    with av.open(sink, "w", format=container) as out:
+        track = out.add_stream(codec, rate=rate_hz, layout="mono" if channels == 1 else "stereo")
+        frame: Any = av.AudioFrame.from_ndarray(audio, format="fltp", layout="mono" if channels == 1 else "stereo")
+        frame.sample_rate = rate_hz
+        out.mux([*track.encode(frame), *track.encode(None)])
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(("container", "codec"), KINDS)
+def test_the_sound_is_that_of_the_file(container: str, codec: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.m4a"
+    path.write_bytes(written(container, codec, 44_100, channels=2) if codec != "libopus" else written(container, codec))
+    audio = read_audio(path)
+    assert len(audio) / 16_000 == pytest.approx(SECONDS, abs=0.1)
+    assert 0.4 < np.abs(audio[8000:-8000]).max() < 0.6
+    spectrum = np.abs(np.fft.rfft(audio))
+    assert spectrum.argmax() * 16_000 / len(audio) == pytest.approx(440, abs=2)
+    np.testing.assert_array_equal(read_audio(path.read_bytes()), audio)
+    decoder = GuardedDecoder()
+    np.testing.assert_array_equal(decoder.read_audio(str(path)), audio)
+    decoder.close()
+
+
+def test_this_process_never_opens_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = written("mp4", "aac")
+
+    def opened(*_: object, **__: object) -> None:
+        raise AssertionError("opened outside the child")
+
+    monkeypatch.setattr(av, "open", opened)
+    assert not guard.is_child()
+    assert len(read_audio(data)) > 2 * 16_000
+
+
+def test_damage_is_a_reason_and_limits_hold(tmp_path: Path) -> None:
+    data = written("mp4", "aac")
+    rng = np.random.default_rng(0)
+    reasons = set()
+    for number in range(40):
+        broken = bytearray(data)
+        for place in rng.integers(8, len(data), 1 + number % 20):
+            broken[place] ^= 1 << int(rng.integers(8))
+        try:
+            assert np.isfinite(read_audio(bytes(broken[: len(data) - 100 * (number % 3)]))).all()
+        except AudioError as error:
+            reasons.add(error.reason)
+    assert reasons <= {"undecodable", "truncated", "no_samples", "codec_not_allowed", "bad_sample_rate", "nan"}
+    assert reasons
+    with pytest.raises(AudioError) as caught:
+        read_audio(data, max_s=1.0)
+    assert caught.value.reason == "too_long"
+    assert len(read_audio(data)) > 2 * 16_000
+
+
+def test_threads_and_interleaved_files_each_have_a_child() -> None:
+    data = {seconds: written("mp4", "aac", seconds=seconds) for seconds in (2, 4)}
+    expected = {seconds: read_audio(data[seconds]) for seconds in data}
+    first, second = stream_blocks(data[2], 0.5), stream_blocks(data[4], 0.5)
+    got: dict[int, list[np.ndarray]] = {2: [], 4: []}
+    for _ in range(3):
+        got[2].append(next(first))
+        got[4].append(next(second))
+    got[2] += first
+    got[4] += second
+    for seconds, blocks in got.items():
+        np.testing.assert_array_equal(np.concatenate(blocks), expected[seconds])
+    heard: list[int] = []
+    threads = [threading.Thread(target=lambda: heard.append(len(read_audio(data[2])))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert heard == [len(expected[2])] * 3
+
+
+def test_a_video_without_sound_says_so() -> None:
+    sink = io.BytesIO()
+    with av.open(sink, "w", format="mp4") as out:
+        track = out.add_stream("mpeg4", rate=10)
+        track.width = track.height = 64
+        frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+        out.mux([*track.encode(frame), *track.encode(None)])
+    with pytest.raises(AudioError, match="no sound in it") as caught:
+        read_audio(sink.getvalue())
+    assert caught.value.reason == "no_samples"

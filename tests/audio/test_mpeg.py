@@ -46,8 +46,8 @@ def id3(size: int, picture: bool = False) -> bytes:
     return b"ID3\x04\0\0" + digits + body
 
 
-APE = b"APETAGEX" + struct.pack("<IIII", 2000, 32, 1, 0xA0000000) + bytes(8)
-APE_TAG = APE + bytes(2000 - 32) + b"APETAGEX" + struct.pack("<IIII", 2000, 32, 1, 0x80000000) + bytes(8)
+APE = b"APETAGEX" + struct.pack("<IIII", 2000, 2000, 1, 0xA0000000) + bytes(8)
+APE_TAG = APE + bytes(2000 - 32) + b"APETAGEX" + struct.pack("<IIII", 2000, 2000, 1, 0x80000000) + bytes(8)
 ID3V1 = b"TAG" + bytes(125)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.audio.test_mpeg import APE_TAG
 from wakeword.audio import ogg
 from wakeword.audio.io import AudioError, read_audio
 
@@ -77,11 +78,44 @@ def test_flac_that_does_not_know_its_length() -> None:
     np.testing.assert_array_equal(read_audio(b"ID3\4\0\0\0\0\0\x0a" + bytes(10) + streamed), read_audio(FLAC))
 
 
-def test_flac_that_promises_more_is_truncated() -> None:
+def promising(data: bytes, more: int) -> bytes:
+    return data[:18] + (int.from_bytes(data[18:26], "big") + more).to_bytes(8, "big") + data[26:]
+
+
+def test_flac_is_read_past_its_promise_and_its_joins() -> None:
+    whole, second = read_audio(FLAC), written("FLAC", "PCM_16", seconds=2)
     number = int.from_bytes(FLAC[18:26], "big")
+    streamed = FLAC[:18] + (number >> 36 << 36).to_bytes(8, "big") + FLAC[26:]
+    for data, expected, told in [
+        (promising(FLAC, -RATE_HZ), whole, 1),
+        (FLAC + second, np.concatenate([whole, read_audio(second)]), 0),
+        (streamed + second, np.concatenate([whole, read_audio(second)]), 0),
+        (FLAC + b"TAG" + bytes(125), whole, 0),
+        (FLAC + bytes(5000), whole, 0),
+        (FLAC + np.random.default_rng(0).bytes(5000), whole, 0),
+        (streamed + APE_TAG + b"TAG" + bytes(125), whole, 0),
+    ]:
+        notes: list[str] = []
+        np.testing.assert_array_equal(read_audio(data, tell=notes.append), expected)
+        assert len(notes) == told
+
+
+def test_a_recorder_that_was_cut_keeps_its_flac() -> None:
+    number = int.from_bytes(FLAC[18:26], "big")
+    streamed = FLAC[:18] + (number >> 36 << 36).to_bytes(8, "big") + FLAC[26:]
+    seconds, notes = heard(streamed[: len(streamed) // 2 + 1000])
+    assert 1.2 < seconds < 1.8
+    assert len(notes) == 1
+    assert "not whole" in notes[0]
+    # Damage within is another thing.
+    with pytest.raises(AudioError):
+        read_audio(streamed[:20_000] + streamed[25_000:])
+
+
+def test_flac_that_promises_more_is_truncated() -> None:
     for more in (1, RATE_HZ):
         with pytest.raises(AudioError) as caught:
-            read_audio(FLAC[:18] + (number + more).to_bytes(8, "big") + FLAC[26:])
+            read_audio(promising(FLAC, more))
         assert caught.value.reason in ("truncated", "undecodable")
 
 

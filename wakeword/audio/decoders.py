@@ -7,13 +7,13 @@ Containers of plain samples are read by their headers (`sampled`), MPEG audio by
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from wakeword.audio import mpeg, ogg
+from wakeword.audio import flac, mpeg, ogg
 from wakeword.audio.faults import AudioError
 from wakeword.audio.formats import ALLOWED, HEAD_BYTES, Format, containers_installed, format_of, refusal, way_out
 from wakeword.audio.sampled import MAX_CHANNELS, SAMPLE_CODECS, reader_of
@@ -31,6 +31,7 @@ CODECS = {
 MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
 _BLOCK_VALUES = 1 << 20
 """Values (frames x channels) decoded at a time: 4 MiB of float32, whatever the number of channels."""
+_STEP_FRAMES = 512
 _MPEG_SLACK = 2_400
 """Samples that a decoder may take off a whole MPEG stream: two frames of delay and padding."""
 
@@ -63,9 +64,9 @@ def decode(stream: BinaryIO, where: str, tell: Tell, path: str | None = None) ->
         stream.seek(tag)
         form = format_of(stream.read(HEAD_BYTES))
         if form and form.name == "FLAC":
-            return _flac(stream, tag, where)
+            return _flac(stream, tag, where, tell)
     if form and form.name == "FLAC":
-        return _flac(stream, 0, where)
+        return _flac(stream, 0, where, tell)
     if form and form.name == "Ogg":
         return _ogg(stream, where, tell)
     if form is None:
@@ -148,37 +149,44 @@ def _pcm16(view: View, layout: SampleLayout) -> Blocks:
         yield layout.rate_hz, values.mean(axis=1) if layout.channels > 1 else values[:, 0]
 
 
-def _flac(stream: BinaryIO, start: int, where: str) -> Blocks:
-    """FLAC; the number of samples in its header is a promise unless it is 0."""
-    total = size_of_stream(stream)
-    stream.seek(start)
-    return _flac_parts([(start, total)], stream, stream.read(26), where)
+def _flac(stream: BinaryIO, start: int, where: str, tell: Tell) -> Blocks:
+    """FLAC, and the files that were joined to it."""
+    for place in flac.joined_files(stream, start):
+        yield from _flac_sounds(flac.with_largest_count(stream, [place]), stream, where, tell)
 
 
-def _flac_parts(parts: Sequence[Part], stream: BinaryIO, head: bytes, where: str) -> Blocks:
-    if len(head) < 26 or head[4] & 0x7F:
-        return _library(parts, stream, where, promised=None)
-    packed = int.from_bytes(head[18:26], "big")
-    promised = packed & (1 << 36) - 1
-    if promised:
-        return _library(parts, stream, where, promised)
-    # libsndfile reads nothing where the number is not known: it is told the largest there is.
-    known = head[:18] + (packed | (1 << 36) - 1).to_bytes(8, "big")
-    return _library([known, *_behind(parts, 26)], stream, where, promised=None)
-
-
-def _behind(parts: Sequence[Part], count: int) -> list[Part]:
-    """The parts without their first `count` bytes."""
-    left: list[Part] = []
-    for part in parts:
-        if isinstance(part, bytes):
-            left.append(part[count:])
-            count = max(0, count - len(part))
-        else:
-            start = min(part[1], part[0] + count)
-            count -= start - part[0]
-            left.append((start, part[1]))
-    return left
+def _flac_sounds(file: flac.FlacFile, stream: BinaryIO, where: str, tell: Tell) -> Blocks:
+    """All samples that the header promises must be there; what comes behind them is taken as far as it is FLAC."""
+    soundfile = _soundfile(where)
+    view = View(stream, file.parts)
+    decoded, whole = 0, True
+    with _faults_told(soundfile, where), _forwards(soundfile)(view) as sound:
+        _check_format(sound, where)
+        while decoded < file.promised:
+            block = sound.read(min(_frames(sound), file.promised - decoded), dtype="float32", always_2d=True)
+            if not len(block):
+                detail = f"the header promises {file.promised} frames, {decoded} are there"
+                raise AudioError("truncated", where, detail)
+            decoded += len(block)
+            yield sound.samplerate, _mono(block)
+        while True:
+            try:
+                # In small steps: one that meets a fault gives nothing.
+                block = sound.read(_STEP_FRAMES, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError:
+                # Behind what was promised lies something else; without a promise the end itself may be cut.
+                if not file.promised and view.tell() < view.size:
+                    raise
+                whole = False
+                break
+            if not len(block):
+                break
+            decoded += len(block)
+            yield sound.samplerate, _mono(block)
+    if file.promised and decoded > file.promised:
+        tell(f"the header promises {file.promised} frames, and {decoded} are there and read")
+    elif not (file.promised or whole):
+        tell("the last frame is not whole: the recording was cut")
 
 
 def _ogg(stream: BinaryIO, where: str, tell: Tell) -> Blocks:
@@ -191,8 +199,7 @@ def _ogg(stream: BinaryIO, where: str, tell: Tell) -> Blocks:
             detail = f"this is Ogg with {' and '.join(sorted(names))}, which is not read; {way_out(where, None)}"
             raise AudioError("codec_not_allowed", where, detail)
         if "FLAC" in names:
-            parts = ogg.flac_parts(stream, link)
-            yield from _flac_parts(parts, stream, View(stream, parts).read(26), where)
+            yield from _flac_sounds(flac.with_largest_count(stream, ogg.flac_parts(stream, link)), stream, where, tell)
         else:
             yield from _library([(link.start, link.end)], stream, where, promised=None)
     if not found[-1].ended:
@@ -217,29 +224,44 @@ def _mpeg(stream: BinaryIO, where: str, tell: Tell) -> Blocks:
 
 def _library(parts: Sequence[Part], stream: BinaryIO, where: str, promised: int | None) -> Blocks:
     """A file made of `parts` through libsndfile; fewer samples than `promised` are a fault."""
-    try:
-        import soundfile
-    except ImportError as error:
-        raise MissingExtraError(
-            f"Reading {where} (only 16-bit PCM is read without soundfile)", "train", error
-        ) from error
     decoded = 0
-    for rate_hz, mono in _sounds(soundfile, View(stream, parts), where, {}):
+    for rate_hz, mono in _sounds(_soundfile(where), View(stream, parts), where, {}):
         decoded += len(mono)
         yield rate_hz, mono
     if promised is not None and decoded < promised:
         raise AudioError("truncated", where, f"the header promises {promised} frames, {decoded} are there")
 
 
-def _sounds(soundfile: Any, view: View, where: str, options: dict[str, Any]) -> Blocks:
+def _soundfile(where: str) -> Any:
     try:
-        with _forwards(soundfile)(view, **options) as sound:
-            if not options:
-                _check_format(sound, where)
-            frames = max(1, _BLOCK_VALUES // sound.channels)
-            while len(block := sound.read(frames, dtype="float32", always_2d=True)):
-                yield sound.samplerate, block.mean(axis=1) if sound.channels > 1 else block[:, 0]
-    except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError, struct.error) as error:
+        import soundfile
+    except ImportError as error:
+        feature = f"Reading {where} (only 16-bit PCM is read without soundfile)"
+        raise MissingExtraError(feature, "train", error) from error
+    return soundfile
+
+
+def _sounds(soundfile: Any, view: View, where: str, options: dict[str, Any]) -> Blocks:
+    with _faults_told(soundfile, where), _forwards(soundfile)(view, **options) as sound:
+        if not options:
+            _check_format(sound, where)
+        while len(block := sound.read(_frames(sound), dtype="float32", always_2d=True)):
+            yield sound.samplerate, _mono(block)
+
+
+def _frames(sound: Any) -> int:
+    return max(1, _BLOCK_VALUES // sound.channels)
+
+
+def _mono(block: np.ndarray) -> np.ndarray:
+    return block.mean(axis=1) if block.shape[1] > 1 else block[:, 0]
+
+
+@contextmanager
+def _faults_told(soundfile: Any, where: str) -> Iterator[None]:
+    try:
+        yield
+    except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError) as error:
         text = _without_objects(error)
         reason = "truncated" if "lost sync" in text or "unexpected end" in text.lower() else "undecodable"
         raise AudioError(reason, where, text) from error

@@ -36,7 +36,9 @@ _MOST_CHUNKS = 10_000
 PLACEHOLDER_SLACK = 1 << 20
 """A size within so many bytes of 2 GiB, or below 4 GiB, is taken for "not known": header and rounding come off it."""
 SMALL_EXCESS_S = 0.02
-"""A header that promises no more than this beyond what is there (or than its own length) counted wrongly."""
+MOST_HEADER_BYTES = 512
+"""A header that promises no more than `SMALL_EXCESS_S` beyond what is there, or than its own length up to this, counted
+wrongly."""
 
 
 class HeaderError(ValueError):
@@ -167,7 +169,7 @@ def extent(layout: SampleLayout, stream: BinaryIO, total: int) -> Extent:
     * The size is 0, or lies within 1 MiB of 2 GiB or below 4 GiB, and is not what is there: a placeholder. All bytes
       to the end are taken, unless (0) only chunks follow. So they are where the size is short by whole 4 GiB, the
       most that a 32-bit field counts.
-    * At most 20 ms, or the header's own length, are missing: counted wrongly. What is there is taken.
+    * At most 20 ms, or the header's own length (up to 512 bytes), are missing: counted wrongly. What is there is taken.
     * More is missing: `Extent.missing` says how much; the file was cut.
 
     Of what is taken, a last frame that is not whole is left out.
@@ -185,7 +187,7 @@ def extent(layout: SampleLayout, stream: BinaryIO, total: int) -> Extent:
         return Extent(there - there % frame, _placeholder(told, there))
     missing = told - there
     second = max(1, layout.rate_hz) * frame
-    if missing <= max(layout.data_start, SMALL_EXCESS_S * second):
+    if missing <= max(min(layout.data_start, MOST_HEADER_BYTES), SMALL_EXCESS_S * second):
         note = f"the header promises {missing} bytes of audio more than there are: the {there} that are there are taken"
         return Extent(there - there % frame, note)
     return Extent(there - there % frame, missing=missing)

@@ -19,16 +19,24 @@ SECONDS = 3
 KINDS = [("mp4", "aac"), ("mp4", "alac"), ("webm", "libopus"), ("matroska", "aac"), ("adts", "aac")]
 
 
-def written(container: str, codec: str, rate_hz: int = 48_000, channels: int = 1, seconds: float = SECONDS) -> bytes:
+def written(
+    container: str,
+    codec: str,
+    rate_hz: int = 48_000,
+    channels: int = 1,
+    seconds: float = SECONDS,
+    options: dict[str, str] | None = None,
+    folder: Path | None = None,
+) -> bytes:
     time_s = np.arange(int(seconds * rate_hz)) / rate_hz
     audio = np.tile((0.5 * np.sin(2 * np.pi * 440 * time_s)).astype(np.float32), (channels, 1))
-    sink = io.BytesIO()
-    with av.open(sink, "w", format=container) as out:
+    sink: Any = str(folder / "written") if folder else io.BytesIO()
+    with av.open(sink, "w", format=container, options=options or {}) as out:
         track = out.add_stream(codec, rate=rate_hz, layout="mono" if channels == 1 else "stereo")
         frame: Any = av.AudioFrame.from_ndarray(audio, format="fltp", layout="mono" if channels == 1 else "stereo")
         frame.sample_rate = rate_hz
         out.mux([*track.encode(frame), *track.encode(None)])
-    return sink.getvalue()
+    return (folder / "written").read_bytes() if folder else sink.getvalue()
 
 
 @pytest.mark.parametrize(("container", "codec"), KINDS)
@@ -96,6 +104,23 @@ def test_threads_and_interleaved_files_each_have_a_child() -> None:
     for thread in threads:
         thread.join()
     assert heard == [len(expected[2])] * 3
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "options"),
+    [
+        ("mp4", "aac", {"movflags": "faststart"}),
+        ("webm", "libopus", {}),
+    ],
+)
+def test_a_length_that_is_not_kept_is_truncated(
+    container: str, codec: str, options: dict[str, str], tmp_path: Path
+) -> None:
+    data = written(container, codec, options=options, folder=tmp_path)
+    assert len(read_audio(data)) > 2.9 * 16_000
+    with pytest.raises(AudioError, match="are there") as caught:
+        read_audio(data[: len(data) // 2])
+    assert caught.value.reason == "truncated"
 
 
 def test_a_video_without_sound_says_so() -> None:

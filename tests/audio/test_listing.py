@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wakeword.audio.io import write_flac, write_wav
+from wakeword.audio.io import read_audio, write_flac, write_wav
 from wakeword.audio.listing import list_audio
-from wakeword.audio.locators import exists, local_path, plain
+from wakeword.audio.locators import exists, join, local_path, plain
 from wakeword.errors import DataError
 
 
@@ -41,6 +41,9 @@ def test_a_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert [entry.name for entry in list_audio("~").audio] == ["b.wav"]
     assert plain("~/b.wav") == local_path("~/b.wav") == str(tmp_path / "b.wav")
     assert exists("~/b.wav")
+    assert join("/a/b", "~/b.wav") == str(tmp_path / "b.wav")
+    assert join("/a/b", "~b.wav") == "/a/b/~b.wav"
+    assert len(read_audio("~/b.wav")) == 100
     assert plain("a~b.wav") == "a~b.wav"
     assert local_path("s3://bucket/a.wav") is None
     assert local_path("a.tar#b.wav") is None

@@ -67,7 +67,7 @@ KINDS = (
     Kind("mp3 vbr bare", ("-c:a", "libmp3lame", "-q:a", "3", *BARE), False, LAME_HZ, frame=1152),
     Kind("mp3 cbr bare", ("-c:a", "libmp3lame", "-b:a", "64k", *BARE), False, LAME_HZ, frame=1152),
     Kind("m4a", ("-c:a", "aac", "-f", "ipod"), True, (16_000, 44_100, 48_000), frame=1024, extra=True),
-    Kind("webm", ("-c:a", "libopus", "-f", "webm"), False, (16_000, 48_000), frame=960, extra=True),
+    Kind("webm", ("-c:a", "libopus", "-f", "webm"), True, (16_000, 48_000), frame=960, extra=True),
     Kind("adts", ("-c:a", "aac", "-f", "adts"), False, (16_000, 44_100), frame=1024, extra=True),
     Kind("wma", ("-c:a", "wmav2", "-f", "asf"), False, (22_050, 44_100), frame=2048, extra=True),
     Kind("mp2", ("-c:a", "mp2", "-f", "mp2"), False, (44_100, 48_000), frame=1152, extra=True),

@@ -22,6 +22,8 @@ CODECS = frozenset(
     ]
 )  # fmt: skip
 """FFmpeg's names of the codecs that are read in these containers."""
+SLACK_S = 0.25
+"""A track may be so much shorter than its container says: encoders count their delay and padding."""
 _SCALES = {"u8": 128.0, "s16": 32_768.0, "s32": 2_147_483_648.0}
 
 
@@ -33,7 +35,7 @@ def decode(stream: BinaryIO, form: Format, where: str) -> Iterator[tuple[int, np
     """
     import av
 
-    failed = 0
+    failed, heard_s = 0, 0.0
     try:
         with av.open(stream, mode="r", format=form.demuxer, metadata_errors="replace") as container:
             if not container.streams.audio:
@@ -42,6 +44,7 @@ def decode(stream: BinaryIO, form: Format, where: str) -> Iterator[tuple[int, np
             name = track.codec_context.name if track.codec_context else "a codec that is not known"
             if name not in CODECS:
                 raise AudioError("codec_not_allowed", where, f"{form.name} with {name} is not read")
+            promised_s = _promised_s(container, track, form)
             for packet in container.demux(track):
                 try:
                     frames = packet.decode()
@@ -49,12 +52,25 @@ def decode(stream: BinaryIO, form: Format, where: str) -> Iterator[tuple[int, np
                     failed += 1
                     continue
                 for frame in frames:
+                    heard_s += frame.samples / max(1, frame.sample_rate)
                     yield frame.sample_rate, _mono(frame)
     except av.error.FFmpegError as error:
         text = error.strerror or type(error).__name__
         raise AudioError("truncated" if isinstance(error, av.error.EOFError) else "undecodable", where, text) from error
+    if promised_s and heard_s < promised_s - SLACK_S:
+        detail = f"the header promises {promised_s:.2f} s, {heard_s:.2f} s are there"
+        raise AudioError("truncated", where, detail)
     if failed:
         raise AudioError("undecodable", where, f"{failed} packets of audio are damaged")
+
+
+def _promised_s(container: Any, track: Any, form: Format) -> float | None:
+    """Length that the container states: of an MPEG-4 track, or of a Matroska file with a single one; else None."""
+    if form.demuxer == "mov" and track.duration:
+        return float(track.duration * track.time_base)
+    if form.demuxer == "matroska" and container.duration and len(container.streams) == 1:
+        return float(container.duration) / 1e6
+    return None
 
 
 def _mono(frame: Any) -> np.ndarray:

@@ -58,7 +58,8 @@ def local_path(source: str | Path | bytes) -> str | None:
 
 
 def join(root: str, name: str) -> str:
-    """A name relative to a folder; an absolute name or a URI stays what it is."""
+    """A name relative to a folder; an absolute name, one from a home folder (`~/…`) or a URI stays what it is."""
+    name = user_path(name) if name.startswith("~/") else name
     if _SCHEME.match(name) or os.path.isabs(name):
         return plain(name)
     root = plain(root)

@@ -210,8 +210,9 @@ def _chunks_follow(layout: SampleLayout, stream: BinaryIO, total: int) -> bool:
     place, order = layout.data_start, ">" if layout.big_endian else "<"
     while place + 8 <= total:
         stream.seek(place)
-        name, size = struct.unpack(f"{order}4sI", stream.read(8))
-        if not _is_name(name):
+        chunk = stream.read(8)
+        if len(chunk) < 8 or not _is_name(chunk[:4]):
             return False
+        size = struct.unpack(f"{order}I", chunk[4:])[0]
         place += 8 + size + size % 2
     return total - 1 <= place <= total + 1

@@ -6,6 +6,7 @@ FFmpeg's demuxers are large and read files from strangers, so they run in the gu
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -57,6 +58,11 @@ def decode(stream: BinaryIO, form: Format, where: str) -> Iterator[tuple[int, np
     except av.error.FFmpegError as error:
         text = error.strerror or type(error).__name__
         raise AudioError("truncated" if isinstance(error, av.error.EOFError) else "undecodable", where, text) from error
+    except OSError as error:
+        # A damaged file sends the demuxer to a place before its beginning.
+        damaged = error.errno == errno.EINVAL
+        text = error.strerror or str(error)
+        raise AudioError("undecodable" if damaged else "unreadable", where, text) from error
     if promised_s and heard_s < promised_s - SLACK_S:
         detail = f"the header promises {promised_s:.2f} s, {heard_s:.2f} s are there"
         raise AudioError("truncated", where, detail)

@@ -23,11 +23,19 @@ FORMS = (
     ("OGG", "VORBIS", 16_000, 1),
     ("OGG", "OPUS", 48_000, 2),
     ("MP3", "MPEG_LAYER_III", 16_000, 1),
-    # Refused whole, and so are their mutations, though libsndfile must open them to say so.
-    ("WAV", "IMA_ADPCM", 16_000, 1),
+    ("WAV", "PCM_U8", 8_000, 1),
+    ("WAV", "DOUBLE", 16_000, 1),
+    ("WAV", "ALAW", 8_000, 2),
+    ("WAV", "ULAW", 16_000, 1),
+    ("RF64", "PCM_16", 16_000, 1),
+    ("W64", "PCM_16", 16_000, 2),
     ("AIFF", "PCM_16", 16_000, 1),
-    ("W64", "PCM_16", 16_000, 1),
-    ("CAF", "PCM_16", 16_000, 1),
+    ("AIFF", "ALAW", 8_000, 1),
+    ("AU", "PCM_24", 16_000, 1),
+    ("CAF", "FLOAT", 16_000, 1),
+    # Refused whole, and so are their mutations.
+    ("WAV", "IMA_ADPCM", 16_000, 1),
+    ("CAF", "ALAC_16", 16_000, 1),
 )
 """Container, codec, sample rate in Hz, channels."""
 Bytes = bytearray

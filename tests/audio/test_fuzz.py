@@ -46,6 +46,7 @@ def decoded(decoder: GuardedDecoder, path: Path, case: str) -> str:
     assert fault.reason in REASONS, f"{case}: {fault}"
     assert "signal 24" not in fault.detail, f"{case}: more than {HANG_S} s of processor time"
     assert fault.detail, case
+    assert "ended with code" not in fault.detail, f"{case}: an exception of ours, not a crash of a library"
     return fault.reason
 
 

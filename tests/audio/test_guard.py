@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
@@ -83,3 +84,20 @@ def test_memory_and_time_are_bounded(tmp_path: Path) -> None:
     assert caught.value.reason == "decode_timeout"
     assert time.monotonic() - started_s < 5
     stopped.close()
+
+
+def test_notes_come_from_the_child(tmp_path: Path, decoder: GuardedDecoder, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "pipe.wav"
+    write_wav(path, noise(1.0))
+    data = bytearray(path.read_bytes())
+    data[40:44] = b"\xff\xff\xff\xff"
+    path.write_bytes(data)
+    notes: list[str] = []
+    assert len(decoder.read_audio(str(path), tell=notes.append)) == 16_000
+    expected: list[str] = []
+    read_audio(path, tell=expected.append)
+    assert notes == expected
+    assert len(notes) == 1
+    with caplog.at_level(logging.WARNING, "wakeword.audio.io"):
+        decoder.read_audio(str(path))
+    assert [record.getMessage() for record in caplog.records] == [f"{path}: {notes[0]}"]

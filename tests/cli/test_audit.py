@@ -44,6 +44,71 @@ def test_table_and_next_command(bundle, tmp_path) -> None:
     assert "b.wav" in out
 
 
+def test_what_is_not_read_is_listed(bundle, tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    root = tmp_path / "home"
+    root.mkdir()
+    sound = house(20, [("alpha", 5.0)])
+    write_wav(root / "a.wav", sound)
+    pipe = bytearray((root / "a.wav").read_bytes())
+    pipe[40:44] = b"\xff\xff\xff\xff"
+    (root / "pipe.wav").write_bytes(pipe)
+    for name in ("notes.txt", "photo.jpg"):
+        (root / name).write_text("no sound")
+    arguments = ["audit", str(bundle), "~/home", "--out", "~/out", "--threshold", "0.5"]
+    assert main(arguments) == 0
+    out, _ = capsys.readouterr()
+    assert "2 other files are no audio" in out
+    assert "recordings heard with a note" in out
+    report = json.loads((tmp_path / "out" / "audit.json").read_text())
+    assert (report["recordings"], report["other_files"]) == (2, 2)
+    assert report["hours"] == pytest.approx(40 / 3600)
+    assert [odd["recording"] for odd in report["odd"]] == ["pipe.wav"]
+    (root / "voice.wv").write_bytes(b"wvpk" + bytes(60))
+    (root / "take").write_bytes((root / "a.wav").read_bytes())
+    assert main(arguments) == 3
+    out, _ = capsys.readouterr()
+    assert "2 of 4 recordings" in out
+    report = json.loads((tmp_path / "out" / "audit.json").read_text())
+    assert [bad["recording"] for bad in report["bad"]] == ["take", "voice.wv"]
+    assert "rename it to end in .wav" in report["bad"][0]["reason"]
+    assert "ffmpeg -i" in report["bad"][1]["reason"]
+    # What is repaired is heard, and nothing of the old fault stays.
+    (root / "voice.wv").unlink()
+    (root / "take").rename(root / "take.wav")
+    assert main(arguments) == 0
+
+
+def test_a_folder_of_nothing_that_is_read_says_why(bundle, tmp_path, capsys) -> None:
+    (tmp_path / "voice.wv").write_bytes(b"wvpk" + bytes(60))
+    assert main(["audit", str(bundle), str(tmp_path), "--out", str(tmp_path / "out")]) == 3
+    error = capsys.readouterr().err
+    assert "voice.wv: this is WavPack" in error
+    assert error.count("\n") == 1
+
+
+def test_a_format_that_was_not_read_is_tried_again(bundle, tmp_path, monkeypatch) -> None:
+    from wakeword.evaluation import audit as module
+    from wakeword.evaluation.audit import audit_folder
+    from wakeword.runtime import load_bundle
+
+    root = tmp_path / "home"
+    root.mkdir()
+    write_wav(root / "a.wav", house(20, [("alpha", 5.0)]))
+    # What only the extra reads, named like a WAV.
+    (root / "b.wav").write_bytes(b"\0\0\0\x20ftypM4A \0\0\0\0M4A mp42isom" + bytes(3000))
+    (root / "c.wav").write_text("no audio")
+    monkeypatch.setattr("wakeword.audio.decoders.containers_installed", lambda: False)
+    loaded = load_bundle(bundle)
+    first = audit_folder(loaded, root, tmp_path / "out", [0.5, 0.5])
+    assert [bad.recording for bad in first.bad] == ["b.wav", "c.wav"]
+    tried = []
+    decode = module.stream_blocks
+    monkeypatch.setattr(module, "stream_blocks", lambda path, *a, **k: tried.append(path.name) or decode(path, *a, **k))
+    audit_folder(loaded, root, tmp_path / "out", [0.5, 0.5])
+    assert tried == ["b.wav"]
+
+
 def test_a_stream_on_standard_input(bundle, tmp_path) -> None:
     sound = house(20, [("beta", 5.0)]).tobytes()
     code, out, err = audit(bundle, "-", "--out", tmp_path / "out", "--before", 1, "--after", 1, sound=sound)

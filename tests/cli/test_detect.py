@@ -16,6 +16,7 @@ import pytest
 
 from tests.bundles import track, write_tone_bundle
 from wakeword.cli.listen import level_meter
+from wakeword.cli.main import main
 from wakeword.runtime import Detector, detect_file, load_bundle
 
 EVENTS = [("alpha", 1.0), ("beta", 2.5), ("alpha", 4.0)]
@@ -122,7 +123,9 @@ def test_bad_files_do_not_stop_the_others(bundle: Path, recording: Path, tmp_pat
     (tmp_path / "empty.wav").touch()
     (tmp_path / "text.wav").write_text("this is no audio")
     (tmp_path / "cut.wav").write_bytes(recording.read_bytes()[:9000])
-    bad = [tmp_path / "empty.wav", tmp_path / "text.wav", tmp_path / "cut.wav", tmp_path / "absent.wav", tmp_path]
+    (tmp_path / "bare").mkdir()
+    names = ("empty.wav", "text.wav", "cut.wav", "absent.wav", "bare")
+    bad = [tmp_path / name for name in names]
     done = wakeword("detect", bundle, *bad, recording, "--scores", tmp_path / "s.parquet")
     assert done.returncode == 3
     assert "3 events in 1 of 6 files" in done.stdout
@@ -132,6 +135,38 @@ def test_bad_files_do_not_stop_the_others(bundle: Path, recording: Path, tmp_pat
         assert str(path) in line
     assert "Traceback" not in done.stderr
     assert set(pq.read_table(tmp_path / "s.parquet")["file"].to_pylist()) == {str(recording)}
+
+
+def test_folders_are_searched_and_what_is_not_read_is_listed(
+    bundle: Path, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    home = tmp_path / "home"
+    (home / "b").mkdir(parents=True)
+    for name in ("b/2.wav", "b/1.wav", "a.wav"):
+        (home / name).write_bytes(recording.read_bytes())
+    (home / "notes.txt").write_text("nothing to hear")
+    assert main(["detect", str(bundle), "~/home", "--json"]) == 0
+    out, err = capsys.readouterr()
+    files = [json.loads(line)["file"] for line in out.splitlines()]
+    assert files == [str(home / name) for name in ("a.wav", "b/1.wav", "b/2.wav") for _ in range(3)]
+    assert "1 other files are no audio" in err
+    (home / "voice.wv").write_bytes(b"wvpk" + bytes(60))
+    assert main(["detect", str(bundle), "~/home", "~/home/a.wav", "--scores", "~/s.parquet"]) == 3
+    out, err = capsys.readouterr()
+    assert "12 events in 4 of 5 files" in out, "a file that was named is heard as often as it is named"
+    assert [line for line in err.splitlines() if line.startswith("error: ")] == [
+        f"error: {home}/voice.wv: this is WavPack, which is not read; convert it: `ffmpeg -i {home}/voice.wv"
+        f" {home}/voice.flac`"
+    ]
+    assert (tmp_path / "s.parquet").is_file()
+    data = bytearray(recording.read_bytes())
+    data[40:44] = b"\xff\xff\xff\xff"
+    (tmp_path / "pipe.wav").write_bytes(data)
+    assert main(["detect", str(bundle), "~/pipe.wav"]) == 0
+    out, err = capsys.readouterr()
+    assert "3 events" in out
+    assert err.count("as where the length is not known") == 1
 
 
 def test_a_damaged_bundle_is_one_sentence(bundle: Path, recording: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,38 @@ def test_a_reader_that_goes_away_is_no_fault() -> None:
     )
     assert answer.returncode == 0
     assert answer.stderr == ""
+
+
+def arguments(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Action]]:
+    """Every argument of every command and noun."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, sub in action.choices.items():
+                yield from ((f"{name} {where}", found) for where, found in arguments(sub))
+        else:
+            yield "/".join(action.option_strings) or action.dest, action
+
+
+def test_every_path_may_begin_with_a_tilde(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    paths = {
+        "BUNDLE",
+        "CONFIG",
+        "FOLDER",
+        "DIR",
+        "FILE",
+        "OUT",
+        "OUT.parquet",
+        "CONFIG|FOLDER",
+        "FOLDER|TYPE:URI",
+        "RUN",
+    }
+    found = [
+        (where, action)
+        for where, action in arguments(build_parser())
+        if action.metavar in paths or action.dest == "config"
+    ]
+    assert len(found) > 20
+    for where, action in found:
+        assert action.type is not None, where
+        assert str(action.type("~/x")) == "/home/somebody/x", where

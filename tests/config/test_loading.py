@@ -168,3 +168,27 @@ def test_the_schema_describes_every_section() -> None:
         jsonschema.validate(_tree(training={"epochs": 0}), schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(_tree(trainig={}), schema)
+
+
+def test_a_home_folder_in_a_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = tmp_path / "r.yaml"
+    path.write_text("words: [{label: nova}]\ndata: {sources: [{type: folder, uri: ~/clips}]}\nruns_dir: ~/runs\n")
+    recording = "evaluation.recordings=[{uri: ~/long.wav, truth: ~/long.csv}]"
+    more = [
+        "synthesis.cache_dir=~/cache",
+        "serving.token_file=~/token",
+        "distillation.teacher=~/run",
+        recording,
+    ]
+    config = load_config(str(path), more)
+    assert config.data.sources[0].uri == f"{tmp_path}/clips"
+    assert config.runs_dir == f"{tmp_path}/runs"
+    assert config.synthesis.cache_dir == f"{tmp_path}/cache"
+    assert config.serving.token_file == f"{tmp_path}/token"
+    assert config.distillation.teacher == f"{tmp_path}/run"
+    assert (config.evaluation.recordings[0].uri, config.evaluation.recordings[0].truth) == (
+        f"{tmp_path}/long.wav",
+        f"{tmp_path}/long.csv",
+    )
+    assert load_config(str(path), ["data.sources.0.uri=s3://bucket/~x"]).data.sources[0].uri == "s3://bucket/~x"

@@ -6,7 +6,8 @@ for the next file; after a crash the next file gets a new one. Local paths are o
 read by the parent and sent.
 
 Protocol: the parent writes a line of JSON (and `size` bytes of audio); the child answers with frames of one byte
-(`B` block, `E` end, `X` error), a little-endian uint64 length and that many bytes (float32 samples, or JSON).
+(`B` block, `N` note, `E` end, `X` error), a little-endian uint64 length and that many bytes (float32 samples, UTF-8
+text, or JSON).
 """
 
 from __future__ import annotations
@@ -22,13 +23,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from wakeword.audio.io import AudioError, stream_blocks
+from wakeword.audio.decoders import Tell
+from wakeword.audio.faults import AudioError
+from wakeword.audio.io import logged, name_of, stream_blocks
 from wakeword.audio.locators import parts_of, plain, read_bytes
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.errors import DataError
@@ -74,17 +78,24 @@ class GuardedDecoder:
         return self._child
 
     def stream_blocks(
-        self, source: str, block_s: float, timeout_s: float | None = None, most: int | None = None
+        self,
+        source: str | bytes,
+        block_s: float,
+        timeout_s: float | None = None,
+        most: int | None = None,
+        tell: Tell | None = None,
     ) -> Iterator[np.ndarray]:
         """As `wakeword.audio.io.stream_blocks`, decoded by the child; `most` ends after so many blocks.
 
         Raises:
             AudioError: as there; also `decoder_crashed` (with the signal) and `decode_timeout`.
         """
+        where = name_of(source)
+        tell = tell or logged(where)
         child = self._running()
-        data = _sent_bytes(source)
+        data = source if isinstance(source, bytes) else _sent_bytes(source)
         order = {
-            "uri": source,
+            "uri": where,
             "block_s": block_s,
             "timeout_s": timeout_s,
             "most": most,
@@ -98,14 +109,17 @@ class GuardedDecoder:
                 child.stdin.write(json.dumps(order).encode() + b"\n" + (data or b""))
                 child.stdin.flush()
             while True:
-                kind, body = self._frame(wait_s, source)
+                kind, body = self._frame(wait_s, where)
                 if kind == b"B":
                     yield np.frombuffer(body, np.float32)
+                    continue
+                if kind == b"N":
+                    tell(body.decode())
                     continue
                 finished = True
                 if kind == b"X":
                     fault = json.loads(body)
-                    raise AudioError(fault["reason"], source, fault["detail"])
+                    raise AudioError(fault["reason"], where, fault["detail"])
                 return
         finally:
             # Blocks that nobody reads any more would be taken for the next file's.
@@ -136,10 +150,12 @@ class GuardedDecoder:
             held += len(part)
         return b"".join(parts)
 
-    def read_audio(self, source: str, max_s: float | None = None, timeout_s: float | None = None) -> np.ndarray:
+    def read_audio(
+        self, source: str, max_s: float | None = None, timeout_s: float | None = None, tell: Tell | None = None
+    ) -> np.ndarray:
         """As `wakeword.audio.io.read_audio`, decoded by the child."""
         kept, samples = [], 0
-        for block in self.stream_blocks(source, 10.0, timeout_s):
+        for block in self.stream_blocks(source, 10.0, timeout_s, tell=tell):
             kept.append(block)
             samples += len(block)
             if max_s is not None and samples > max_s * SAMPLE_RATE_HZ:
@@ -171,6 +187,40 @@ def shared_decoder() -> GuardedDecoder:
     return _SHARED[os.getpid()]
 
 
+_IDLE: list[tuple[int, GuardedDecoder]] = []
+"""Children that wait for the next file of `decoded_by_a_child`, by the process that started them."""
+
+
+def decoded_by_a_child(source: str | bytes, where: str) -> Iterator[tuple[int, np.ndarray]]:
+    """Blocks of a file that only a child may decode, as `wakeword.audio.decoders.decode` gives them, at 16 kHz.
+
+    Any thread may ask; one that finds no idle child starts another.
+    """
+    decoder = None
+    while decoder is None and _IDLE:
+        with contextlib.suppress(IndexError):
+            process, idle = _IDLE.pop()
+            decoder = idle if process == os.getpid() else None
+    if decoder is None:
+        decoder = GuardedDecoder()
+        atexit.register(decoder.close)
+    try:
+        for block in decoder.stream_blocks(source, 10.0):
+            yield SAMPLE_RATE_HZ, block
+    except AudioError as error:
+        raise AudioError(error.reason, where, error.detail) from error
+    finally:
+        _IDLE.append((os.getpid(), decoder))
+
+
+_child_of_a_guard = False
+
+
+def is_child() -> bool:
+    """Whether this process is a guard's child, with its limits."""
+    return _child_of_a_guard
+
+
 def _allow_cpu(seconds: int) -> None:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
@@ -195,11 +245,19 @@ def _answer(out: BinaryIO, kind: bytes, body: bytes) -> None:
     out.flush()
 
 
+def _note(out: BinaryIO, text: str) -> None:
+    _answer(out, b"N", text.encode())
+
+
 def serve(memory_bytes: int, cpu_s: int) -> None:
     """The child's loop: one order after another until the parent goes."""
     import soundfile  # noqa: F401  (loaded before the limit, so that a low one hits files and not imports)
     import soxr  # noqa: F401
 
+    # This file runs as __main__; who asks `is_child` imports it under its own name.
+    import wakeword.audio.guard as this
+
+    this._child_of_a_guard = True
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     orders, out = sys.stdin.buffer, sys.stdout.buffer
@@ -210,7 +268,8 @@ def serve(memory_bytes: int, cpu_s: int) -> None:
         _allow_cpu(cpu_s)
         try:
             with _quiet():
-                for block in islice(stream_blocks(source, order["block_s"], order["timeout_s"]), order["most"]):
+                blocks = stream_blocks(source, order["block_s"], order["timeout_s"], partial(_note, out))
+                for block in islice(blocks, order["most"]):
                     _answer(out, b"B", np.ascontiguousarray(block, np.float32).tobytes())
             _answer(out, b"E", b"")
         except AudioError as error:

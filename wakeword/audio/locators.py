@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from wakeword.errors import DataError, MissingExtraError
+from wakeword.system.files import user_path
 
 _INSIDE = re.compile(r"^(?P<archive>.+\.(?:tar|parquet))#(?P<member>.+)$", re.IGNORECASE | re.DOTALL)
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
@@ -43,13 +44,22 @@ def parts_of(uri: str) -> tuple[str, str]:
 
 
 def plain(uri: str | Path) -> str:
-    """`file:///x` as the path it means; anything else unchanged."""
+    """`file:///x` and `~/x` as the paths they mean; anything else unchanged."""
     text = str(uri)
-    return text[7:] if text.startswith("file://") else text
+    return text[7:] if text.startswith("file://") else user_path(text)
+
+
+def local_path(source: str | Path | bytes) -> str | None:
+    """The path of a file of its own on this machine; None for bytes, a member of an archive and a remote file."""
+    if isinstance(source, bytes):
+        return None
+    archive, member = parts_of(plain(source))
+    return None if member or _SCHEME.match(archive) else archive
 
 
 def join(root: str, name: str) -> str:
-    """A name relative to a folder; an absolute name or a URI stays what it is."""
+    """A name relative to a folder; an absolute name, one from a home folder (`~/…`) or a URI stays what it is."""
+    name = user_path(name) if name.startswith("~/") else name
     if _SCHEME.match(name) or os.path.isabs(name):
         return plain(name)
     root = plain(root)

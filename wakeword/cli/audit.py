@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from wakeword.cli.console import print_next, print_table
 from wakeword.errors import ConfigError, DataError
+from wakeword.system.files import user_path
 
 if TYPE_CHECKING:
     from wakeword.evaluation.audit_results import AuditReport
@@ -30,11 +31,16 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         " int16 samples on standard input, and keep a clip of each. Ended in any way, the same command goes on where it"
         f" stopped. Recordings that cannot be used are listed with a reason; the exit code is then {PARTLY_FAILED}.",
     )
-    parser.add_argument("bundle", metavar="BUNDLE", help="folder or zip that `wakeword export` wrote")
+    parser.add_argument("bundle", metavar="BUNDLE", type=user_path, help="folder or zip that `wakeword export` wrote")
     parser.add_argument(
-        "folder", metavar="FOLDER", help="folder of recordings (searched to its depth), or - for a stream"
+        "folder",
+        metavar="FOLDER",
+        type=user_path,
+        help="folder of recordings (searched to its depth), or - for a stream",
     )
-    parser.add_argument("--out", metavar="DIR", required=True, help="folder of the journal, the clips and audit.json")
+    parser.add_argument(
+        "--out", metavar="DIR", type=user_path, required=True, help="folder of the journal, the clips and audit.json"
+    )
     parser.add_argument("--before", type=float, default=3.0, metavar="S", help="seconds of a clip before the peak (3)")
     parser.add_argument("--after", type=float, default=2.0, metavar="S", help="seconds of a clip after the peak (2)")
     parser.add_argument("--confidence", type=float, default=0.95, metavar="C", help="of every interval (0.95)")
@@ -79,6 +85,10 @@ def _print(report: AuditReport, path: Path) -> None:
     print_table(f"{report.hours:.2f} h in {report.recordings}{of} recordings", header, rows)
     for line in report.evidence():
         print(line)
+    if report.odd:
+        print_table("recordings heard with a note", ["recording", "note"], [[o.recording, o.note] for o in report.odd])
+    if report.other_files:
+        print(f"{report.other_files} other files are no audio")
     if report.bad:
         print_table(
             "recordings that could not be used", ["recording", "reason"], [[b.recording, b.reason] for b in report.bad]

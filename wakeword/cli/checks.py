@@ -226,6 +226,27 @@ def check_sounddevice() -> str:
     return f"{len(inputs)} microphone(s)"
 
 
+def check_av() -> str:
+    """AAC in MPEG-4 is written, and read by the guarded child."""
+    import av
+    import numpy as np
+
+    from wakeword.audio.io import AudioError, read_audio
+
+    sink = io.BytesIO()
+    with av.open(sink, "w", format="mp4") as container:
+        track = container.add_stream("aac", rate=16_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 16_000), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 16_000
+        container.mux([*track.encode(frame), *track.encode(None)])
+    try:
+        samples = len(read_audio(sink.getvalue()))
+    except AudioError as error:
+        raise CheckFailed(str(error)) from error
+    _require(abs(samples - 16_000) <= 2048, f"a second of AAC came back as {samples} samples")
+    return f"reads m4a, webm, amr and wma with FFmpeg {av.ffmpeg_version_info}"
+
+
 def check_plotly() -> str:
     """A figure becomes HTML."""
     import plotly.graph_objects as go

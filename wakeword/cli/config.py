@@ -6,6 +6,7 @@ import argparse
 import json
 
 from wakeword.cli.options import OVERRIDES_HELP, add_config_arguments
+from wakeword.system.files import user_path
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -18,7 +19,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     schema = verbs.add_parser("schema", help="JSON schema of a recipe, for editors")
     schema.set_defaults(func=_schema)
     validate = verbs.add_parser("validate", help="check recipes")
-    validate.add_argument("configs", metavar="CONFIG", nargs="+")
+    validate.add_argument("configs", metavar="CONFIG", type=user_path, nargs="+")
     validate.add_argument(
         "--set", dest="overrides", metavar="key=value", action="append", default=[], help=OVERRIDES_HELP
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from wakeword.cli.console import print_next, print_table
 from wakeword.cli.options import OVERRIDES_HELP, read_config
 from wakeword.errors import ConfigError, MissingExtraError
+from wakeword.system.files import user_path
 
 if TYPE_CHECKING:
     from wakeword.data.cutting.cut import CutSummary
@@ -26,9 +27,13 @@ def add_cut(nouns: argparse._SubParsersAction) -> None:
         "the recipe. The recipe's section `cutting` says what makes a cut unfit.",
     )
     # The recipe's path and overrides are those of every command.
-    parser.add_argument("config", metavar="CONFIG", help="a YAML recipe whose data.sources have transcripts")
+    parser.add_argument(
+        "config", metavar="CONFIG", type=user_path, help="a YAML recipe whose data.sources have transcripts"
+    )
     parser.add_argument("overrides", metavar="key=value", nargs="*", help=OVERRIDES_HELP)
-    parser.add_argument("--out", metavar="FOLDER", help="where clips and their manifest.csv go; not with --count")
+    parser.add_argument(
+        "--out", metavar="FOLDER", type=user_path, help="where clips and their manifest.csv go; not with --count"
+    )
     parser.add_argument(
         "--aligner",
         metavar="NAME",

@@ -6,14 +6,19 @@ import argparse
 from pathlib import Path
 
 from wakeword.cli.options import OVERRIDES_HELP
+from wakeword.system.files import user_path
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command."""
     parser = subparsers.add_parser("dashboard", help="runs, reports and live detection in the browser")
-    parser.add_argument("bundle", metavar="BUNDLE", nargs="?", help="offered beside the bundles of the runs")
+    parser.add_argument(
+        "bundle", metavar="BUNDLE", type=user_path, nargs="?", help="offered beside the bundles of the runs"
+    )
     parser.add_argument("overrides", metavar="key=value", nargs="*", help=OVERRIDES_HELP)
-    parser.add_argument("--config", help="recipe whose sections serving and tracking and whose runs_dir are used")
+    parser.add_argument(
+        "--config", type=user_path, help="recipe whose sections serving and tracking and whose runs_dir are used"
+    )
     parser.add_argument("--host", help="serving.host")
     parser.add_argument("--port", type=int, help="serving.dashboard_port")
     parser.set_defaults(func=_dashboard)

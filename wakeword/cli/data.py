@@ -14,6 +14,7 @@ from wakeword.cli.console import print_next, print_table
 from wakeword.cli.cut import add_cut
 from wakeword.cli.options import OVERRIDES_HELP
 from wakeword.errors import ConfigError, DataError, MissingExtraError
+from wakeword.system.files import user_path
 
 if TYPE_CHECKING:
     from wakeword.config import Config
@@ -31,9 +32,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         description="Show what prepared data hold, judge them from 0 to 100 and say what would make them better. "
         f"A speaker in two splits is an error: the exit code is then {REFUSED}.",
     )
-    report.add_argument("target", metavar="CONFIG|FOLDER", help="a YAML recipe that was prepared, or a prepared folder")
+    report.add_argument(
+        "target", metavar="CONFIG|FOLDER", type=user_path, help="a YAML recipe that was prepared, or a prepared folder"
+    )
     report.add_argument("overrides", metavar="key=value", nargs="*", help=OVERRIDES_HELP)
-    report.add_argument("--html", metavar="OUT", help="write the whole report, with figures, as one HTML file")
+    report.add_argument(
+        "--html", metavar="OUT", type=user_path, help="write the whole report, with figures, as one HTML file"
+    )
     report.set_defaults(func=_report)
     add_cut(nouns)
 

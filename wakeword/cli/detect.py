@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from wakeword.cli.console import print_next, print_table
 from wakeword.cli.options import add_variant_argument
 from wakeword.errors import DataError, MissingExtraError
+from wakeword.system.files import user_path
 
 if TYPE_CHECKING:
     from wakeword.runtime import Detection, Detector
@@ -27,14 +28,24 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser(
         "detect",
         help="find the words of a bundle in recordings",
-        description="Find the words of a bundle in recordings. Files that cannot be read are reported one by one, the"
-        f" others are done, and the exit code is then {PARTLY_FAILED}.",
+        description="Find the words of a bundle in recordings. Files that cannot be read are reported one by one, those"
+        f" of a folder that look like audio and are not read at the end; the exit code is then {PARTLY_FAILED}, and the"
+        " others are done.",
     )
-    parser.add_argument("bundle", metavar="BUNDLE", help="folder or zip that `wakeword export` wrote")
-    parser.add_argument("files", metavar="FILE", nargs="+", help="recordings: WAV, and FLAC, Ogg, MP3 with soundfile")
+    parser.add_argument("bundle", metavar="BUNDLE", type=user_path, help="folder or zip that `wakeword export` wrote")
+    parser.add_argument(
+        "files",
+        metavar="FILE",
+        type=user_path,
+        nargs="+",
+        help="recordings, or folders that are searched to their depth: WAV, and AIFF, FLAC, Ogg, MP3 with soundfile",
+    )
     parser.add_argument("--json", action="store_true", help="a JSON object per event and line instead of the table")
     parser.add_argument(
-        "--scores", metavar="OUT.parquet", help="write all raw scores: columns file, time_s, word, score"
+        "--scores",
+        metavar="OUT.parquet",
+        type=user_path,
+        help="write all raw scores: columns file, time_s, word, score",
     )
     add_variant_argument(parser)
     limit = parser.add_mutually_exclusive_group()
@@ -58,11 +69,12 @@ def _detect(args: argparse.Namespace) -> int:
             state = "missed its target on test" if word.operating_points else "has no evaluated threshold"
             print(f"note: {word.label} {state}; its threshold is {word.threshold:.3g}", file=sys.stderr)
     rows: list[list[str]] = []
+    files, skipped, others = _found(args.files)
     failed = 0
     opened = ScoreFile(args.scores, bundle.labels, bundle.step_s) if args.scores else nullcontext()
     with opened as scores:
-        for number, file in enumerate(args.files, 1):
-            _progress(number, len(args.files), file)
+        for number, file in enumerate(files, 1):
+            _progress(number, len(files), file)
             try:
                 events = _hear(detector, file, scores)
             except (DataError, MissingExtraError) as error:
@@ -77,16 +89,43 @@ def _detect(args: argparse.Namespace) -> int:
                     times = (f"{event.start_s:.2f}", f"{event.end_s:.2f}", f"{event.score:.3f}")
                     rows.append([file, event.word, *times])
     _progress(0, 0, "")
-    heard = len(args.files) - failed
+    for file, reason in skipped:
+        print(f"error: {file}: {reason}", file=sys.stderr)
+    if others:
+        print(f"note: {others} other files are no audio", file=sys.stderr)
+    of = len(files) + len(skipped)
     if not args.json:
-        title = f"{len(rows)} events in {heard} of {len(args.files)} files"
+        title = f"{len(rows)} events in {len(files) - failed} of {of} files"
         print_table(title, ["file", "word", "start_s", "end_s", "score"], rows)
     if args.scores:
         print(f"scores: {args.scores}", file=talk)
     print(f"peak memory {peak_memory_mib():.0f} MiB", file=talk)
     if not args.json:
         print_next(f"wakeword listen {args.bundle}")
-    return PARTLY_FAILED if failed else 0
+    return PARTLY_FAILED if failed or skipped else 0
+
+
+def _found(given: list[str]) -> tuple[list[str], list[tuple[str, str]], int]:
+    """Files to hear, files that are not read with the reason, and how many in folders are no audio.
+
+    A file that was named is heard whatever its name is; of a folder what looks like audio.
+    """
+    from wakeword.audio.listing import list_audio
+
+    files: list[str] = []
+    skipped: list[tuple[str, str]] = []
+    others = 0
+    for name in given:
+        if not Path(name).is_dir():
+            files.append(name)
+            continue
+        listing = list_audio(name)
+        files += [str(Path(name) / entry.name) for entry in listing.audio]
+        skipped += [(str(Path(name) / entry.name), reason) for entry, reason in listing.unread]
+        others += len(listing.others)
+        if not (listing.audio or listing.unread):
+            skipped.append((name, "the folder holds no recordings: give the folder that holds them"))
+    return files, skipped, others
 
 
 def _hear(detector: Detector, file: str, scores: ScoreFile | None) -> list[Detection]:
@@ -97,7 +136,7 @@ def _hear(detector: Detector, file: str, scores: ScoreFile | None) -> list[Detec
 
     events: list[Detection] = []
     kept = []
-    for block in stream_blocks(file, BLOCK_S):
+    for block in stream_blocks(file, BLOCK_S, tell=lambda text: print(f"note: {file}: {text}", file=sys.stderr)):
         score, found = detector.process_scores(block)
         events += found
         if scores is not None:

@@ -55,6 +55,7 @@ PARTS: tuple[tuple[str, str, Check], ...] = (
     ("serve", "fastapi", partial(checks.check_loads, "fastapi")),
     ("dashboard", "gradio", partial(checks.check_loads, "gradio")),
     ("microphone", "sounddevice", checks.check_sounddevice),
+    ("containers", "av", checks.check_av),
     ("litert", "ai-edge-litert", checks.check_litert),
     ("tflite", "onnx2tf", partial(checks.check_loads, "onnx2tf")),
     ("mining", "pocketsphinx", partial(checks.check_loads, "pocketsphinx")),

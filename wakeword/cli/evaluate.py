@@ -9,6 +9,7 @@ from wakeword.cli.console import print_next, print_table
 from wakeword.cli.options import OVERRIDES_HELP, VARIANTS, add_variant_argument, read_config
 from wakeword.cli.stages import evaluate_command, shown
 from wakeword.errors import ConfigError
+from wakeword.system.files import user_path
 
 FLOAT = VARIANTS[0]
 
@@ -16,21 +17,27 @@ FLOAT = VARIANTS[0]
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command."""
     parser = subparsers.add_parser("evaluate", help="choose thresholds, measure the bundle, write the report; compare")
-    parser.add_argument("config", metavar="CONFIG", nargs="?", help="a YAML recipe, such as configs/demo.yaml")
+    parser.add_argument(
+        "config", metavar="CONFIG", type=user_path, nargs="?", help="a YAML recipe, such as configs/demo.yaml"
+    )
     parser.add_argument("overrides", metavar="key=value", nargs="*", help=OVERRIDES_HELP)
     add_variant_argument(parser)
     parser.add_argument(
         "--compare",
         metavar="DIR",
+        type=user_path,
         nargs="+",
         help="finished evaluation folders: each against the first, on the same words",
     )
     parser.add_argument(
         "--from-scores",
         metavar="DIR",
+        type=user_path,
         help="a finished evaluation folder: all tables again from its scores, with evaluation settings as key=value",
     )
-    parser.add_argument("--out", metavar="DIR", help="with --from-scores: write here instead of replacing its report")
+    parser.add_argument(
+        "--out", metavar="DIR", type=user_path, help="with --from-scores: write here instead of replacing its report"
+    )
     parser.set_defaults(func=_evaluate)
 
 

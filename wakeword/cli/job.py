@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from wakeword.cli.main import main
 from wakeword.cli.options import OVERRIDES_HELP
+from wakeword.system.files import user_path
 
 
 def run_job(
@@ -27,7 +28,9 @@ def run_job(
         f"ray job submit --working-dir . -- python jobs/{script}.py {''.join(f'{name} … ' for name in before)}--config "
         "configs/demo.yaml",
     )
-    parser.add_argument("--config", required=True, help="a YAML recipe; paths are relative to the working directory")
+    parser.add_argument(
+        "--config", type=user_path, required=True, help="a YAML recipe; paths are relative to the working directory"
+    )
     parser.add_argument("overrides", metavar="key=value", nargs="*", help=OVERRIDES_HELP)
     for option in before:
         parser.add_argument(option, required=True)

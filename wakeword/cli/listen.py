@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from wakeword.cli.console import print_next
 from wakeword.cli.options import add_variant_argument
+from wakeword.system.files import user_path
 
 if TYPE_CHECKING:
     from wakeword.runtime import Detection, Detector
@@ -20,7 +21,7 @@ METER_FLOOR_DB = -60.0
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command."""
     parser = subparsers.add_parser("listen", help="find the words of a bundle at the microphone")
-    parser.add_argument("bundle", metavar="BUNDLE", help="folder or zip that `wakeword export` wrote")
+    parser.add_argument("bundle", metavar="BUNDLE", type=user_path, help="folder or zip that `wakeword export` wrote")
     parser.add_argument("--device", help="index or part of the name of the input; `python -m sounddevice` lists them")
     parser.add_argument("--threshold", type=float, metavar="X", help="threshold for every word, from 0 to 1")
     add_variant_argument(parser)

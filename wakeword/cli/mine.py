@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from wakeword.cli.console import print_next, print_table
 from wakeword.cli.options import OVERRIDES_HELP, read_config
 from wakeword.errors import ConfigError, DataError, MissingExtraError
+from wakeword.system.files import user_path
 
 if TYPE_CHECKING:
     from wakeword.evaluation.mining import Mined
@@ -26,13 +27,16 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "in clusters, to be heard in DIR/review.html. Val and test clips of the recipe's prepared data cannot come in. "
         "Ended in any way, the same command goes on where it stopped.",
     )
-    run.add_argument("bundle", metavar="BUNDLE", help="folder or zip that `wakeword export` wrote")
-    run.add_argument("config", metavar="CONFIG", help="a YAML recipe that was prepared")
+    run.add_argument("bundle", metavar="BUNDLE", type=user_path, help="folder or zip that `wakeword export` wrote")
+    run.add_argument("config", metavar="CONFIG", type=user_path, help="a YAML recipe that was prepared")
     run.add_argument("overrides", metavar="key=value", nargs="*", help=OVERRIDES_HELP)
-    run.add_argument("--out", metavar="DIR", required=True, help="mining folder: candidates, clips, decisions")
+    run.add_argument(
+        "--out", metavar="DIR", type=user_path, required=True, help="mining folder: candidates, clips, decisions"
+    )
     run.add_argument(
         "--source",
         metavar="FOLDER|TYPE:URI",
+        type=user_path,
         action="append",
         default=[],
         help="negatives: a folder of recordings of any length, or a source as in data.sources, such as "
@@ -50,7 +54,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         description="Decide about candidates by id or by cluster; without options, only count. Undecided ones are not "
         "used in training.",
     )
-    review.add_argument("folder", metavar="DIR", help="mining folder")
+    review.add_argument("folder", metavar="DIR", type=user_path, help="mining folder")
     for name in ("keep", "discard"):
         review.add_argument(f"--{name}", nargs="+", default=[], metavar="ID", help=f"{name} candidates")
         review.add_argument(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from wakeword.config.labels import label_of
 from wakeword.errors import ConfigError
+from wakeword.system.files import user_path
 
 if TYPE_CHECKING:
     from wakeword.config import Config
@@ -18,7 +19,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser("new", help="write a recipe for a phrase (and run it)")
     parser.add_argument("phrase", metavar="PHRASE", help='what is said, such as "hey nova"')
     parser.add_argument("overrides", metavar="key=value", nargs="*", help="values that the recipe shall have")
-    parser.add_argument("--out", metavar="FILE", type=Path, help="recipe to write (default: LABEL.yaml here)")
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        type=lambda text: Path(user_path(text)),
+        help="recipe to write (default: LABEL.yaml here)",
+    )
     parser.add_argument("--label", help="name in detections (default: made from the phrase)")
     parser.add_argument("--language", metavar="TAG", help="of the phrase, such as de, fr or zh (default: en)")
     parser.add_argument("--force", action="store_true", help="overwrite a recipe that is there")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from wakeword.system.files import user_path
+
 if TYPE_CHECKING:
     from wakeword.config import Config
 
@@ -15,7 +17,7 @@ OVERRIDES_HELP = "overrides of the recipe, such as training.epochs=5 data.source
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """`CONFIG.yaml [key=value …]`."""
-    parser.add_argument("config", metavar="CONFIG", help="a YAML recipe, such as configs/demo.yaml")
+    parser.add_argument("config", metavar="CONFIG", type=user_path, help="a YAML recipe, such as configs/demo.yaml")
     parser.add_argument("overrides", metavar="key=value", nargs="*", help=OVERRIDES_HELP)
 
 

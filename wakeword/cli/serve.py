@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 
 from wakeword.cli.options import OVERRIDES_HELP
+from wakeword.system.files import user_path
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command."""
     parser = subparsers.add_parser("serve", help="serve a bundle: WebSocket /v1/stream on Ray Serve")
-    parser.add_argument("bundle", metavar="BUNDLE", help="folder or zip that `wakeword export` wrote")
+    parser.add_argument("bundle", metavar="BUNDLE", type=user_path, help="folder or zip that `wakeword export` wrote")
     parser.add_argument("overrides", metavar="key=value", nargs="*", help=OVERRIDES_HELP)
-    parser.add_argument("--config", help="recipe whose sections serving, compute and tracking are used")
+    parser.add_argument("--config", type=user_path, help="recipe whose sections serving, compute and tracking are used")
     parser.add_argument("--host", help="serving.host")
     parser.add_argument("--port", type=int, help="serving.port")
     parser.add_argument("--dashboard", action="store_true", help="mount the dashboard beside it, at /ui")

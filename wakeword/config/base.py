@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from wakeword.system.files import user_path
+
+UserPath = Annotated[str, AfterValidator(user_path)]
+"""A path or URI; `~` at its start is the home folder of whoever loads the configuration."""
 
 
 class Section(BaseModel):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from wakeword.config.base import Section
+from wakeword.config.base import Section, UserPath
 
 ClipKind = Literal["wakeword", "confusable", "speech", "noise", "music", "rir", "hard_negative"]
 
@@ -15,7 +15,7 @@ class SourceConfig(Section):
     """One place that clips come from; `type` names an entry of the registry in `wakeword.data.sources`."""
 
     type: str
-    uri: str
+    uri: UserPath
     kind: ClipKind | None = None
     """Kind of every clip; None reads it from the source (CSV) or from the folder's name."""
     optional: bool = False

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from wakeword.config.base import Section
+from wakeword.config.base import Section, UserPath
 
 Codec = Literal["mp3", "opus", "vorbis", "telephone"]
 
@@ -14,9 +14,9 @@ Codec = Literal["mp3", "opus", "vorbis", "telephone"]
 class RecordingConfig(Section):
     """A long recording that is evaluated as it is."""
 
-    uri: str
+    uri: UserPath
     """Audio file."""
-    truth: str
+    truth: UserPath
     """CSV with the columns word (label), start_s, end_s, speaker; a row for each utterance."""
     split: Literal["val", "test"] = "test"
     licence: str = ""

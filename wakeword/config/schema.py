@@ -8,7 +8,7 @@ import unicodedata
 from pydantic import Field, field_validator, model_validator
 
 from wakeword.config.augmentation import AugmentationConfig
-from wakeword.config.base import Section
+from wakeword.config.base import Section, UserPath
 from wakeword.config.cutting import CuttingConfig
 from wakeword.config.data import DataConfig
 from wakeword.config.evaluation import EvaluationConfig
@@ -55,7 +55,7 @@ class Config(Section):
 
     name: str = Field("wakeword", pattern=r"^[A-Za-z0-9._-]+$")
     """Name of the run: its folder is `runs_dir/name`."""
-    runs_dir: str = "runs"
+    runs_dir: UserPath = "runs"
     words: tuple[WordConfig, ...] = Field(min_length=1)
     frontend: FrontendConfig = FrontendConfig()
     model: ModelConfig = ModelConfig()

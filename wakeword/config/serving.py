@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from wakeword.config.base import Section
+from wakeword.config.base import Section, UserPath
 
 
 class ServingConfig(Section):
@@ -29,7 +29,7 @@ class ServingConfig(Section):
     """Largest file that `POST /v1/detect` and the dashboard take."""
     max_upload_s: float = Field(600.0, gt=0)
     """Longest audio in such a file: a compressed file may be far longer than its size tells."""
-    token_file: str = ""
+    token_file: UserPath = ""
     """File with the bearer token; empty reads WAKEWORD_TOKEN, and makes a token when that is empty too."""
     allowed_origins: tuple[str, ...] = ()
     """Browser origins that may connect beside the endpoint's own."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from wakeword.config.base import Section
+from wakeword.config.base import Section, UserPath
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 """What stands in a command's arguments, and in a carrier sentence, for something to fill in."""
@@ -148,7 +148,7 @@ class SynthesisConfig(Section):
     """Simulated room responses for where there are none."""
     seed: int = 0
     """Decides texts, voices, rates and pitches."""
-    cache_dir: str = ""
+    cache_dir: UserPath = ""
     """Where spoken clips are kept for later runs; empty: `synthetic/` inside the prepared folder."""
 
     @field_validator("language", mode="before")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from wakeword.config.base import Section
+from wakeword.config.base import Section, UserPath
 
 
 class TrainingConfig(Section):
@@ -52,7 +52,7 @@ class TrainingConfig(Section):
 class DistillationConfig(Section):
     """Soft targets from a teacher, made once per clip by Ray Data actors, or nothing when `teacher` is empty."""
 
-    teacher: str = ""
+    teacher: UserPath = ""
     """A run folder (any trained student) or the name of a registered teacher architecture's run."""
     weight: float = Field(0.5, ge=0, le=1)
     """Share of the loss that follows the teacher; the rest follows the labels."""

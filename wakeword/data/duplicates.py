@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from wakeword.audio.fingerprint import fingerprint, near_duplicates
 from wakeword.audio.guard import shared_decoder
-from wakeword.audio.io import AudioError, stream_blocks, to_int16
+from wakeword.audio.io import AudioError, silent, stream_blocks, to_int16
 from wakeword.config.data import DataConfig
 from wakeword.data.manifest import Row, quarantine_row
 from wakeword.data.plan import as_ipc
@@ -62,9 +62,9 @@ class FingerprintStage(Stage):
         quality = self.config.quality
         try:
             if quality.guarded:
-                (audio,) = shared_decoder().stream_blocks(uri, HEARD_S, quality.decode_timeout_s, most=1)
+                (audio,) = shared_decoder().stream_blocks(uri, HEARD_S, quality.decode_timeout_s, most=1, tell=silent)
             else:
-                audio = next(stream_blocks(uri, HEARD_S, quality.decode_timeout_s))
+                audio = next(stream_blocks(uri, HEARD_S, quality.decode_timeout_s, tell=silent))
         except AudioError:
             # Building the shard meets the same fault and says so.
             return {"digest": "", "words": b""}

@@ -16,7 +16,7 @@ import json
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,9 +27,11 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from wakeword.audio.io import EXTENSIONS, AudioError, stream_blocks, write_flac
+from wakeword.audio.listing import Listing, list_audio
+from wakeword.audio.locators import Entry
 from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.errors import ConfigError, DataError
-from wakeword.evaluation.audit_results import AuditReport, Recording, Trigger, summarise
+from wakeword.evaluation.audit_results import AuditReport, BadRecording, Recording, Trigger, summarise
 from wakeword.runtime.bundle import MODEL_NAME, Bundle
 from wakeword.runtime.detector import Detector
 from wakeword.runtime.events import Detection
@@ -187,16 +189,17 @@ class _Audit:
             )
         return triggers
 
-    def report(self, confidence: float) -> AuditReport:
-        """Everything in the journal; writes `audit.json`.
+    def report(self, confidence: float, unread: Sequence[BadRecording] = (), other_files: int = 0) -> AuditReport:
+        """Everything in the journal, and the files beside it that are not read or no audio; writes `audit.json`.
 
         Raises DataError when no recording could be used.
         """
         entries = list(self.finished().values())
         heard = [entry for entry in entries if entry.state == "heard"]
         if not heard:
-            reason = f": {entries[0].recording}: {entries[0].reason}" if entries else ""
-            raise DataError(f"none of {len(entries)} recordings could be used{reason}")
+            bad = [*(BadRecording(recording=entry.recording, reason=entry.reason) for entry in entries), *unread]
+            reason = f": {bad[0].recording}: {bad[0].reason}" if bad else ""
+            raise DataError(f"none of {len(bad)} recordings could be used{reason}")
         marked = []
         for entry in entries:
             triggers = [t.model_copy(update={"said": (self.out / SAID / t.clip).is_file()}) for t in entry.triggers]
@@ -208,6 +211,8 @@ class _Audit:
             self.thresholds,
             marked,
             confidence,
+            unread,
+            other_files,
         )
         report.save(self.out / REPORT_NAME)
         return report
@@ -224,9 +229,10 @@ def audit_folder(
 ) -> AuditReport:
     """Hear every recording below `folder` that is not yet in the journal of `out_dir`, then write `audit.json`.
 
-    A recording whose size or time of change differs from its journal entry is heard again. Entries whose recording is
-    gone stay: recorders that rotate their files lose no hours. `progress` hears (recordings done, recordings, hours
-    heard in this call, triggers of this call).
+    A recording whose size or time of change differs from its journal entry is heard again, and so is one whose format
+    was not read (an extra may have come). Entries whose recording is gone stay: recorders that rotate their files lose
+    no hours. Files that look like audio and are not read are reported with the bad recordings. `progress` hears
+    (recordings done, recordings, hours heard in this call, triggers of this call).
 
     Raises:
         DataError: there is no folder, no recording in it, or none that can be used.
@@ -236,9 +242,11 @@ def audit_folder(
     folder, out = Path(folder), Path(out_dir)
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder of recordings; for a stream on standard input give -")
-    files = _recordings(folder, out)
-    if not files:
-        raise DataError(f"{folder} holds no recordings ({', '.join(EXTENSIONS)}): give the folder that holds them")
+    listing = _recordings(folder, out)
+    unread = [BadRecording(recording=_shown(entry.name), reason=why) for entry, why in listing.unread]
+    if not listing.audio:
+        found = f"; {unread[0].recording}: {unread[0].reason}" if unread else ": give the folder that holds them"
+        raise DataError(f"{folder} holds no recordings that can be read ({', '.join(EXTENSIONS)}){found}")
     out.mkdir(parents=True, exist_ok=True)
     with lock_folder(out, ".audit.lock"):
         audit = _Audit(bundle, thresholds, out, span, str(folder.resolve()))
@@ -248,13 +256,13 @@ def audit_folder(
 
         def hear(done: int, more_s: float) -> None:
             if progress is not None:
-                progress(done, len(files), (seconds + more_s) / 3600, triggers)
+                progress(done, len(listing.audio), (seconds + more_s) / 3600, triggers)
 
-        for number, path in enumerate(files):
-            name = os.fsencode(path.relative_to(folder)).decode("utf-8", "backslashreplace")
-            key = hashlib.sha256(os.fsencode(path.relative_to(folder))).hexdigest()[:16]
+        for number, file in enumerate(listing.audio):
+            path, name = folder / file.name, _shown(file.name)
+            key = hashlib.sha256(os.fsencode(file.name)).hexdigest()[:16]
             size, changed_ns = _stamp(path)
-            if key in known and (known[key].size, known[key].changed_ns) == (size, changed_ns):
+            if key in known and _settled(known[key], size, changed_ns):
                 hear(number + 1, 0.0)
                 continue
             audit.forget_clips(key)
@@ -263,7 +271,7 @@ def audit_folder(
             audit.write(key, entry)
             seconds, triggers = seconds + entry.seconds, triggers + len(entry.triggers)
             hear(number + 1, 0.0)
-        return audit.report(confidence)
+        return audit.report(confidence, unread, len(listing.others))
 
 
 def _hear(
@@ -271,8 +279,9 @@ def _hear(
 ) -> Recording:
     """One file from its start to its end; one that ends in an error counts nothing and leaves no clip."""
     triggers: list[Trigger] = []
+    notes: list[str] = []
     try:
-        for block in stream_blocks(path, BLOCK_S):
+        for block in stream_blocks(path, BLOCK_S, tell=notes.append):
             triggers += audit.keep(key, entry.recording, listener.hear(block))
             progress(listener.samples / SAMPLE_RATE_HZ)
     except AudioError as error:
@@ -281,7 +290,7 @@ def _hear(
         return entry.model_copy(update={"state": "bad", "reason": f"{error.detail} ({error.reason})"})
     seconds = listener.samples / SAMPLE_RATE_HZ
     triggers += audit.keep(key, entry.recording, listener.end())
-    return entry.model_copy(update={"seconds": seconds, "triggers": tuple(triggers)})
+    return entry.model_copy(update={"seconds": seconds, "notes": tuple(notes), "triggers": tuple(triggers)})
 
 
 def audit_stream(
@@ -346,11 +355,32 @@ def _pcm_blocks(stream: BinaryIO) -> Iterator[Audio]:
             yield values.astype(np.float32) / np.float32(32768.0)
 
 
-def _recordings(folder: Path, out: Path) -> list[Path]:
-    """Audio files below `folder`, in order of their names; those that the audit itself wrote are none."""
-    own = {(out / name).resolve() for name in (CLIPS, SAID)}
-    found = [path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file()]
-    return sorted(path for path in found if not own.intersection(path.resolve().parents))
+def _recordings(folder: Path, out: Path) -> Listing:
+    """Files below `folder`; those that the audit itself wrote are none."""
+    found, own = list_audio(folder), out.resolve()
+    inside = [own / name for name in (CLIPS, SAID, JOURNAL)]
+    files = {own / name for name in (REPORT_NAME, PLAN_NAME)}
+
+    def foreign(entry: Entry) -> bool:
+        path = Path(entry.uri).resolve()
+        return path not in files and not any(written in path.parents for written in inside)
+
+    return Listing(
+        [entry for entry in found.audio if foreign(entry)],
+        [(entry, why) for entry, why in found.unread if foreign(entry)],
+        [entry for entry in found.others if foreign(entry)],
+    )
+
+
+def _shown(name: str) -> str:
+    """A file's name as text: bytes that are no UTF-8 as their numbers."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _settled(entry: Recording, size: int, changed_ns: int) -> bool:
+    """Whether a recording need not be heard again."""
+    unread = entry.state == "bad" and entry.reason.endswith("(codec_not_allowed)")
+    return not unread and (entry.size, entry.changed_ns) == (size, changed_ns)
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -37,7 +37,10 @@ class Trigger(_Part):
 
 
 class Recording(_Part):
-    """One finished recording, as its journal file keeps it. `size` and `changed_ns` tell a changed file."""
+    """One finished recording, as its journal file keeps it. `size` and `changed_ns` tell a changed file.
+
+    `notes`: what was odd about a file that was heard all the same, such as a length that its header does not know.
+    """
 
     recording: str
     state: Literal["heard", "bad"]
@@ -45,6 +48,7 @@ class Recording(_Part):
     changed_ns: int
     seconds: float
     reason: str = ""
+    notes: tuple[str, ...] = ()
     triggers: tuple[Trigger, ...] = ()
 
 
@@ -73,8 +77,19 @@ class BadRecording(_Part):
     reason: str
 
 
+class OddRecording(_Part):
+    """A recording that was heard, and what its file has against it."""
+
+    recording: str
+    note: str
+
+
 class AuditReport(_Part):
-    """An audit. It holds no time of day, so that a resumed audit and an unbroken one are the same file."""
+    """An audit. It holds no time of day, so that a resumed audit and an unbroken one are the same file.
+
+    `hours` are those that were heard. `bad` are recordings that gave nothing, of a format that is not read or with a
+    fault; `odd` those that were heard with a note; `other_files` counts files that are no audio.
+    """
 
     schema_version: int = SCHEMA_VERSION
     bundle: str
@@ -85,6 +100,8 @@ class AuditReport(_Part):
     words: tuple[WordAudit, ...]
     triggers: tuple[Trigger, ...]
     bad: tuple[BadRecording, ...]
+    odd: tuple[OddRecording, ...] = ()
+    other_files: int = 0
 
     def save(self, path: Path) -> None:
         """Write as JSON, atomically."""
@@ -136,8 +153,10 @@ def summarise(
     thresholds: Sequence[float],
     recordings: Sequence[Recording],
     confidence: float,
+    unread: Sequence[BadRecording] = (),
+    other_files: int = 0,
 ) -> AuditReport:
-    """The report over finished recordings.
+    """The report over finished recordings, and files beside them that are not read or no audio.
 
     Every trigger counts as a false alarm of its word, except those whose clip a person marked (`said`).
     """
@@ -156,7 +175,8 @@ def summarise(
         words.append(
             WordAudit(label=label, threshold=threshold, alarms=alarms, said=len(own) - false, proofs=tuple(proofs))
         )
-    bad = [recording for recording in recordings if recording.state == "bad"]
+    faults = [BadRecording(recording=r.recording, reason=r.reason) for r in recordings if r.state == "bad"]
+    odd = [OddRecording(recording=recording.recording, note=note) for recording in heard for note in recording.notes]
     return AuditReport(
         bundle=bundle,
         model_sha256=model_sha256,
@@ -165,5 +185,7 @@ def summarise(
         hours=hours,
         words=tuple(words),
         triggers=tuple(triggers),
-        bad=tuple(BadRecording(recording=recording.recording, reason=recording.reason) for recording in bad),
+        bad=tuple(sorted([*faults, *unread], key=lambda recording: recording.recording)),
+        odd=tuple(odd),
+        other_files=other_files,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
-from wakeword.audio.io import stream_blocks
+from wakeword.audio.io import silent, stream_blocks
 from wakeword.config import SAMPLE_RATE_HZ, WordConfig
 from wakeword.config.evaluation import EvaluationConfig, RecordingConfig
 from wakeword.data.manifest import SHARD_SCHEMA
@@ -49,7 +49,8 @@ class RecordingTrack(Track):
 
     def _parts(self, start: int, end: int) -> Iterator[Audio]:
         first = 0
-        for block in stream_blocks(self.path, READ_S):
+        # What is odd about the file was told when its length was taken.
+        for block in stream_blocks(self.path, READ_S, tell=silent):
             if first >= end:
                 return
             if first + len(block) > start:

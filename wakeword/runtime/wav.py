@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import wave
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,34 +15,45 @@ from numpy.typing import NDArray
 
 from wakeword.errors import DataError
 from wakeword.runtime.bundle import SAMPLE_RATE_HZ
+from wakeword.runtime.wav_header import HeaderError, extent, read_wav_header
+
+_LOG = logging.getLogger(__name__)
 
 
 def wav_blocks(path: str | Path, block_s: float = 1.0) -> Iterator[NDArray[np.float32]]:
     """Blocks `(samples,)` float32 in [-1, 1] of `block_s` seconds, channels averaged; the last may be shorter.
 
+    A size in the header that is a placeholder is no fault (`wakeword.runtime.wav_header.extent`): what is there is
+    read, and a warning is logged.
+
     Raises DataError for a missing, empty, truncated or other file, naming it and the way out.
     """
     path = Path(path)
     try:
-        size = os.stat(path).st_size
-        with wave.open(str(path)) as sound:
-            rate_hz, width, channels, promised = (
-                sound.getframerate(),
-                sound.getsampwidth(),
-                sound.getnchannels(),
-                sound.getnframes(),
-            )
-            if rate_hz != SAMPLE_RATE_HZ or width != 2:
+        with path.open("rb") as stream:
+            layout = read_wav_header(stream)
+            if layout.rate_hz != SAMPLE_RATE_HZ or layout.codec != "PCM_16":
                 raise DataError(
-                    f"{path}: {8 * width}-bit WAV at {rate_hz} Hz; the runtime alone reads 16-bit at"
-                    f" {SAMPLE_RATE_HZ} Hz: convert it, or pass wakeword.audio.io.stream_blocks(path)"
+                    f"{path}: {layout.codec.removeprefix('other: ')} WAV at {layout.rate_hz} Hz; the runtime alone"
+                    f" reads 16-bit (PCM_16) at {SAMPLE_RATE_HZ} Hz: convert it, or pass"
+                    " wakeword.audio.io.stream_blocks(path)"
                 )
-            if promised * channels * width > size:
-                raise DataError(f"{path}: truncated: its header promises {promised} samples, {size} bytes are there")
-            while data := sound.readframes(round(block_s * SAMPLE_RATE_HZ)):
-                values = np.frombuffer(data, "<i2").astype(np.float32).reshape(-1, channels) / np.float32(32768.0)
-                yield values.mean(axis=1) if channels > 1 else values[:, 0]
+            there = extent(layout, stream, os.fstat(stream.fileno()).st_size)
+            if there.missing:
+                raise DataError(
+                    f"{path}: truncated: its header promises {layout.told_bytes} bytes of audio,"
+                    f" {there.missing} of them are not there"
+                )
+            if there.note:
+                _LOG.warning("%s: %s", path, there.note)
+            stream.seek(layout.data_start)
+            left, block = there.size, max(1, round(block_s * SAMPLE_RATE_HZ)) * layout.frame_bytes
+            while left and (data := stream.read(min(left, block))):
+                left -= len(data)
+                values = np.frombuffer(data, ">i2" if layout.big_endian else "<i2").astype(np.float32)
+                values = values.reshape(-1, layout.channels) / np.float32(32768.0)
+                yield values.mean(axis=1) if layout.channels > 1 else values[:, 0]
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    except (wave.Error, EOFError) as error:
-        raise DataError(f"{path}: not a 16-bit WAV file ({str(error) or 'it is empty'})") from error
+    except HeaderError as error:
+        raise DataError(f"{path}: not a 16-bit WAV file ({error})") from error

@@ -19,6 +19,11 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """No space on the device, none of the user's quota, none below the process's limit for one file."""
 
 
+def user_path(text: str) -> str:
+    """A path as a user gives it: `~` and `~name` stand for home folders; everything else stays as it is."""
+    return os.path.expanduser(text)
+
+
 def fsync_folder(folder: Path) -> None:
     """Make a rename inside `folder` survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)

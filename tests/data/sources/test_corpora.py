@@ -251,6 +251,30 @@ def test_noise_trees(tmp_path: Path) -> None:
     assert by_id(read(tmp_path / "esc", "noise_folder"))["audio/1-17-A-3.wav"]["label"] == "rain"
 
 
+@pytest.mark.parametrize("kind", ["noise_folder", "rir_folder", "folder", "speech_commands"])
+def test_what_looks_like_audio_and_is_not_read_is_listed(tmp_path: Path, kind: str, caplog: Any) -> None:
+    folder = tmp_path / "hall"
+    write_wav(folder / "a_nohash_0.wav", burst(1))
+    before = read(tmp_path, kind).identity
+    (folder / "far.wv").write_bytes(b"wvpk" + bytes(60))
+    (folder / "take").write_bytes(encoded(2))
+    (folder / "notes.txt").write_text("a hall")
+    with caplog.at_level("INFO", "wakeword"):
+        found = read(tmp_path, kind)
+    assert found.clips.num_rows == 1
+    assert sorted((Path(row["uri"]).name, row["reason"]) for row in found.quarantine) == [
+        ("far.wv", "codec_not_allowed"),
+        ("take", "codec_not_allowed"),
+    ]
+    details = {Path(row["uri"]).name: row["detail"] for row in found.quarantine}
+    assert "this is WavPack" in details["far.wv"]
+    assert "ffmpeg -i" in details["far.wv"]
+    assert "rename it to end in .wav" in details["take"]
+    if kind != "speech_commands":
+        assert "1 files beside the recordings are no audio" in caplog.text
+        assert found.identity != before, "an old preparation does not list them"
+
+
 def test_room_responses(tmp_path: Path) -> None:
     write_wav(tmp_path / "hall" / "far.wav", burst(1))
     assert read(tmp_path, "rir_folder").clips.column("kind").to_pylist() == ["rir"]

@@ -12,12 +12,14 @@ counts as a speaker of its own.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 from wakeword.audio.io import EXTENSIONS
-from wakeword.audio.locators import exists, plain, walk
+from wakeword.audio.listing import list_audio
+from wakeword.audio.locators import exists, plain
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.config.labels import word_of
@@ -29,7 +31,7 @@ from wakeword.data.sources.listing import SPEAKER, TEXT, about_speaker, first_of
 from wakeword.data.sources.speakers import UNKNOWN, speaker_of
 from wakeword.errors import DataError
 
-_AUDIO_LIKE = {".aac", ".aif", ".aiff", ".au", ".m4a", ".wma", ".mp4", ".webm", ".amr", ".caf"}
+_LOG = logging.getLogger(__name__)
 
 
 @register("folder")
@@ -42,25 +44,20 @@ def read_folder(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClip
     root = plain(config.uri)
     if not exists(root):
         raise DataError(f"folder {root} does not exist: name a folder with recordings, one folder per label")
-    entries = walk(root)
-    audio = [entry for entry in entries if PurePosixPath(entry.name).suffix.lower() in EXTENSIONS]
-    layout = Layout(
-        PurePosixPath(root).name, (PurePosixPath(entry.name).parts[:-1] for entry in audio), config.kind, words
-    )
-    metadata, told = read_metadata(entries)
+    listing = list_audio(root)
+    folders = (PurePosixPath(entry.name).parts[:-1] for entry in listing.audio)
+    layout = Layout(PurePosixPath(root).name, folders, config.kind, words)
+    metadata, told = read_metadata(listing.others)
     rows: list[Row] = []
     bad: list[Row] = []
     digest = hashlib.sha256(told.encode())
-    for entry in entries:
+    for entry, unread in listing.unread:
+        digest.update(f"{entry.name}\0{entry.size}\0{entry.stamp}\n".encode())
+        bad.append(quarantine_row(entry.uri, "folder", "source", "codec_not_allowed", unread))
+    if listing.others:
+        _LOG.info("%s: %d files beside the recordings are no audio", root, len(listing.others))
+    for entry in listing.audio:
         path = PurePosixPath(entry.name)
-        suffix = path.suffix.lower()
-        if suffix in _AUDIO_LIKE:
-            bad.append(
-                quarantine_row(entry.uri, "folder", "source", "codec_not_allowed", f"{suffix} files are not read")
-            )
-            continue
-        if suffix not in EXTENSIONS:
-            continue
         digest.update(f"{entry.name}\0{entry.size}\0{entry.stamp}\n".encode())
         about = metadata.get(entry.name, {})
         place = _described(layout.place(path.parts[:-1]), about, words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import logging
 import os
 import re
 import unicodedata
@@ -14,7 +15,8 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
-from wakeword.audio.io import EXTENSIONS
+from wakeword.audio.formats import judge
+from wakeword.audio.listing import list_audio
 from wakeword.audio.locators import Entry, read_bytes
 from wakeword.config import WordConfig
 from wakeword.config.labels import word_of
@@ -22,6 +24,7 @@ from wakeword.data.manifest import Row, clip_row, clip_table, quarantine_row
 from wakeword.data.sources import SourceClips
 from wakeword.errors import DataError
 
+_LOG = logging.getLogger(__name__)
 _GENDERS = {
     **dict.fromkeys(("female", "female_feminine", "f", "woman"), "female"),
     **dict.fromkeys(("male", "male_masculine", "m", "man"), "male"),
@@ -59,6 +62,20 @@ class Gathering:
     def read(self, entry: Entry) -> None:
         """Count a file's name, size and stamp into the identity."""
         self._digest.update(f"{entry.name}\0{entry.size}\0{entry.stamp}\n".encode())
+
+    def audio_below(self, root: str) -> list[Entry]:
+        """Audio files below a folder; what looks like audio and is not read is refused with the reason.
+
+        Raises:
+            DataError: nothing is there.
+        """
+        listing = list_audio(root)
+        for entry, detail in listing.unread:
+            self.read(entry)
+            self.refuse(entry.uri, "codec_not_allowed", detail)
+        if listing.others:
+            _LOG.info("%s: %d files beside the recordings are no audio", root, len(listing.others))
+        return listing.audio
 
     def read_text(self, uri: str) -> str:
         """Read a UTF-8 file and count its content into the identity.
@@ -142,7 +159,7 @@ def _names_in(folder: str, stamp: int) -> dict[str, str]:
 
 def is_audio(name: str) -> bool:
     """Whether a file name ends like audio that is read."""
-    return PurePosixPath(name).suffix.lower() in EXTENSIONS
+    return judge(name)[0] == "read"
 
 
 def split_of_name(name: str) -> str:

@@ -17,7 +17,7 @@ from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.config.labels import fold
 from wakeword.data.sources import SourceClips, register
-from wakeword.data.sources.listing import Gathering, is_audio, lines_of
+from wakeword.data.sources.listing import Gathering, lines_of
 
 _CHANNEL = re.compile(r"^ch(\d\d)$")
 _KINDS = {"music": "music", "speech": "speech"}
@@ -33,11 +33,8 @@ def read_noise_folder(config: SourceConfig, words: Sequence[WordConfig]) -> Sour
     root = plain(config.uri)
     name = PurePosixPath(root).name
     found = Gathering("noise_folder")
-    entries = walk(root)
-    categories = _categories(entries, found)
-    for entry in entries:
-        if not is_audio(entry.name):
-            continue
+    categories = _categories(walk(root), found)
+    for entry in found.audio_below(root):
         found.read(entry)
         path = PurePosixPath(entry.name)
         channel = _CHANNEL.match(path.stem)

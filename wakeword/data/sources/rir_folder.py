@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from wakeword.audio.locators import plain, walk
+from wakeword.audio.locators import plain
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.data.sources import SourceClips, register
-from wakeword.data.sources.listing import Gathering, is_audio
+from wakeword.data.sources.listing import Gathering
 from wakeword.errors import ConfigError
 
 
@@ -25,9 +25,8 @@ def read_rir_folder(config: SourceConfig, words: Sequence[WordConfig]) -> Source
         raise ConfigError(f"data.sources: a rir_folder holds room responses, not {config.kind}: leave kind out")
     root = plain(config.uri)
     found = Gathering("rir_folder")
-    for entry in walk(root):
-        if is_audio(entry.name):
-            found.read(entry)
-            common = {"clip_id": entry.name, "uri": entry.uri, "source": PurePosixPath(root).name}
-            found.add(**common, kind="rir", label="rir", speaker_source="none")
+    for entry in found.audio_below(root):
+        found.read(entry)
+        common = {"clip_id": entry.name, "uri": entry.uri, "source": PurePosixPath(root).name}
+        found.add(**common, kind="rir", label="rir", speaker_source="none")
     return found.result(root, "audio files of impulse responses")

@@ -10,13 +10,14 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from wakeword.audio.listing import verdict_of
 from wakeword.audio.locators import plain, walk
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.config.labels import word_of
 from wakeword.data.alike import alike
 from wakeword.data.sources import SourceClips, register
-from wakeword.data.sources.listing import Gathering, is_audio
+from wakeword.data.sources.listing import Gathering
 
 _NAME = re.compile(r"^([0-9a-zA-Z]+)_nohash_(\d+)$")
 LICENCE = "CC BY 4.0"
@@ -42,7 +43,10 @@ def read_speech_commands(config: SourceConfig, words: Sequence[WordConfig]) -> S
     kinds = {name: "wakeword" if word_of(name, words) or alike(name, words) else "speech" for name in names}
     for entry in entries:
         path = PurePosixPath(entry.name)
-        if not is_audio(entry.name) or len(path.parts) != 2:
+        verdict, why = verdict_of(entry)
+        if verdict == "unread":
+            found.refuse(entry.uri, "codec_not_allowed", why)
+        if verdict != "read" or len(path.parts) != 2:
             continue
         found.read(entry)
         word = path.parts[0].lower()

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from wakeword.audio.formats import judge
 from wakeword.audio.locators import Entry, open_uri, plain, tar_members, walk
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
@@ -82,6 +83,10 @@ def _add_sample(
     words: Sequence[WordConfig],
 ) -> None:
     audio = next((name for extension, name in sorted(files.items()) if is_audio(f"x.{extension}")), "")
+    unread = [detail for extension in sorted(files) if (detail := judge(f"in.{extension}")[1])]
+    if not audio and unread:
+        found.refuse(f"{entry.uri}#{key}", "codec_not_allowed", unread[0])
+        return
     if not audio:
         found.refuse(f"{entry.uri}#{key}", "no_audio", f"only {', '.join(sorted(files))}: no audio of this key")
         return

@@ -241,8 +241,7 @@ class MicroBatcher:
             if audio.size:
                 self._slots.feed(session.slot, audio)
         detections = list(self._slots.step())
-        endings = {session.slot: list(self._slots.flush(session.slot)) for session, _, last in batch if last}
-        return detections, endings
+        return detections, self._slots.flush_all([session.slot for session, _, last in batch if last])
 
     def _distribute(
         self,

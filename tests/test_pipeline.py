@@ -7,13 +7,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.tiny import tiny_tree, write_corpus
 from wakeword.config import Config, load_config, validate_config
+from wakeword.data.shards import ShardSet
 from wakeword.errors import ConfigError, RunError
 from wakeword.pipeline import STAGES, PipelineResult, prepared_folder, run_folder, run_pipeline
 from wakeword.runtime.bundle import load_bundle
+from wakeword.runtime.detector import Detector
 from wakeword.system.run_record import lock_folder
 
 TRAINING = ("prepare", "targets", "train")
@@ -73,6 +76,24 @@ def test_a_run_leaves_everything(finished: PipelineResult) -> None:
     assert finished.peak_gib == pytest.approx(max(line["memory_gib"] for line in lines), abs=1e-3)
     # Samples at stage borders aside, 0.2 s lie between two lines.
     assert len(lines) >= lines[-1]["elapsed_s"] / 0.2 / 8
+
+
+def test_a_word_cut_at_its_end_is_heard_as_with_silence_behind_it(finished: PipelineResult) -> None:
+    """The trained detector on every test word: two seconds of silence behind the cut bring no other event."""
+    bundle = load_bundle(finished.bundle_dir)
+    clips = ShardSet.open(finished.prepared_dir).table("test").select(["kind", "word_end_s", "audio"]).to_pylist()
+    words = [clip for clip in clips if clip["kind"] == "wakeword"]
+    heard = 0
+    for clip in words:
+        cut = np.frombuffer(clip["audio"], "<i2")[: round(clip["word_end_s"] * 16_000)]
+        both = []
+        for audio in (cut, np.concatenate([cut, np.zeros(32_000, np.int16)])):
+            # As low as an untuned detector of two epochs needs.
+            detector = Detector(bundle, threshold=0.1)
+            both.append([(e.word, e.end_s) for e in detector.process(audio) + detector.flush()])
+        assert both[0] == both[1]
+        heard += bool(both[0])
+    assert heard > len(words) / 2
 
 
 def test_a_complete_run_is_not_done_again(again: Any, finished: PipelineResult) -> None:

@@ -68,9 +68,9 @@ def analyse_file(path: str | Path, bundle: Path, threshold: float | None, max_s:
     """
     audio = read_audio(path, max_s=max_s)
     detector = Detector(load_bundle(bundle), threshold=threshold)
-    raw, events = detector.process_scores(audio)
-    events = events + detector.flush()
-    scores = smooth(raw[0], detector.events.timing.window)
+    parts = [detector.process_scores(audio), detector.flush_scores()]
+    events = [event for _, found in parts for event in found]
+    scores = smooth(np.concatenate([raw[0] for raw, _ in parts]), detector.events.timing.window)
     return Listened(
         audio_s=audio.size / SAMPLE_RATE_HZ,
         wave=wave_envelope(audio, SAMPLE_RATE_HZ),
@@ -123,7 +123,7 @@ class LiveSession:
 
     def finish(self) -> None:
         """End of the recording: what the detector still holds."""
-        self.events += self._detector.flush()
+        self._take(0, *self._detector.flush_scores())
 
     def plot_due(self) -> bool:
         """Whether a second of audio has come since this last said yes."""
@@ -149,11 +149,13 @@ class LiveSession:
         )
 
     def _push(self, audio: NDArray[np.float32]) -> None:
-        raw, events = self._detector.process_scores(audio)
-        self._samples += audio.size
+        self._audio = np.concatenate([self._audio, audio])[-int(_WINDOW_S * self._detector.sample_rate_hz) :]
+        self._take(audio.size, *self._detector.process_scores(audio))
+
+    def _take(self, samples: int, raw: NDArray[np.float32], events: list[Detection]) -> None:
+        self._samples += samples
         self._scored += raw.shape[1]
         self.events = (self.events + events)[-_KEPT_EVENTS:]
-        self._audio = np.concatenate([self._audio, audio])[-int(_WINDOW_S * self._detector.sample_rate_hz) :]
         self._scores = np.concatenate([self._scores, raw[0]])[-int(_WINDOW_S / self._detector.bundle.step_s) :]
 
 

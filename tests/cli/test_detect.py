@@ -77,7 +77,7 @@ def test_memory_stays_below_120_mib(bundle: Path, tmp_path: Path) -> None:
     printed = int(re.search(r"peak memory (\d+) MiB", (tmp_path / "out.txt").read_text()).group(1))
     assert 50 < seen_mib <= printed + 2
     assert printed <= 120
-    assert pq.read_metadata(tmp_path / "s.parquet").num_rows == 2 * 60_000
+    assert pq.read_metadata(tmp_path / "s.parquet").num_rows == 2 * (60_000 + load_bundle(bundle).tail_steps)
 
 
 def test_json_and_scores_are_those_of_the_runtime(bundle: Path, recording: Path, tmp_path: Path) -> None:
@@ -91,7 +91,8 @@ def test_json_and_scores_are_those_of_the_runtime(bundle: Path, recording: Path,
     table = pq.read_table(out).to_pydict()
     with wave.open(str(recording)) as sound:
         audio = np.frombuffer(sound.readframes(10**9), "<i2")
-    scores = Detector(load_bundle(bundle)).scores(audio)[0]
+    detector = Detector(load_bundle(bundle))
+    scores = np.concatenate([detector.scores(audio)[0], detector.flush_scores()[0][0]])
     assert np.allclose(np.reshape(table["score"], (-1, 2)), scores, atol=1e-5)
     assert table["time_s"][:4] == pytest.approx([0.02, 0.02, 0.04, 0.04])
     assert set(table["file"]) == {str(recording)}
@@ -104,6 +105,17 @@ def test_thresholds(bundle: Path, recording: Path) -> None:
     assert unknown.returncode == 4
     assert "no operating point for 7" in unknown.stderr
     assert wakeword("detect", bundle, recording, "--threshold", "2").returncode == 4
+
+
+def test_a_word_that_ends_with_the_file_is_heard(bundle: Path, tmp_path: Path) -> None:
+    """Also behind a file that could not be read: nothing of one file is left for the next."""
+    cut = write_wav(tmp_path / "cut.wav", track([("alpha", 0.5)], 2.0)[: round(0.8 * 16_000)])
+    (tmp_path / "text.wav").write_text("this is no audio")
+    done = wakeword("detect", bundle, tmp_path / "text.wav", cut, cut, "--json")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["word"] for event in events] == ["alpha", "alpha"]
+    assert events[0] == events[1]
+    assert 0.7 < events[0]["end_s"] < 1.3
 
 
 def test_bad_files_do_not_stop_the_others(bundle: Path, recording: Path, tmp_path: Path) -> None:

@@ -108,6 +108,19 @@ def test_hours_prove_a_target_and_marked_clips_are_no_false_alarms(bundle, tmp_p
     assert audit_folder(bundle, root, tmp_path / "out", THRESHOLDS, confidence=0.95).words[1].proofs[-1].proven is False
 
 
+def test_a_trigger_behind_the_end_of_a_recording_leaves_its_clip(tmp_path) -> None:
+    """It is due in the silence behind the recording: counted, with the recording's last seconds, hours unchanged."""
+    slow = load_bundle(known.tone_bundle(tmp_path / "slow", recalls=9, smoothing_s=0.1))
+    root = tmp_path / "home"
+    root.mkdir()
+    write_wav(root / "a.wav", house(20, [("alpha", 20.0)]))
+    report = audit_folder(slow, root, tmp_path / "out", [0.3, 0.3], span=ClipSpan(0.04, 1.0))
+    (trigger,) = report.triggers
+    assert 20.04 < trigger.end_s < 20.3
+    assert report.hours == pytest.approx(20 / 3600)
+    assert len(read_audio(tmp_path / "out" / "clips" / trigger.clip)) == round(0.04 * 16_000)
+
+
 def test_it_hears_new_and_changed_recordings_only(bundle, folder, tmp_path) -> None:
     out = tmp_path / "out"
     audit_folder(bundle, folder, out, THRESHOLDS)

@@ -19,7 +19,8 @@ from wakeword.evaluation.store import ScoreStore
 from wakeword.evaluation.sweep import HitWindow, Truth, outcome, track_peaks
 from wakeword.evaluation.tracks import plan_tracks
 from wakeword.runtime.bundle import load_bundle
-from wakeword.runtime.events import Detection, EventDetector, EventTiming
+from wakeword.runtime.detector import Detector
+from wakeword.runtime.events import Detection, EventDetector, EventTiming, find_events
 
 
 def config(**evaluation) -> Config:
@@ -114,22 +115,21 @@ def test_figures_follow_from_the_stored_scores_alone(done) -> None:
 def test_scores_in_batches_are_those_of_the_detector_alone(bundle, data) -> None:
     loaded = load_bundle(bundle)
     from wakeword.data.shards import ShardSet
-    from wakeword.runtime.engine import Engine
 
     shards = ShardSet.open(data)
     evaluation = config().evaluation
     plan = plan_tracks({"test": shards.table("test")}, "test", config().words, evaluation)
     together = score_tracks(loaded, plan.tracks)
-    engine = Engine(loaded)
     for track, scores in zip(plan.tracks, together, strict=True):
-        state, alone = engine.initial_state(1), []
-        for block in track.blocks(1280):
-            whole = len(block) - len(block) % engine.step_samples
-            if whole:
-                score, state = engine.run(block[None, :whole], state)
-                alone.append(score[0])
-        np.testing.assert_allclose(scores, np.concatenate(alone), atol=1e-6)
-        assert len(scores) == track.samples // engine.step_samples
+        detector = Detector(loaded)
+        parts = [detector.process_scores(block) for block in track.blocks(1280)] + [detector.flush_scores()]
+        np.testing.assert_allclose(scores, np.concatenate([score[0] for score, _ in parts]), atol=1e-6)
+        # A track ends as a stream does: the same scores of the same silence, and so the same events.
+        assert len(scores) == -(-track.samples // known.STEP) + loaded.tail_steps
+        settings = loaded.manifest.detector
+        timing = EventTiming.from_seconds(loaded.step_s, *settings.model_dump().values())
+        events = find_events(scores, loaded.labels, timing, loaded.thresholds)
+        assert [(e.word, e.end_s) for e in events] == [(e.word, e.end_s) for _, found in parts for e in found]
 
 
 def test_points_and_metrics_are_ready_for_the_bundle(done) -> None:

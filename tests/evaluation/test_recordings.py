@@ -69,7 +69,7 @@ def test_its_scores_do_not_depend_on_the_cutting_and_are_cached_by_content(tmp_p
     (once,) = score_tracks(bundle, tracks, cache_dir=tmp_path / "cache")
     (cut,) = score_tracks(bundle, tracks, chunk_s=4.0)
     np.testing.assert_array_equal(once, cut)
-    assert len(once) == 2000
+    assert len(once) == 2000 + bundle.tail_steps
     score_tracks(bundle, planned(recording(tmp_path / "b", seconds=41.0)).tracks, cache_dir=tmp_path / "cache")
     assert len(list((tmp_path / "cache").iterdir())) == 2
 
@@ -92,6 +92,26 @@ def test_its_words_are_a_condition_and_the_rest_is_listening_time(tmp_path) -> N
     assert alpha.by_kind["recording"].false_alarms == 0
     assert any((tmp_path / "cache").iterdir())
     assert (str(tmp_path / "a" / "day.flac"), "ours", "test", 1) in report.licences
+
+
+def test_a_word_that_ends_with_its_recording_counts(tmp_path) -> None:
+    """The detector answers after the word; in the recording there is nothing after it."""
+    bundle = known.tone_bundle(tmp_path / "tones", recalls=3)
+    data = known.prepared(tmp_path / "p", [r for split in ("val", "test") for r in known.tone_rows(split, 3, 2)])
+    told = recording(tmp_path / "a", seconds=STARTS_S[1] + known.WORD_S[1])
+    truth = f"word,start_s,end_s,speaker\nalpha,{STARTS_S[1] + known.WORD_S[0]},{STARTS_S[1] + known.WORD_S[1]},anna\n"
+    (tmp_path / "a" / "truth.csv").write_text(truth)
+    audio = np.zeros(round((STARTS_S[1] + known.WORD_S[1]) * known.RATE), np.int16)
+    clip = known.tone_clip("alpha", np.random.default_rng(1))[: round(known.WORD_S[1] * known.RATE)]
+    audio[-len(clip) :] = clip
+    write_flac(tmp_path / "a" / "day.flac", audio)
+    evaluation = {
+        "snr_db": [], "noise_kinds": [], "near": False, "far": False, "codecs": [], "recordings": [told],
+    }  # fmt: skip
+    config = validate_config({"words": [{"label": label} for label in known.TONES_HZ], "evaluation": evaluation})
+    report = evaluate(bundle, data, config, tmp_path / "out")
+    recorded = report.words[0].operating.test.condition("recorded")
+    assert (recorded.words, recorded.missed) == (1, 0)
 
 
 @pytest.mark.parametrize(

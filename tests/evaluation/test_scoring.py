@@ -60,11 +60,13 @@ def tracks(tmp_path_factory) -> tuple[Track, ...]:
 
 
 def unbroken(bundle: Bundle, track: Track) -> np.ndarray:
-    """The scores of one stream that is never cut, by a plain loop over the same blocks."""
+    """The scores of one stream that is never cut, and of the silence behind it, by a loop over the same blocks."""
     engine = Engine(bundle)
     state, found = engine.initial_state(1), []
     block = block_samples(engine)
-    for part in track.blocks(block):
+    audio = np.concatenate([*track.blocks(block), np.zeros(bundle.tail_samples(track.samples), np.float32)])
+    for start in range(0, len(audio), block):
+        part = audio[start : start + block]
         score, state = engine.run(np.pad(part, (0, block - len(part)))[None], state)
         found.append(score[0, : len(part) // engine.step_samples])
     return np.concatenate(found)

@@ -77,6 +77,21 @@ def test_streams_give_the_detectors_events_at_any_chunking(gateway: Start, tone_
     server.wait_idle()
 
 
+def test_a_word_that_ends_with_the_stream_is_heard(gateway: Start, tone_bundle: Path) -> None:
+    """The empty message ends the audio at the word's last sample: its detection comes before `end`."""
+    server = gateway()
+    whole = spoken([("alpha", 0.5)], 2.0)
+    cuts = [whole[: round((0.5 + 0.3) * 16_000) + extra] for extra in (0, 7, 320)]
+
+    async def all_streams() -> list[Any]:
+        return await asyncio.gather(*(stream_audio(server.stream_url, TOKEN, cut) for cut in cuts))
+
+    for cut, result in zip(cuts, asyncio.run(all_streams()), strict=True):
+        assert [event.word for event in result.detections] == ["alpha"]
+        assert same(result.detections, expected(tone_bundle, cut))
+        assert result.audio_s == pytest.approx(len(cut) / 16_000)
+
+
 def test_words_of_the_query_filter_and_unknown_ones_are_refused(gateway: Start) -> None:
     server = gateway()
     audio = spoken([("alpha", 0.5), ("beta", 1.5)], 2.5)

@@ -67,7 +67,7 @@ def _detect(args: argparse.Namespace) -> int:
                 events = _hear(detector, file, scores)
             except (DataError, MissingExtraError) as error:
                 failed += 1
-                detector.flush()
+                detector.reset()
                 print(f"error: {error}", file=sys.stderr)
                 continue
             for event in events:
@@ -102,9 +102,10 @@ def _hear(detector: Detector, file: str, scores: ScoreFile | None) -> list[Detec
         events += found
         if scores is not None:
             kept.append(score[0])
-    if scores is not None and kept:
-        scores.add(file, np.concatenate(kept))
-    return events + detector.flush()
+    score, found = detector.flush_scores()
+    if scores is not None:
+        scores.add(file, np.concatenate([*kept, score[0]]))
+    return events + found
 
 
 def _record(file: str, event: Detection) -> dict[str, Any]:

@@ -101,9 +101,11 @@ class Listener:
         audio = np.concatenate(list(self._blocks))
         found = []
         for event in ready:
-            low = round((event.end_s - self._span.before_s) * SAMPLE_RATE_HZ) - self._first
-            high = round((event.end_s + self._span.after_s) * SAMPLE_RATE_HZ) - self._first
-            found.append((event, audio[max(0, low) : high].copy()))
+            # An event may become due in the silence behind the recording's end: its clip ends with the recording.
+            end_s = min(event.end_s, self.samples / SAMPLE_RATE_HZ)
+            low = max(0, round((end_s - self._span.before_s) * SAMPLE_RATE_HZ) - self._first)
+            high = round((end_s + self._span.after_s) * SAMPLE_RATE_HZ) - self._first
+            found.append((event, audio[low:high].copy()))
         return found
 
 

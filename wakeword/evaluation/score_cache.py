@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wakeword.evaluation.scoring_stage import scored_samples
 from wakeword.evaluation.track import Track
 from wakeword.runtime.bundle import VARIANTS, Bundle
 from wakeword.runtime.engine import Engine
 from wakeword.system.files import atomic_path
 
-SCORING_VERSION = 1
+SCORING_VERSION = 2
 """Goes up when the same samples get other scores."""
 
 
@@ -22,10 +23,11 @@ class ScoreCache:
 
     def __init__(self, folder: Path, bundle: Bundle, engine: Engine) -> None:
         self.folder = folder
-        self._words = len(bundle.labels)
+        self._bundle = bundle
         self._step = engine.step_samples
         model = bundle.manifest.files[VARIANTS[bundle.variant]].sha256
-        self._model = f"{SCORING_VERSION} {model} {self._step} {engine.runtime_version}".encode()
+        about = (SCORING_VERSION, model, self._step, bundle.tail_steps, engine.runtime_version)
+        self._model = " ".join(map(str, about)).encode()
 
     def path(self, track: Track) -> Path:
         """Where the track's scores are or will be."""
@@ -41,7 +43,8 @@ class ScoreCache:
             found = np.load(self.path(track), allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
-        fits = found.dtype == np.float32 and found.shape == (track.samples // self._step, self._words)
+        shape = (scored_samples(track, self._bundle) // self._step, len(self._bundle.labels))
+        fits = found.dtype == np.float32 and found.shape == shape
         return found if fits and bool(np.isfinite(found).all()) else None
 
     def write(self, track: Track, scores: NDArray[np.float32]) -> None:

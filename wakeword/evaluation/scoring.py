@@ -15,7 +15,7 @@ from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.data.ray_stage import run_stage
 from wakeword.errors import DataError, RunError
 from wakeword.evaluation.score_cache import ScoreCache
-from wakeword.evaluation.scoring_stage import Scores, ScoreStage, memory_blocks, plan_chunks
+from wakeword.evaluation.scoring_stage import Scores, ScoreStage, memory_blocks, plan_chunks, scored_samples
 from wakeword.evaluation.track import Track
 from wakeword.runtime.bundle import Bundle
 from wakeword.runtime.engine import Engine
@@ -37,7 +37,7 @@ def score_tracks(
     cache_dir: Path | None = None,
     chunk_s: float = CHUNK_S,
 ) -> list[Scores]:
-    """Raw scores `(scores, words)` float32 of each track, from the settled state on.
+    """Raw scores `(scores, words)` float32 of each track and the silence behind it, from the settled state on.
 
     They are the same bits at any `chunk_s`, any number of workers and with either runner, on processors of one kind
     (`scoring_stage`), and so are the events.
@@ -95,7 +95,7 @@ class _Merge:
     def __init__(self, bundle: Bundle, tracks: Sequence[Track], step: int) -> None:
         self.tracks = list(tracks)
         words = len(bundle.labels)
-        self.scores = [np.zeros((track.samples // step, words), dtype=np.float32) for track in tracks]
+        self.scores = [np.zeros((scored_samples(track, bundle) // step, words), dtype=np.float32) for track in tracks]
         self._missing = [len(scores) for scores in self.scores]
         self._step = step
         self._where = bundle.path
@@ -112,7 +112,8 @@ class _Merge:
             first = row["start"] // self._step
             whole[first : first + len(part)] = part
             self._missing[row["track"]] -= len(part)
-            taken.append((row["track"], (row["end"] - row["start"]) / SAMPLE_RATE_HZ))
+            heard = min(row["end"], self.tracks[row["track"]].samples) - row["start"]
+            taken.append((row["track"], max(0, heard) / SAMPLE_RATE_HZ))
         return taken
 
     def complete(self, number: int) -> bool:

@@ -6,6 +6,9 @@ memory has the same state after `memory_blocks` of audio whatever came before: a
 and the scores of the run-up are thrown away. A graph that never forgets (PCEN's smoother decays but does not end) hands
 its state on: its tracks are not cut. The promise holds among processors of one kind, for which ONNX Runtime chooses the
 same arithmetic.
+
+**A track ends as in the detector**: with the silence of `Detector.flush` behind it, so that a word at the very end of a
+recording counts as it does at run time. Scores of the silence have times behind the track's end; its hours do not grow.
 """
 
 from __future__ import annotations
@@ -63,8 +66,13 @@ def memory_blocks(engine: Engine) -> int | None:
     return blocks
 
 
+def scored_samples(track: Track, bundle: Bundle) -> int:
+    """Samples of a track that have scores, the silence behind it among them: a whole number of steps."""
+    return track.samples + bundle.tail_samples(track.samples)
+
+
 def plan_chunks(tracks: Sequence[Track], engine: Engine, memory: int | None, chunk_s: float) -> pa.Table:
-    """Stretches `(track, start, end)` in samples, the longest first: `CHUNK_SCHEMA`.
+    """Stretches `(track, start, end)` in samples, the longest first: `CHUNK_SCHEMA`; the last ends with the silence.
 
     A track is one stretch if the graph never forgets, or if its samples can only be read from the start.
     """
@@ -72,8 +80,9 @@ def plan_chunks(tracks: Sequence[Track], engine: Engine, memory: int | None, chu
     size = max(1, round(chunk_s * SAMPLE_RATE_HZ / block)) * block
     rows = []
     for number, track in enumerate(tracks):
-        own = track.samples if memory is None or not track.random_access else size
-        rows += [(number, start, min(start + own, track.samples)) for start in range(0, track.samples, max(own, 1))]
+        whole = scored_samples(track, engine.bundle)
+        own = whole if memory is None or not track.random_access else size
+        rows += [(number, start, min(start + own, whole)) for start in range(0, whole, own)]
     rows.sort(key=lambda row: row[1] - row[2])
     return pa.Table.from_pylist([dict(zip(CHUNK_SCHEMA.names, row, strict=True)) for row in rows], schema=CHUNK_SCHEMA)
 
@@ -113,12 +122,14 @@ class ScoreStage(Stage):
         block, step = block_samples(self.engine), self.engine.step_samples
         first = max(0, start - (self.memory or 0) * block)
         state = self.engine.initial_state(1)
-        kept: list[Scores] = [np.zeros((0, len(self.bundle.labels)), dtype=np.float32)]
-        for number, part in enumerate(track.blocks(block, first, end)):
-            # The end of the track is filled up, so that all calls have one shape; scores never hear what follows them.
+        kept: list[Scores] = []
+        parts = track.blocks(block, first, min(end, track.samples))
+        for at in range(first, end, block):
+            # What follows the track is silence, and all calls have one shape; scores never hear what follows them.
+            part = next(parts, np.zeros(0, dtype=np.float32))
             audio = np.zeros((1, block), dtype=np.float32)
             audio[0, : len(part)] = part
             score, state = self.engine.run(audio, state)
-            if first + number * block >= start:
-                kept.append(score[0, : len(part) // step])
+            if at >= start:
+                kept.append(score[0, : (min(end, at + block) - at) // step])
         return np.concatenate(kept).astype(np.float32, copy=False)

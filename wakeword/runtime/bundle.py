@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from wakeword.errors import BundleError
+from wakeword.runtime.events import EventTiming
 from wakeword.runtime.onnx_file import has_external_data
 
 SCHEMA_VERSION = 1
@@ -153,6 +154,24 @@ class Bundle:
     def step_s(self) -> float:
         """Seconds of audio per score."""
         return self.manifest.step_samples / self.manifest.sample_rate_hz
+
+    @property
+    def tail_steps(self) -> int:
+        """Steps of silence that the end of audio needs before its last events are certain.
+
+        The model answers a word after it, up to one receptive field later, when nothing of the word is left in its
+        view; smoothing and the peak hold delay the event further. After so many steps of silence every further score
+        is that of silence, so that more of it changes nothing.
+        """
+        settings = self.manifest.detector
+        timing = EventTiming.from_seconds(
+            self.step_s, settings.smoothing_s, settings.peak_hold_s, settings.refractory_s
+        )
+        return -(-self.manifest.context_samples // self.manifest.step_samples) + timing.window - 1 + timing.hold
+
+    def tail_samples(self, samples: int) -> int:
+        """Samples of silence after `samples` of audio: they fill its last step, and then `tail_steps`."""
+        return -samples % self.manifest.step_samples + self.tail_steps * self.manifest.step_samples
 
     @property
     def thresholds(self) -> list[float]:

@@ -83,6 +83,7 @@ class Detector:
         self.events = events_for(bundle, streams, thresholds)
         self._state = self.engine.initial_state(streams)
         self._rest: Float = np.zeros((streams, 0), dtype=np.float32)
+        self._heard = False
 
     def process(self, audio: ArrayLike) -> list[Detection]:
         """Take `(streams, samples)`, or `(samples,)` with one stream; float32 or int16; any number of samples.
@@ -108,6 +109,7 @@ class Detector:
             samples = samples[None]
         if samples.ndim != 2 or samples.shape[0] != self.streams:
             raise DataError(f"audio must be ({self.streams}, samples), got {samples.shape}")
+        self._heard |= samples.shape[1] > 0
         return self._score(samples if self._resampler is None else self._resampler.push(samples))
 
     def _score(self, samples: Float) -> Float:
@@ -128,18 +130,23 @@ class Detector:
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
     def flush(self) -> list[Detection]:
-        """End of the audio: detections among the last scores. All streams then start anew at time 0.
+        """End of the audio: the detections that are still due. All streams then start anew at time 0.
 
-        Samples that do not fill a step have no score and are dropped.
+        Digital silence follows the audio for as long as this bundle may need to answer (`Bundle.tail_steps`), so that a
+        word which ends with the audio is heard; an event's `end_s` may then lie that much behind the audio's end.
         """
-        events = self._resampler_tail()
+        return self.flush_scores()[1]
+
+    def flush_scores(self) -> tuple[Float, list[Detection]]:
+        """As `flush`; returns the raw scores `(streams, scores, words)` of the silence as well."""
+        tail = self._resampler.finish() if self._resampler else np.zeros((self.streams, 0), dtype=np.float32)
+        # Where nothing was heard nothing is due.
+        silence = self.bundle.tail_samples(self._rest.shape[1] + tail.shape[1]) if self._heard else 0
+        score = self._score(np.pad(tail, ((0, 0), (0, silence))))
+        events = self.events.push(score)
         events += self.events.flush()
         self.reset()
-        return events
-
-    def _resampler_tail(self) -> list[Detection]:
-        """Score the samples that the resampler still holds; the audio is over then."""
-        return [] if self._resampler is None else self.events.push(self._score(self._resampler.finish()))
+        return score, events
 
     def reset(self, stream: int | None = None) -> None:
         """Forget what one stream, or every stream, has heard. Of one stream, the waiting samples become silence."""
@@ -149,6 +156,7 @@ class Detector:
         if stream is None:
             self._state = self.engine.initial_state(self.streams)
             self._rest = self._rest[:, :0]
+            self._heard = False
         else:
             self._state[stream] = self.engine.settled_state
             self._rest[stream] = 0.0

@@ -39,8 +39,8 @@ class StreamSlots:
         self._resamplers: list[StreamResampler | None] = [None] * capacity
         self._state: NDArray[Any] = self.engine.initial_state(capacity)
         self._open = np.zeros(capacity, dtype=bool)
-        self._heard = np.zeros(capacity, dtype=bool)
         self._queued = np.zeros(capacity, dtype=np.int64)
+        self._heard = np.zeros(capacity, dtype=bool)
         self._pieces: list[list[NDArray[Any]]] = [[] for _ in range(capacity)]
 
     @property
@@ -91,49 +91,39 @@ class StreamSlots:
         resampler = self._resamplers[slot]
         self._queue(slot, samples if resampler is None else resampler.push(samples[None])[0])
 
-    def _queue(self, slot: int, samples: NDArray[Any]) -> None:
-        """Queue `(samples,)` at 16 kHz."""
-        if len(samples):
-            self._pieces[slot].append(samples)
-            self._queued[slot] += len(samples)
-
     def step(self) -> list[tuple[int, Detection]]:
         """Score all queued audio that fills whole steps; returns (slot, detection) as they became certain.
 
         Streams with equal amounts queued share one call of the graph; where amounts differ, all advance by the
         smallest, and so on with those that have more.
         """
-        step = self.engine.step_samples
-        found: list[tuple[int, Detection]] = []
-        while len(rows := np.flatnonzero(self._queued >= step)):
-            smallest = int(self._queued[rows].min()) // step
-            count = min(smallest, max(1, STEPS_PER_CALL // len(rows))) * step
-            audio = np.stack([self._take(int(slot), count) for slot in rows])
-            score, self._state[rows] = self.engine.run(audio, self._state[rows])
-            found += [(event.stream, event) for event in self.events.push(score, rows)]
-        return found
+        return self._advance(np.arange(self.capacity))
 
     def flush(self, slot: int) -> list[Detection]:
-        """End of this stream's audio: scores what is queued, judges the last scores; the slot starts anew at time 0.
+        """End of this stream's audio: `flush_all` for one slot."""
+        return self.flush_all([slot])[slot]
 
-        Samples that do not fill a step have no score and are dropped. Detections of other streams cannot come from
-        this call: it scores this slot alone.
+    def flush_all(self, slots: Sequence[int]) -> dict[int, list[Detection]]:
+        """End of the audio of some streams: the detections still due, by slot; each slot then starts anew at time 0.
+
+        What is queued is scored, followed by silence as in `Detector.flush`. Other streams do not move.
+
+        Raises DataError for a slot that is not open.
         """
-        self._check(slot)
-        resampler = self._resamplers[slot]
-        if resampler is not None:
-            self._queue(slot, resampler.finish()[0])
-        whole = int(self._queued[slot]) // self.engine.step_samples * self.engine.step_samples
-        found: list[Detection] = []
-        block = STEPS_PER_CALL * self.engine.step_samples
-        rows = np.array([slot])
-        while whole:
-            count = min(whole, block)
-            score, self._state[rows] = self.engine.run(self._take(slot, count)[None], self._state[rows])
-            found += self.events.push(score, rows)
-            whole -= count
-        found += self.events.flush(slot)
-        self._restart(slot)
+        for slot in slots:
+            self._check(slot)
+        for slot in slots:
+            resampler = self._resamplers[slot]
+            if resampler is not None:
+                self._queue(slot, resampler.finish()[0])
+            if self._heard[slot]:
+                self._queue(slot, np.zeros(self.bundle.tail_samples(int(self._queued[slot])), dtype=np.float32))
+        found: dict[int, list[Detection]] = {slot: [] for slot in slots}
+        for slot, event in self._advance(np.asarray(slots, dtype=np.int64)):
+            found[slot].append(event)
+        for slot in slots:
+            found[slot] += self.events.flush(slot)
+            self._restart(slot)
         return found
 
     def close(self, slot: int) -> None:
@@ -155,6 +145,24 @@ class StreamSlots:
     def _check(self, slot: int) -> None:
         if not 0 <= slot < self.capacity or not self._open[slot]:
             raise DataError(f"slot {slot} is not open")
+
+    def _queue(self, slot: int, samples: NDArray[Any]) -> None:
+        """Queue `(samples,)` at 16 kHz."""
+        if len(samples):
+            self._pieces[slot].append(samples)
+            self._queued[slot] += len(samples)
+
+    def _advance(self, slots: NDArray[np.int64]) -> list[tuple[int, Detection]]:
+        """Score the whole steps that these slots have queued."""
+        step = self.engine.step_samples
+        found: list[tuple[int, Detection]] = []
+        while len(rows := slots[self._queued[slots] >= step]):
+            smallest = int(self._queued[rows].min()) // step
+            count = min(smallest, max(1, STEPS_PER_CALL // len(rows))) * step
+            audio = np.stack([self._take(int(slot), count) for slot in rows])
+            score, self._state[rows] = self.engine.run(audio, self._state[rows])
+            found += [(event.stream, event) for event in self.events.push(score, rows)]
+        return found
 
     def _take(self, slot: int, count: int) -> NDArray[Any]:
         """The first `count` queued samples of a slot, which must be there."""

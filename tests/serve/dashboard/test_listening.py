@@ -61,7 +61,8 @@ def test_live_chunks(tone_bundle: Path, rate_hz: int) -> None:
     assert live.heard_s == pytest.approx(3.0, abs=0.01)
     assert 2 <= drawn <= 4
     window = live.window()
-    assert window.score_times_s[-1] == pytest.approx(3.0, abs=0.05)
+    tail_s = 0.02 * load_bundle(tone_bundle).tail_steps
+    assert window.score_times_s[-1] == pytest.approx(3.0 + tail_s, abs=0.05)
     with pytest.raises(DataError, match="rate changed"):
         live.hear(44_100, at_rate)
 
@@ -83,6 +84,21 @@ def test_the_browsers_rate_is_that_of_the_detector(tone_bundle: Path) -> None:
         assert live.heard_s == pytest.approx(3.0, abs=1e-4)
     with pytest.raises(DataError, match="sample rate"):
         LiveSession(tone_bundle).hear(100, at_rate)
+
+
+def test_a_word_that_ends_with_the_recording_is_shown(tone_bundle: Path, tmp_path: Path) -> None:
+    """In a file and from the microphone: event, score and curve reach into the silence behind the end."""
+    audio = spoken([("alpha", 0.5)], 2.0)[: round(0.8 * 16_000)]
+    found = analyse_file(write_wav(tmp_path / "a.wav", audio), tone_bundle, None, 60)
+    assert [event.word for event in found.events] == ["alpha"]
+    assert found.audio_s == pytest.approx(0.8)
+    assert found.score_times_s[-1] > found.events[0].end_s
+    live = LiveSession(tone_bundle)
+    live.hear(16_000, audio)
+    live.finish()
+    assert [(event.word, event.end_s) for event in live.events] == [("alpha", found.events[0].end_s)]
+    assert live.heard_s == pytest.approx(0.8)
+    assert len(live.window().scores) == len(found.scores)
 
 
 def test_the_live_window_moves_on(tone_bundle: Path) -> None:

@@ -51,7 +51,7 @@ def compressed_frames(head: bytes) -> str | None:
     if any(_alike(one, other) > _MOST_ALIKE for one, other in pairwise(bodies)):
         return ""
     if adts:
-        return "an AAC file"
+        return "an AAC (ADTS) file"
     return "an MP3 file" if head[1] >> 1 & 3 == 1 else "an MPEG audio file"
 
 

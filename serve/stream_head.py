@@ -56,24 +56,24 @@ _PATTERNS: tuple[tuple[str, tuple[frozenset[int], ...]], ...] = (
     ("an RF64 file", _pattern(b"RF64", 4, b"WAVE")),
     ("an RF64 file", _pattern(b"BW64", 4, b"WAVE")),
     ("a big-endian WAV file", _pattern(b"RIFX", 4, b"WAVE")),
-    ("a W64 file", _pattern(b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb")),
+    ("a Wave64 file", _pattern(b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb")),
     ("an Ogg file", _pattern(b"OggS\0\x02", bytes(8), 4, bytes(4))),
     ("a FLAC file", _pattern(b"fLaC", frozenset([0x00, 0x80]), b"\0\0\x22")),
     (
         "an MP3 file",
         _pattern(b"ID3", frozenset([2, 3, 4]), _below(255), _ID3_FLAGS, *[_below(128)] * 4, *[_FRAME_NAME] * 3),
     ),
-    ("an MP4 file", _pattern(b"\0\0", _below(16), 1, b"ftyp", *[_TEXT] * 4)),
+    ("an MPEG-4 (mp4) file", _pattern(b"\0\0", _below(16), 1, b"ftyp", *[_TEXT] * 4)),
     ("an AIFF file", _pattern(b"FORM", 4, b"AIF", frozenset(b"FC"))),
     ("a CAF file", _pattern(b"caff\0\x01\0\0")),
     ("an AU file", _pattern(b".snd\0\0", 1, frozenset(range(24, 256, 4)), 4, b"\0\0\0", _below(28) - {0})),
-    ("a WMA file", _pattern(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11")),
+    ("a Windows Media (wma) file", _pattern(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11")),
     ("an AMR file", _pattern(b"#!AMR", frozenset(b"\n-"))),
-    ("an FLV file", _pattern(b"FLV\x01", frozenset([1, 4, 5]), b"\0\0\0\x09")),
-    ("a TTA file", _pattern(b"TTA1\x01\0", _below(9) - {0}, b"\0", frozenset([8, 16, 24]), b"\0")),
-    ("a VOC file", _pattern(b"Creative Voice File\x1a")),
+    ("a Flash video file", _pattern(b"FLV\x01", frozenset([1, 4, 5]), b"\0\0\0\x09")),
+    ("a True Audio file", _pattern(b"TTA1\x01\0", _below(9) - {0}, b"\0", frozenset([8, 16, 24]), b"\0")),
+    ("a Creative Voice file", _pattern(b"Creative Voice File\x1a")),
     ("a WavPack file", _pattern(b"wvpk", 4, _below(17) - _below(2), b"\x04\0\0")),
-    ("a SPHERE file", _pattern(b"NIST_1A\n")),
+    ("a NIST SPHERE file", _pattern(b"NIST_1A\n")),
     ("base64 text", _pattern(b"UklGR", *[_BASE64] * 11)),
     ("base64 text", _pattern(b"T2dnUwAC")),
     ("base64 text", _pattern(b"data:audio/")),
@@ -104,8 +104,10 @@ def _json(head: bytes) -> str | None:
 def _matroska(head: bytes) -> str | None:
     if not (head.startswith(_EBML) or _EBML.startswith(head)):
         return ""
-    if _DOCUMENT_TYPE in head[4:_EBML_HEAD_BYTES]:
-        return "a WebM or Matroska file"
+    start = head[4:_EBML_HEAD_BYTES]
+    for name, kind in ((b"webm", "a WebM file"), (b"matroska", "a Matroska file")):
+        if _DOCUMENT_TYPE in start and name in start:
+            return kind
     return None if len(head) < _EBML_HEAD_BYTES else ""
 
 

@@ -194,6 +194,38 @@ def test_queries_that_cannot_be_meant_are_denied(server: LocalGateway, query: st
     assert stranger.value.response.status_code == 401
 
 
+def test_a_server_that_cannot_deny_closes_with_1008() -> None:
+    """ASGI servers without the extension for denials: accepted and closed at once, with the same sentence."""
+    from serve.auth import Token
+    from serve.gateway import build_gateway
+    from serve.service import DetectionService
+    from wakeword.config.serving import ServingConfig
+
+    app = build_gateway(DetectionService(ServingConfig(), Token(TOKEN, "environment")))
+    sent: list[dict[str, Any]] = []
+    scope = {
+        "type": "websocket",
+        "path": "/v1/stream",
+        "raw_path": b"/v1/stream",
+        "query_string": b"sample_rate_hz=48000",
+        "headers": [(b"authorization", f"Bearer {TOKEN}".encode())],
+        "subprotocols": [],
+        "extensions": {},
+    }
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    assert [message["type"] for message in sent] == ["websocket.accept", "websocket.close"]
+    assert sent[1]["code"] == 1008
+    assert "did you mean sample_rate?" in sent[1]["reason"]
+    assert len(sent[1]["reason"].encode()) <= 123
+
+
 def test_what_the_bundle_lacks_closes_with_1008(server: LocalGateway) -> None:
     code, reason = asyncio.run(send_and_see(server.stream_url + "?fah_target=0.5"))
     assert (code, reason) == (1008, "no operating point for fah_target=0.5: there are 0.1, 1")

@@ -44,7 +44,7 @@ async def stream_audio(
     Args:
         url: such as `ws://127.0.0.1:8000/v1/stream`.
         audio: int16, or float32 in [-1, 1].
-        words: labels to hear of; empty means all of the bundle.
+        words: labels to hear of; empty means all.
         real_time: send each chunk when a microphone would have it, instead of at once.
         sample_rate_hz: of `audio`; the server resamples to 16 kHz.
         encoding: how the samples travel, pcm_s16le or pcm_f32le.
@@ -52,8 +52,7 @@ async def stream_audio(
         fah_target: false alarms per hour: takes the thresholds of that operating point of the bundle instead.
 
     Raises:
-        ServingError: the server cannot be reached, refuses the token or an argument, or closes before the end of the
-            audio; `encoding` is not one of the two.
+        ServingError: the server cannot be reached, refuses token or arguments, or closes before the audio's end.
     """
     if encoding not in ENCODINGS:
         raise ServingError(f"encoding={encoding!r} is not known: choose {' or '.join(ENCODINGS)}")
@@ -63,8 +62,7 @@ async def stream_audio(
         from websockets.exceptions import ConnectionClosed, InvalidStatus
     except ImportError as error:
         raise MissingExtraError("Streaming to an endpoint", "serve", error) from error
-    query = _query(words, audio_format, threshold, fah_target)
-    address = f"{url}?{urlencode(query)}" if query else url
+    address = url + _query(words, audio_format, threshold, fah_target)
     result = StreamResult()
     try:
         async with connect(address, additional_headers={"Authorization": f"Bearer {token}"}) as connection:
@@ -90,10 +88,8 @@ async def stream_audio(
     return result
 
 
-def _query(
-    words: Sequence[str], audio_format: AudioFormat, threshold: float | None, fah_target: float | None
-) -> dict[str, str]:
-    """The parameters that differ from the server's defaults."""
+def _query(words: Sequence[str], audio_format: AudioFormat, threshold: float | None, fah_target: float | None) -> str:
+    """The parameters that differ from the server's defaults, with their question mark."""
     query = {"words": ",".join(words)} if words else {}
     if audio_format.sample_rate_hz != AudioFormat.sample_rate_hz:
         query["sample_rate"] = str(audio_format.sample_rate_hz)
@@ -103,7 +99,7 @@ def _query(
         query["threshold"] = str(threshold)
     if fah_target is not None:
         query["fah_target"] = str(fah_target)
-    return query
+    return f"?{urlencode(query)}" if query else ""
 
 
 def _denial(body: bytes | bytearray | None) -> str:

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 from wakeword.errors import WakewordError
 
 from .auth import origin_allowed, presented_token
-from .query import QueryError, detect_query
+from .query import Choice, QueryError, detect_query
 from .service import DetectionService, Refused, bundle_facts
 from .stream import serve_stream
 
@@ -57,10 +57,7 @@ def build_gateway(service: DetectionService) -> FastAPI:
 
     @app.post("/v1/detect", dependencies=[Depends(authorised)])
     async def detect(request: Request) -> dict[str, Any]:
-        try:
-            choice = detect_query(request.query_params.multi_items())
-        except QueryError as error:
-            raise HTTPException(400, str(error)) from error
+        choice = _choice(request)
         data = await _body(request, int(service.config.max_upload_mb * 2**20), service.config.idle_timeout_s)
         try:
             duration_s, events = await service.detect_upload(data, choice)
@@ -82,6 +79,13 @@ def build_gateway(service: DetectionService) -> FastAPI:
         await serve_stream(socket, service)
 
     return app
+
+
+def _choice(request: Request) -> Choice:
+    try:
+        return detect_query(request.query_params.multi_items())
+    except QueryError as error:
+        raise HTTPException(400, str(error)) from error
 
 
 async def _body(request: Request, limit: int, timeout_s: float) -> bytes:

@@ -15,6 +15,8 @@ ENCODINGS: dict[str, np.dtype[Any]] = {"pcm_s16le": np.dtype("<i2"), "pcm_f32le"
 MAX_CHANNELS = 2
 MAX_LEVEL = 16.0
 """Largest float sample that is clipped; beyond it (24 dB above full scale) no audio in [-1, 1] can be meant."""
+_FLOATS_TO_TELL = 64
+_LEAST_EXPONENT = 127 - 20
 _WHOLE_SAMPLES = 16
 """Whole numbers in one message, some beyond 1, that show integers which nobody divided."""
 
@@ -89,6 +91,23 @@ class AudioFormat:
         if audio.dtype == np.int16:
             return np.asarray(audio, dtype="<i2")
         return np.clip(np.rint(audio * 32768.0), -32768, 32767).astype("<i2")
+
+
+def shows_float32(data: bytes) -> bool | None:
+    """Whether bytes that should be int16 are float32 samples; None where there is too little signal to tell.
+
+    Every second int16 then holds sign, exponent and first digits of a float: of audio in [-1, 1] they lie in two narrow
+    bands, while the int16 between them, the last digits, lie anywhere. Audio in int16 has no such pattern.
+    """
+    halves = np.frombuffer(data[: len(data) - len(data) % 4], "<u2").reshape(-1, 2)
+    # Zeros, -0.0 among them, tell nothing.
+    halves = halves[(halves & np.array([0xFFFF, 0x7FFF], "<u2")).any(axis=1)]
+    if len(halves) < _FLOATS_TO_TELL:
+        return None
+    # Without its sign, the upper half of a float from 1e-6 to 2.
+    last, first = ((halves & 0x7FFF) // 0x80).T
+    fitting, alike = (((part >= _LEAST_EXPONENT) & (part <= 127)).mean() for part in (first, last))
+    return bool(fitting > 0.98 and alike < 0.5 and (halves[:, 1] & 0x8000).any() and not (halves[:, 1] & 0x8000).all())
 
 
 def _whole_numbers(samples: NDArray[Any]) -> bool:

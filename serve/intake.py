@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wakeword.errors import WakewordError
 
-from .audio_format import AudioFormat
+from .audio_format import AudioFormat, shows_float32
 from .query import FORMAT_PARAMETERS, StreamQuery
 from .stream_head import WAV, HeadError, recognised, wav_head
 
@@ -13,6 +13,9 @@ _CHUNKS_AFTER_SAMPLES = frozenset(
     b",plst,umid,slnt".split(b",")
 )
 """Chunks that stand behind a WAV's samples: text and marks, no audio."""
+
+_MESSAGES_TO_JUDGE = 10
+"""Messages with signal in which float32 that was not declared is looked for."""
 
 
 class BadAudio(WakewordError):
@@ -39,6 +42,7 @@ class Intake:
         self._left: int | None = None
         self._rest = b""
         self._behind = b""
+        self._unsure = _MESSAGES_TO_JUDGE
         self._over = False
 
     def foreign(self, message: bytes) -> str:
@@ -133,4 +137,9 @@ class Intake:
     def _checked(self, data: bytes) -> bytes:
         if fault := self.format.value_fault(data):
             raise BadAudio(1007, fault)
+        if self._unsure and self.format.encoding == "pcm_s16le" and not self.from_header:
+            answer = shows_float32(data)
+            if answer:
+                raise BadAudio(1007, "these are float32 samples, not int16: add encoding=pcm_f32le to the query")
+            self._unsure -= answer is not None
         return data

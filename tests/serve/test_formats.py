@@ -303,6 +303,9 @@ def test_samples_that_cannot_be_meant(server: LocalGateway) -> None:
     code, reason = asyncio.run(send_and_see(url, spoken(EVENTS, SECONDS).astype("<f4").tobytes()))
     assert code == 1007
     assert "divide int16 by 32768" in reason
+    floats = (spoken(EVENTS, SECONDS) / 32768).astype("<f4").tobytes()
+    code, reason = asyncio.run(send_and_see(server.stream_url, CHUNK, floats[:2560], floats[2560:5120]))
+    assert (code, reason) == (1007, "these are float32 samples, not int16: add encoding=pcm_f32le to the query")
     code, reason = asyncio.run(send_and_see(url, CHUNK, bytes(1002)))
     assert (code, reason) == (1007, "a message of 1002 bytes is not a whole number of float32 samples")
     code, reason = asyncio.run(send_and_see(f"{url}&sample_rate=48000", "hello"))

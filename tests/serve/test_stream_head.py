@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from serve.audio_format import AudioFormat
+from serve.audio_format import AudioFormat, shows_float32
 from serve.intake import BadAudio, Intake
 from serve.mpeg_frames import compressed_frames
 from serve.query import StreamQuery
@@ -177,12 +177,13 @@ def test_raw_samples_are_never_taken_for_a_file() -> None:
 
 
 def test_every_constant_and_every_first_sample() -> None:
-    for value in range(-32768, 32768, 13):
-        constant = np.full(4096, value, "<i2").tobytes()
+    for value in range(-32768, 32768, 29):
+        constant = np.full(2048, value, "<i2").tobytes()
         assert recognised(constant) == ""
+    noise = PCM[:4000].tobytes()
     for second in range(256):
         for third in range(0, 256, 12):
-            assert recognised(bytes([255, second, third, 100]) + PCM.tobytes()[:20_000]) == ""
+            assert recognised(bytes([255, second, third, 100]) + noise) == ""
 
 
 def test_a_periodic_signal_that_looks_like_frames_is_raw() -> None:
@@ -206,7 +207,7 @@ def test_undecided_samples_are_not_lost() -> None:
     """They wait for what they are, and come out in order, at the end at the latest."""
     for head in (b"\xff\xfb\x94\xc4", b"Og", b"\0\0\0\x20", b"RIFFabcd", b"\x1a\x45\xdf\xa3", b"ID3\x04\0\0"):
         data = head + PCM.tobytes()[:3000]
-        for size in (2, 320, len(data)):
+        for size in (14, 320, len(data)):
             intake = Intake(StreamQuery())
             out = [intake.push(data[at : at + size]) for at in range(0, len(data), size)]
             assert b"".join([*out, intake.finish()]) == data
@@ -344,3 +345,49 @@ def test_values_that_cannot_be_meant() -> None:
     stereo = AudioFormat(channels=2).decode(np.array([32767, -32768, 16384, 16384], "<i2").tobytes())
     assert np.allclose(stereo, [-0.5 / 32768, 0.5])
     assert stereo.dtype == np.float32
+
+
+@pytest.mark.parametrize("level", [1e-3, 0.03, 0.3, 2.0])
+@pytest.mark.parametrize("kind", ["noise", "of int16", "tone", "with silence"])
+def test_undeclared_float32_is_told_from_int16(level: float, kind: str) -> None:
+    generator = np.random.default_rng(1)
+    noise = np.clip(level * generator.standard_normal(1280), -1, 1)
+    samples = {
+        "noise": noise,
+        "of int16": np.rint(noise * 32768) / 32768,
+        "tone": min(level, 1) * np.sin(2 * np.pi * 440 * np.arange(1280) / RATE_HZ),
+        "with silence": noise * (np.arange(1280) > 900),
+    }[kind].astype("<f4")
+    assert shows_float32(samples.tobytes()) is True
+    with pytest.raises(BadAudio, match="float32 samples, not int16: add encoding=pcm_f32le") as refused:
+        Intake(StreamQuery()).push(samples.tobytes())
+    assert refused.value.code == 1007
+    # Silence first: it is looked for once there is signal.
+    intake = Intake(StreamQuery())
+    for _ in range(50):
+        intake.push(bytes(2560))
+    with pytest.raises(BadAudio, match="float32"):
+        intake.push(samples.tobytes())
+
+
+def test_int16_is_never_taken_for_float32() -> None:
+    """Any level, clipped, periodic, constant, stereo, full-scale square: thousands of draws."""
+    generator = np.random.default_rng(7)
+    for turn in range(3000):
+        period = int(generator.integers(1, 400))
+        level = 10.0 ** generator.uniform(-4.5, 1.5)
+        time = np.arange(640)
+        signal = [
+            generator.standard_normal(640),
+            np.sin(2 * np.pi * time / period),
+            np.sign(np.sin(2 * np.pi * time / period) + 0.01),
+            np.full(640, generator.uniform(-1, 1)),
+            np.tile(generator.standard_normal(period), 640 // period + 1)[:640],
+            np.where(time % 2, generator.uniform(-1, 1), 0.5 * generator.standard_normal(640)),
+        ][turn % 6]
+        data = np.clip(np.rint(level * signal * 32768), -32768, 32767).astype("<i2").tobytes()
+        assert not shows_float32(data), turn
+    assert shows_float32(bytes(5000)) is None
+    assert shows_float32(b"") is None
+    for value in range(-32768, 32768, 11):
+        assert not shows_float32(np.full(200, value, "<i2").tobytes())

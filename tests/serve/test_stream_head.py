@@ -104,21 +104,25 @@ def test_files_of_libsndfile(format: str, subtype: str, name: str) -> None:
     ("arguments", "name"),
     [
         ("-c:a aac a.m4a", "an MPEG-4 (mp4) file"),
-        ("-c:a aac -movflags frag_keyframe+empty_moov a.mp4", "an MPEG-4 (mp4) file"),
-        ("-c:a aac a.mov", "an MPEG-4 (mp4) file"),
+        pytest.param(
+            "-c:a aac -movflags frag_keyframe+empty_moov a.mp4", "an MPEG-4 (mp4) file", marks=pytest.mark.slow
+        ),
+        pytest.param("-c:a aac a.mov", "an MPEG-4 (mp4) file", marks=pytest.mark.slow),
         ("-c:a aac -f adts a.aac", "an AAC (ADTS) file"),
         ("-c:a libopus a.webm", "a WebM file"),
-        ("-c:a pcm_s16le a.mka", "a Matroska file"),
+        pytest.param("-c:a pcm_s16le a.mka", "a Matroska file", marks=pytest.mark.slow),
         ("-c:a libmp3lame -id3v2_version 0 -write_xing 0 a.mp3", "an MP3 file"),
         ("-c:a libmp3lame -q:a 4 -id3v2_version 0 -write_xing 0 a.mp3", "an MP3 file"),
-        ("-ar 16000 -c:a libmp3lame -id3v2_version 0 -write_xing 0 a.mp3", "an MP3 file"),
-        ("-c:a libmp3lame a.mp3", "an MP3 file"),
+        pytest.param(
+            "-ar 16000 -c:a libmp3lame -id3v2_version 0 -write_xing 0 a.mp3", "an MP3 file", marks=pytest.mark.slow
+        ),
+        pytest.param("-c:a libmp3lame a.mp3", "an MP3 file", marks=pytest.mark.slow),
         ("-c:a mp2 a.mp2", "an MPEG audio file"),
         ("-c:a wmav2 a.wma", "a Windows Media (wma) file"),
-        ("-c:a wavpack a.wv", "a WavPack file"),
-        ("-c:a pcm_s16le a.avi", "an AVI file"),
-        ("-ar 44100 -c:a aac a.flv", "a Flash video file"),
-        ("-c:a tta a.tta", "a True Audio file"),
+        pytest.param("-c:a wavpack a.wv", "a WavPack file", marks=pytest.mark.slow),
+        pytest.param("-c:a pcm_s16le a.avi", "an AVI file", marks=pytest.mark.slow),
+        pytest.param("-ar 44100 -c:a aac a.flv", "a Flash video file", marks=pytest.mark.slow),
+        pytest.param("-c:a tta a.tta", "a True Audio file", marks=pytest.mark.slow),
     ],
 )
 def test_files_of_ffmpeg(arguments: str, name: str, tmp_path: Path) -> None:

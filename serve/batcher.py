@@ -13,26 +13,24 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.runtime.bundle import Bundle
 from wakeword.runtime.events import Detection
 from wakeword.runtime.slots import StreamSlots
 
+from .audio_format import AudioFormat
 from .statistics import Statistics
 
 _FEED_S = 0.32
 """Audio of one stream per call at most: a client that sends a whole file at once must not hold up live ones."""
 _OUTBOX_EVENTS = 256
 """Detections kept for a client that reads slowly; one more and it is closed."""
-_FEED_BYTES = int(_FEED_S * SAMPLE_RATE_HZ) * 2
 
 
 @dataclass(frozen=True)
 class Close:
-    """How a stream ends: WebSocket close code and one sentence of at most 123 bytes."""
+    """How a stream ends: WebSocket close code and one sentence, cut at 123 bytes where it goes into the close frame."""
 
     code: int
     reason: str
@@ -41,12 +39,17 @@ class Close:
 class StreamSession:
     """One stream's queue of audio and its outgoing detections; belongs to the event loop."""
 
-    def __init__(self, batcher: MicroBatcher, slot: int, words: frozenset[str]) -> None:
+    def __init__(
+        self, batcher: MicroBatcher, slot: int, words: frozenset[str], audio: AudioFormat, thresholds: list[float]
+    ) -> None:
         self.words = words
+        self.format = audio
+        labelled = zip(batcher.bundle.labels, thresholds, strict=True)
+        self.thresholds = {word: threshold for word, threshold in labelled if word in words}
         self.outbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_OUTBOX_EVENTS)
         self.closing: asyncio.Future[Close] = asyncio.get_running_loop().create_future()
         """Set when the server must end this stream: its reason."""
-        self.samples_received = 0
+        self.frames_received = 0
         self._batcher = batcher
         self._slot = slot
         self._audio = bytearray()
@@ -60,13 +63,22 @@ class StreamSession:
     @property
     def queued_s(self) -> float:
         """Seconds of audio received and not yet handed to the model."""
-        return len(self._audio) / 2 / SAMPLE_RATE_HZ
+        return len(self._audio) / self.format.bytes_per_s
+
+    async def use_format(self, audio: AudioFormat) -> None:
+        """What the samples turned out to be, before the first of them.
+
+        Raises MissingExtraError when their rate needs soxr and it is not installed.
+        """
+        if audio.sample_rate_hz != self.format.sample_rate_hz:
+            await self._batcher.set_rate(self, audio.sample_rate_hz)
+        self.format = audio
 
     async def put(self, chunk: bytes) -> None:
-        """Queue int16 little-endian samples; waits while the queue is full, which stops reading from the client."""
+        """Queue whole frames of `format`; waits while the queue is full, which stops reading from the client."""
         await self._room.wait()
         self._audio += chunk
-        self.samples_received += len(chunk) // 2
+        self.frames_received += len(chunk) // self.format.frame_bytes
         self._arrivals.append((self._bytes_taken + len(self._audio), time.perf_counter()))
         if self.queued_s >= self._batcher.max_queued_s:
             self._room.clear()
@@ -88,14 +100,14 @@ class StreamSession:
             self._released = True
             self._batcher.release(self)
 
-    def take(self) -> tuple[NDArray[np.int16], bool]:
-        """The next piece of audio for the model, and whether it is the last one."""
-        piece = bytes(self._audio[:_FEED_BYTES])
+    def take(self) -> tuple[NDArray[Any], bool]:
+        """The next piece of audio for the model, mono at the client's rate, and whether it is the last one."""
+        piece = bytes(self._audio[: int(_FEED_S * self.format.sample_rate_hz) * self.format.frame_bytes])
         del self._audio[: len(piece)]
         self._bytes_taken += len(piece)
         if self.queued_s < self._batcher.max_queued_s:
             self._room.set()
-        return np.frombuffer(piece, dtype="<i2"), self._ended and not self._audio
+        return self.format.decode(piece), self._ended and not self._audio
 
     def scored(self, statistics: Statistics, now: float) -> None:
         """Account for the chunks whose last sample has now been scored."""
@@ -148,21 +160,37 @@ class MicroBatcher:
         self._task: asyncio.Task[None] | None = None
         self._retired = False
 
-    async def open(self, words: frozenset[str]) -> StreamSession:
-        """A session in a fresh slot; the caller must `release` it."""
+    async def open(self, words: frozenset[str], audio: AudioFormat, thresholds: list[float]) -> StreamSession:
+        """A session in a fresh slot, with `thresholds` of its own; the caller must `release` it.
+
+        Raises MissingExtraError when the rate needs soxr and it is not installed.
+        """
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
             self._task.add_done_callback(self._stopped)
         # Shielded: a client that leaves while its slot is being opened must not leak the slot.
-        opening = asyncio.get_running_loop().run_in_executor(self._executor, self._slots.open)
+        opening = asyncio.get_running_loop().run_in_executor(
+            self._executor, self._slots.open, audio.sample_rate_hz, thresholds
+        )
         try:
             slot = await asyncio.shield(opening)
         except asyncio.CancelledError:
-            opening.add_done_callback(lambda done: self._executor.submit(self._slots.close, done.result()))
+            opening.add_done_callback(self._close_opened)
             raise
-        session = StreamSession(self, slot, words)
+        session = StreamSession(self, slot, words, audio, thresholds)
         self.sessions.add(session)
         return session
+
+    def _close_opened(self, opening: asyncio.Future[int]) -> None:
+        # One that failed has no slot.
+        if not opening.cancelled() and opening.exception() is None:
+            self._executor.submit(self._slots.close, opening.result())
+
+    async def set_rate(self, session: StreamSession, sample_rate_hz: int) -> None:
+        """The sample rate of a session that has no audio yet."""
+        await asyncio.get_running_loop().run_in_executor(
+            self._executor, self._slots.set_rate, session.slot, sample_rate_hz
+        )
 
     def wake(self, session: StreamSession) -> None:
         """Score this session's audio at the next tick."""
@@ -206,7 +234,7 @@ class MicroBatcher:
             self._distribute(batch, detections, endings)
 
     def _advance(
-        self, batch: list[tuple[StreamSession, NDArray[np.int16], bool]]
+        self, batch: list[tuple[StreamSession, NDArray[Any], bool]]
     ) -> tuple[list[tuple[int, Detection]], dict[int, list[Detection]]]:
         """On the model's thread: feed every stream, one step for all, flush those that ended."""
         for session, audio, _ in batch:
@@ -217,7 +245,7 @@ class MicroBatcher:
 
     def _distribute(
         self,
-        batch: list[tuple[StreamSession, NDArray[np.int16], bool]],
+        batch: list[tuple[StreamSession, NDArray[Any], bool]],
         detections: list[tuple[int, Detection]],
         endings: dict[int, list[Detection]],
     ) -> None:
@@ -227,12 +255,12 @@ class MicroBatcher:
         for slot, detection in detections:
             self._deliver(by_slot.get(slot), detection)
         for session, audio, last in batch:
-            self._statistics.audio_s += audio.size / SAMPLE_RATE_HZ
+            self._statistics.audio_s += audio.size / session.format.sample_rate_hz
             session.scored(self._statistics, now)
             if last:
                 for detection in endings[session.slot]:
                     self._deliver(by_slot.get(session.slot), detection)
-                session.deliver({"type": "end", "audio_s": session.samples_received / SAMPLE_RATE_HZ})
+                session.deliver({"type": "end", "audio_s": session.frames_received / session.format.sample_rate_hz})
             elif session.has_audio():
                 self.wake(session)
 

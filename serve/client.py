@@ -11,9 +11,10 @@ from urllib.parse import urlencode
 import numpy as np
 from numpy.typing import NDArray
 
-from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.errors import MissingExtraError, ServingError
 from wakeword.runtime.events import Detection
+
+from .audio_format import ENCODINGS, AudioFormat
 
 
 @dataclass
@@ -32,28 +33,40 @@ async def stream_audio(
     words: Sequence[str] = (),
     chunk_ms: float = 80.0,
     real_time: bool = False,
+    *,
+    sample_rate_hz: int = AudioFormat.sample_rate_hz,
+    encoding: str = AudioFormat.encoding,
+    threshold: float | None = None,
+    fah_target: float | None = None,
 ) -> StreamResult:
-    """Stream `audio (samples,)` at 16 kHz and return everything the server detected.
+    """Stream `audio (samples,)` and return everything the server detected.
 
     Args:
         url: such as `ws://127.0.0.1:8000/v1/stream`.
         audio: int16, or float32 in [-1, 1].
-        words: labels to hear of; empty means all of the bundle.
+        words: labels to hear of; empty means all.
         real_time: send each chunk when a microphone would have it, instead of at once.
+        sample_rate_hz: of `audio`; the server resamples to 16 kHz.
+        encoding: how the samples travel, pcm_s16le or pcm_f32le.
+        threshold: for all words of this stream, from 0 to 1; None takes the bundle's.
+        fah_target: false alarms per hour: takes the thresholds of that operating point of the bundle instead.
 
     Raises:
-        ServingError: the server cannot be reached, refuses the token, or closes before the end of the audio.
+        ServingError: the server cannot be reached, refuses token or arguments, or closes before the audio's end.
     """
+    if encoding not in ENCODINGS:
+        raise ServingError(f"encoding={encoding!r} is not known: choose {' or '.join(ENCODINGS)}")
+    audio_format = AudioFormat(sample_rate_hz, encoding)
     try:
         from websockets.asyncio.client import connect
         from websockets.exceptions import ConnectionClosed, InvalidStatus
     except ImportError as error:
         raise MissingExtraError("Streaming to an endpoint", "serve", error) from error
-    address = f"{url}?{urlencode({'words': ','.join(words)})}" if words else url
+    address = url + _query(words, audio_format, threshold, fah_target)
     result = StreamResult()
     try:
         async with connect(address, additional_headers={"Authorization": f"Bearer {token}"}) as connection:
-            sending = asyncio.create_task(_send(connection, _as_int16(audio), chunk_ms, real_time))
+            sending = asyncio.create_task(_send(connection, audio, audio_format, chunk_ms, real_time))
             try:
                 async for text in connection:
                     if _take(json.loads(text), result):
@@ -64,7 +77,8 @@ async def stream_audio(
             if connection.close_code not in (None, 1000):
                 raise ServingError(f"{url} closed the stream ({connection.close_code}): {connection.close_reason}")
     except InvalidStatus as error:
-        raise ServingError(f"{url} refused the stream: HTTP {error.response.status_code}; check the token") from error
+        reason = _denial(error.response.body) or "check the token"
+        raise ServingError(f"{url} refused the stream: HTTP {error.response.status_code}; {reason}") from error
     except ConnectionClosed as error:
         closed = error.rcvd
         reason = f"({closed.code}): {closed.reason}" if closed else "without a reason"
@@ -74,16 +88,46 @@ async def stream_audio(
     return result
 
 
-async def _send(connection: object, audio: NDArray[np.int16], chunk_ms: float, real_time: bool) -> None:
+def _query(words: Sequence[str], audio_format: AudioFormat, threshold: float | None, fah_target: float | None) -> str:
+    """The parameters that differ from the server's defaults, with their question mark."""
+    query = {"words": ",".join(words)} if words else {}
+    if audio_format.sample_rate_hz != AudioFormat.sample_rate_hz:
+        query["sample_rate"] = str(audio_format.sample_rate_hz)
+    if audio_format.encoding != AudioFormat.encoding:
+        query["encoding"] = audio_format.encoding
+    if threshold is not None:
+        query["threshold"] = str(threshold)
+    if fah_target is not None:
+        query["fah_target"] = str(fah_target)
+    return f"?{urlencode(query)}" if query else ""
+
+
+def _denial(body: bytes | bytearray | None) -> str:
+    """The sentence of a refused handshake; empty where a proxy answered in the server's place."""
+    try:
+        answer = json.loads(body or b"")
+    except ValueError:
+        return ""
+    return str(answer.get("error", "")) if isinstance(answer, dict) else ""
+
+
+async def _send(
+    connection: object,
+    audio: NDArray[np.int16] | NDArray[np.float32],
+    audio_format: AudioFormat,
+    chunk_ms: float,
+    real_time: bool,
+) -> None:
     loop = asyncio.get_running_loop()
-    size = max(1, round(chunk_ms / 1000 * SAMPLE_RATE_HZ))
+    rate_hz = audio_format.sample_rate_hz
+    size = max(1, round(chunk_ms / 1000 * rate_hz))
     start = loop.time()
     for begin in range(0, audio.size, size):
         chunk = audio[begin : begin + size]
         if real_time:
             # The chunk exists once its last sample was spoken.
-            await asyncio.sleep(max(0.0, start + (begin + chunk.size) / SAMPLE_RATE_HZ - loop.time()))
-        await connection.send(chunk.astype("<i2").tobytes())  # type: ignore[attr-defined]
+            await asyncio.sleep(max(0.0, start + (begin + chunk.size) / rate_hz - loop.time()))
+        await connection.send(audio_format.encode(chunk).tobytes())  # type: ignore[attr-defined]
     await connection.send(b"")  # type: ignore[attr-defined]
 
 
@@ -98,9 +142,3 @@ def _take(message: dict[str, object], result: StreamResult) -> bool:
         result.audio_s = float(message["audio_s"])  # type: ignore[arg-type]
         return True
     return False
-
-
-def _as_int16(audio: NDArray[np.int16] | NDArray[np.float32]) -> NDArray[np.int16]:
-    if audio.dtype == np.int16:
-        return np.asarray(audio, dtype=np.int16)
-    return np.clip(np.rint(audio * 32768.0), -32768, 32767).astype(np.int16)

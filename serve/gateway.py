@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse
 from wakeword.errors import WakewordError
 
 from .auth import origin_allowed, presented_token
+from .query import Choice, QueryError, detect_query
 from .service import DetectionService, Refused, bundle_facts
 from .stream import serve_stream
 
@@ -56,11 +57,13 @@ def build_gateway(service: DetectionService) -> FastAPI:
 
     @app.post("/v1/detect", dependencies=[Depends(authorised)])
     async def detect(request: Request) -> dict[str, Any]:
+        choice = _choice(request)
         data = await _body(request, int(service.config.max_upload_mb * 2**20), service.config.idle_timeout_s)
         try:
-            duration_s, events = await service.detect_upload(data)
+            duration_s, events = await service.detect_upload(data, choice)
         except Refused as refusal:
-            raise HTTPException(503, str(refusal)) from refusal
+            # 1008: what was asked for cannot be had; else: not now.
+            raise HTTPException(400 if refusal.close.code == 1008 else 503, str(refusal)) from refusal
         except WakewordError as error:
             raise HTTPException(422, str(error)) from error
         return {
@@ -76,6 +79,13 @@ def build_gateway(service: DetectionService) -> FastAPI:
         await serve_stream(socket, service)
 
     return app
+
+
+def _choice(request: Request) -> Choice:
+    try:
+        return detect_query(request.query_params.multi_items())
+    except QueryError as error:
+        raise HTTPException(400, str(error)) from error
 
 
 async def _body(request: Request, limit: int, timeout_s: float) -> bytes:

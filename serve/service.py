@@ -10,7 +10,7 @@ from typing import Any
 from wakeword.audio.io import read_audio
 from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.config.serving import ServingConfig
-from wakeword.errors import BundleError, WakewordError
+from wakeword.errors import BundleError, MissingExtraError, WakewordError
 from wakeword.runtime.bundle import Bundle, load_bundle
 from wakeword.runtime.detector import Detector
 from wakeword.runtime.events import Detection
@@ -18,6 +18,7 @@ from wakeword.runtime.slots import StreamSlots
 
 from .auth import Token
 from .batcher import Close, MicroBatcher, StreamSession
+from .query import Choice, QueryError, StreamQuery
 from .statistics import Statistics
 
 
@@ -78,20 +79,18 @@ class DetectionService:
 
     # -- streams
 
-    async def open_stream(self, words: list[str]) -> StreamSession:
+    async def open_stream(self, query: StreamQuery) -> StreamSession:
         """Reserve a slot.
 
         Raises:
-            Refused: the replica is stopping, full, has no bundle, or the bundle lacks a word that was asked for.
+            Refused: the replica is stopping, full, has no bundle, or the bundle lacks a word or an operating point
+                that was asked for.
         """
         if self.draining:
             raise Refused(Close(1013, "the server is shutting down: connect again later"))
         if self._batcher is None or self._batcher.failure is not None:
             raise Refused(Close(1013, "no model is loaded: connect again later"))
-        known = self._batcher.bundle.labels
-        unknown = sorted(set(words) - set(known))
-        if unknown:
-            raise Refused(Close(1008, _clip(f"no word {unknown[0]!r} in this bundle: it has {', '.join(known)}")))
+        words, thresholds = _chosen(query.choice, self._batcher.bundle)
         if self.statistics.streams >= self.config.max_streams:
             self.statistics.streams_refused += 1
             raise Refused(
@@ -100,9 +99,11 @@ class DetectionService:
         # Counted before the first await: two clients must not take the last slot together.
         self.statistics.streams += 1
         try:
-            session = await self._batcher.open(frozenset(words or known))
-        except BaseException:
+            session = await self._batcher.open(words, query.format, thresholds)
+        except BaseException as error:
             self.statistics.streams -= 1
+            if isinstance(error, MissingExtraError):
+                raise Refused(Close(1011, str(error))) from error
             raise
         self.statistics.streams_total += 1
         return session
@@ -164,22 +165,24 @@ class DetectionService:
 
     # -- whole files
 
-    async def detect_upload(self, data: bytes) -> tuple[float, list[Detection]]:
+    async def detect_upload(self, data: bytes, choice: Choice) -> tuple[float, list[Detection]]:
         """Duration in seconds and events of one uploaded file, through the runtime's detector.
 
         Files take turns: a burst of uploads must not take the processor from live streams.
 
         Raises:
             DataError: no readable audio, or longer than `max_upload_s`.
-            Refused: no bundle is loaded.
+            Refused: no bundle is loaded, or it lacks a word or an operating point that was asked for.
         """
         bundle = self.bundle
         if bundle is None:
             raise Refused(Close(1013, "no model is loaded: try again later"))
+        words, thresholds = _chosen(choice, bundle)
         async with self._upload_turn:
-            return await asyncio.get_running_loop().run_in_executor(
-                None, _detect_bytes, bundle, data, self.config.max_upload_s
+            duration_s, found = await asyncio.get_running_loop().run_in_executor(
+                None, _detect_bytes, bundle, data, self.config.max_upload_s, thresholds
             )
+        return duration_s, [event for event in found if event.word in words]
 
 
 def bundle_facts(bundle: Bundle) -> dict[str, Any]:
@@ -192,12 +195,15 @@ def _load(path: str, capacity: int) -> tuple[Bundle, StreamSlots]:
     return bundle, StreamSlots(bundle, capacity)
 
 
-def _detect_bytes(bundle: Bundle, data: bytes, max_s: float) -> tuple[float, list[Detection]]:
+def _chosen(choice: Choice, bundle: Bundle) -> tuple[frozenset[str], list[float]]:
+    """Words and thresholds of one client. Raises Refused for what the bundle lacks."""
+    try:
+        return choice.words_in(bundle), choice.thresholds_in(bundle)
+    except QueryError as error:
+        raise Refused(Close(1008, str(error))) from error
+
+
+def _detect_bytes(bundle: Bundle, data: bytes, max_s: float, thresholds: list[float]) -> tuple[float, list[Detection]]:
     audio = read_audio(data, max_s=max_s)
-    detector = Detector(bundle)
+    detector = Detector(bundle, threshold=thresholds)
     return audio.size / SAMPLE_RATE_HZ, detector.process(audio) + detector.flush()
-
-
-def _clip(sentence: str) -> str:
-    """A close reason has at most 123 bytes."""
-    return sentence.encode()[:123].decode(errors="ignore")

@@ -10,16 +10,20 @@ from typing import Any
 from fastapi import WebSocket, WebSocketDisconnect
 from starlette.responses import JSONResponse
 
-from wakeword.config import SAMPLE_RATE_HZ
+from wakeword.errors import MissingExtraError
 
 from .auth import SUBPROTOCOL, origin_allowed, presented_token
 from .batcher import Close, StreamSession
+from .intake import BadAudio, Intake
+from .query import QueryError, StreamQuery, stream_query
 from .service import DetectionService, Refused
 
 _CLOSE_WAIT_S = 5.0
 """A client that reads nothing would hold the closing handshake open."""
 _DONE = Close(1000, "end of audio")
 _NO_TOKEN = Close(4401, "wrong or missing token: send Authorization: Bearer TOKEN")
+_DENIAL_STATUS = {4401: 401, 4403: 403, 1008: 400}
+_CLOSE_REASON_BYTES = 123
 _WRONG_ORIGIN = Close(4403, "this page's origin is not allowed: add it to serving.allowed_origins")
 
 
@@ -30,15 +34,19 @@ async def serve_stream(socket: WebSocket, service: DetectionService) -> None:
     if denial is not None:
         await _deny(socket, denial)
         return
-    await socket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
-    words = [word for word in socket.query_params.get("words", "").split(",") if word]
     try:
-        session = await service.open_stream(words)
+        query = stream_query(socket.query_params.multi_items())
+    except QueryError as error:
+        await _deny(socket, Close(1008, str(error)))
+        return
+    await socket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
+    try:
+        session = await service.open_stream(query)
     except Refused as refusal:
         await _close(socket, refusal.close)
         return
     try:
-        close = await _converse(socket, session, service)
+        close = await _converse(socket, session, service, query)
     finally:
         service.close_stream(session)
     if close is not None:
@@ -56,7 +64,7 @@ def _authorisation_fault(socket: WebSocket, service: DetectionService, offered: 
 async def _deny(socket: WebSocket, close: Close) -> None:
     """Refuse the handshake with an HTTP status where the server can, else accept and close at once."""
     if "websocket.http.response" in socket.scope.get("extensions", {}):
-        status = 401 if close is _NO_TOKEN else 403
+        status = _DENIAL_STATUS[close.code]
         headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
         await socket.send_denial_response(JSONResponse({"error": close.reason}, status, headers))
         return
@@ -64,10 +72,13 @@ async def _deny(socket: WebSocket, close: Close) -> None:
     await _close(socket, close)
 
 
-async def _converse(socket: WebSocket, session: StreamSession, service: DetectionService) -> Close | None:
+async def _converse(
+    socket: WebSocket, session: StreamSession, service: DetectionService, query: StreamQuery
+) -> Close | None:
     """Exchange messages until one side ends; None when the client is already gone."""
     loop = asyncio.get_running_loop()
-    receiving = loop.create_task(_receive(socket, session, service))
+    session.deliver(_ready(session))
+    receiving = loop.create_task(_receive(socket, session, service, Intake(query)))
     sending = loop.create_task(_send(socket, session))
     tasks: set[asyncio.Future[Any]] = {receiving, sending}
     try:
@@ -88,7 +99,9 @@ async def _converse(socket: WebSocket, session: StreamSession, service: Detectio
         await asyncio.gather(receiving, sending, return_exceptions=True)
 
 
-async def _receive(socket: WebSocket, session: StreamSession, service: DetectionService) -> tuple[Close | None, bool]:
+async def _receive(
+    socket: WebSocket, session: StreamSession, service: DetectionService, intake: Intake
+) -> tuple[Close | None, bool]:
     """Queue the client's audio; `(close, False)` ends the stream, `(None, True)` says that the audio is complete."""
     config = service.config
     deadline = time.monotonic() + config.max_session_s
@@ -104,38 +117,47 @@ async def _receive(socket: WebSocket, session: StreamSession, service: Detection
         if message["type"] == "websocket.disconnect":
             return None, False
         chunk = message.get("bytes")
-        fault = _message_fault(chunk, config.max_message_bytes)
-        if fault is not None:
-            return fault, False
+        if chunk is None:
+            return Close(1003, f"text is not audio: send binary messages of {intake.format}"), False
+        try:
+            await _take_in(chunk, session, intake, config.max_message_bytes)
+        except BadAudio as fault:
+            return Close(fault.code, str(fault)), False
+        except MissingExtraError as fault:
+            return Close(1011, str(fault)), False
         if not chunk:
             session.end()
             return None, True
-        await session.put(chunk)
 
 
-def _message_fault(chunk: bytes | None, limit: int) -> Close | None:
-    if chunk is None:
-        return Close(1003, "text is not audio: send binary messages of int16 little-endian samples at 16 kHz")
-    if len(chunk) > limit:
-        return Close(1009, f"a message of {len(chunk)} bytes is too large: send at most {limit} bytes")
-    if len(chunk) % 2:
-        return Close(1007, f"a message of {len(chunk)} bytes is not a whole number of int16 samples")
-    return None
+async def _take_in(chunk: bytes, session: StreamSession, intake: Intake, limit: int) -> None:
+    """Queue what one message holds. Raises BadAudio for what cannot be audio, MissingExtraError without soxr."""
+    if len(chunk) > limit and not intake.foreign(chunk):
+        raise BadAudio(1009, f"a message of {len(chunk)} bytes is too large: send at most {limit} bytes")
+    known = intake.from_header
+    samples = intake.push(chunk) if chunk else intake.finish()
+    if intake.from_header and not known:
+        await session.use_format(intake.format)
+        session.deliver({"type": "format", **intake.format.facts()})
+    if samples:
+        await session.put(samples)
+
+
+def _ready(session: StreamSession) -> dict[str, Any]:
+    manifest = session.bundle.manifest
+    return {
+        "type": "ready",
+        **session.format.facts(),
+        "chunk_ms": manifest.chunk_ms,
+        "words": sorted(session.words),
+        "thresholds": session.thresholds,
+        "bundle": manifest.name,
+    }
 
 
 async def _send(socket: WebSocket, session: StreamSession) -> Close | None:
-    """Send `ready`, then what the batcher puts into the outbox, until the `end` message."""
-    bundle = session.bundle
+    """Send what is put into the outbox, `ready` first, until the `end` message."""
     try:
-        await socket.send_json(
-            {
-                "type": "ready",
-                "sample_rate_hz": SAMPLE_RATE_HZ,
-                "chunk_ms": bundle.manifest.chunk_ms,
-                "words": sorted(session.words),
-                "bundle": bundle.manifest.name,
-            }
-        )
         while True:
             message = await session.outbox.get()
             await socket.send_json(message)
@@ -149,4 +171,10 @@ async def _send(socket: WebSocket, session: StreamSession) -> Close | None:
 async def _close(socket: WebSocket, close: Close) -> None:
     with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
         async with asyncio.timeout(_CLOSE_WAIT_S):
-            await socket.close(close.code, close.reason)
+            await socket.close(close.code, _clipped(close.reason))
+
+
+def _clipped(reason: str) -> str:
+    """A close frame has room for 123 bytes of reason."""
+    text = reason.encode()
+    return reason if len(text) <= _CLOSE_REASON_BYTES else text[:_CLOSE_REASON_BYTES].decode(errors="ignore")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from wakeword.audio.io import read_audio
 from wakeword.config import SAMPLE_RATE_HZ
-from wakeword.errors import DataError, MissingExtraError
+from wakeword.errors import DataError
 from wakeword.runtime.bundle import load_bundle
 from wakeword.runtime.detector import Detector
 from wakeword.runtime.events import Detection, score_time_s, smooth
@@ -77,7 +77,7 @@ def analyse_file(path: str | Path, bundle: Path, threshold: float | None, max_s:
         score_times_s=np.asarray(score_time_s(np.arange(len(scores)), detector.bundle.step_s)),
         scores=scores,
         words=detector.events.words,
-        thresholds=[float(limit) for limit in detector.events.thresholds],
+        thresholds=detector.events.thresholds[0].tolist(),
         events=events,
     )
 
@@ -89,7 +89,6 @@ class LiveSession:
         """Raises BundleError for an unusable bundle or a threshold outside [0, 1]."""
         self._detector = Detector(load_bundle(bundle), threshold=threshold)
         self._rate_hz: int | None = None
-        self._resampler: Any = None
         self._audio: NDArray[np.float32] = np.zeros(0, np.float32)
         self._scores = np.zeros((0, len(self._detector.events.words)))
         self._samples = 0
@@ -100,7 +99,7 @@ class LiveSession:
     @property
     def heard_s(self) -> float:
         """Seconds of audio that reached the detector."""
-        return self._samples / SAMPLE_RATE_HZ
+        return self._samples / self._detector.sample_rate_hz
 
     @property
     def score_now(self) -> float:
@@ -112,17 +111,18 @@ class LiveSession:
         """Take a chunk, `(samples,)` or `(samples, channels)`, int16, int32 or float32 in [-1, 1].
 
         Raises:
-            DataError: another type, or the rate changed within the session.
+            DataError: another type, an impossible rate, or the rate changed within the session.
         """
         if self._rate_hz not in (None, rate_hz):
             raise DataError(f"the microphone's rate changed from {self._rate_hz} to {rate_hz} Hz: record anew")
+        if self._rate_hz is None and rate_hz != self._detector.sample_rate_hz:
+            limits = self._detector.events.thresholds[0].tolist()
+            self._detector = Detector(self._detector.bundle, threshold=limits, sample_rate_hz=rate_hz)
         self._rate_hz = rate_hz
-        self._push(self._resampled(_mono(samples)))
+        self._push(_mono(samples))
 
     def finish(self) -> None:
-        """End of the recording: what the resampler and the event detector still hold."""
-        if self._resampler is not None:
-            self._push(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+        """End of the recording: what the detector still holds."""
         self._take(0, *self._detector.flush_scores())
 
     def plot_due(self) -> bool:
@@ -135,8 +135,8 @@ class LiveSession:
     def window(self) -> Listened:
         """The last 12 seconds."""
         detector = self._detector
-        start_s = (self._samples - self._audio.size) / SAMPLE_RATE_HZ
-        times, values = wave_envelope(self._audio, SAMPLE_RATE_HZ, _LIVE_COLUMNS)
+        start_s = (self._samples - self._audio.size) / detector.sample_rate_hz
+        times, values = wave_envelope(self._audio, detector.sample_rate_hz, _LIVE_COLUMNS)
         first = self._scored - len(self._scores)
         return Listened(
             audio_s=self.heard_s,
@@ -144,12 +144,12 @@ class LiveSession:
             score_times_s=np.asarray(score_time_s(np.arange(first, self._scored), detector.bundle.step_s)),
             scores=smooth(self._scores, detector.events.timing.window) if len(self._scores) else self._scores,
             words=detector.events.words,
-            thresholds=[float(limit) for limit in detector.events.thresholds],
+            thresholds=detector.events.thresholds[0].tolist(),
             events=[event for event in self.events if event.end_s >= start_s],
         )
 
     def _push(self, audio: NDArray[np.float32]) -> None:
-        self._audio = np.concatenate([self._audio, audio])[-int(_WINDOW_S * SAMPLE_RATE_HZ) :]
+        self._audio = np.concatenate([self._audio, audio])[-int(_WINDOW_S * self._detector.sample_rate_hz) :]
         self._take(audio.size, *self._detector.process_scores(audio))
 
     def _take(self, samples: int, raw: NDArray[np.float32], events: list[Detection]) -> None:
@@ -157,17 +157,6 @@ class LiveSession:
         self._scored += raw.shape[1]
         self.events = (self.events + events)[-_KEPT_EVENTS:]
         self._scores = np.concatenate([self._scores, raw[0]])[-int(_WINDOW_S / self._detector.bundle.step_s) :]
-
-    def _resampled(self, mono: NDArray[np.float32]) -> NDArray[np.float32]:
-        if self._rate_hz == SAMPLE_RATE_HZ:
-            return mono
-        if self._resampler is None:
-            try:
-                import soxr
-            except ImportError as error:
-                raise MissingExtraError("Resampling the microphone", "dashboard", error) from error
-            self._resampler = soxr.ResampleStream(self._rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
-        return np.clip(self._resampler.resample_chunk(mono), -1.0, 1.0)
 
 
 def _mono(samples: NDArray[Any]) -> NDArray[np.float32]:

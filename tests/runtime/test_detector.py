@@ -128,6 +128,8 @@ def test_thresholds(tones: Bundle) -> None:
     assert [e.word for e in hear(Detector(tones, threshold=[1.0, 0.5]), audio, [1280])] == ["beta"]
     with pytest.raises(BundleError):
         Detector(tones, threshold=-1.0)
+    with pytest.raises(ValueError):
+        Detector(tones, threshold=[0.5, 0.5, 0.5])
 
 
 def test_the_bundle_decides_the_refractory_time(tmp_path: Path) -> None:
@@ -173,8 +175,8 @@ def test_detect_file(tones: Bundle, tmp_path: Path) -> None:
     assert [e.word for e in mono] == ["alpha", "beta", "alpha"]
     assert detect_file(tones, write_wav(tmp_path / "stereo.wav", audio, channels=2)) == mono
     assert [e.end_s for e in detect_file(tones, np.array_split(audio, 17))] == [e.end_s for e in mono]
-    with pytest.raises(DataError, match="8000 Hz"):
-        detect_file(tones, write_wav(tmp_path / "slow.wav", audio, rate_hz=8000))
+    with pytest.raises(DataError, match="900000 Hz cannot be meant"):
+        detect_file(tones, write_wav(tmp_path / "fast.wav", audio, rate_hz=900_000))
     (tmp_path / "short.wav").write_bytes((tmp_path / "mono.wav").read_bytes()[:5000])
     with pytest.raises(DataError, match="truncated"):
         detect_file(tones, tmp_path / "short.wav")

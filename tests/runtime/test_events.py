@@ -94,7 +94,9 @@ def test_streaming_equals_offline_at_any_chunking(data: st.DataObject) -> None:
         "peak_hold_s": data.draw(st.sampled_from([0.0, 0.02, 0.1, 0.3])),
         "refractory_s": data.draw(st.sampled_from([0.0, 0.2, 1.0])),
     }
-    thresholds = data.draw(st.lists(st.floats(0, 1), min_size=len(words), max_size=len(words)))
+    per_word = st.lists(st.floats(0, 1), min_size=len(words), max_size=len(words))
+    own = data.draw(st.booleans(), "thresholds of each stream's own")
+    thresholds = [data.draw(per_word) for _ in lengths] if own else data.draw(per_word)
     detector = EventDetector(words, STEP_S, **settings_s, thresholds=thresholds, streams=len(lengths))
     found: dict[int, list[Detection]] = {stream: [] for stream in range(len(lengths))}
     done = [0] * len(lengths)
@@ -112,7 +114,8 @@ def test_streaming_equals_offline_at_any_chunking(data: st.DataObject) -> None:
         found[event.stream].append(event)
     timing = EventTiming.from_seconds(STEP_S, **settings_s)
     for stream in range(len(lengths)):
-        assert found[stream] == find_events(scores[stream], words, timing, thresholds, stream)
+        limits = thresholds[stream] if own else thresholds
+        assert found[stream] == find_events(scores[stream], words, timing, limits, stream)
 
 
 def ramp(top: float, at: int, n: int = 100, width: int = 5) -> np.ndarray:
@@ -169,3 +172,5 @@ def test_reset_forgets_one_stream_only() -> None:
         detector.push(scores[:, :, 0])
     with pytest.raises(ValueError):
         EventDetector(["a", "b"], STEP_S, 0.0, 0.1, 1.0, [0.5, 0.5, 0.5])
+    with pytest.raises(ValueError):
+        EventDetector(["a", "b"], STEP_S, 0.0, 0.1, 1.0, [[0.5, 0.5]] * 3, streams=2)

@@ -86,3 +86,28 @@ def test_misuse(tones: Bundle) -> None:
             call(slot)
     with pytest.raises(ValueError):
         StreamSlots(tones, 0)
+
+
+def test_each_stream_has_its_own_thresholds(tones: Bundle) -> None:
+    """They share every call of the graph; a slot's next stream has the thresholds of all again."""
+    audio = track([("alpha", 0.5), ("beta", 1.4)], 2.4)
+    slots = StreamSlots(tones, 4, thresholds=[0.5, 0.4])
+    limits = [None, [1.0, 0.4], [0.5, 1.0], [1.0, 1.0]]
+    handles = [slots.open(thresholds=limit) for limit in limits]
+    for slot in handles:
+        slots.feed(slot, audio)
+    found = slots.step()
+    words = {slot: [e.word for s, e in found if s == slot] + [e.word for e in slots.flush(slot)] for slot in handles}
+    assert [words[slot] for slot in handles] == [["alpha", "beta"], ["beta"], ["alpha"], []]
+    for limit in ([0.5, 0.4], [0.9, 0.8]):
+        detector = Detector(tones, threshold=limit)
+        alone = times(detector.process(audio) + detector.flush())
+        slots.close(handles[1])
+        slot = slots.open(thresholds=None if limit == [0.5, 0.4] else limit)
+        assert slot == handles[1]
+        slots.feed(slot, audio)
+        assert times([e for s, e in slots.step() if s == slot] + slots.flush(slot)) == alone
+    slots.close(slot)
+    with pytest.raises(ValueError):
+        slots.open(thresholds=[0.5, 0.5, 0.5])
+    assert slots.free == 1

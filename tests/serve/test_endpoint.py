@@ -172,7 +172,14 @@ def test_bad_clients_harm_only_themselves(served: Served, material: Material) ->
             "text": (await send_and_see(url, CHUNK, "hello"))[0],
             "odd": (await send_and_see(url, CHUNK, b"\0" * 101))[0],
             "large": (await send_and_see(url, CHUNK, b"\0" * 10_000_000))[0],
+            "file": (await send_and_see(url, b"fLaC\0\0\0\x22" + CHUNK))[0],
+            "declared": (await send_and_see(url + "?sample_rate=48000&encoding=pcm_f32le", CHUNK, b""))[0],
         }
+        try:
+            await send_and_see(url + "?sample_rate_hz=48000")
+        except InvalidStatus as refused:
+            codes["query"] = refused.response.status_code
+            codes["query explained"] = int(b"did you mean sample_rate?" in (refused.response.body or b""))
         for name, headers in (("wrong token", {"Authorization": "Bearer wrong"}), ("no token", {})):
             try:
                 await send_and_see(url, headers=headers)
@@ -192,6 +199,10 @@ def test_bad_clients_harm_only_themselves(served: Served, material: Material) ->
         "text": 1003,
         "odd": 1007,
         "large": 1009,
+        "file": 1003,
+        "declared": 1000,
+        "query": 400,
+        "query explained": 1,
         "wrong token": 401,
         "no token": 401,
         "full": 1013,

@@ -19,6 +19,7 @@ from wakeword.audio.formats import ALLOWED, HEAD_BYTES, Format, containers_insta
 from wakeword.audio.sampled import MAX_CHANNELS, SAMPLE_CODECS, reader_of
 from wakeword.audio.views import Part, View, size_of_stream
 from wakeword.errors import MissingExtraError
+from wakeword.runtime.resampling import MAX_RATE_HZ, MIN_RATE_HZ
 from wakeword.runtime.wav_header import HeaderError, SampleLayout, extent
 
 CODECS = {
@@ -28,7 +29,6 @@ CODECS = {
     "MP3": {"MPEG_LAYER_III"},
 }
 """Containers and codecs that are read, by libsndfile's names; anything else is refused (`codec_not_allowed`)."""
-MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
 _BLOCK_VALUES = 1 << 20
 """Values (frames x channels) decoded at a time: 4 MiB of float32, whatever the number of channels."""
 _STEP_FRAMES = 512

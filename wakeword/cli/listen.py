@@ -34,12 +34,12 @@ def _listen(args: argparse.Namespace) -> int:
     from wakeword.runtime.microphone import Microphone
 
     bundle = load_bundle(args.bundle, args.variant)
-    detector = Detector(bundle, threshold=args.threshold)
-    chunk = round(bundle.manifest.chunk_ms * bundle.manifest.sample_rate_hz / 1000)
+    thresholds = bundle.thresholds_for(threshold=args.threshold)
     device = int(args.device) if args.device is not None and args.device.isdigit() else args.device
     phrases = ", ".join(f"“{word.phrase}”" for word in bundle.manifest.words)
-    with Microphone(chunk, device) as microphone:
-        print(f"listening for {phrases}; Ctrl-C ends", file=sys.stderr)
+    with Microphone(bundle.manifest.chunk_ms, device) as microphone:
+        detector = Detector(bundle, threshold=thresholds, sample_rate_hz=microphone.sample_rate_hz)
+        print(f"listening for {phrases} at {microphone.sample_rate_hz} Hz; Ctrl-C ends", file=sys.stderr)
         try:
             events = _loop(detector, microphone, args.seconds)
         except KeyboardInterrupt:

@@ -178,6 +178,12 @@ class Bundle:
         """The default threshold of each word."""
         return [word.threshold for word in self.manifest.words]
 
+    @property
+    def fah_targets(self) -> list[float]:
+        """Targets in false alarms per hour for which every word has an operating point, rising."""
+        targets = [{point.fah_target for point in word.operating_points} for word in self.manifest.words]
+        return sorted(set.intersection(*targets))
+
     def thresholds_for(self, fah_target: float | None = None, threshold: float | None = None) -> list[float]:
         """Thresholds of the operating point for `fah_target`, or `threshold` for every word, or the defaults.
 

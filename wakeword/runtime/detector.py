@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wakeword.errors import DataError
-from wakeword.runtime.bundle import Bundle
+from wakeword.runtime.bundle import SAMPLE_RATE_HZ, Bundle
 from wakeword.runtime.engine import Engine
 from wakeword.runtime.events import Detection, EventDetector
-from wakeword.runtime.wav import wav_blocks
+from wakeword.runtime.resampling import StreamResampler, checked_rate
+from wakeword.runtime.wav import wav_blocks, wav_rate_hz
 
 Float = NDArray[np.float32]
 
@@ -52,17 +53,27 @@ def events_for(bundle: Bundle, streams: int, thresholds: ArrayLike) -> EventDete
 
 
 class Detector:
-    """`streams` streams of 16 kHz mono audio that get the same number of samples at each call.
+    """`streams` streams of mono audio that get the same number of samples at each call.
 
+    Audio of another rate than 16 kHz is resampled as it comes; all times are seconds of the audio that was given.
     Where streams come, go and advance at their own pace, use `wakeword.runtime.slots.StreamSlots`.
     """
 
-    def __init__(self, bundle: Bundle, streams: int = 1, threshold: float | Sequence[float] | None = None) -> None:
-        """`threshold`: for all words, or one per word; None takes the bundle's.
+    def __init__(
+        self,
+        bundle: Bundle,
+        streams: int = 1,
+        threshold: float | Sequence[float] | None = None,
+        sample_rate_hz: int = SAMPLE_RATE_HZ,
+    ) -> None:
+        """`threshold`: for all words, or one per word; None takes the bundle's. `sample_rate_hz`: of the audio.
 
-        Raises BundleError when the graph does not fit the manifest or a threshold lies outside [0, 1].
+        Raises BundleError when the graph does not fit the manifest or a threshold lies outside [0, 1], DataError for
+        a rate outside 4,000 to 384,000 Hz, MissingExtraError for one other than 16 kHz without soxr.
         """
         self.bundle = bundle
+        self.sample_rate_hz = checked_rate(sample_rate_hz)
+        self._resampler = None if sample_rate_hz == SAMPLE_RATE_HZ else StreamResampler(sample_rate_hz, streams)
         self.engine = Engine(bundle)
         self.streams = streams
         if threshold is None or isinstance(threshold, int | float):
@@ -99,6 +110,10 @@ class Detector:
         if samples.ndim != 2 or samples.shape[0] != self.streams:
             raise DataError(f"audio must be ({self.streams}, samples), got {samples.shape}")
         self._heard |= samples.shape[1] > 0
+        return self._score(samples if self._resampler is None else self._resampler.push(samples))
+
+    def _score(self, samples: Float) -> Float:
+        """Scores of `(streams, samples)` at 16 kHz and of what waited before them."""
         if self._rest.shape[1]:
             samples = np.concatenate([self._rest, samples], axis=1)
         step = self.engine.step_samples
@@ -124,9 +139,11 @@ class Detector:
 
     def flush_scores(self) -> tuple[Float, list[Detection]]:
         """As `flush`; returns the raw scores `(streams, scores, words)` of the silence as well."""
+        tail = self._resampler.finish() if self._resampler else np.zeros((self.streams, 0), dtype=np.float32)
         # Where nothing was heard nothing is due.
-        silence = self.bundle.tail_samples(self._rest.shape[1]) if self._heard else 0
-        score, events = self.process_scores(np.zeros((self.streams, silence), dtype=np.float32))
+        silence = self.bundle.tail_samples(self._rest.shape[1] + tail.shape[1]) if self._heard else 0
+        score = self._score(np.pad(tail, ((0, 0), (0, silence))))
+        events = self.events.push(score)
         events += self.events.flush()
         self.reset()
         return score, events
@@ -134,6 +151,8 @@ class Detector:
     def reset(self, stream: int | None = None) -> None:
         """Forget what one stream, or every stream, has heard. Of one stream, the waiting samples become silence."""
         self.events.reset(stream)
+        if self._resampler is not None:
+            self._resampler.restart(stream)
         if stream is None:
             self._state = self.engine.initial_state(self.streams)
             self._rest = self._rest[:, :0]
@@ -144,17 +163,28 @@ class Detector:
 
 
 def detect_file(
-    bundle: Bundle, audio: str | Path | Iterable[Any], threshold: float | Sequence[float] | None = None
+    bundle: Bundle,
+    audio: str | Path | Iterable[Any],
+    threshold: float | Sequence[float] | None = None,
+    sample_rate_hz: int | None = None,
 ) -> list[Detection]:
     """All detections in a file, in time order, with the memory of a few seconds of audio.
 
-    `audio` is the path of a 16 kHz 16-bit WAV, or blocks of samples `(samples,)` such as those of
-    `wakeword.audio.io.stream_blocks(path)`, which reads other formats and rates.
+    `audio` is the path of a 16-bit WAV, or blocks of samples `(samples,)` such as those of
+    `wakeword.audio.io.stream_blocks(path)`, which reads other formats. `sample_rate_hz` is the rate of the blocks, 16
+    kHz where it is None; a WAV says its own. Other rates are resampled. Times are seconds of the given audio.
 
-    Raises DataError for a file that cannot be used.
+    Raises DataError for a file that cannot be used, or that says another rate than `sample_rate_hz`, and
+    MissingExtraError for another rate without soxr.
     """
-    detector = Detector(bundle, threshold=threshold)
-    blocks = wav_blocks(audio) if isinstance(audio, str | Path) else audio
+    if isinstance(audio, str | Path):
+        rate_hz = wav_rate_hz(audio)
+        if sample_rate_hz not in (None, rate_hz):
+            raise DataError(f"{audio}: its header says {rate_hz} Hz, not {sample_rate_hz} Hz: leave sample_rate_hz out")
+        blocks: Iterable[Any] = wav_blocks(audio)
+    else:
+        rate_hz, blocks = SAMPLE_RATE_HZ if sample_rate_hz is None else sample_rate_hz, audio
+    detector = Detector(bundle, threshold=threshold, sample_rate_hz=rate_hz)
     found: list[Detection] = []
     for block in blocks:
         found += detector.process(block)

@@ -214,10 +214,15 @@ class EventDetector:
         thresholds: ArrayLike,
         streams: int = 1,
     ) -> None:
-        """`thresholds`: one for all words or one per word. Raises ValueError when their number does not fit."""
+        """`thresholds`: one for all, one per word, or `(streams, words)`.
+
+        Raises ValueError when their number does not fit.
+        """
         self.words = list(words)
         self.timing = EventTiming.from_seconds(step_s, smoothing_s, peak_hold_s, refractory_s)
-        self.thresholds = np.broadcast_to(np.asarray(thresholds, dtype=np.float64), (len(self.words),)).copy()
+        shape = (streams, len(self.words))
+        self.thresholds = np.broadcast_to(np.asarray(thresholds, dtype=np.float64), shape).copy()
+        """Of each stream and word, `(streams, words)`; `reset` leaves them."""
         self.streams = streams
         self._kept = 2 * self.timing.hold + self.timing.rise
         self._raw = np.zeros((self.timing.window - 1, streams, len(self.words)))
@@ -254,7 +259,7 @@ class EventDetector:
         hold = self.timing.hold
         window = history[self._kept - 2 * hold :]
         middle = window[hold : hold + count]
-        hits = np.argwhere(_is_peak(window, hold) & (middle >= self.thresholds))
+        hits = np.argwhere(_is_peak(window, hold) & (middle >= self.thresholds[rows]))
         events = []
         for offset, row, word in hits[np.lexsort((hits[:, 2], hits[:, 0], hits[:, 1]))] if len(hits) else hits:
             stream = int(rows[row])
@@ -264,7 +269,7 @@ class EventDetector:
                 continue
             self._last_event[stream, word] = peak
             place = self._kept - hold + int(offset)
-            limit = float(self.thresholds[word])
+            limit = float(self.thresholds[stream, word])
             back = place - rise_start(history[:, row, word], place, limit, self.timing.rise)
             score = float(history[place, row, word])
             events.append(_detection(self.words[word], score, peak - back, peak, self.timing.step_s, stream))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator
+from itertools import product
 from types import TracebackType
 from typing import Any
 
@@ -12,6 +13,10 @@ from numpy.typing import NDArray
 
 from wakeword.errors import DeviceError, MissingExtraError
 from wakeword.runtime.bundle import SAMPLE_RATE_HZ
+from wakeword.runtime.resampling import MAX_RATE_HZ, MIN_RATE_HZ, can_resample
+
+COMMON_RATES_HZ = (SAMPLE_RATE_HZ, 48_000, 44_100)
+"""Tried in this order where a device refuses the rate that it calls its own."""
 
 
 class BlockQueue:
@@ -43,41 +48,73 @@ class BlockQueue:
             return None
 
 
+def rates_to_try(native_hz: float, resampled: bool = True) -> list[int]:
+    """Sample rates in the order in which a device is asked for them: its own, then `COMMON_RATES_HZ`.
+
+    A device that is opened at its own rate needs no converter of the sound system, whose quality nobody knows and which
+    many systems lack. Without a resampler of ours (`resampled` False) only 16 kHz is of use.
+    """
+    if not resampled:
+        return [SAMPLE_RATE_HZ]
+    own = round(native_hz) if MIN_RATE_HZ <= native_hz <= MAX_RATE_HZ else SAMPLE_RATE_HZ
+    return list(dict.fromkeys((own, *COMMON_RATES_HZ)))
+
+
 class Microphone:
-    """Context manager that yields int16 blocks `(samples,)` of 16 kHz mono audio.
+    """Context manager that yields int16 blocks `(samples,)` of mono audio, `chunk_ms` each.
 
     `device` is sounddevice's index or part of a device's name; None takes the system's default.
     """
 
-    def __init__(self, chunk_samples: int, device: int | str | None = None) -> None:
-        self.chunk_samples = chunk_samples
+    def __init__(self, chunk_ms: float, device: int | str | None = None) -> None:
+        self.chunk_ms = chunk_ms
         self.device = device
         self.blocks = BlockQueue()
+        self.sample_rate_hz = 0
+        """Of the blocks; known once the device is open."""
         self._stream: Any = None
 
     def __enter__(self) -> Microphone:
-        """Open the device.
+        """Open the device at the first of `rates_to_try` that it takes, with one channel or else with two.
 
         Raises DeviceError when PortAudio or the device is missing, MissingExtraError without sounddevice.
         """
         sounddevice = load_sounddevice()
+        which = "default input device" if self.device is None else f"input device {self.device!r}"
         try:
-            self._stream = sounddevice.InputStream(
-                samplerate=SAMPLE_RATE_HZ,
-                blocksize=self.chunk_samples,
-                device=self.device,
-                channels=1,
-                dtype="int16",
-                callback=self._received,
-            )
-            self._stream.start()
+            facts = sounddevice.query_devices(self.device, "input")
         except (sounddevice.PortAudioError, ValueError) as error:
-            which = "default input device" if self.device is None else f"input device {self.device!r}"
-            raise DeviceError(
-                f"cannot open the {which} at {SAMPLE_RATE_HZ} Hz ({' '.join(str(error).split())}): plug in a microphone"
-                " or choose another device; `python -m sounddevice` lists them"
-            ) from error
-        return self
+            raise _cannot_open(which, error) from error
+        rates_hz = rates_to_try(float(facts["default_samplerate"]), can_resample())
+        refusal: Exception | None = None
+        # Some devices have no mono: their channels are averaged.
+        for rate_hz, channels in product(rates_hz, (1, 2) if facts["max_input_channels"] >= 2 else (1,)):
+            try:
+                self._open(sounddevice, rate_hz, channels)
+            except (sounddevice.PortAudioError, ValueError) as error:
+                # The reason at the device's own rate says most.
+                refusal = refusal or error
+            else:
+                return self
+        tried = ", ".join(str(rate_hz) for rate_hz in rates_hz)
+        raise _cannot_open(f"{which} at {tried} Hz", refusal) from refusal
+
+    def _open(self, sounddevice: Any, rate_hz: int, channels: int) -> None:
+        stream = sounddevice.InputStream(
+            samplerate=rate_hz,
+            blocksize=max(1, round(self.chunk_ms * rate_hz / 1000)),
+            device=self.device,
+            channels=channels,
+            dtype="int16",
+            callback=self._received,
+        )
+        self.sample_rate_hz = rate_hz
+        try:
+            stream.start()
+        except sounddevice.PortAudioError:
+            stream.close()
+            raise
+        self._stream = stream
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -90,7 +127,8 @@ class Microphone:
     def _received(self, data: Any, frames: int, when: Any, status: Any) -> None:
         if status.input_overflow:
             self.blocks.overflows += 1
-        self.blocks.put(np.array(data[:, 0], dtype=np.int16))
+        mono = data[:, 0] if data.shape[1] == 1 else np.rint(data.mean(axis=1))
+        self.blocks.put(np.array(mono, dtype=np.int16))
 
     def __iter__(self) -> Iterator[NDArray[np.int16]]:
         """Blocks until the caller stops. Raises DeviceError when the device falls silent for 5 seconds."""
@@ -99,6 +137,13 @@ class Microphone:
             if block is None:
                 raise DeviceError("the microphone has sent nothing for 5 seconds: it may have been unplugged")
             yield block
+
+
+def _cannot_open(which: str, cause: Exception | None) -> DeviceError:
+    return DeviceError(
+        f"cannot open the {which} ({' '.join(str(cause).split())}): plug in a microphone or choose another device;"
+        " `python -m sounddevice` lists them"
+    )
 
 
 def load_sounddevice() -> Any:

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wakeword.errors import DataError, ServingError
-from wakeword.runtime.bundle import Bundle
+from wakeword.runtime.bundle import SAMPLE_RATE_HZ, Bundle
 from wakeword.runtime.detector import STEPS_PER_CALL, events_for, to_float
 from wakeword.runtime.engine import Engine
 from wakeword.runtime.events import Detection
+from wakeword.runtime.resampling import StreamResampler, checked_rate
 
 
 class StreamSlots:
@@ -34,6 +35,8 @@ class StreamSlots:
         self.engine = Engine(bundle)
         self.capacity = capacity
         self.events = events_for(bundle, capacity, bundle.thresholds if thresholds is None else thresholds)
+        self._thresholds = self.events.thresholds.copy()
+        self._resamplers: list[StreamResampler | None] = [None] * capacity
         self._state: NDArray[Any] = self.engine.initial_state(capacity)
         self._open = np.zeros(capacity, dtype=bool)
         self._queued = np.zeros(capacity, dtype=np.int64)
@@ -45,17 +48,35 @@ class StreamSlots:
         """Slots that nobody uses."""
         return int(self.capacity - self._open.sum())
 
-    def open(self) -> int:
+    def open(self, sample_rate_hz: int = SAMPLE_RATE_HZ, thresholds: Sequence[float] | None = None) -> int:
         """Take a free slot; its stream starts at time 0 from the settled state.
 
-        Raises ServingError when all slots are taken.
+        `sample_rate_hz`: of this stream's audio, which is resampled as it comes. `thresholds`: of this stream, one per
+        word; None takes those of all.
+
+        Raises ServingError when all slots are taken, DataError for an impossible rate, ValueError for a wrong number
+        of thresholds, MissingExtraError for another rate than 16 kHz without soxr.
         """
         if not self.free:
             raise ServingError(f"all {self.capacity} streams are taken; try again later")
         slot = int(np.flatnonzero(~self._open)[0])
+        resampler = _resampler(sample_rate_hz)
+        self.events.thresholds[slot] = self._thresholds[slot] if thresholds is None else thresholds
+        self._resamplers[slot] = resampler
         self._open[slot] = True
         self._restart(slot)
         return slot
+
+    def set_rate(self, slot: int, sample_rate_hz: int) -> None:
+        """The rate of an open stream that has got no audio yet, once it is known.
+
+        Raises DataError for a slot that is not open or has heard audio and for an impossible rate, MissingExtraError
+        for another rate than 16 kHz without soxr.
+        """
+        self._check(slot)
+        if self._heard[slot]:
+            raise DataError(f"the stream in slot {slot} has begun: its sample rate stays")
+        self._resamplers[slot] = _resampler(sample_rate_hz)
 
     def feed(self, slot: int, audio: ArrayLike) -> None:
         """Queue `(samples,)` int16 or float32, any number of samples.
@@ -66,7 +87,9 @@ class StreamSlots:
         samples = to_float(audio)
         if samples.ndim != 1:
             raise DataError(f"audio of one stream must be (samples,), got {samples.shape}")
-        self._queue(slot, samples)
+        self._heard[slot] |= len(samples) > 0
+        resampler = self._resamplers[slot]
+        self._queue(slot, samples if resampler is None else resampler.push(samples[None])[0])
 
     def step(self) -> list[tuple[int, Detection]]:
         """Score all queued audio that fills whole steps; returns (slot, detection) as they became certain.
@@ -90,6 +113,9 @@ class StreamSlots:
         for slot in slots:
             self._check(slot)
         for slot in slots:
+            resampler = self._resamplers[slot]
+            if resampler is not None:
+                self._queue(slot, resampler.finish()[0])
             if self._heard[slot]:
                 self._queue(slot, np.zeros(self.bundle.tail_samples(int(self._queued[slot])), dtype=np.float32))
         found: dict[int, list[Detection]] = {slot: [] for slot in slots}
@@ -104,6 +130,7 @@ class StreamSlots:
         """Give the slot back; what is queued is dropped. Raises DataError for a slot that is not open."""
         self._check(slot)
         self._open[slot] = False
+        self._resamplers[slot] = None
         self._restart(slot)
 
     def _restart(self, slot: int) -> None:
@@ -111,6 +138,8 @@ class StreamSlots:
         self._pieces[slot].clear()
         self._queued[slot] = 0
         self._heard[slot] = False
+        if (resampler := self._resamplers[slot]) is not None:
+            resampler.restart()
         self.events.reset(slot)
 
     def _check(self, slot: int) -> None:
@@ -118,10 +147,10 @@ class StreamSlots:
             raise DataError(f"slot {slot} is not open")
 
     def _queue(self, slot: int, samples: NDArray[Any]) -> None:
+        """Queue `(samples,)` at 16 kHz."""
         if len(samples):
             self._pieces[slot].append(samples)
             self._queued[slot] += len(samples)
-            self._heard[slot] = True
 
     def _advance(self, slots: NDArray[np.int64]) -> list[tuple[int, Detection]]:
         """Score the whole steps that these slots have queued."""
@@ -142,3 +171,7 @@ class StreamSlots:
         pieces[:] = [joined[count:]] if len(joined) > count else []
         self._queued[slot] -= count
         return joined[:count]
+
+
+def _resampler(sample_rate_hz: int) -> StreamResampler | None:
+    return None if checked_rate(sample_rate_hz) == SAMPLE_RATE_HZ else StreamResampler(sample_rate_hz)

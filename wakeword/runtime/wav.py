@@ -1,6 +1,6 @@
-"""16-bit WAV at 16 kHz by the standard library: what a device with nothing but the runtime can read.
+"""16-bit WAV by the standard library: what a device with nothing but the runtime can read.
 
-`wakeword.audio.io` reads every other format and rate, with the packages of the extra [train].
+`wakeword.audio.io` reads every other format, with the packages of the extra [train].
 """
 
 from __future__ import annotations
@@ -8,51 +8,66 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wakeword.errors import DataError
-from wakeword.runtime.bundle import SAMPLE_RATE_HZ
-from wakeword.runtime.wav_header import HeaderError, extent, read_wav_header
+from wakeword.runtime.resampling import MAX_RATE_HZ, MIN_RATE_HZ
+from wakeword.runtime.wav_header import HeaderError, SampleLayout, extent, read_wav_header
 
 _LOG = logging.getLogger(__name__)
 
 
-def wav_blocks(path: str | Path, block_s: float = 1.0) -> Iterator[NDArray[np.float32]]:
-    """Blocks `(samples,)` float32 in [-1, 1] of `block_s` seconds, channels averaged; the last may be shorter.
+def wav_rate_hz(path: str | Path) -> int:
+    """The sample rate that the header of a 16-bit WAV says. Raises DataError as `wav_blocks`."""
+    with _opened(Path(path)) as (_, layout):
+        return layout.rate_hz
 
-    A size in the header that is a placeholder is no fault (`wakeword.runtime.wav_header.extent`): what is there is
-    read, and a warning is logged.
+
+def wav_blocks(path: str | Path, block_s: float = 1.0) -> Iterator[NDArray[np.float32]]:
+    """Blocks `(samples,)` float32 in [-1, 1] of `block_s` seconds at the file's rate, channels averaged.
+
+    The last may be shorter. A size in the header that is a placeholder is no fault
+    (`wakeword.runtime.wav_header.extent`): what is there is read, and a warning is logged.
 
     Raises DataError for a missing, empty, truncated or other file, naming it and the way out.
     """
     path = Path(path)
+    with _opened(path) as (stream, layout):
+        there = extent(layout, stream, os.fstat(stream.fileno()).st_size)
+        if there.missing:
+            raise DataError(
+                f"{path}: truncated: its header promises {layout.told_bytes} bytes of audio,"
+                f" {there.missing} of them are not there"
+            )
+        if there.note:
+            _LOG.warning("%s: %s", path, there.note)
+        stream.seek(layout.data_start)
+        left, block = there.size, max(1, round(block_s * layout.rate_hz)) * layout.frame_bytes
+        while left and (data := stream.read(min(left, block))):
+            left -= len(data)
+            values = np.frombuffer(data, ">i2" if layout.big_endian else "<i2").astype(np.float32)
+            values = values.reshape(-1, layout.channels) / np.float32(32768.0)
+            yield values.mean(axis=1) if layout.channels > 1 else values[:, 0]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, SampleLayout]]:
     try:
         with path.open("rb") as stream:
             layout = read_wav_header(stream)
-            if layout.rate_hz != SAMPLE_RATE_HZ or layout.codec != "PCM_16":
+            if not MIN_RATE_HZ <= layout.rate_hz <= MAX_RATE_HZ:
+                raise DataError(f"{path}: a sample rate of {layout.rate_hz} Hz cannot be meant")
+            if layout.codec != "PCM_16":
                 raise DataError(
-                    f"{path}: {layout.codec.removeprefix('other: ')} WAV at {layout.rate_hz} Hz; the runtime alone"
-                    f" reads 16-bit (PCM_16) at {SAMPLE_RATE_HZ} Hz: convert it, or pass"
-                    " wakeword.audio.io.stream_blocks(path)"
+                    f"{path}: {layout.codec.removeprefix('other: ')} WAV; the runtime alone reads 16-bit (PCM_16):"
+                    " convert it, or pass wakeword.audio.io.stream_blocks(path)"
                 )
-            there = extent(layout, stream, os.fstat(stream.fileno()).st_size)
-            if there.missing:
-                raise DataError(
-                    f"{path}: truncated: its header promises {layout.told_bytes} bytes of audio,"
-                    f" {there.missing} of them are not there"
-                )
-            if there.note:
-                _LOG.warning("%s: %s", path, there.note)
-            stream.seek(layout.data_start)
-            left, block = there.size, max(1, round(block_s * SAMPLE_RATE_HZ)) * layout.frame_bytes
-            while left and (data := stream.read(min(left, block))):
-                left -= len(data)
-                values = np.frombuffer(data, ">i2" if layout.big_endian else "<i2").astype(np.float32)
-                values = values.reshape(-1, layout.channels) / np.float32(32768.0)
-                yield values.mean(axis=1) if layout.channels > 1 else values[:, 0]
+            yield stream, layout
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     except HeaderError as error:

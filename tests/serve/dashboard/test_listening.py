@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soxr
 
 from serve.dashboard.listening import LiveSession, analyse_file, read_threshold
 from serve.dashboard.plots import curves_figure, detection_figure, wave_envelope
@@ -64,6 +65,25 @@ def test_live_chunks(tone_bundle: Path, rate_hz: int) -> None:
     assert window.score_times_s[-1] == pytest.approx(3.0 + tail_s, abs=0.05)
     with pytest.raises(DataError, match="rate changed"):
         live.hear(44_100, at_rate)
+
+
+def test_the_browsers_rate_is_that_of_the_detector(tone_bundle: Path) -> None:
+    """The same events as the runtime's detector at that rate, with the thresholds that were typed."""
+    audio = spoken([("alpha", 0.5), ("beta", 1.6)], 3.0)
+    at_rate = np.clip(np.rint(soxr.resample(audio.astype(np.float32), 16_000, 44_100)), -32768, 32767).astype(np.int16)
+    for threshold in (None, 0.3, 1.0):
+        live = LiveSession(tone_bundle, threshold)
+        for chunk in np.array_split(at_rate, 7):
+            live.hear(44_100, chunk)
+        live.finish()
+        detector = Detector(load_bundle(tone_bundle), threshold=threshold, sample_rate_hz=44_100)
+        wanted = detector.process(at_rate) + detector.flush()
+        assert [(e.word, e.end_s) for e in live.events] == [(e.word, e.end_s) for e in wanted]
+        assert len(wanted) == (0 if threshold == 1.0 else 2)
+        assert live.window().thresholds == detector.events.thresholds[0].tolist()
+        assert live.heard_s == pytest.approx(3.0, abs=1e-4)
+    with pytest.raises(DataError, match="sample rate"):
+        LiveSession(tone_bundle).hear(100, at_rate)
 
 
 def test_a_word_that_ends_with_the_recording_is_shown(tone_bundle: Path, tmp_path: Path) -> None:

@@ -251,15 +251,16 @@ class Layout:
         word = first.word or next((name.word for name in names if name.word), "")
         # Beside a folder of a word, other folders are of other words.
         others = first.kind == "wakeword" or (first.kind == "speech" and not first.plain)
-        if others and not word and rest and folders[:depth] in self._word_parents:
-            return Place("wakeword", fold(rest[0]), rest[1:], split)
+        free = next((i for i, part in enumerate(rest) if self._names[part] == Name() and fold(part)), None)
+        if others and not word and free is not None and folders[:depth] in self._word_parents:
+            return Place("wakeword", fold(rest[free]), rest[free + 1 :], split)
         if first.kind != "wakeword":
             return Place(first.kind, first.kind, rest, split)
         word = word or self._own.word or (self.words[0].label if len(self.words) == 1 else "")
         if word:
             return Place("wakeword", word, rest, split)
-        if rest:
-            return Place("wakeword", fold(rest[0]), rest[1:], split)
+        if free is not None:
+            return Place("wakeword", fold(rest[free]), rest[free + 1 :], split)
         several = " or ".join(word.label for word in self.words)
         return Place(
             fault=f"its folders do not say whether it is {several}: move it into a folder named by its word, below the "

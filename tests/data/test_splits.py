@@ -151,6 +151,20 @@ def test_one_own_voice_trains_and_the_report_says_that_nobody_judges_it() -> Non
         assert any(f"the speakers of 40 clips are guessed from file names ({name})" in one for one in warnings)
 
 
+def test_where_val_alone_lacks_people_test_still_judges_them() -> None:
+    """openWakeWord's layout: recordings for train and for test, none for val, which engines fill."""
+    clips = spoken({"anna": 30, "tom": 20})
+    given = [split or speaker for split, speaker in zip(*(clips.column(n).to_pylist() for n in ("split", "speaker")),
+                                                        strict=True)]  # fmt: skip
+    given = [{"anna": "train", "tom": "test"}.get(split, split) for split in given]
+    clips = clips.set_column(clips.schema.get_field_index("split"), "split", pa.array(given))
+    result, _, warnings = assign_splits(clips, ["marvin"], SplitConfig())
+    assert people_in(result, "test") == {"tom": 20}
+    (told,) = [one for one in warnings if one.startswith("people say marvin in")]
+    assert told.startswith("people say marvin in train and test alone (anna, tom: 50 clips): in val,")
+    assert told.endswith("people are judged in test")
+
+
 def test_a_few_clips_put_aside_do_not_send_their_speaker_to_test() -> None:
     clips = spoken({"tom": 50})
     given = [split or ("test" if place < 10 else "") for place, split in enumerate(clips.column("split").to_pylist())]

@@ -180,13 +180,19 @@ def _about_people(
             f"{' and '.join(split for split in SPLITS if people.get(split))}: give some of them the split train"
         )
     elif lacking and people.get("train"):
-        who = people["train"]
-        named = shortened(sorted(name for name in who if name))
-        yield (
-            f"people say {label} in train alone ({f'{named}: ' if named else ''}{who.total()} clips), "
-            f"{' and '.join(lacking)} hear it from engines: how often people are missed is not judged, neither those "
-            f"who train nor strangers: record {len(wanted_splits(config))} people or more"
-        )
+        told = Counter[str]()
+        for who in people.values():
+            told += who
+        named = shortened(sorted(name for name in told if name))
+        there = f"people say {label} in {' and '.join(split for split in SPLITS if people.get(split))} alone"
+        there += f" ({f'{named}: ' if named else ''}{told.total()} clips)"
+        if "test" in lacking:
+            yield (
+                f"{there}, {' and '.join(lacking)} hear it from engines: how often people are missed is not judged, "
+                f"neither those who train nor strangers: record {len(wanted_splits(config))} people or more"
+            )
+        else:
+            yield f"{there}: in val, which ranks epochs and gives thresholds, engines say it; people are judged in test"
 
 
 def shortened(names: Sequence[str], most: int = 5) -> str:

@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request, WebSocket
 from starlette.responses import JSONResponse
 
 from wakeword.errors import WakewordError
+from wakeword.runtime.events import Detection
 
 from .auth import origin_allowed, presented_token
 from .query import Choice, QueryError, detect_query
@@ -66,19 +67,18 @@ def build_gateway(service: DetectionService) -> FastAPI:
             raise HTTPException(400 if refusal.close.code == 1008 else 503, str(refusal)) from refusal
         except WakewordError as error:
             raise HTTPException(422, str(error)) from error
-        return {
-            "audio_s": duration_s,
-            "detections": [
-                {"word": e.word, "score": float(e.score), "start_s": float(e.start_s), "end_s": float(e.end_s)}
-                for e in events
-            ],
-        }
+        return {"audio_s": duration_s, "detections": [_described(event) for event in events]}
 
     @app.websocket("/v1/stream")
     async def stream(socket: WebSocket) -> None:
         await serve_stream(socket, service)
 
     return app
+
+
+def _described(event: Detection) -> dict[str, Any]:
+    times = {"start_s": float(event.start_s), "end_s": float(event.end_s)}
+    return {"word": event.word, "score": float(event.score), **times}
 
 
 def _choice(request: Request) -> Choice:

@@ -114,3 +114,28 @@ def gateway(tone_bundle: Path) -> Iterator[Callable[..., LocalGateway]]:
             return server
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def pointed_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tones with two operating points; at 0.1 false alarms per hour alpha is never heard."""
+    low, high = {"fah_target": 1, "threshold": 0.3}, {"fah_target": 0.1, "threshold": 1.0}
+    words = [
+        {"label": "alpha", "phrase": "alpha", "threshold": 0.4, "ready": True, "operating_points": [low, high]},
+        {
+            "label": "beta",
+            "phrase": "beta",
+            "threshold": 0.45,
+            "ready": True,
+            "operating_points": [low, {"fah_target": 0.1, "threshold": 0.5}],
+        },
+    ]
+    return write_tone_bundle(tmp_path_factory.mktemp("pointed") / "bundle", words=words)
+
+
+@pytest.fixture(scope="module")
+def server(pointed_bundle: Path) -> Iterator[LocalGateway]:
+    """One gateway for this module."""
+    gateway = LocalGateway(pointed_bundle)
+    yield gateway
+    gateway.stop()

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from tests.data.synthesis.spoken import config, rows_of
 from wakeword.audio.io import resample
-from wakeword.config import Config, load_config, validate_config
+from wakeword.config import load_config, validate_config
 from wakeword.data.prepare import prepare
 from wakeword.data.shards import ShardSet
 from wakeword.data.synthesis import espeak, load_engine
@@ -37,18 +38,6 @@ from wakeword.data.synthesis.pronunciation import contains, split_ipa, word_soun
 from wakeword.data.synthesis.roster import cast_voices, left_out
 from wakeword.data.synthesis.sentences import says, sentences
 from wakeword.data.synthesis.stage import trimmed
-
-SMALL = {"clips_per_word": 14, "speech_clips": 14, "near_miss_test_clips": 6, "noises": 0, "rooms": 0}
-
-
-def config(phrase: str = "hallo Schätzchen", language: str = "de", **synthesis: Any) -> Config:
-    options = {"enabled": True, "engines": {"espeak": 1.0}, "hold_out": [], **SMALL, **synthesis}
-    words = [{"label": "word", "phrase": phrase}]
-    return validate_config({"words": words, "synthesis": {"language": language, **options}})
-
-
-def rows_of(made: Config, kind: str) -> list[dict[str, Any]]:
-    return [row for row in plan_utterances(made).to_pylist() if row["kind"] == kind]
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from wakeword.config import Config, validate_config
+from tests.data.synthesis.spoken import config, rows_of
 from wakeword.data.prepare import prepare
 from wakeword.data.synthesis.languages import (
     foreign_letters,
@@ -21,18 +20,6 @@ from wakeword.data.synthesis.espeak import readings
 from wakeword.data.synthesis.plan import plan_identity, plan_utterances
 from wakeword.data.synthesis.pronunciation import split_ipa
 from wakeword.data.synthesis.sentences import built_in_languages, draw_text, says, sentences
-
-SMALL = {"clips_per_word": 14, "speech_clips": 14, "near_miss_test_clips": 6, "noises": 0, "rooms": 0}
-
-
-def config(phrase: str = "hallo Schätzchen", language: str = "de", **synthesis: Any) -> Config:
-    options = {"enabled": True, "engines": {"espeak": 1.0}, "hold_out": [], **SMALL, **synthesis}
-    words = [{"label": "word", "phrase": phrase}]
-    return validate_config({"words": words, "synthesis": {"language": language, **options}})
-
-
-def rows_of(made: Config, kind: str) -> list[dict[str, Any]]:
-    return [row for row in plan_utterances(made).to_pylist() if row["kind"] == kind]
 
 
 def test_built_in_sentences_are_read_in_their_language() -> None:

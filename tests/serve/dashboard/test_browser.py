@@ -138,7 +138,6 @@ def shown(locator: Any) -> Any:
 
 
 @pytest.mark.field("serving.dashboard_port")
-@pytest.mark.field("serving.dashboard_port")
 def test_without_the_token_nothing_is_shown(dashboard: str) -> None:
     answer = httpx.post(f"{dashboard}/login", data={"username": "me", "password": "wrong-password"})
     assert answer.status_code == 400
@@ -178,6 +177,10 @@ def test_an_uploaded_file_is_detected(page: Any, tmp_path: Path) -> None:
 
 def test_the_microphone_is_heard(page: Any) -> None:
     page.get_by_role("tab", name="Microphone").click()
+    # The list of bundles is filled when the page has loaded; without one there is nothing to listen with.
+    page.wait_for_function(
+        "[...document.querySelectorAll('input[aria-label=Bundle]')].some(field => field.offsetParent && field.value)"
+    )
     page.get_by_role("button", name="Record").click()
     table = page.locator("#live-detections")
     shown(table.get_by_text("alpha").or_(table.get_by_text("beta"))).wait_for()

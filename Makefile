@@ -43,7 +43,7 @@ test: $(STAMP) lint types  ## lint, types, import rules and every test that is n
 	  OMP_NUM_THREADS=1 $(PY) -m pytest -m "not slow and (ray or browser)" $$file; code=$$?; \
 	  [ $$code = 0 ] || [ $$code = 5 ] || exit $$code; done
 
-test-slow: $(STAMP)  ## the suites that take minutes each
+test-slow: $(STAMP)  ## the suites that take minutes each (one compares with ffmpeg, where it is installed)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -m slow --timeout 1800
 
 # TensorFlow takes 2 GB, so its tests have an environment of their own; without it they are skipped.

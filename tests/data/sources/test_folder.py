@@ -63,7 +63,11 @@ def test_a_folder_of_one_kind(tmp_path: Path) -> None:
     assert {row["kind"] for row in rows.values()} == {"noise"}
 
 
-def test_files_of_other_formats_and_without_a_label_are_reported(tmp_path: Path) -> None:
+def test_files_of_other_formats_and_without_a_label_are_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As on a machine without the extra that reads m4a.
+    monkeypatch.setattr("wakeword.audio.formats.containers_installed", lambda: False)
     (tmp_path / "marvin").mkdir()
     (tmp_path / "marvin" / "a.m4a").touch()
     (tmp_path / "marvin" / "notes.txt").write_text("hello")

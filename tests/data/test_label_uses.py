@@ -73,7 +73,8 @@ def test_layouts_of_other_projects_are_prepared(tmp_path: Path, name: str) -> No
     if name == "audiofolder":
         assert [summary.clips(split) for split in ("train", "val", "test")] == [8, 8, 8]
     if name == "openWakeWord":
-        assert [summary.clips(split) for split in ("train", "val", "test")] == [8, 0, 8]
+        # The layout knows no val: two of four clips of each kind are its share of train.
+        assert [summary.clips(split) for split in ("train", "val", "test")] == [4, 4, 8]
     if name == "Precise":
         assert summary.clips("test") >= 8
 

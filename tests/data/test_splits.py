@@ -151,6 +151,51 @@ def test_one_own_voice_trains_and_the_report_says_that_nobody_judges_it() -> Non
         assert any(f"the speakers of 40 clips are guessed from file names ({name})" in one for one in warnings)
 
 
+def split_by_hand(people: dict[str, int], splits: dict[str, str], others: dict[str, int], engines: bool) -> Any:
+    """Clips of the word by `people` and of speech by `others`, everybody in the split that `splits` says."""
+    table = pa.concat_tables(
+        [spoken(people, engines=engines), spoken(others, kind="speech", label="speech", engines=engines)]
+    )
+    names, given = (table.column(name).to_pylist() for name in ("speaker", "split"))
+    made = [split or splits[name] for name, split in zip(names, given, strict=True)]
+    return table.set_column(table.schema.get_field_index("split"), "split", pa.array(made))
+
+
+@pytest.mark.parametrize("engines", [False, True])
+def test_train_and_test_without_val_spare_a_share_of_train(engines: bool) -> None:
+    """As openWakeWord's folders and many data sets are: thresholds need val, and test stays as it is."""
+    people = {f"p{i}": 5 for i in range(24)}
+    splits = {name: "test" if number >= 20 else "train" for number, name in enumerate(people)}
+    table = split_by_hand(people, splits, people, engines)
+    result, left_out, warnings = assign_splits(table, ["marvin"], SplitConfig())
+    assert not left_out
+    assert set(people_in(result, "test")) == {f"p{i}" for i in range(20, 24)}
+    val = people_in(result, "val")
+    # 0.15 of 0.85 of 20 people; the same ones say the word and other speech, and all of theirs goes with them.
+    assert len(val) == 4
+    assert set(val.values()) == {5}
+    assert set(people_in(result, "val", "speech")) == set(val)
+    assert any("4 speakers of train (40 clips) are val" in one and "data.splits.val to 0" in one for one in warnings)
+    again = assign_splits(table.take(pa.array(range(table.num_rows - 1, -1, -1))), ["marvin"], SplitConfig())[0]
+    assert people_in(again, "val") == val
+
+
+def test_what_the_sources_decide_for_val_stays() -> None:
+    people = {f"p{i}": 5 for i in range(12)}
+    with_val = {name: ("train", "val", "test")[number % 3] for number, name in enumerate(people)}
+    table = split_by_hand(people, with_val, people, engines=False)
+    result, _, warnings = assign_splits(table, ["marvin"], SplitConfig())
+    assert set(people_in(result, "val")) == {name for name, split in with_val.items() if split == "val"}
+    assert not any("none to val" in one for one in warnings)
+    # Nobody is moved where no val is wanted, or where train would be left with too few.
+    halves = {name: ("train", "test")[number % 2] for number, name in enumerate(people)}
+    table = split_by_hand(people, halves, people, engines=False)
+    assert not people_in(assign_splits(table, ["marvin"], SplitConfig(val=0.0))[0], "val")
+    few = {name: "train" if name in ("p0", "p1") else "test" for name in people}
+    table = split_by_hand(people, few, people, engines=False)
+    assert set(people_in(assign_splits(table, ["marvin"], SplitConfig())[0], "train")) == {"p0", "p1"}
+
+
 def test_where_val_alone_lacks_people_test_still_judges_them() -> None:
     """openWakeWord's layout: recordings for train and for test, none for val, which engines fill."""
     clips = spoken({"anna": 30, "tom": 20})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -14,6 +14,10 @@ FEW_PEOPLE = 10
 """With fewer people of a word, val and test get their shares of them exactly instead of by chance."""
 LEAST_TRAINED = 0.7
 """Train holds at least this part of the share of a word's recordings that `data.splits` leaves to it."""
+
+
+LEAST_SPARED = 3
+"""Of fewer people in train none goes to val."""
 
 
 @dataclass
@@ -50,6 +54,39 @@ def voices_of(table: pa.Table, keys: Sequence[str], labels: Sequence[str]) -> tu
 def wanted_splits(config: SplitConfig) -> list[str]:
     """Splits that shall hold clips."""
     return ["train"] + (["val"] if config.val else []) + (["test"] if config.test else [])
+
+
+def spared_for_val(
+    groups: Sequence[Voices], given: Mapping[str, str], order: Callable[[str], object], config: SplitConfig
+) -> set[str]:
+    """People of train who become val, where the sources give recordings to train and test and none to val.
+
+    So do the layouts of several projects and many data sets. Without val there are no thresholds, and thresholds
+    chosen on test would flatter the detector.
+
+    Args:
+        groups: voices of each wake word and of other speech; each spares its share, and keeps somebody in train.
+        given: split of everybody who has one from the source.
+        order: sorts people, the first are spared first.
+    """
+    people = {key for voices in groups for key in voices.people}
+    splits = {given.get(key, "") for key in people}
+    if not config.val or "train" not in splits or splits & {"", "val"}:
+        return set()
+    spared: set[str] = set()
+    for voices in groups:
+        trained = sorted((key for key in voices.people if given[key] == "train"), key=order)
+        wanted = max(1, round(config.val / (1 - config.test) * len(trained))) if len(trained) >= LEAST_SPARED else 0
+        for key in trained:
+            if len(spared & set(trained)) >= wanted:
+                break
+            if all(_others_train(key, other, given, spared) for other in groups if key in other.people):
+                spared.add(key)
+    return spared
+
+
+def _others_train(key: str, voices: Voices, given: Mapping[str, str], spared: set[str]) -> bool:
+    return any(given[other] == "train" and other not in spared and other != key for other in voices.people)
 
 
 class Balance:

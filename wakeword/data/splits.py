@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from wakeword.config.data import SplitConfig
-from wakeword.data.balance import Balance, Voices, voices_of, wanted_splits
+from wakeword.data.balance import Balance, Voices, spared_for_val, voices_of, wanted_splits
 from wakeword.data.manifest import SPLITS, VOICED, Row, quarantine_row, set_column
 from wakeword.errors import DataError
 
@@ -35,7 +35,8 @@ def assign_splits(table: pa.Table, labels: Sequence[str], config: SplitConfig) -
 
     Speakers without a given split go by a hash of their name. Where that serves a wake word badly, `balance` moves
     them: fewer people than splits all train where engines' voices serve val and test; of more people every split has
-    one, and most recordings train.
+    one, and most recordings train. Where the sources give recordings to train and test and none to val, a share of
+    train's speakers becomes val.
 
     Hard negatives have no say in it: a voice of val or test stays there, and its hard negatives are left out.
 
@@ -55,21 +56,34 @@ def assign_splits(table: pa.Table, labels: Sequence[str], config: SplitConfig) -
     home |= dict.fromkeys(set(keys) - {key for key, votes in zip(keys, voting, strict=True) if votes}, "train")
     free = {key for key in keys if key not in home}
     words, others = voices_of(table, keys, labels)
+    spared = spared_for_val([*words.values(), others], home, _order, config)
+    home |= dict.fromkeys(spared, "val")
     _check_speakers(words, home, config, set(_guessed_names(table)))
     for key in sorted(free):
         home[key] = split_of(key, config)
-    order = {key: (draw(f"order:{key}"), key) for key in free}
+    order = {key: _order(key) for key in free}
     Balance(home, free, list(words.values()), others, order, config).settle()
 
     keep, left_out = [], []
     rows = zip(keys, given, table.column("uri").to_pylist(), table.column("source").to_pylist(), strict=True)
     for key, split, uri, source in rows:
-        keep.append(split in ("", home[key]))
+        keep.append(split in ("", home[key]) or (split == "train" and key in spared))
         if not keep[-1]:
             detail = f"speaker {key} belongs to {home[key]}; this clip of the same voice is marked {split}"
             left_out.append(quarantine_row(uri, source, "splits", "speaker_in_two_splits", detail))
     table = set_column(table, "split", [home[key] for key in keys]).filter(pa.array(keep, pa.bool_()))
-    return table, left_out, _warnings(table, labels, config)
+    warnings = _warnings(table, labels, config)
+    if spared:
+        clips = sum(key in spared for key in keys)
+        warnings.append(
+            f"the sources give recordings to train and test and none to val: {len(spared)} speakers of train ({clips} "
+            "clips) are val, which gives thresholds; to train on them as well, set data.splits.val to 0"
+        )
+    return table, left_out, warnings
+
+
+def _order(key: str) -> tuple[float, str]:
+    return draw(f"order:{key}"), key
 
 
 def _one_spelling(table: pa.Table) -> pa.Table:

@@ -57,7 +57,7 @@ def wanted_splits(config: SplitConfig) -> list[str]:
 
 
 def spared_for_val(
-    groups: Sequence[Voices], given: Mapping[str, str], order: Callable[[str], object], config: SplitConfig
+    groups: Sequence[Voices], given: Mapping[str, str], order: Callable[[str], tuple[float, str]], config: SplitConfig
 ) -> set[str]:
     """People of train who become val, where the sources give recordings to train and test and none to val.
 

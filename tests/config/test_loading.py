@@ -51,6 +51,7 @@ def test_there_are_recipes() -> None:
         ({}, "words is required"),
         ({"words": [{"label": "Hey Nova"}]}, "a label is made of lower-case letters, digits and underscores"),
         ({"words": [{"label": "a"}, {"label": "a"}]}, "two words share a label"),
+        ({"words": [{"label": "hey_nova"}, {"label": "nova", "phrase": "Hey, Nova!"}]}, "two words share a phrase"),
     ],
 )
 def test_impossible_configs_are_named_by_path_and_value(tree: dict[str, object], sentence: str) -> None:

@@ -189,6 +189,8 @@ def test_warnings_name_sets_of_short_labels_that_nobody_called_negative() -> Non
     (told,) = label_warnings(uses, defaults, ())
     assert told.startswith("9 clips labelled stop became negatives")
     assert label_warnings(uses, defaults, ["Stop"]) == []
+    (misspelled,) = label_warnings(uses, defaults, ["Stop", "Trawis"])
+    assert misspelled.startswith("data.negative_labels: no clip has the label trawis")
 
 
 def test_many_labels_are_one_warning() -> None:

@@ -14,6 +14,7 @@ from wakeword.config.data import DataConfig
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.config.frontend import FrontendConfig
 from wakeword.config.keys import key_fault
+from wakeword.config.labels import fold
 from wakeword.config.model import ModelConfig
 from wakeword.config.runtime import DetectorConfig, ExportConfig
 from wakeword.config.serving import ServingConfig
@@ -79,6 +80,9 @@ class Config(Section):
         labels = [word.label for word in value]
         if len(set(labels)) < len(labels):
             raise ValueError(f"two words share a label in {labels}")
+        phrases = [fold(word.text) for word in value]
+        if len(set(phrases)) < len(phrases):
+            raise ValueError(f"two words share a phrase in {[word.text for word in value]}: one word can have it")
         return value
 
     @model_validator(mode="after")

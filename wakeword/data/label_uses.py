@@ -174,6 +174,10 @@ def label_warnings(
             f"{told} were left out: the label holds a configured word beside others. If they are the wake word alone, "
             "name them by its label or phrase"
         )
+    if unused := sorted(said - {use.label for use in uses}):
+        warnings.append(
+            f"data.negative_labels: no clip has the label {', '.join(unused)}: is it spelled as the folder?"
+        )
     if unlabelled:
         files = "1 file" if unlabelled == 1 else f"{unlabelled} files"
         warnings.append(f"{files} left out, for nothing says what they hold (no_label in quarantine.parquet)")

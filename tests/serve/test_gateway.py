@@ -58,6 +58,9 @@ def test_an_uploaded_file(gateway: Start) -> None:
     answer = httpx.post(f"{server.http_url}/v1/detect", headers=AUTH, content=wav_bytes(audio)).json()
     assert [event["word"] for event in answer["detections"]] == ["alpha", "beta"]
     assert answer["audio_s"] == pytest.approx(2.5)
+    cut = wav_bytes(audio[: round(1.8 * 16_000)])
+    answer = httpx.post(f"{server.http_url}/v1/detect", headers=AUTH, content=cut).json()
+    assert [event["word"] for event in answer["detections"]] == ["alpha", "beta"], "the second ends with the file"
     bad = httpx.post(f"{server.http_url}/v1/detect", headers=AUTH, content=b"no audio at all")
     assert bad.status_code == 422
     assert "error" in bad.json()

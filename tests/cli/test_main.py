@@ -15,6 +15,7 @@ import pytest
 from wakeword import errors
 from wakeword.cli import main as cli
 from wakeword.cli.main import COMMANDS, build_parser, main
+from wakeword.config import load_config
 
 
 def test_every_command_is_there_and_helps(capsys: pytest.CaptureFixture[str]) -> None:
@@ -33,6 +34,20 @@ def test_usage_errors_end_with_2(capsys: pytest.CaptureFixture[str]) -> None:
             main(argv)
         assert ended.value.code == 2
     assert "usage: wakeword" in capsys.readouterr().err
+
+
+def test_overrides_may_stand_behind_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "nova.yaml"
+    line = ["new", "hey nova", "training.epochs=3", "--label", "nova", "training.epochs=4", "--out", str(out)]
+    assert main([*line, "model.heads=2"]) == 0
+    config = load_config(out)
+    assert (config.words[0].label, config.training.epochs, config.model.heads) == ("nova", 4, 2)
+    for wrong in (["new", "hey nova", "--label", "nova", "--lable=x"], ["new", "hey nova", "--label", "nova", "more"],
+                  ["detect", "bundle", "a.wav", "--json", "training.epochs=3"]):  # fmt: skip
+        with pytest.raises(SystemExit) as ended:
+            main(wrong)
+        assert ended.value.code == 2
+        assert "unrecognized arguments" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

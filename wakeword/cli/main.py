@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import importlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -61,7 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code (see `wakeword.errors`)."""
-    args = build_parser().parse_args(argv)
+    args = _parsed(build_parser(), argv)
     try:
         with _terminable():
             return int(args.func(args))
@@ -75,6 +76,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output (head, less) went away: no fault, but Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _parsed(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line, with overrides (`key=value`) at any place: argparse takes them before options only."""
+    args, behind = parser.parse_known_args(argv)
+    late = [text for text in behind if re.match(r"[A-Za-z_][\w.]*=", text)]
+    if behind and (late != behind or not hasattr(args, "overrides")):
+        parser.error(f"unrecognized arguments: {' '.join(behind)}")
+    if late:
+        args.overrides = [*args.overrides, *late]
+    return args
 
 
 class _terminable:

@@ -178,6 +178,7 @@ def test_a_home_folder_in_a_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     recording = "evaluation.recordings=[{uri: ~/long.wav, truth: ~/long.csv}]"
     more = [
         "synthesis.cache_dir=~/cache",
+        "synthesis.sentences=~/sentences.txt",
         "serving.token_file=~/token",
         "distillation.teacher=~/run",
         recording,
@@ -186,6 +187,7 @@ def test_a_home_folder_in_a_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert config.data.sources[0].uri == f"{tmp_path}/clips"
     assert config.runs_dir == f"{tmp_path}/runs"
     assert config.synthesis.cache_dir == f"{tmp_path}/cache"
+    assert config.synthesis.sentences == f"{tmp_path}/sentences.txt"
     assert config.serving.token_file == f"{tmp_path}/token"
     assert config.distillation.teacher == f"{tmp_path}/run"
     assert (config.evaluation.recordings[0].uri, config.evaluation.recordings[0].truth) == (

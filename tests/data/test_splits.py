@@ -191,6 +191,9 @@ def test_what_the_sources_decide_for_val_stays() -> None:
     halves = {name: ("train", "test")[number % 2] for number, name in enumerate(people)}
     table = split_by_hand(people, halves, people, engines=False)
     assert not people_in(assign_splits(table, ["marvin"], SplitConfig(val=0.0))[0], "val")
+    # Sources that give everybody to train mean it: engines' voices serve val and test.
+    table = split_by_hand(people, dict.fromkeys(people, "train"), people, engines=True)
+    assert set(people_in(assign_splits(table, ["marvin"], SplitConfig())[0], "train")) == set(people)
     few = {name: "train" if name in ("p0", "p1") else "test" for name in people}
     table = split_by_hand(people, few, people, engines=False)
     assert set(people_in(assign_splits(table, ["marvin"], SplitConfig())[0], "train")) == {"p0", "p1"}

@@ -118,7 +118,7 @@ class SynthesisConfig(Section):
     """Utterances of each phrase, over all splits (`data.splits` gives the shares)."""
     speech_clips: int = Field(400, ge=0)
     """Sentences that do not hold the phrase, spoken by the same voices."""
-    sentences: str = ""
+    sentences: UserPath = ""
     """A UTF-8 text file with a sentence a line for `speech_clips` and near misses; empty takes the built-in ones, which
     are there for the languages that docs/voices.md names, and English ones for the others."""
     carrier_share: float = Field(0.0, ge=0, le=1)

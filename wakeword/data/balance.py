@@ -71,7 +71,7 @@ def spared_for_val(
     """
     people = {key for voices in groups for key in voices.people}
     splits = {given.get(key, "") for key in people}
-    if not config.val or "train" not in splits or splits & {"", "val"}:
+    if not config.val or splits != {"train", "test"}:
         return set()
     spared: set[str] = set()
     for voices in groups:

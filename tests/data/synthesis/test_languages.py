@@ -153,7 +153,7 @@ def test_engines_of_other_languages_are_left_out_and_told() -> None:
         plan_utterances(config("bonjour", "fr-CA"))
 
 
-def test_piper_speaks_the_language_of_its_voice_file(tmp_path: Path) -> None:
+def test_piper_speaks_the_language_of_its_voice_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         joe = load_engine("piper")
     except MissingExtraError as error:
@@ -165,6 +165,8 @@ def test_piper_speaks_the_language_of_its_voice_file(tmp_path: Path) -> None:
     spec = f"piper:{tmp_path}/anna.onnx"
     anna = load_engine(spec)
     assert anna.languages() == ("de-de",)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load_engine("piper:~/anna.onnx").languages() == ("de-de",)
     assert anna.voices("en") == []
     assert anna.reading("Schätzchen", "de") == "ʃˈɛtsçən"
     assert {row["engine"] for row in rows_of(config(engines={"espeak": 1.0, spec: 1.0}), "speech")} == {"espeak", spec}

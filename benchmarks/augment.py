@@ -113,7 +113,7 @@ def ours(sounds: Sounds, **changes: object) -> Step:
     reach = round(SHIFT_S * SAMPLE_RATE_HZ)
 
     def step() -> object:
-        # As training cuts its windows (`wakeword.training.windows`), without the surroundings that it puts in.
+        # As training cuts its windows (`wakeword.batching.windows`), without the surroundings that it puts in.
         cut = torch.zeros(BATCH, SAMPLES)
         starts = torch.randint(-reach, reach + 1, (BATCH,), generator=generator).tolist()
         for row, clip, start in zip(cut, clips, starts, strict=True):

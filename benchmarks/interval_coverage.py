@@ -17,7 +17,7 @@ import sys
 import numpy as np
 
 from benchmarks.harness import Bar, run
-from wakeword.evaluation.intervals import garwood, speaker_bootstrap, speaker_wilson, wilson
+from wakeword.evaluation.statistics.intervals import garwood, speaker_bootstrap, speaker_wilson, wilson
 
 SPEAKERS = 25
 WORDS = (60, 150, 300)

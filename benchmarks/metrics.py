@@ -30,8 +30,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness import ROOT, Bar, run
-from wakeword.evaluation import metrics
-from wakeword.evaluation.sweep import Curve, HitWindow, Peaks, Truth, join_peaks, outcome, sweep, track_peaks
+from wakeword.evaluation.metrics.det import det as metrics
+from wakeword.evaluation.metrics.threshold_curve import (
+    Curve,
+    HitWindow,
+    Peaks,
+    Truth,
+    join_peaks,
+    outcome,
+    sweep,
+    track_peaks,
+)
 from wakeword.runtime.events import EventTiming
 
 STEP_S = 0.01

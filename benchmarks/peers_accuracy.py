@@ -36,8 +36,8 @@ from benchmarks.runtime_cost import default_bundle
 from wakeword.config import Config, load_config
 from wakeword.data.shards import ShardSet
 from wakeword.errors import BundleError, DataError
-from wakeword.evaluation.scoring import score_tracks
-from wakeword.evaluation.tracks import TrackPlan, plan_tracks
+from wakeword.evaluation.scoring.run import score_tracks
+from wakeword.evaluation.tracks.plan import TrackPlan, plan_tracks
 from wakeword.pipeline import prepared_folder, run_pipeline
 from wakeword.runtime.bundle import Bundle, load_bundle
 from wakeword.runtime.events import EventTiming

@@ -50,7 +50,7 @@ import pyarrow as pa
 
 from benchmarks.harness import RECORDINGS, Bar, run
 from wakeword.config import SAMPLE_RATE_HZ, Config, validate_config
-from wakeword.system.ray_session import available_cpus
+from wakeword.stages.ray_session import available_cpus
 
 Times = dict[str, float]
 SHARD_MB = 8.0
@@ -139,8 +139,8 @@ def tree_cpu_s() -> float:
 @contextmanager
 def ray_side(folder: Path, workers: int) -> Iterator[Callable[[Path], Times]]:
     """Ray Data, as `wakeword prepare` runs it."""
-    from wakeword.data import ray_stage
-    from wakeword.system.ray_session import ray_session
+    from wakeword.stages import ray_data as ray_stage
+    from wakeword.stages.ray_session import ray_session
 
     with ray_session(config_of(folder)):
         yield lambda manifest: prepared(manifest, True, partial(ray_stage.run_stage, max_cpus=workers))

@@ -21,7 +21,7 @@ from wakeword.config import Config
 from wakeword.config.serving import ServingConfig
 from wakeword.errors import MissingExtraError, ServingError
 from wakeword.runtime.bundle import load_bundle
-from wakeword.system.ray_session import cluster_address, ray_session
+from wakeword.stages.ray_session import cluster_address, ray_session
 
 from .auth import Token, resolve_token
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from wakeword.audio.mpeg import frame_of
+from wakeword.audio.decoding.mpeg import frame_of
 
 FRAMES = 3
 _MOST_ALIKE = 0.5

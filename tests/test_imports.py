@@ -22,7 +22,7 @@ def _loaded(statement: str) -> set[str]:
         "import wakeword",
         "import wakeword.config",
         "import wakeword.runtime.detector",
-        "import wakeword.system.ray_session, wakeword.system.log, wakeword.system.resources",
+        "import wakeword.stages.ray_session, wakeword.system.log, wakeword.system.resources",
         "from wakeword.cli.main import build_parser; build_parser()",
     ],
 )

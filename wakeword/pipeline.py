@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from wakeword.config import Config, config_hash, save_config
 from wakeword.errors import ConfigError, DataError, RunError, WakewordError
+from wakeword.stages.ray_session import cluster_address, kept_ray, ray_session
 from wakeword.system.files import sha256_of
 from wakeword.system.log import log_context
-from wakeword.system.ray_session import cluster_address, kept_ray, ray_session
 from wakeword.system.resources import ResourceSampler
 from wakeword.system.run_record import RunRecord, lock_folder, now_text
 
@@ -305,7 +305,7 @@ class _Pipeline:
             return
         if self._skip("targets", keys["targets"]):
             return
-        from wakeword.distillation.targets import make_targets
+        from wakeword.teachers.targets import make_targets
 
         session = ray_session(self.config) if self.runner == "ray" else nullcontext()
         with self._stage("targets", keys["targets"]), session:

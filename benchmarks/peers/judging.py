@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.evaluation.compare import MissComparison, compare_misses
-from wakeword.evaluation.measure import WordOnSplit, at_threshold, listen
+from wakeword.evaluation.metrics.measure import WordOnSplit, at_threshold, listen
+from wakeword.evaluation.metrics.threshold_curve import outcome
+from wakeword.evaluation.metrics.thresholds import choose_threshold
+from wakeword.evaluation.report.wording import number, seconds, share_with_interval
 from wakeword.evaluation.results import SplitResult
-from wakeword.evaluation.store import TrackInfo
-from wakeword.evaluation.sweep import outcome
-from wakeword.evaluation.thresholds import choose_threshold
-from wakeword.evaluation.tracks import TrackPlan
-from wakeword.evaluation.wording import number, seconds, share_with_interval
+from wakeword.evaluation.scoring.store import TrackInfo
+from wakeword.evaluation.tracks.plan import TrackPlan
 from wakeword.runtime.events import EventTiming
 
 CHOSEN, SHIPPED = "threshold from val", "as shipped"

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from benchmarks.peers.environment import REQUIREMENTS
 from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.errors import DataError, RunError
-from wakeword.evaluation.track import Track
+from wakeword.evaluation.tracks.track import Track
 from wakeword.runtime.events import EventTiming
 from wakeword.system.files import atomic_path
 

@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from benchmarks.synthetic.material import SNR_DB
 from wakeword.config import Config
 from wakeword.data.shards import ShardSet
-from wakeword.evaluation.detector_times import timing_of
-from wakeword.evaluation.measure import WordOnSplit, at_threshold, listen
-from wakeword.evaluation.metrics import oracle_threshold
-from wakeword.evaluation.near_misses import near_miss_floor
+from wakeword.evaluation.metrics.det import oracle_threshold
+from wakeword.evaluation.metrics.detector_times import timing_of
+from wakeword.evaluation.metrics.measure import WordOnSplit, at_threshold, listen
+from wakeword.evaluation.metrics.near_misses import near_miss_floor
+from wakeword.evaluation.metrics.threshold_curve import Curve
 from wakeword.evaluation.results import SplitResult
-from wakeword.evaluation.scoring import score_tracks
-from wakeword.evaluation.store import TrackInfo
-from wakeword.evaluation.sweep import Curve
-from wakeword.evaluation.tracks import Track, plan_tracks, snr_name
+from wakeword.evaluation.scoring.run import score_tracks
+from wakeword.evaluation.scoring.store import TrackInfo
+from wakeword.evaluation.tracks.plan import Track, plan_tracks, snr_name
 from wakeword.runtime.bundle import Bundle, load_bundle
 
 TARGET_FAH = 0.5

@@ -18,23 +18,23 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from wakeword.batching.material import training_augmenter, training_clips
+from wakeword.batching.plans import BatchSampler, WindowPlan
+from wakeword.batching.views import ViewMaker
+from wakeword.batching.windows import WindowMaker
 from wakeword.config import SAMPLE_RATE_HZ, Config, config_hash
 from wakeword.data.resident import ResidentClips
 from wakeword.data.shards import ShardSet
-from wakeword.evaluation.measure import WordOnSplit, listen
-from wakeword.evaluation.store import TrackInfo
-from wakeword.evaluation.track import Track
+from wakeword.evaluation.metrics.measure import WordOnSplit, listen
+from wakeword.evaluation.scoring.store import TrackInfo
+from wakeword.evaluation.tracks.track import Track
 from wakeword.models.streaming import StreamingModel
 from wakeword.runtime.events import EventTiming
 from wakeword.system.files import atomic_path
-from wakeword.training.batches import BatchSampler, WindowPlan
 from wakeword.training.ema import ModelAverage
-from wakeword.training.material import training_augmenter, training_clips
 from wakeword.training.replay import Replay
 from wakeword.training.schedule import learning_rate
 from wakeword.training.step import TrainingStep, make_optimizer
-from wakeword.training.views import ViewMaker
-from wakeword.training.windows import WindowMaker
 
 BLOCK_S = 60.0
 CPU = torch.device("cpu")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.synthetic.material import ALL_STAGES, MINED_FROM, Cell, mined_folder, training_config
 from wakeword.data.mined import CANDIDATES, decide
-from wakeword.evaluation.mining import mine
+from wakeword.mining.find import mine
 from wakeword.pipeline import run_pipeline
 from wakeword.runtime.bundle import load_bundle
 

@@ -19,7 +19,7 @@ from tests.evaluation.known import RATE, coloured, row, table_of, tone_clip, ton
 from wakeword.config import WordConfig
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.errors import DataError, RunError
-from wakeword.evaluation.tracks import TrackPlan, plan_tracks
+from wakeword.evaluation.tracks.plan import TrackPlan, plan_tracks
 from wakeword.runtime.events import EventTiming
 
 STEP = 1280

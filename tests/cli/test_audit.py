@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.evaluation import known
-from tests.evaluation.test_audit import house
+from tests.evaluation.audit.test_run import house
 from wakeword.audio.io import write_wav
 from wakeword.cli.main import main
 
@@ -88,8 +88,8 @@ def test_a_folder_of_nothing_that_is_read_says_why(bundle, tmp_path, capsys) -> 
 
 
 def test_a_format_that_was_not_read_is_tried_again(bundle, tmp_path, monkeypatch) -> None:
-    from wakeword.evaluation import audit as module
-    from wakeword.evaluation.audit import audit_folder
+    from wakeword.evaluation.audit.run import audit_folder
+    from wakeword.evaluation.audit.run import run as module
     from wakeword.runtime import load_bundle
 
     root = tmp_path / "home"
@@ -98,7 +98,7 @@ def test_a_format_that_was_not_read_is_tried_again(bundle, tmp_path, monkeypatch
     # What only the extra reads, named like a WAV.
     (root / "b.wav").write_bytes(b"\0\0\0\x20ftypM4A \0\0\0\0M4A mp42isom" + bytes(3000))
     (root / "c.wav").write_text("no audio")
-    monkeypatch.setattr("wakeword.audio.decoders.containers_installed", lambda: False)
+    monkeypatch.setattr("wakeword.audio.decoding.decoders.containers_installed", lambda: False)
     loaded = load_bundle(bundle)
     first = audit_folder(loaded, root, tmp_path / "out", [0.5, 0.5])
     assert [bad.recording for bad in first.bad] == ["b.wav", "c.wav"]

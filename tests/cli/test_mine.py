@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.evaluation import known
-from tests.evaluation.mining_corpus import write_home
+from tests.mining.corpus import write_home
 from wakeword.cli.main import main
 from wakeword.config import load_config
 from wakeword.data.mined import read_candidates

@@ -13,7 +13,7 @@ from tests.data.corpus import config_for, write_corpus
 from wakeword.audio.fingerprint import bit_error_rate, fingerprint, near_duplicates
 from wakeword.audio.io import read_audio, write_flac, write_wav
 from wakeword.data.prepare import prepare
-from wakeword.data.progress import Rate
+from wakeword.stages.progress import Rate
 
 
 def voice(seed: int, seconds: float = 2.0) -> np.ndarray:

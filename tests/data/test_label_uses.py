@@ -17,7 +17,7 @@ from wakeword.cli.main import main
 from wakeword.data.label_uses import LabelUse, label_table, label_uses, label_warnings
 from wakeword.data.manifest import quarantine_row
 from wakeword.data.prepare import gather_clips, prepare
-from wakeword.data.report import data_report, write_html
+from wakeword.data.report.report import data_report, write_html
 from wakeword.data.summary import PreparedSummary
 
 WORDS = [{"label": "hey_schatzchen", "phrase": "Hey Schätzchen"}]

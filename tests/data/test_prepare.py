@@ -324,7 +324,7 @@ def test_other_words_become_negatives_and_clips_that_hold_a_word_are_left_out(tm
 @pytest.mark.ray
 @pytest.mark.field("compute.data_cpus")
 def test_ray_writes_the_same_bytes_as_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from wakeword.data import ray_stage
+    from wakeword.stages import ray_data as ray_stage
 
     taken: list[int | None] = []
     real = ray_stage._tasks
@@ -371,7 +371,7 @@ def test_the_real_recordings_are_prepared(recordings: Path, tmp_path: Path) -> N
 
 @pytest.mark.field("data.quality.guarded")
 def test_decoding_happens_in_a_child_that_may_die(tmp_path: Path) -> None:
-    from wakeword.audio.guard import shared_decoder
+    from wakeword.audio.decoding.guard import shared_decoder
 
     manifest = write_corpus(tmp_path / "corpus")
     decoder = shared_decoder()

@@ -12,7 +12,7 @@ from wakeword.config import validate_config
 from wakeword.errors import DataError
 from wakeword.evaluation.compare import compare, compare_alarms, compare_misses, judge
 from wakeword.evaluation.evaluate import evaluate
-from wakeword.evaluation.outcomes import OUTCOMES_NAME
+from wakeword.evaluation.metrics.outcomes import OUTCOMES_NAME
 
 
 def evaluated(folder, name, gain=1.0, rows=None, **evaluation):

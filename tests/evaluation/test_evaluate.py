@@ -13,11 +13,11 @@ from tests.evaluation import known
 from wakeword.config import Config, validate_config
 from wakeword.errors import BundleError, ConfigError, DataError
 from wakeword.evaluation.evaluate import evaluate
+from wakeword.evaluation.metrics.threshold_curve import HitWindow, Truth, outcome, track_peaks
 from wakeword.evaluation.results import EvaluationReport
-from wakeword.evaluation.scoring import score_tracks
-from wakeword.evaluation.store import ScoreStore
-from wakeword.evaluation.sweep import HitWindow, Truth, outcome, track_peaks
-from wakeword.evaluation.tracks import plan_tracks
+from wakeword.evaluation.scoring.run import score_tracks
+from wakeword.evaluation.scoring.store import ScoreStore
+from wakeword.evaluation.tracks.plan import plan_tracks
 from wakeword.runtime.bundle import load_bundle
 from wakeword.runtime.detector import Detector
 from wakeword.runtime.events import Detection, EventDetector, EventTiming, find_events
@@ -229,7 +229,7 @@ def test_without_negatives_no_rate_is_given(bundle, tmp_path) -> None:
 
 @pytest.mark.ray
 def test_four_workers_of_ray_evaluate_event_for_event_as_this_process(bundle, data, done, tmp_path, monkeypatch):
-    from wakeword.data import ray_stage
+    from wakeword.stages import ray_data as ray_stage
 
     taken: list[int | None] = []
     actors = ray_stage._actors

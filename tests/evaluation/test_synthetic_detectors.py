@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from wakeword.config.evaluation import EvaluationConfig
-from wakeword.evaluation import metrics
-from wakeword.evaluation.intervals import garwood, wilson
-from wakeword.evaluation.measure import rate
-from wakeword.evaluation.sweep import HitWindow, Truth, join_peaks, outcome, sweep, track_peaks
+from wakeword.evaluation.metrics.det import det as metrics
+from wakeword.evaluation.metrics.measure import rate
+from wakeword.evaluation.metrics.threshold_curve import HitWindow, Truth, join_peaks, outcome, sweep, track_peaks
+from wakeword.evaluation.statistics.intervals import garwood, wilson
 from wakeword.runtime.events import EventTiming
 
 STEP_S = 0.02

@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from wakeword.audio.formats import containers_installed
+from wakeword.audio.decoding.formats import containers_installed
 
 from .conftest import TOKEN, LocalGateway, spoken
 

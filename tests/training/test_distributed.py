@@ -20,7 +20,7 @@ from tests.training.synthetic import tiny_config
 from tests.training.test_replay import replay_config
 from wakeword.config import Config, save_config
 from wakeword.errors import DataError, DeviceError
-from wakeword.system.ray_session import ray_session
+from wakeword.stages.ray_session import ray_session
 from wakeword.training.checkpoint import epoch_folder
 from wakeword.training.distributed import train_with_ray
 from wakeword.training.loop import train

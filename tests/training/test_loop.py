@@ -12,11 +12,11 @@ import torch
 from safetensors.torch import load_file
 
 from tests.training.synthetic import make_prepared, tiny_config
+from wakeword.batching.device import resolve_device, run_lock
 from wakeword.errors import DataError, DeviceError, RunError
 from wakeword.system.allocator import keep_freed_memory
 from wakeword.training import loop
 from wakeword.training.checkpoint import epoch_folder, load_trained
-from wakeword.training.device import resolve_device, run_lock
 from wakeword.training.loop import TrainContext, train
 from wakeword.training.tracking import RunTracker, read_metrics
 

@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from tests.training.synthetic import tiny_config
+from wakeword.batching.material import training_augmenter, training_clips
+from wakeword.batching.plans import BatchSampler, WindowPlan
+from wakeword.batching.views import ViewMaker
+from wakeword.batching.windows import WindowMaker
 from wakeword.config import Config
 from wakeword.data.shards import ShardSet
 from wakeword.models.streaming import StreamingModel
-from wakeword.training.batches import BatchSampler, WindowPlan
-from wakeword.training.material import training_augmenter, training_clips
 from wakeword.training.schedule import learning_rate
 from wakeword.training.step import TrainingStep, make_optimizer
-from wakeword.training.views import ViewMaker
-from wakeword.training.windows import WindowMaker
 
 GOLDEN = Path(__file__).with_name("golden_losses.json")
 

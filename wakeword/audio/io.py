@@ -1,7 +1,7 @@
 """Audio files to 16 kHz mono float32 and back; a bad file is a `DataError` with a reason code, never garbage.
 
 Reading goes by blocks, so the memory of one file is bounded by what the caller keeps. The format is taken from the
-content, not from the name (`wakeword.audio.decoders`). A length in a header is a promise where the container states it
+content, not from the name (`audio.decoding.decoders`). A length in a header is a promise where the container states it
 exactly: a file that holds less is `truncated`. Where it is a placeholder or an estimate, all that is there is read, and
 the file's oddity is told once, to `tell` or as a warning in the log.
 """
@@ -19,9 +19,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from wakeword.audio.decoders import CODECS, MAX_RATE_HZ, MIN_RATE_HZ, Tell, decode
-from wakeword.audio.faults import AudioError
-from wakeword.audio.formats import EXTENSIONS
+from wakeword.audio.decoding.decoders import CODECS, MAX_RATE_HZ, MIN_RATE_HZ, Tell, decode
+from wakeword.audio.decoding.faults import AudioError
+from wakeword.audio.decoding.formats import EXTENSIONS
 from wakeword.audio.locators import local_path, open_uri, remote_faults_told
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.errors import DataError, MissingExtraError

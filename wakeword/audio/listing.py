@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from wakeword.audio.formats import HEAD_BYTES, Verdict, judge
+from wakeword.audio.decoding.formats import HEAD_BYTES, Verdict, judge
 from wakeword.audio.locators import Entry, local_path, walk
 
 _NO_AUDIO = frozenset(

@@ -15,7 +15,7 @@ from wakeword.errors import ConfigError, DataError
 from wakeword.system.files import user_path
 
 if TYPE_CHECKING:
-    from wakeword.evaluation.audit_results import AuditReport
+    from wakeword.evaluation.audit.results import AuditReport
 
 PARTLY_FAILED = DataError.exit_code
 LINE_EVERY_S = 60.0
@@ -53,7 +53,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def _audit(args: argparse.Namespace) -> int:
-    from wakeword.evaluation.audit import REPORT_NAME, ClipSpan, audit_folder, audit_stream
+    from wakeword.evaluation.audit.run import REPORT_NAME, ClipSpan, audit_folder, audit_stream
     from wakeword.runtime import load_bundle
 
     if not (0 < args.before <= 60 and 0 < args.after <= 60):

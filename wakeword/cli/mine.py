@@ -13,7 +13,7 @@ from wakeword.errors import ConfigError, DataError, MissingExtraError
 from wakeword.system.files import user_path
 
 if TYPE_CHECKING:
-    from wakeword.evaluation.mining import Mined
+    from wakeword.mining.find import Mined
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -71,8 +71,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     try:
-        from wakeword.evaluation.mining import mine
-        from wakeword.evaluation.mining_negatives import source_of
+        from wakeword.mining.find import mine
+        from wakeword.mining.negatives import source_of
     except ImportError as error:
         raise MissingExtraError("Mining", "train", error) from error
     from wakeword.pipeline import prepared_folder
@@ -100,7 +100,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _print(mined: Mined) -> None:
-    from wakeword.evaluation.mining_page import PAGE
+    from wakeword.mining.review import PAGE
 
     rows = [(word, number) for word, number in mined.per_word.items()]
     print_table(f"{mined.hours:.2f} h of negatives heard", ("word", "candidates"), [*rows, ("all", mined.candidates)])
@@ -117,7 +117,7 @@ def _decided(counts: dict[str, int]) -> str:
 def _review(args: argparse.Namespace) -> int:
     try:
         from wakeword.data.mined import decide
-        from wakeword.evaluation.mining_page import refresh_page
+        from wakeword.mining.review import refresh_page
     except ImportError as error:
         raise MissingExtraError("Mining", "train", error) from error
     if not Path(args.folder).is_dir():

@@ -16,14 +16,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from wakeword.audio.decoding.guard import shared_decoder
 from wakeword.audio.fingerprint import fingerprint, near_duplicates
-from wakeword.audio.guard import shared_decoder
 from wakeword.audio.io import AudioError, silent, stream_blocks, to_int16
 from wakeword.config.data import DataConfig
 from wakeword.data.manifest import Row, quarantine_row
 from wakeword.data.plan import as_ipc
 from wakeword.data.shard_stage import plan_digest
-from wakeword.data.stage import Stage, StageResources
+from wakeword.stages.stage import Stage, StageResources
 from wakeword.system.files import atomic_path
 
 HEARD_S = 30.0

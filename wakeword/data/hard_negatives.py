@@ -2,7 +2,7 @@
 
 Three more rules hold elsewhere: a voice of val or test keeps its hard negatives out (`splits`), a copy of a clip of val
 or test is taken out whatever `data.quality.duplicates` says (`duplicates`), and mining refuses both before anybody
-listens (`wakeword.evaluation.mining`).
+listens (`wakeword.mining.find`).
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ from wakeword.data.hard_negatives import without_evaluated_origins
 from wakeword.data.label_uses import COLUMNS, label_uses, label_warnings, labels_by_default, with_labels
 from wakeword.data.manifest import MANIFEST_SCHEMA, Row, counts_of, quarantine_table, set_column
 from wakeword.data.plan import PREPARE_VERSION, plan_shards
-from wakeword.data.runner import Runner, RunStage, stage_runner
 from wakeword.data.shard_stage import ShardStage, finished_receipt
 from wakeword.data.shards import INDEX_VERSION, ShardSet
 from wakeword.data.sources import read_source
@@ -31,6 +30,7 @@ from wakeword.data.synthesis.reading import check_reading
 from wakeword.data.synthesis.stage import synthesise
 from wakeword.data.words import assign_words, check_phrases
 from wakeword.errors import ConfigError, DataError
+from wakeword.stages.runner import Runner, RunStage, stage_runner
 from wakeword.system.files import atomic_path, write_json
 from wakeword.system.resources import ResourceSampler
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from wakeword.audio.guard import shared_decoder
+from wakeword.audio.decoding.guard import shared_decoder
 from wakeword.audio.io import AudioError, read_audio, stream_blocks, to_int16
 from wakeword.audio.locators import sha256_of_uri
 from wakeword.config.data import DataConfig
@@ -21,8 +21,8 @@ from wakeword.data.manifest import PLACED, WHOLE, Row, quarantine_row
 from wakeword.data.measures import measure
 from wakeword.data.quality import check_clip, check_duration, check_snr
 from wakeword.data.shards import write_shard
-from wakeword.data.stage import Stage, StageResources
 from wakeword.errors import DataError
+from wakeword.stages.stage import Stage, StageResources
 from wakeword.system.files import sha256_of, write_json
 
 MAX_RIR_S = 20.0

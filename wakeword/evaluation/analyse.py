@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wakeword.config.evaluation import EvaluationConfig
-from wakeword.evaluation import metrics
-from wakeword.evaluation.calibration import calibrate
-from wakeword.evaluation.detector_times import choose_times, timing_of
-from wakeword.evaluation.examples import find_examples
-from wakeword.evaluation.intervals import hours_needed
-from wakeword.evaluation.measure import WordOnSplit, alarm_times, at_threshold, listen
-from wakeword.evaluation.near_misses import near_miss_curve, near_miss_floor
+from wakeword.evaluation.metrics.calibration import calibrate
+from wakeword.evaluation.metrics.det import det as metrics
+from wakeword.evaluation.metrics.detector_times import choose_times, timing_of
+from wakeword.evaluation.metrics.measure import WordOnSplit, alarm_times, at_threshold, listen
+from wakeword.evaluation.metrics.near_misses import near_miss_curve, near_miss_floor
+from wakeword.evaluation.metrics.thresholds import NEVER, Choice, choose_threshold, raise_to
+from wakeword.evaluation.report.examples import find_examples
+from wakeword.evaluation.report.wording import number, percent
 from wakeword.evaluation.results import (
     ClipLevel,
     Det,
@@ -25,13 +26,12 @@ from wakeword.evaluation.results import (
     TargetResult,
     WordResult,
 )
-from wakeword.evaluation.slice_inputs import slice_alarms, slice_words
-from wakeword.evaluation.slice_results import SliceReport
-from wakeword.evaluation.slice_words import CONDITIONS, duration_edges
-from wakeword.evaluation.slices import slice_report
-from wakeword.evaluation.store import ScoreStore
-from wakeword.evaluation.thresholds import NEVER, Choice, choose_threshold, raise_to
-from wakeword.evaluation.wording import number, percent
+from wakeword.evaluation.scoring.store import ScoreStore
+from wakeword.evaluation.slices.inputs import slice_alarms, slice_words
+from wakeword.evaluation.slices.results import SliceReport
+from wakeword.evaluation.slices.slices import slice_report
+from wakeword.evaluation.slices.words import CONDITIONS, duration_edges
+from wakeword.evaluation.statistics.intervals import hours_needed
 from wakeword.runtime.bundle import DetectorSettings
 
 HISTOGRAM_BINS = 40

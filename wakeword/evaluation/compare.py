@@ -20,9 +20,9 @@ from pydantic import BaseModel, ConfigDict
 from scipy import stats
 
 from wakeword.errors import DataError
-from wakeword.evaluation.intervals import BOOTSTRAP_ROUNDS, Interval
-from wakeword.evaluation.outcomes import OUTCOMES_NAME
+from wakeword.evaluation.metrics.outcomes import OUTCOMES_NAME
 from wakeword.evaluation.results import EvaluationReport, WordResult
+from wakeword.evaluation.statistics.intervals import BOOTSTRAP_ROUNDS, Interval
 
 MIN_SPEAKERS = 2
 

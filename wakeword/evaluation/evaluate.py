@@ -20,18 +20,18 @@ from wakeword.config.loading import apply_override, validate_config
 from wakeword.data.shards import ShardSet
 from wakeword.errors import ConfigError, DataError
 from wakeword.evaluation.analyse import analyse
-from wakeword.evaluation.examples import copy_audio, drop_other_audio, write_audio
-from wakeword.evaluation.outcomes import OUTCOMES_NAME, write_outcomes
-from wakeword.evaluation.plots import PLOTS, write_plots
-from wakeword.evaluation.recordings import RecordingTrack, with_recordings
-from wakeword.evaluation.report import write_html
+from wakeword.evaluation.metrics.outcomes import OUTCOMES_NAME, write_outcomes
+from wakeword.evaluation.report.examples import copy_audio, drop_other_audio, write_audio
+from wakeword.evaluation.report.page import write_html
+from wakeword.evaluation.report.plots import PLOTS, write_plots
 from wakeword.evaluation.results import EvaluationReport, Example
-from wakeword.evaluation.scoring import Runner, score_tracks
-from wakeword.evaluation.store import SCORES_NAME, TRUTH_NAME, ScoreStore, write_scores, write_truth
-from wakeword.evaluation.tracks import Track, TrackPlan, plan_tracks
+from wakeword.evaluation.scoring.run import Runner, score_tracks
+from wakeword.evaluation.scoring.store import SCORES_NAME, TRUTH_NAME, ScoreStore, write_scores, write_truth
+from wakeword.evaluation.tracks.plan import Track, TrackPlan, plan_tracks
+from wakeword.evaluation.tracks.recordings import RecordingTrack, with_recordings
 from wakeword.runtime.bundle import VARIANTS, Bundle, load_bundle
+from wakeword.stages.ray_session import ray_session
 from wakeword.system.files import atomic_path, sha256_of
-from wakeword.system.ray_session import ray_session
 
 REPORT_NAME = "report.json"
 ANALYSIS_KEYS = (

@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from wakeword.errors import DataError
-from wakeword.evaluation.calibration_results import CalibrationResult
-from wakeword.evaluation.near_misses import NearMissCurve, NearMissResult
-from wakeword.evaluation.rates import Rate
-from wakeword.evaluation.slice_results import SliceReport
+from wakeword.evaluation.metrics.calibration_results import CalibrationResult
+from wakeword.evaluation.metrics.near_misses import NearMissCurve, NearMissResult
+from wakeword.evaluation.slices.results import SliceReport
+from wakeword.evaluation.statistics.rates import Rate
 from wakeword.system.files import write_json
 
 SCHEMA_VERSION = 3
@@ -214,7 +214,7 @@ class EvaluationReport(_Part):
 
     def table(self) -> str:
         """Text table for a terminal: one line per word and target, test figures with intervals."""
-        from wakeword.evaluation.wording import text_table
+        from wakeword.evaluation.report.wording import text_table
 
         return text_table(self)
 

@@ -1,7 +1,7 @@
 """Checkpoints that are either whole and unchanged or not used: safetensors and JSON, a folder per epoch.
 
 `checkpoints/epoch-0007/{model,ema,optimizer}.safetensors + state.json`; `state.json` names each file's SHA-256. There
-is no random state in them: every draw of a step is a function of (seed, step), see `wakeword.training.batches`.
+is no random state in them: every draw of a step is a function of (seed, step), see `wakeword.batching.plans`.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from wakeword import errors
 from wakeword.config import Config, validate_config
 from wakeword.errors import RunError, WakewordError
-from wakeword.system.ray_session import ray_session
+from wakeword.stages.ray_session import ray_session
 from wakeword.training.loop import TrainContext, TrainResult, train
 
 if TYPE_CHECKING:

@@ -19,24 +19,24 @@ from typing import Any
 import torch
 import torch.distributed
 
+from wakeword.batching.device import resolve_device, run_lock
+from wakeword.batching.material import training_augmenter, training_clips
+from wakeword.batching.plans import BatchSampler
+from wakeword.batching.views import ViewMaker
+from wakeword.batching.windows import WindowMaker
 from wakeword.config import Config, config_hash, save_config
 from wakeword.data.shards import ShardSet
-from wakeword.distillation.targets import TargetStore
 from wakeword.errors import DataError, RunError, WakewordError
 from wakeword.models.streaming import StreamingModel
 from wakeword.system.allocator import keep_freed_memory
+from wakeword.teachers.targets import TargetStore
 from wakeword.training import checkpoint
-from wakeword.training.batches import BatchSampler
 from wakeword.training.checkpoint import RunState
-from wakeword.training.device import resolve_device, run_lock
 from wakeword.training.ema import ModelAverage
-from wakeword.training.material import training_augmenter, training_clips
 from wakeword.training.schedule import learning_rate
 from wakeword.training.step import TrainingStep, make_optimizer
 from wakeword.training.tracking import RunTracker, progress
 from wakeword.training.validation import Validator
-from wakeword.training.views import ViewMaker
-from wakeword.training.windows import WindowMaker
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def train(
         prepared_dir: shards and index of `wakeword.data.prepare`.
         run_dir: folder of the run; with several workers it must be on a file system that all of them share.
         context: rank, world, device and report callback; None trains alone in this process.
-        targets_dir: a teacher's targets (`wakeword.distillation.targets`), where `distillation.teacher` is set.
+        targets_dir: a teacher's targets (`wakeword.teachers.targets`), where `distillation.teacher` is set.
 
     Raises:
         DataError: no usable clips. DeviceError: the GPU that was asked for is absent.

@@ -11,19 +11,19 @@ import torch.distributed
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from wakeword.batching.plans import WindowPlan, row_seeds
+from wakeword.batching.views import ViewMaker
 from wakeword.config import SAMPLE_RATE_HZ, Config
 from wakeword.config.training import TrainingConfig
-from wakeword.distillation.losses import distillation_loss
 from wakeword.errors import ConfigError
 from wakeword.models.streaming import FeatureHook, StreamingModel
-from wakeword.training.batches import WindowPlan, row_seeds
 from wakeword.training.losses import peak_scores_of, score_times_s, wake_loss
 from wakeword.training.replay import Replay, Windows
-from wakeword.training.views import ViewMaker
+from wakeword.training.soft_loss import distillation_loss
 
 
 class SoftTargets(Protocol):
-    """A teacher's scores of views that training replays: `wakeword.distillation.targets.TargetStore`."""
+    """A teacher's scores of views that training replays: `wakeword.teachers.targets.TargetStore`."""
 
     extra_context_samples: int
     """How much more audio the teacher needs in front of its first score than the student."""

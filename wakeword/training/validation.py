@@ -15,11 +15,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from wakeword.batching.plans import word_targets
+from wakeword.batching.windows import WindowMaker
 from wakeword.config import SAMPLE_RATE_HZ, Config
 from wakeword.data.resident import ResidentClips
 from wakeword.models.streaming import StreamingModel
-from wakeword.training.batches import word_targets
-from wakeword.training.windows import WindowMaker
 
 PIECE_S = 3.0
 TAIL_S = 0.5

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from wakeword.config import Config, load_config, save_config
 from wakeword.errors import ConfigError, DataError, DeviceError, MissingExtraError, RunError
+from wakeword.stages.ray_session import cluster_address, ray_session
 from wakeword.system.files import sha256_of, write_text
-from wakeword.system.ray_session import cluster_address, ray_session
 from wakeword.tuning.report import write_report
 from wakeword.tuning.results import SweepResult, best_table, ranked, read_trials, write_best, write_trials
 from wakeword.tuning.space import Dimension, build_space, leaf_differences

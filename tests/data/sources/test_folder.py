@@ -67,7 +67,7 @@ def test_files_of_other_formats_and_without_a_label_are_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As on a machine without the extra that reads m4a.
-    monkeypatch.setattr("wakeword.audio.formats.containers_installed", lambda: False)
+    monkeypatch.setattr("wakeword.audio.decoding.formats.containers_installed", lambda: False)
     (tmp_path / "marvin").mkdir()
     (tmp_path / "marvin" / "a.m4a").touch()
     (tmp_path / "marvin" / "notes.txt").write_text("hello")

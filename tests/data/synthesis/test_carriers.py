@@ -15,7 +15,6 @@ from wakeword.config import Config, WordConfig, validate_config
 from wakeword.config.data import DataConfig
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.config.synthesis import CARRIERS
-from wakeword.data.local_stage import run_stage
 from wakeword.data.manifest import clip_row, clip_table
 from wakeword.data.plan import plan_shards
 from wakeword.data.prepare import prepare
@@ -25,7 +24,8 @@ from wakeword.data.synthesis import load_engine
 from wakeword.data.synthesis.carriers import carriers_by_split, joined, parts_of, spoken_bounds
 from wakeword.data.synthesis.engine import SpeechError
 from wakeword.errors import ConfigError
-from wakeword.evaluation.tracks import plan_tracks
+from wakeword.evaluation.tracks.plan import plan_tracks
+from wakeword.stages.in_process import run_stage
 
 pytest.importorskip("espeakng_loader", reason="the text-to-speech extra [tts] is not installed")
 from wakeword.data.synthesis.plan import plan_utterances

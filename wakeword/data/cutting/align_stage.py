@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from wakeword.audio.guard import shared_decoder
+from wakeword.audio.decoding.guard import shared_decoder
 from wakeword.audio.io import AudioError, read_audio
 from wakeword.config.cutting import CuttingConfig
 from wakeword.config.data import QualityConfig
@@ -21,8 +21,8 @@ from wakeword.data.cutting.aligner import Aligner, AlignmentError, load_aligner
 from wakeword.data.cutting.borders import CutWord, cut_words
 from wakeword.data.manifest import Row
 from wakeword.data.shard_stage import verified_digest
-from wakeword.data.stage import Stage, StageResources
 from wakeword.data.words import spoken
+from wakeword.stages.stage import Stage, StageResources
 from wakeword.system.files import write_json
 
 ALIGN_VERSION = 1

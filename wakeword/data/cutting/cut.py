@@ -21,10 +21,10 @@ from wakeword.data.cutting.occurrences import to_mine, wanted_texts
 from wakeword.data.cutting.plan import CutPlan, Nearness, plan_cuts
 from wakeword.data.manifest import MANIFEST_SCHEMA, SPLITS, Row, quarantine_row, quarantine_table
 from wakeword.data.prepare import distinct_ids, gather_clips
-from wakeword.data.runner import Runner, RunStage, stage_runner
 from wakeword.data.splits import assign_splits, draw
 from wakeword.data.words import check_phrases, holds
 from wakeword.errors import ConfigError, DataError
+from wakeword.stages.runner import Runner, RunStage, stage_runner
 from wakeword.system.files import atomic_path, write_json, write_text
 from wakeword.system.run_record import lock_folder
 

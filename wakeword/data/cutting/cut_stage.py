@@ -16,7 +16,7 @@ from wakeword.data.cutting.joining import MARGIN_S, join_parts
 from wakeword.data.cutting.plan import CUT_SCHEMA
 from wakeword.data.manifest import Row
 from wakeword.data.quality import check_clip
-from wakeword.data.stage import Stage, StageResources
+from wakeword.stages.stage import Stage, StageResources
 from wakeword.system.files import sha256_of
 
 RESULT_SCHEMA = pa.schema(

@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
-from wakeword.audio.formats import judge
+from wakeword.audio.decoding.formats import judge
 from wakeword.audio.listing import list_audio
 from wakeword.audio.locators import Entry, read_bytes
 from wakeword.config import WordConfig

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from wakeword.audio.formats import judge
+from wakeword.audio.decoding.formats import judge
 from wakeword.audio.locators import Entry, open_uri, plain, tar_members, walk
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig

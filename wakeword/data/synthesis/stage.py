@@ -18,7 +18,6 @@ from wakeword.config import Config
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.config.synthesis import CommandConfig
 from wakeword.data.manifest import MANIFEST_SCHEMA, Row, clip_row, clip_table, quarantine_row
-from wakeword.data.stage import Stage, StageResources
 from wakeword.data.synthesis import load_engine
 from wakeword.data.synthesis.carriers import Placed, joined, parts_of, spoken_bounds
 from wakeword.data.synthesis.checks import check_length, check_sound, check_words
@@ -27,6 +26,7 @@ from wakeword.data.synthesis.engine import Engine, SpeechError, stable_seed
 from wakeword.data.synthesis.plan import UTTERANCE_SCHEMA, plan_utterances, utterance_digest
 from wakeword.data.synthesis.roster import left_out
 from wakeword.data.synthesis.sentences import texts_warning
+from wakeword.stages.stage import Stage, StageResources
 from wakeword.system.files import atomic_path, write_json
 
 MARGIN_S = 0.2

@@ -1,0 +1,116 @@
+"""The HTML report: one offline file that says what the figures say, drawn by a real browser."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.evaluation import known
+from tests.evaluation.report.browser import look_at
+from wakeword.config import validate_config
+from wakeword.errors import DataError
+from wakeword.evaluation.evaluate import evaluate
+from wakeword.evaluation.report.examples import EACH, audio_name
+from wakeword.evaluation.report.page import write_html
+from wakeword.evaluation.results import EvaluationReport
+from wakeword.evaluation.scoring.store import ScoreStore
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory) -> tuple[EvaluationReport, Path]:
+    folder = tmp_path_factory.mktemp("report")
+    rows = [row for split in ("val", "test") for row in known.tone_rows(split, 4, 2)]
+    rows[-1]["licence"] = "CC-BY <4.0>"
+    bundle, prepared = known.tone_bundle(folder / "b"), known.prepared(folder / "p", rows)
+    config = validate_config({"words": [{"label": "alpha"}, {"label": "beta"}], "evaluation": {"snr_db": [10.0]}})
+    return evaluate(bundle, prepared, config, folder / "out"), folder / "out"
+
+
+@pytest.fixture
+def report(evaluated) -> EvaluationReport:
+    return evaluated[0]
+
+
+@pytest.fixture
+def page(report, tmp_path) -> Path:
+    lines = [{"epoch": n, "loss": 1 / n, "val_frr": 0.5 / n} for n in range(1, 5)]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    write_html(report, tmp_path / "report.html", run_dir=tmp_path, command="wakeword evaluate B P --out 'x & y'")
+    return tmp_path / "report.html"
+
+
+def test_it_is_one_offline_file_that_names_all_it_should(page) -> None:
+    text = page.read_text()
+    body = text[text.index("</head>") :]
+    assert text.count("<script>/**\n* plotly.js") == 1
+    assert "http" not in body  # nothing is fetched
+    assert "misses none of 4 clean test words" in body
+    assert "CC-BY &lt;4.0&gt;" in body
+    assert "wakeword evaluate B P --out &#x27;x &amp; y&#x27;" in body
+    assert '"val_frr"' in body
+    assert (
+        body.count("Plotly.newPlot") == 14
+    )  # conditions, training; DET, scores, timeline, two of slices, reliability of two words
+    assert "no audio at hand" in body
+
+
+def test_damaged_training_curves_are_named(report, tmp_path) -> None:
+    (tmp_path / "metrics.jsonl").write_text('{"epoch": 1}\n{"epoch": ')
+    with pytest.raises(DataError, match="line 2"):
+        write_html(report, tmp_path / "report.html", run_dir=tmp_path)
+    assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [390, 1100])
+def test_a_browser_draws_it_plays_it_and_does_not_scroll_sideways(evaluated, width) -> None:
+    found = look_at(evaluated[1] / "report.html", width)
+    assert not found.faults
+    assert not found.fetched
+    assert found.width <= width
+    assert found.plots >= 14  # two layers each: conditions, and DET, scores, timeline of two words
+    assert found.bars >= 6
+    report = evaluated[0]
+    examples = [example for word in report.words for example in word.examples]
+    assert len(found.played_s) == len(found.pictures) == len(examples) > 0
+    for seconds, example in zip(found.played_s, examples, strict=True):
+        assert seconds == pytest.approx(example.end_s - example.start_s, abs=0.02)
+    assert min(found.pictures) > 300
+
+
+def test_examples_are_the_worst_and_sound_as_they_were_scored(evaluated) -> None:
+    report, out = evaluated
+    for word in report.words:
+        scores = [example.score for example in word.examples if example.kind == "nearest"]
+        assert scores == sorted(scores, reverse=True)
+        assert all(score < word.operating.threshold for score in scores)
+        missed = [example for example in word.examples if example.kind == "miss"]
+        total = sum(result.missed for result in word.operating.test.conditions)
+        assert len(missed) == min(total, EACH)
+    assert {path.name for path in (out / "examples").iterdir()} == {
+        audio_name(example) for word in report.words for example in word.examples
+    }
+    store = ScoreStore(out)
+    example = report.words[0].examples[0]
+    audio, rate_hz = soundfile.read(out / "examples" / audio_name(example), dtype="float32")
+    assert rate_hz == 16_000
+    # The tone detector's own arithmetic on the example's audio gives the score that is told.
+    first = round(example.start_s / store.step_s)
+    scores = store.scores(example.track, "alpha")[first : first + int(len(audio) / 320)]
+    offset = round(first * 320 - example.start_s * 16_000)
+    steps = audio[offset:][: 320 * ((len(audio) - offset) // 320)].reshape(-1, 320)
+    wave = np.exp(2j * np.pi * known.TONES_HZ["alpha"] * np.arange(320) / 16_000) * np.sqrt(2 / 320)
+    share = np.abs(steps @ wave) ** 2 / (np.square(steps).sum(axis=1) + 1e-4)
+    np.testing.assert_allclose(scores[1 : len(share)], share[1 : len(scores)], atol=0.02)
+
+
+def test_plots_are_written_for_model_cards(evaluated) -> None:
+    names = {path.name for path in (evaluated[1] / "plots").iterdir()}
+    assert names == {"conditions.png", "alpha-det.png", "alpha-scores.png", "beta-det.png", "beta-scores.png"}
+    for path in (evaluated[1] / "plots").iterdir():
+        assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+        assert path.stat().st_size > 10_000

@@ -1,0 +1,44 @@
+"""Figures in words: what the hours of a test can show, and what they cannot."""
+
+from __future__ import annotations
+
+import pytest
+
+from wakeword.evaluation.metrics.measure import rate
+from wakeword.evaluation.report.wording import evidence
+from wakeword.evaluation.results import SplitResult, TargetResult
+from wakeword.evaluation.statistics.intervals import hours_needed
+
+
+def target(hours: float, fah_target: float = 0.5) -> TargetResult:
+    """Nothing fired in `hours` of negatives."""
+    test = SplitResult(alarms=rate(0, hours, 0.95), by_kind={}, conditions=(), near_misses=None)
+    return TargetResult(
+        fah_target=fah_target,
+        threshold=0.5,
+        reached=True,
+        reason="",
+        ready=True,
+        verdict="",
+        hours_needed=hours_needed(fah_target, 0, 0.95),
+        val=None,
+        test=test,
+        oracle=None,
+    )
+
+
+@pytest.mark.parametrize(("fah_target", "needed"), [(0.05, "60"), (0.5, "6.0"), (1.0, "3.0")])
+def test_hours_too_few_for_the_target_are_said(fah_target, needed) -> None:
+    few, enough = (target(hours, fah_target) for hours in (0.9 * 3 / fah_target, 1.1 * 3 / fah_target))
+    start = f"{needed} h without a false alarm show {fah_target:g} per hour (95 %); there are "
+    assert evidence(few, 0.95).startswith(start + "only ")
+    assert evidence(few, 0.95).endswith(" h, so the target is not proven")
+    assert evidence(enough, 0.95).startswith(start)
+    assert "only" not in evidence(enough, 0.95)
+    assert "proven" not in evidence(enough, 0.95)
+
+
+def test_without_negatives_nothing_is_shown() -> None:
+    assert evidence(target(0.0), 0.95) == "0.5 per hour cannot be tested without negatives"
+    absent = target(1.0).model_copy(update={"test": None})
+    assert evidence(absent, 0.95) == "0.5 per hour cannot be tested without negatives"

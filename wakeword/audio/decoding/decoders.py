@@ -1,0 +1,299 @@
+"""From the bytes of a file to blocks of samples at its own rate: which decoder sees which part of it.
+
+Containers of plain samples are read by their headers (`sampled`), MPEG audio by its frames (`mpeg`), Ogg by its links
+(`ogg`); libsndfile decodes what these name. Everything else goes to PyAV where it is installed, or is refused by name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from wakeword.audio.decoding import flac, mpeg, ogg
+from wakeword.audio.decoding.faults import AudioError
+from wakeword.audio.decoding.formats import (
+    ALLOWED,
+    HEAD_BYTES,
+    Format,
+    containers_installed,
+    format_of,
+    refusal,
+    way_out,
+)
+from wakeword.audio.decoding.sampled import MAX_CHANNELS, SAMPLE_CODECS, reader_of
+from wakeword.audio.views import Part, View, size_of_stream
+from wakeword.errors import MissingExtraError
+from wakeword.runtime.resampling import MAX_RATE_HZ, MIN_RATE_HZ
+from wakeword.runtime.wav_header import HeaderError, SampleLayout, extent
+
+CODECS = {
+    **{container: set(SAMPLE_CODECS) for container in ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF")},
+    "FLAC": {"PCM_S8", "PCM_16", "PCM_24"},
+    "OGG": {"VORBIS", "OPUS"},
+    "MP3": {"MPEG_LAYER_III"},
+}
+"""Containers and codecs that are read, by libsndfile's names; anything else is refused (`codec_not_allowed`)."""
+_BLOCK_VALUES = 1 << 20
+"""Values (frames x channels) decoded at a time: 4 MiB of float32, whatever the number of channels."""
+_STEP_FRAMES = 512
+_MPEG_SLACK = 2_400
+"""Samples that a decoder may take off a whole MPEG stream: two frames of delay and padding."""
+
+Blocks = Iterator[tuple[int, np.ndarray]]
+Tell = Callable[[str], None]
+
+
+def decode(stream: BinaryIO, where: str, tell: Tell, path: str | None = None) -> Blocks:
+    """Blocks of the file: rate in Hz and `(samples,)` float32, channels averaged. The rate may change on the way.
+
+    Args:
+        stream: the whole file; it can seek.
+        where: its name in messages.
+        tell: hears a sentence about each oddity that does not keep the file from being used.
+        path: where the file lies, if on this machine.
+
+    Raises:
+        AudioError: as `wakeword.audio.io.read_audio`.
+        MissingExtraError: soundfile is needed and not installed.
+    """
+    head = stream.read(HEAD_BYTES)
+    if read_header := reader_of(head):
+        try:
+            layout = read_header(stream)
+        except HeaderError as error:
+            raise AudioError(error.reason, where, str(error)) from error
+        return _sampled(stream, layout, where, tell)
+    form = format_of(head)
+    if form is None and (tag := mpeg.id3_bytes(head)):
+        stream.seek(tag)
+        form = format_of(stream.read(HEAD_BYTES))
+        if form and form.name == "FLAC":
+            return _flac(stream, tag, where, tell)
+    if form and form.name == "FLAC":
+        return _flac(stream, 0, where, tell)
+    if form and form.name == "Ogg":
+        return _ogg(stream, where, tell)
+    if form is None:
+        if first := mpeg.first_frame(stream):
+            if first.layer == 3:
+                return _mpeg(stream, where, tell)
+            form = Format(f"MPEG audio, layer {'I' * first.layer} (mp{first.layer})", ".mp2", "mp3")
+        else:
+            return _unknown(stream, head, where)
+    return _contained(stream, form, where, path)
+
+
+def _contained(stream: BinaryIO, form: Format, where: str, path: str | None) -> Blocks:
+    """What only FFmpeg reads."""
+    if not (form.demuxer and containers_installed()):
+        raise AudioError("codec_not_allowed", where, refusal(where, form))
+    from wakeword.audio.decoding import containers, guard
+
+    stream.seek(0)
+    if guard.is_child():
+        return _checked(containers.decode(stream, form, where), where)
+    return guard.decoded_by_a_child(path if path is not None else stream.read(), where)
+
+
+def _checked(blocks: Blocks, where: str) -> Blocks:
+    for rate_hz, mono in blocks:
+        _check_rate(rate_hz, where)
+        yield rate_hz, mono
+
+
+def _check_rate(rate_hz: int, where: str) -> None:
+    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
+        raise AudioError("bad_sample_rate", where, f"a sample rate of {rate_hz} Hz cannot be meant")
+
+
+def _unknown(stream: BinaryIO, head: bytes, where: str) -> Blocks:
+    """No container that is known: MPEG of a free bit rate, or no audio."""
+    if mpeg.id3_bytes(head) or (len(head) > 2 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2):
+        return _library([(0, size_of_stream(stream))], stream, where, promised=None)
+    detail = f"the first bytes are of no audio format that is known; the formats are {ALLOWED}"
+    raise AudioError("undecodable", where, f"{detail}; if it is sound, {way_out(where, None)}")
+
+
+def _sampled(stream: BinaryIO, layout: SampleLayout, where: str, tell: Tell) -> Blocks:
+    """Samples that lie in the file as they are."""
+    if layout.codec.startswith("other: "):
+        detail = f"{layout.container} with {layout.codec.removeprefix('other: ')} is not read; {way_out(where, None)}"
+        raise AudioError("codec_not_allowed", where, detail)
+    _check_rate(layout.rate_hz, where)
+    if layout.channels > MAX_CHANNELS:
+        raise AudioError("undecodable", where, f"{layout.channels} channels cannot be meant")
+    there = extent(layout, stream, size_of_stream(stream))
+    if there.missing:
+        detail = f"the header promises {layout.told_bytes} bytes of audio, {there.missing} of them are not there"
+        raise AudioError("truncated", where, detail)
+    if there.note:
+        tell(there.note)
+    view = View(stream, [(layout.data_start, layout.data_start + there.size)])
+    try:
+        import soundfile
+    except ImportError as error:
+        if layout.codec != "PCM_16":
+            raise MissingExtraError(f"Reading {layout.codec} in {where}", "train", error) from error
+        return _pcm16(view, layout)
+    options = {
+        "samplerate": layout.rate_hz,
+        "channels": layout.channels,
+        "subtype": layout.codec,
+        "endian": "BIG" if layout.big_endian else "LITTLE",
+        "format": "RAW",
+    }
+    return _sounds(soundfile, view, where, options) if there.size else iter(())
+
+
+def _pcm16(view: View, layout: SampleLayout) -> Blocks:
+    """16-bit samples without soundfile: what a runtime on its own can read."""
+    order = ">i2" if layout.big_endian else "<i2"
+    while data := view.read(max(1, _BLOCK_VALUES // layout.channels) * layout.frame_bytes):
+        values = np.frombuffer(data, order).astype(np.float32).reshape(-1, layout.channels) / np.float32(32768.0)
+        yield layout.rate_hz, values.mean(axis=1) if layout.channels > 1 else values[:, 0]
+
+
+def _flac(stream: BinaryIO, start: int, where: str, tell: Tell) -> Blocks:
+    """FLAC, and the files that were joined to it."""
+    for place in flac.joined_files(stream, start):
+        yield from _flac_sounds(flac.with_largest_count(stream, [place]), stream, where, tell)
+
+
+def _flac_sounds(file: flac.FlacFile, stream: BinaryIO, where: str, tell: Tell) -> Blocks:
+    """All samples that the header promises must be there; what comes behind them is taken as far as it is FLAC."""
+    soundfile = _soundfile(where)
+    view = View(stream, file.parts)
+    decoded, whole = 0, True
+    with _faults_told(soundfile, where), _forwards(soundfile)(view) as sound:
+        _check_format(sound, where)
+        while decoded < file.promised:
+            block = sound.read(min(_frames(sound), file.promised - decoded), dtype="float32", always_2d=True)
+            if not len(block):
+                detail = f"the header promises {file.promised} frames, {decoded} are there"
+                raise AudioError("truncated", where, detail)
+            decoded += len(block)
+            yield sound.samplerate, _mono(block)
+        while True:
+            try:
+                # In small steps: one that meets a fault gives nothing.
+                block = sound.read(_STEP_FRAMES, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError:
+                # Behind what was promised lies something else; without a promise the end itself may be cut.
+                if not file.promised and view.tell() < view.size:
+                    raise
+                whole = False
+                break
+            if not len(block):
+                break
+            decoded += len(block)
+            yield sound.samplerate, _mono(block)
+    if file.promised and decoded > file.promised:
+        tell(f"the header promises {file.promised} frames, and {decoded} are there and read")
+    elif not (file.promised or whole):
+        tell("the last frame is not whole: the recording was cut")
+
+
+def _ogg(stream: BinaryIO, where: str, tell: Tell) -> Blocks:
+    found = ogg.links(stream)
+    if not found:
+        raise AudioError("undecodable", where, "it begins like Ogg, but no page of it is whole")
+    for link in found:
+        names = set(link.codecs.values())
+        if not names & {"Vorbis", "Opus", "FLAC"}:
+            detail = f"this is Ogg with {' and '.join(sorted(names))}, which is not read; {way_out(where, None)}"
+            raise AudioError("codec_not_allowed", where, detail)
+        if "FLAC" in names:
+            yield from _flac_sounds(flac.with_largest_count(stream, ogg.flac_parts(stream, link)), stream, where, tell)
+        else:
+            yield from _library([(link.start, link.end)], stream, where, promised=None)
+    if not found[-1].ended:
+        tell("the last page does not say that it is one: the recording may have been cut")
+
+
+def _mpeg(stream: BinaryIO, where: str, tell: Tell) -> Blocks:
+    """MP3 to its last frame. What a Xing frame promises must be there; without one the frames are all there is."""
+    found = mpeg.walk(stream)
+    if not found.stretches:
+        raise AudioError("undecodable", where, "it begins like MP3, but no frame of it is whole")
+    for stretch in found.stretches:
+        if stretch.missing:
+            detail = f"the header promises {stretch.promised} frames, {stretch.frames} are there"
+            raise AudioError("truncated", where, detail)
+    if found.skipped_bytes:
+        tell(f"{found.skipped_bytes} bytes from byte {found.skipped_at} on are no MP3 frames: their sound is lost")
+    for stretch in found.stretches:
+        promised = max(0, stretch.frames * stretch.first.samples - _MPEG_SLACK)
+        yield from _library(stretch.view(), stream, where, promised)
+
+
+def _library(parts: Sequence[Part], stream: BinaryIO, where: str, promised: int | None) -> Blocks:
+    """A file made of `parts` through libsndfile; fewer samples than `promised` are a fault."""
+    decoded = 0
+    for rate_hz, mono in _sounds(_soundfile(where), View(stream, parts), where, {}):
+        decoded += len(mono)
+        yield rate_hz, mono
+    if promised is not None and decoded < promised:
+        raise AudioError("truncated", where, f"the header promises {promised} frames, {decoded} are there")
+
+
+def _soundfile(where: str) -> Any:
+    try:
+        import soundfile
+    except ImportError as error:
+        feature = f"Reading {where} (only 16-bit PCM is read without soundfile)"
+        raise MissingExtraError(feature, "train", error) from error
+    return soundfile
+
+
+def _sounds(soundfile: Any, view: View, where: str, options: dict[str, Any]) -> Blocks:
+    with _faults_told(soundfile, where), _forwards(soundfile)(view, **options) as sound:
+        if not options:
+            _check_format(sound, where)
+        while len(block := sound.read(_frames(sound), dtype="float32", always_2d=True)):
+            yield sound.samplerate, _mono(block)
+
+
+def _frames(sound: Any) -> int:
+    return max(1, _BLOCK_VALUES // sound.channels)
+
+
+def _mono(block: np.ndarray) -> np.ndarray:
+    return block.mean(axis=1) if block.shape[1] > 1 else block[:, 0]
+
+
+@contextmanager
+def _faults_told(soundfile: Any, where: str) -> Iterator[None]:
+    try:
+        yield
+    except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError) as error:
+        text = _without_objects(error)
+        reason = "truncated" if "lost sync" in text or "unexpected end" in text.lower() else "undecodable"
+        raise AudioError(reason, where, text) from error
+
+
+def _forwards(soundfile: Any) -> Any:
+    """`SoundFile` that never seeks: it reads on past an estimated length, and FLAC of unknown length at all."""
+
+    class Forwards(soundfile.SoundFile):  # type: ignore[misc, name-defined]
+        def seekable(self) -> bool:
+            return False
+
+    return Forwards
+
+
+def _without_objects(error: BaseException) -> str:
+    """A library's message without the Python object that it calls the file."""
+    text = " ".join(str(error).split())
+    text = re.sub(r"^Error opening <[^>]*>: (?:Error : )?", "the decoder says: ", text)
+    return re.sub(r"<[\w.]+ object at 0x[0-9a-f]+>", "the file", text)
+
+
+def _check_format(sound: Any, where: str) -> None:
+    if sound.subtype not in CODECS.get(sound.format, set()):
+        detail = f"{sound.format}/{sound.subtype} is not read; convert to {ALLOWED}"
+        raise AudioError("codec_not_allowed", where, detail)
+    _check_rate(sound.samplerate, where)

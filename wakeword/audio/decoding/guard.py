@@ -1,0 +1,283 @@
+"""Decode in a child process with limits: a file that crashes the decoder, or fills memory, is a bad file and no more.
+
+libsndfile is C code that reads files from strangers (CVE-2026-37555 is one of its faults). The child has limits on
+address space (RLIMIT_AS) and on CPU time per file (RLIMIT_CPU), the parent one on wall time per block. The child stays
+for the next file; after a crash the next file gets a new one. Local paths are opened by the child, everything else is
+read by the parent and sent.
+
+Protocol: the parent writes a line of JSON (and `size` bytes of audio); the child answers with frames of one byte
+(`B` block, `N` note, `E` end, `X` error), a little-endian uint64 length and that many bytes (float32 samples, UTF-8
+text, or JSON).
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import resource
+import select
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from wakeword.audio.decoding.decoders import Tell
+from wakeword.audio.decoding.faults import AudioError
+from wakeword.audio.io import logged, name_of, stream_blocks
+from wakeword.audio.locators import parts_of, plain, read_bytes
+from wakeword.config.frontend import SAMPLE_RATE_HZ
+from wakeword.errors import DataError
+
+MEMORY_BYTES = 3 << 30
+"""Address space of the child: numpy, soxr and libsndfile take about 1 GiB of it, mostly untouched."""
+CPU_S = 120
+"""CPU seconds for one file, the parent's limit per block being the narrower one for short files."""
+_HEAD = struct.Struct("<cQ")
+
+
+class GuardedDecoder:
+    """One child process; use it from one thread, one file at a time."""
+
+    def __init__(self, memory_bytes: int = MEMORY_BYTES, cpu_s: int = CPU_S) -> None:
+        self.memory_bytes = memory_bytes
+        self.cpu_s = cpu_s
+        self.restarts = 0
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def close(self) -> None:
+        """End the child."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
+            for stream in (self._child.stdin, self._child.stdout):
+                if stream is not None:
+                    with contextlib.suppress(BrokenPipeError):
+                        stream.close()
+            self._child = None
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._child is None or self._child.poll() is not None:
+            self.restarts += self._child is not None
+            self.close()
+            command = [sys.executable, "-m", "wakeword.audio.decoding.guard", str(self.memory_bytes), str(self.cpu_s)]
+            environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+            package = str(Path(__file__).resolve().parents[3])
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
+            self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+            if self._frame(60.0, "the decoder")[0] != b"R":
+                raise DataError("the decoder process did not start: set data.quality.guarded to false to do without")
+        return self._child
+
+    def stream_blocks(
+        self,
+        source: str | bytes,
+        block_s: float,
+        timeout_s: float | None = None,
+        most: int | None = None,
+        tell: Tell | None = None,
+    ) -> Iterator[np.ndarray]:
+        """As `wakeword.audio.io.stream_blocks`, decoded by the child; `most` ends after so many blocks.
+
+        Raises:
+            AudioError: as there; also `decoder_crashed` (with the signal) and `decode_timeout`.
+        """
+        where = name_of(source)
+        tell = tell or logged(where)
+        child = self._running()
+        data = source if isinstance(source, bytes) else _sent_bytes(source)
+        order = {
+            "uri": where,
+            "block_s": block_s,
+            "timeout_s": timeout_s,
+            "most": most,
+            "size": None if data is None else len(data),
+        }
+        wait_s = None if timeout_s is None else timeout_s + 5.0
+        finished = False
+        try:
+            assert child.stdin is not None
+            with contextlib.suppress(BrokenPipeError):  # a child that died just now is noticed when it is read
+                child.stdin.write(json.dumps(order).encode() + b"\n" + (data or b""))
+                child.stdin.flush()
+            while True:
+                kind, body = self._frame(wait_s, where)
+                if kind == b"B":
+                    yield np.frombuffer(body, np.float32)
+                    continue
+                if kind == b"N":
+                    tell(body.decode())
+                    continue
+                finished = True
+                if kind == b"X":
+                    fault = json.loads(body)
+                    raise AudioError(fault["reason"], where, fault["detail"])
+                return
+        finally:
+            # Blocks that nobody reads any more would be taken for the next file's.
+            if not finished:
+                self.close()
+
+    def _frame(self, wait_s: float | None, source: str) -> tuple[bytes, bytes]:
+        head = self._read(_HEAD.size, wait_s, source)
+        kind, size = _HEAD.unpack(head)
+        return kind, self._read(size, wait_s, source)
+
+    def _read(self, size: int, wait_s: float | None, source: str) -> bytes:
+        assert self._child is not None
+        assert self._child.stdout is not None
+        descriptor = self._child.stdout.fileno()
+        parts, held = [], 0
+        until_s = None if wait_s is None else time.monotonic() + wait_s
+        while held < size:
+            left_s = None if until_s is None else max(0.0, until_s - time.monotonic())
+            if not select.select([descriptor], [], [], left_s)[0]:
+                raise AudioError("decode_timeout", source, f"no answer from the decoder within {wait_s:g} s")
+            part = os.read(descriptor, min(size - held, 1 << 20))
+            if not part:
+                code = self._child.wait()
+                detail = f"the decoder ended with signal {-code}" if code < 0 else f"the decoder ended with code {code}"
+                raise AudioError("decoder_crashed", source, detail)
+            parts.append(part)
+            held += len(part)
+        return b"".join(parts)
+
+    def read_audio(
+        self, source: str, max_s: float | None = None, timeout_s: float | None = None, tell: Tell | None = None
+    ) -> np.ndarray:
+        """As `wakeword.audio.io.read_audio`, decoded by the child."""
+        kept, samples = [], 0
+        for block in self.stream_blocks(source, 10.0, timeout_s, tell=tell):
+            kept.append(block)
+            samples += len(block)
+            if max_s is not None and samples > max_s * SAMPLE_RATE_HZ:
+                raise AudioError("too_long", source, f"longer than the {max_s:g} s allowed here")
+        return kept[0] if len(kept) == 1 else np.concatenate(kept)
+
+
+def _sent_bytes(source: str) -> bytes | None:
+    """Bytes that the parent must read: what lies in an archive or behind a URI."""
+    if not parts_of(source)[1] and "://" not in plain(source):
+        return None
+    try:
+        return read_bytes(source)
+    except FileNotFoundError as error:
+        raise AudioError("missing_file", source, "there is no such file") from error
+    except (OSError, DataError) as error:
+        raise AudioError("unreadable", source, str(error)) from error
+
+
+_SHARED: dict[int, GuardedDecoder] = {}
+
+
+def shared_decoder() -> GuardedDecoder:
+    """This process's child; a forked process gets one of its own."""
+    if os.getpid() not in _SHARED:
+        _SHARED.clear()
+        decoder = _SHARED[os.getpid()] = GuardedDecoder()
+        atexit.register(decoder.close)
+    return _SHARED[os.getpid()]
+
+
+_IDLE: list[tuple[int, GuardedDecoder]] = []
+"""Children that wait for the next file of `decoded_by_a_child`, by the process that started them."""
+
+
+def decoded_by_a_child(source: str | bytes, where: str) -> Iterator[tuple[int, np.ndarray]]:
+    """Blocks of a file that only a child may decode, as `audio.decoding.decoders.decode` gives them, at 16 kHz.
+
+    Any thread may ask; one that finds no idle child starts another.
+    """
+    decoder = None
+    while decoder is None and _IDLE:
+        with contextlib.suppress(IndexError):
+            process, idle = _IDLE.pop()
+            decoder = idle if process == os.getpid() else None
+    if decoder is None:
+        decoder = GuardedDecoder()
+        atexit.register(decoder.close)
+    try:
+        for block in decoder.stream_blocks(source, 10.0):
+            yield SAMPLE_RATE_HZ, block
+    except AudioError as error:
+        raise AudioError(error.reason, where, error.detail) from error
+    finally:
+        _IDLE.append((os.getpid(), decoder))
+
+
+_child_of_a_guard = False
+
+
+def is_child() -> bool:
+    """Whether this process is a guard's child, with its limits."""
+    return _child_of_a_guard
+
+
+def _allow_cpu(seconds: int) -> None:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (int(usage.ru_utime + usage.ru_stime) + seconds + 1, hard))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No standard error inside: the decoders' libraries print lines of their own for each damaged file."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _answer(out: BinaryIO, kind: bytes, body: bytes) -> None:
+    out.write(_HEAD.pack(kind, len(body)) + body)
+    out.flush()
+
+
+def _note(out: BinaryIO, text: str) -> None:
+    _answer(out, b"N", text.encode())
+
+
+def serve(memory_bytes: int, cpu_s: int) -> None:
+    """The child's loop: one order after another until the parent goes."""
+    import soundfile  # noqa: F401  (loaded before the limit, so that a low one hits files and not imports)
+    import soxr  # noqa: F401
+
+    # This file runs as __main__; who asks `is_child` imports it under its own name.
+    import wakeword.audio.decoding.guard as this
+
+    this._child_of_a_guard = True
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    orders, out = sys.stdin.buffer, sys.stdout.buffer
+    _answer(out, b"R", b"")
+    while line := orders.readline():
+        order = json.loads(line)
+        source: str | bytes = order["uri"] if order["size"] is None else orders.read(order["size"])
+        _allow_cpu(cpu_s)
+        try:
+            with _quiet():
+                blocks = stream_blocks(source, order["block_s"], order["timeout_s"], partial(_note, out))
+                for block in islice(blocks, order["most"]):
+                    _answer(out, b"B", np.ascontiguousarray(block, np.float32).tobytes())
+            _answer(out, b"E", b"")
+        except AudioError as error:
+            _answer(out, b"X", json.dumps({"reason": error.reason, "detail": error.detail}).encode())
+        except MemoryError:
+            detail = f"decoding needs more than {memory_bytes >> 20} MiB of memory"
+            _answer(out, b"X", json.dumps({"reason": "too_large", "detail": detail}).encode())
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,78 @@
+"""Window plans to audio, on the device where the clips live."""
+
+from __future__ import annotations
+
+import torch
+
+from wakeword.batching.plans import WindowPlan
+from wakeword.config import SAMPLE_RATE_HZ
+from wakeword.data.resident import ResidentClips
+
+FADE_SAMPLES = 160
+"""Clip and surroundings cross-fade over 10 ms: a hard edge would mark where a clip begins."""
+_FLOOR_S = 20
+
+
+class WindowMaker:
+    """Cuts windows out of resident clips: clip, surroundings, and a noise floor under both (never digital zeros)."""
+
+    def __init__(self, clips: ResidentClips, window_samples: int) -> None:
+        self.clips = clips
+        self.window_samples = window_samples
+        self.device = clips.audio.device
+        self.time = torch.arange(window_samples, device=self.device)
+        self.floor = _noise_floor(window_samples + _FLOOR_S * SAMPLE_RATE_HZ).to(self.device)
+
+    def render(self, plan: WindowPlan) -> torch.Tensor:
+        """Audio of a plan: float32 `(batch, samples)`, full scale 1."""
+        clip, start = self._tensor(plan.clip), self._tensor(plan.start)
+        audio = self._cut(clip, start)
+        audio *= self._inside(clip, start)
+        filled = torch.as_tensor(plan.fill >= 0).nonzero().flatten().to(self.device)
+        if len(filled):
+            rows = filled.cpu().numpy()
+            fill, fill_start = self._tensor(plan.fill[rows]), self._tensor(plan.fill_start[rows])
+            around = 1.0 - self._inside(clip[filled], start[filled])
+            gain = torch.as_tensor(plan.fill_gain[rows], dtype=torch.float32, device=self.device)[:, None]
+            audio.index_add_(0, filled, self._cut(fill, fill_start).mul_(around).mul_(gain))
+        return audio.add_(self._floor(plan))
+
+    def clean(self, clip: torch.Tensor, start: torch.Tensor, floor_gain: float) -> torch.Tensor:
+        """Plain cuts for validation: nothing around the clip but a fixed noise floor. `(batch, samples)`."""
+        return self._cut(clip, start).add_(self.floor[: self.window_samples], alpha=floor_gain)
+
+    def _tensor(self, values: object) -> torch.Tensor:
+        return torch.as_tensor(values, dtype=torch.int64, device=self.device)
+
+    def _cut(self, clip: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
+        if self.device.type != "cpu":
+            return self.clips.gather(clip, start, self.window_samples).float().mul_(1.0 / 32768.0)
+        # On a CPU copying whole stretches is several times faster than looking up sample by sample.
+        cut = torch.zeros(len(clip), self.window_samples)
+        offset, length = self.clips.offset[clip].tolist(), self.clips.length[clip].tolist()
+        for row, begin, offset_, length_ in zip(cut, start.tolist(), offset, length, strict=True):
+            first, last = max(begin, 0), min(begin + self.window_samples, length_)
+            if first < last:
+                row[first - begin : last - begin] = self.clips.audio[offset_ + first : offset_ + last]
+        return cut.mul_(1.0 / 32768.0)
+
+    def _inside(self, clip: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
+        """1 inside the clip, 0 outside, a ramp at both edges: `(batch, samples)`."""
+        begin = -start[:, None].float()
+        end = begin + self.clips.length[clip][:, None].float()
+        time = self.time[None, :].float()
+        return torch.minimum(time - begin, end - 1 - time).mul_(1.0 / FADE_SAMPLES).clamp_(0.0, 1.0)
+
+    def _floor(self, plan: WindowPlan) -> torch.Tensor:
+        places = self._tensor((plan.floor_start * _FLOOR_S * SAMPLE_RATE_HZ).astype("int64"))
+        gain = torch.as_tensor(plan.floor_gain, dtype=torch.float32, device=self.device)[:, None]
+        return self.floor.unfold(0, self.window_samples, 1)[places].mul_(gain)
+
+
+def _noise_floor(samples: int) -> torch.Tensor:
+    """Noise of unit RMS whose power falls by 3 dB per octave above 100 Hz (rooms hum more than they hiss)."""
+    generator = torch.Generator().manual_seed(2_026)
+    spectrum = torch.fft.rfft(torch.randn(samples, generator=generator))
+    frequency = torch.fft.rfftfreq(samples, d=1.0 / SAMPLE_RATE_HZ).clamp(min=100.0)
+    noise = torch.fft.irfft(spectrum / frequency.sqrt(), n=samples)
+    return noise / noise.square().mean().sqrt()

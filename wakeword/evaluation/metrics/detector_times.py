@@ -1,0 +1,69 @@
+"""Smoothing and refractory time: the bundle's, or others of a grid that val likes better, chosen with the threshold.
+
+A bundle has one smoothing window and one refractory time for all its words and targets, so they are chosen at the
+operating point, over all words and conditions together. Everything here looks at val alone.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+from wakeword.config.evaluation import EvaluationConfig
+from wakeword.evaluation.metrics.measure import listen
+from wakeword.evaluation.metrics.near_misses import near_miss_floor
+from wakeword.evaluation.metrics.thresholds import MARGIN_FRR, choose_threshold, raise_to
+from wakeword.evaluation.scoring.store import ScoreStore
+from wakeword.runtime.bundle import DetectorSettings
+from wakeword.runtime.events import EventTiming
+
+
+def timing_of(detector: DetectorSettings, step_s: float) -> EventTiming:
+    """A bundle's detector times in scores."""
+    return EventTiming.from_seconds(step_s, detector.smoothing_s, detector.peak_hold_s, detector.refractory_s)
+
+
+def choose_times(store: ScoreStore, config: EvaluationConfig) -> tuple[DetectorSettings, str]:
+    """The detector's times for this evaluation, and a sentence on how they came about (empty without a grid).
+
+    Of the grid's pairs the one that misses the fewest words of val at its own threshold for `operating_fah` wins; it
+    must save more than `MARGIN_FRR` of the words against the bundle's times, or those stay: on little data the best of
+    many pairs is best by chance.
+    """
+    shipped = DetectorSettings(**store.detector)
+    pairs = list(
+        product(config.smoothing_grid_s or (shipped.smoothing_s,), config.refractory_grid_s or (shipped.refractory_s,))
+    )
+    others = [pair for pair in pairs if pair != (shipped.smoothing_s, shipped.refractory_s)]
+    if not others:
+        return shipped, ""
+    tried = [shipped]
+    tried += [shipped.model_copy(update={"smoothing_s": smooth, "refractory_s": wait}) for smooth, wait in others]
+    words, before = _missed(store, shipped, config)
+    if not words:
+        return shipped, "val holds no words to choose detector times with: the bundle's stay"
+    missed = [before, *(_missed(store, detector, config)[1] for detector in tried[1:])]
+    best = min(range(len(tried)), key=lambda place: (missed[place], tried[place].smoothing_s))
+    kept = before - missed[best] <= MARGIN_FRR * words
+    chosen = shipped if kept else tried[best]
+    told = f"smoothing {chosen.smoothing_s:g} s and refractory time {chosen.refractory_s:g} s"
+    if kept:
+        return chosen, f"{told} stay: none of {len(others)} other pairs saves more than {MARGIN_FRR:.0%} of val's words"
+    return chosen, (
+        f"{told} miss {missed[best]} of {words} words of val at {config.operating_fah:g} false alarms per hour, "
+        f"the bundle's own {shipped.smoothing_s:g} s and {shipped.refractory_s:g} s miss {before}"
+    )
+
+
+def _missed(store: ScoreStore, detector: DetectorSettings, config: EvaluationConfig) -> tuple[int, int]:
+    """Words of val in all conditions, and how many of them are missed at the thresholds that val gives."""
+    timing = timing_of(detector, store.step_s)
+    words = missed = 0
+    for word in store.words:
+        view = listen(word["label"], store.of("val"), store.scores, timing, config)
+        if view.hours <= 0:
+            continue
+        choice = choose_threshold(view.words, view.alarms, view.hours, config.operating_fah)
+        choice = raise_to(choice, near_miss_floor(view.near_misses, config.near_miss_limits))
+        words += view.words.words
+        missed += view.words.words - int(view.words.at(choice.threshold)[0])
+    return words, missed

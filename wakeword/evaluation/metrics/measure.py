@@ -1,0 +1,272 @@
+"""One word on one split: peaks per condition, false alarms over all negative audio, clip scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wakeword.config.evaluation import EvaluationConfig
+from wakeword.evaluation.metrics.calibration import ScoredClips, stretch_scores, word_scores
+from wakeword.evaluation.metrics.det import det as metrics
+from wakeword.evaluation.metrics.near_misses import (
+    NearMissClips,
+    NearMissResult,
+    join_near_misses,
+    near_miss_clips,
+    near_miss_result,
+)
+from wakeword.evaluation.metrics.threshold_curve import (
+    Curve,
+    HitWindow,
+    Peaks,
+    Truth,
+    add_curves,
+    join_peaks,
+    outcome,
+    sweep,
+    track_peaks,
+)
+from wakeword.evaluation.results import AlarmTimes, ConditionResult, SplitResult
+from wakeword.evaluation.scoring.store import TrackInfo
+from wakeword.evaluation.statistics.intervals import garwood, speaker_bootstrap, speaker_wilson, wilson
+from wakeword.evaluation.statistics.rates import Rate
+from wakeword.evaluation.tracks.track import TruthRow
+from wakeword.runtime.events import EventTiming
+
+AROUND_WORDS = "around the words"
+"""False alarms in the clean positive tracks: before the words and in the quiet after them."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Negative audio of one kind: peaks, and the hours in which an event is a false alarm.
+
+    `tracks`, `track_hours`: in the order of `peaks.track`.
+    """
+
+    peaks: Peaks
+    hours: float
+    alarms: Curve
+    tracks: tuple[TrackInfo, ...]
+    track_hours: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class WordOnSplit:
+    """One word's view of all tracks of a split.
+
+    `conditions`: peaks and the words' rows of the truth per condition, tracks joined. `negatives`: parts by
+    kind. `alarms`, `hours`: all parts together. `near_misses`: those of this word. `clip_scores`: highest raw score of
+    each clip, per condition and for `other speech`.
+    """
+
+    label: str
+    conditions: dict[str, tuple[Peaks, list[TruthRow]]]
+    curves: dict[str, Curve]
+    negatives: dict[str, Part]
+    alarms: Curve
+    hours: float
+    near_misses: NearMissClips
+    clip_scores: dict[str, NDArray[np.float64]]
+    scored: ScoredClips
+    """Words of all conditions and clips of speech and noise, each with its highest smoothed score."""
+
+    @property
+    def words(self) -> Curve:
+        """Words of all conditions together."""
+        return add_curves(self.curves.values())
+
+
+def listen(
+    label: str,
+    tracks: Sequence[TrackInfo],
+    read: Callable[[str, str], NDArray[np.float32]],
+    timing: EventTiming,
+    config: EvaluationConfig,
+) -> WordOnSplit:
+    """Gather what the tracks say about the word `label`; `read(track, label)` gives its raw scores `(n,)` there.
+
+    False alarms are counted over all negative tracks and the *clean* positive tracks (of this word, outside its words
+    and their windows; of other words, all of it). Noisy and far versions of the same clips would count the same audio
+    again, so their false alarms are reported per condition and stay out of the pooled rate. A recording with truth is
+    both: its words are a condition, the rest of it is listening time.
+    """
+    window = HitWindow(config.hit_before_s, config.hit_after_s)
+    heard = _Heard(label, timing.step_s, window.after_s)
+    for track in tracks:
+        own = track.kind == "positives" and track.word == label
+        if track.kind == "positives" and not own and track.condition != "clean":
+            continue
+        rows = sorted((r for r in track.truth if r.role == "word" and r.word == label), key=lambda r: r.start_s)
+        ignored = [row for row in track.truth if row.role == "ignored" and row.word == label]
+        truth = Truth.of(_spans(rows), _spans(ignored))
+        values = read(track.name, label)
+        peaks = track_peaks(values, truth, window, timing)
+        if own or (track.kind == "recording" and rows):
+            heard.words(track, peaks, rows, values)
+        if track.kind == "near_misses":
+            heard.near.append(near_miss_clips(peaks, track.truth, label, window.after_s))
+        elif not own or track.condition == "clean":
+            heard.negatives(track, peaks, rows, ignored)
+        if track.kind in ("speech", "noise"):
+            heard.clips(track, peaks, ignored, values)
+    return heard.gathered()
+
+
+def _spans(rows: Sequence[TruthRow]) -> list[tuple[float, float]]:
+    return [(row.start_s, row.end_s) for row in rows]
+
+
+class _Heard:
+    """What `listen` has gathered of one word so far."""
+
+    def __init__(self, label: str, step_s: float, after_s: float) -> None:
+        self.label, self.step_s, self.after_s = label, step_s, after_s
+        self.near: list[NearMissClips] = []
+        self._conditions: dict[str, list[tuple[Peaks, list[TruthRow]]]] = {}
+        self._negatives: dict[str, list[tuple[Peaks, float, TrackInfo]]] = {}
+        self._highest: dict[str, list[NDArray[np.float64]]] = {}
+        self._others: list[tuple[NDArray[np.float64], list[str]]] = []
+
+    def words(self, track: TrackInfo, peaks: Peaks, rows: list[TruthRow], values: NDArray[np.float32]) -> None:
+        self._conditions.setdefault(track.condition, []).append((peaks, rows))
+        highest = _clip_scores(values, rows, self.step_s, self.after_s)
+        self._highest.setdefault(track.condition, []).append(highest)
+
+    def negatives(self, track: TrackInfo, peaks: Peaks, rows: Sequence[TruthRow], ignored: Sequence[TruthRow]) -> None:
+        own = track.kind == "positives" and track.word == self.label
+        kind = {"positives": AROUND_WORDS if own else "other wake words"}.get(track.kind, track.kind)
+        taken = _spans(ignored) + [(row.start_s, row.end_s + self.after_s) for row in rows]
+        self._negatives.setdefault(kind, []).append((peaks, (track.duration_s - _covered(taken)) / 3600, track))
+
+    def clips(self, track: TrackInfo, peaks: Peaks, ignored: Sequence[TruthRow], values: NDArray[np.float32]) -> None:
+        held = {row.clip_id for row in ignored}
+        others = [row for row in track.truth if row.role == "clip" and row.clip_id not in held]
+        self._others.append((stretch_scores(peaks, others), [row.speaker for row in others]))
+        if track.kind == "speech":
+            highest = _clip_scores(values, others, self.step_s, 0.0)
+            self._highest.setdefault("other speech", []).append(highest)
+
+    def gathered(self) -> WordOnSplit:
+        joined = {
+            name: (join_peaks([peaks for peaks, _ in parts]), [row for _, rows in parts for row in rows])
+            for name, parts in self._conditions.items()
+        }
+        parts = {}
+        for kind, members in self._negatives.items():
+            peaks = join_peaks([member for member, _, _ in members])
+            tracks, hours = tuple(track for _, _, track in members), tuple(hours for _, hours, _ in members)
+            parts[kind] = Part(peaks, sum(hours), sweep(peaks), tracks, hours)
+        return WordOnSplit(
+            label=self.label,
+            conditions=joined,
+            curves={name: sweep(peaks) for name, (peaks, _) in joined.items()},
+            negatives=parts,
+            alarms=add_curves(part.alarms for part in parts.values()),
+            hours=sum(part.hours for part in parts.values()),
+            near_misses=join_near_misses(self.near),
+            clip_scores={name: np.concatenate(values) for name, values in self._highest.items()},
+            scored=self._scored(joined),
+        )
+
+    def _scored(self, joined: dict[str, tuple[Peaks, list[TruthRow]]]) -> ScoredClips:
+        return ScoredClips.of(
+            np.concatenate([np.zeros(0), *(word_scores(peaks) for peaks, _ in joined.values())]),
+            np.concatenate([np.zeros(0), *(scores for scores, _ in self._others)]),
+            [row.speaker for _, rows in joined.values() for row in rows],
+            [speaker for _, speakers in self._others for speaker in speakers],
+        )
+
+
+def _covered(spans: Sequence[tuple[float, float]]) -> float:
+    """Seconds covered by spans that may overlap."""
+    total, reach = 0.0, -np.inf
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, reach))
+        reach = max(reach, end)
+    return total
+
+
+def _clip_scores(
+    scores: NDArray[np.float32], rows: Sequence[TruthRow], step_s: float, after_s: float
+) -> NDArray[np.float64]:
+    """Highest raw score of each row's stretch of the track."""
+    highest = []
+    for row in rows:
+        first = min(max(0, round(row.start_s / step_s) - 1), len(scores) - 1)
+        last = max(first + 1, round((row.end_s + after_s) / step_s))
+        highest.append(float(scores[first:last].max()))
+    return np.asarray(highest, dtype=np.float64)
+
+
+def rate(false_alarms: int, hours: float, confidence: float) -> Rate:
+    """A rate with its interval; without hours there is none."""
+    if hours <= 0:
+        return Rate(false_alarms=false_alarms, hours=0.0, fah=None, low=None, high=None)
+    low, high = garwood(false_alarms, hours, confidence)
+    return Rate(false_alarms=false_alarms, hours=hours, fah=false_alarms / hours, low=low, high=high)
+
+
+def alarm_times(view: WordOnSplit, threshold: float) -> AlarmTimes:
+    """When the events of the negatives come that are false alarms, tracks one after the other."""
+    at_h, kinds, passed_s = [], [], 0.0
+    for kind, part in view.negatives.items():
+        starts_s = passed_s + np.cumsum([0.0, *(track.duration_s for track in part.tracks)])
+        false = outcome(part.peaks, threshold).false_alarms
+        at_h += ((starts_s[part.peaks.track[false]] + part.peaks.time_s[false]) / 3600).tolist()
+        kinds += [kind] * len(false)
+        passed_s = float(starts_s[-1])
+    return AlarmTimes(at_h=tuple(at_h), kinds=tuple(kinds), total_h=passed_s / 3600)
+
+
+def at_threshold(view: WordOnSplit, threshold: float, config: EvaluationConfig) -> SplitResult:
+    """Everything about one split at one threshold."""
+    by_kind = {
+        kind: rate(int(part.alarms.at(threshold)[1]), part.hours, config.confidence)
+        for kind, part in view.negatives.items()
+    }
+    return SplitResult(
+        alarms=rate(int(view.alarms.at(threshold)[1]), view.hours, config.confidence),
+        by_kind=by_kind,
+        conditions=tuple(
+            _condition(name, peaks, [row.speaker for row in rows], threshold, config)
+            for name, (peaks, rows) in view.conditions.items()
+        ),
+        near_misses=_near_misses(view, threshold, config.confidence),
+    )
+
+
+def _condition(
+    name: str, peaks: Peaks, speakers: Sequence[str], threshold: float, config: EvaluationConfig
+) -> ConditionResult:
+    result = outcome(peaks, threshold)
+    missed = int(np.sum(~result.hit))
+    late = metrics.latency(result.latency_s)
+    bootstrap = speaker_bootstrap(~result.hit, speakers, config.confidence, config.seed)
+    return ConditionResult(
+        condition=name,
+        words=peaks.words,
+        missed=missed,
+        speakers=len(set(speakers)),
+        frr=missed / peaks.words,
+        wilson=wilson(missed, peaks.words, config.confidence),
+        bootstrap=bootstrap,
+        by_speaker=speaker_wilson(~result.hit, speakers, config.confidence),
+        latency_p50_s=late.p50_s if late else None,
+        latency_p95_s=late.p95_s if late else None,
+        duplicates=result.duplicates,
+        false_alarms=len(result.false_alarms),
+    )
+
+
+def _near_misses(view: WordOnSplit, threshold: float, confidence: float) -> NearMissResult | None:
+    hit = np.zeros(0, dtype=bool)
+    speakers: list[str] = []
+    if "clean" in view.conditions:
+        peaks, rows = view.conditions["clean"]
+        speakers = [row.speaker for row in rows]
+        hit = outcome(peaks, threshold).hit
+    return near_miss_result(view.near_misses, threshold, hit, speakers, confidence)

@@ -1,0 +1,63 @@
+"""Every test word at the operating point, hit or missed, as Parquet: what two models' comparison is made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from wakeword.evaluation.metrics.measure import WordOnSplit
+from wakeword.evaluation.metrics.threshold_curve import outcome
+from wakeword.evaluation.scoring.store import METADATA_KEY
+from wakeword.system.files import atomic_path
+
+OUTCOMES_NAME = "outcomes.parquet"
+OUTCOMES_SCHEMA = pa.schema(
+    [
+        ("word", pa.string()),
+        ("condition", pa.string()),
+        ("track", pa.string()),
+        ("clip_id", pa.string()),
+        ("speaker", pa.string()),
+        ("source", pa.string()),
+        ("start_s", pa.float64()),
+        ("end_s", pa.float64()),
+        ("hit", pa.bool_()),
+        ("score", pa.float64()),
+        ("latency_s", pa.float64()),
+    ]
+)
+"""`score`: the highest smoothed peak in the word's window (null: no peak); `latency_s`: null where missed."""
+
+
+def outcome_rows(view: WordOnSplit, threshold: float) -> list[dict]:
+    """A row of `OUTCOMES_SCHEMA` for every word of every condition."""
+    rows = []
+    for condition, (peaks, truth) in view.conditions.items():
+        played = outcome(peaks, threshold)
+        best = np.full(peaks.words, -np.inf)
+        inside = peaks.owner >= 0
+        np.maximum.at(best, peaks.owner[inside], peaks.score[inside])
+        for place, row in enumerate(truth):
+            about = {name: getattr(row, name) for name in ("track", "clip_id", "speaker", "source", "start_s", "end_s")}
+            found = {
+                "hit": bool(played.hit[place]),
+                "score": float(best[place]) if np.isfinite(best[place]) else None,
+                "latency_s": float(played.latency_s[place]) if played.hit[place] else None,
+            }
+            rows.append({"word": view.label, "condition": condition, **about, **found})
+    return rows
+
+
+def write_outcomes(
+    path: Path, views: Sequence[WordOnSplit], thresholds: Sequence[float], about: dict[str, str]
+) -> None:
+    """All words of `views`, each at its threshold, atomically; `about` (hashes) goes into the metadata."""
+    rows = [row for view, limit in zip(views, thresholds, strict=True) for row in outcome_rows(view, limit)]
+    schema = OUTCOMES_SCHEMA.with_metadata({METADATA_KEY: json.dumps(about, sort_keys=True).encode()})
+    with atomic_path(path) as temporary:
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary, compression="zstd")

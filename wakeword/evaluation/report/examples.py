@@ -1,0 +1,130 @@
+"""The worst misses and false alarms of a word, to hear and to see: one listens before one believes a figure."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from wakeword.config import SAMPLE_RATE_HZ
+from wakeword.evaluation.metrics.calibration import word_scores
+from wakeword.evaluation.metrics.measure import Part, WordOnSplit
+from wakeword.evaluation.metrics.threshold_curve import OUTSIDE, outcome
+from wakeword.evaluation.results import Example
+from wakeword.evaluation.tracks.track import Track, TruthRow
+from wakeword.system.files import atomic_path
+
+FOLDER = "examples"
+EACH = 5
+"""Misses and false alarms that are shown per word."""
+BEFORE_S, AFTER_S = 0.7, 1.0
+"""Heard before and after a word."""
+ALARM_BEFORE_S, ALARM_AFTER_S = 2.0, 0.7
+
+
+def find_examples(view: WordOnSplit, threshold: float) -> tuple[Example, ...]:
+    """The worst misses and false alarms at `threshold`, without their audio.
+
+    Misses: lowest scores first, clean words before those of harder conditions. False alarms: highest scores first;
+    where there is none, the peaks that came nearest to one.
+    """
+    return (*_misses(view, threshold), *_alarms(view, threshold))
+
+
+def _misses(view: WordOnSplit, threshold: float) -> list[Example]:
+    found: list[tuple[int, float, Example]] = []
+    for order, (condition, (peaks, rows)) in enumerate(view.conditions.items()):
+        played, best = outcome(peaks, threshold), word_scores(peaks)
+        for place in np.flatnonzero(~played.hit).tolist():
+            row = rows[place]
+            example = Example(
+                kind="miss",
+                condition=condition,
+                track=row.track,
+                start_s=max(0.0, row.start_s - BEFORE_S),
+                end_s=row.end_s + AFTER_S,
+                word_s=(row.start_s, row.end_s),
+                score=float(best[place]),
+                **_about(row),
+            )
+            found.append((order, example.score, example))
+    return [example for _, _, example in sorted(found, key=lambda item: item[:2])[:EACH]]
+
+
+def _alarms(view: WordOnSplit, threshold: float) -> list[Example]:
+    fired: list[Example] = []
+    near: list[Example] = []
+    # The highest few of each kind are enough: only `EACH` of all kinds together are shown.
+    for kind, part in view.negatives.items():
+        score, false = part.peaks.score, outcome(part.peaks, threshold).false_alarms
+        fired += [_alarm("false alarm", kind, part, place) for place in _highest(score, false)]
+        outside = np.flatnonzero((part.peaks.owner == OUTSIDE) & (score < threshold))
+        near += [_alarm("nearest", kind, part, place) for place in _highest(score, outside)]
+    return sorted(fired or near, key=lambda example: -example.score)[:EACH]
+
+
+def _highest(score: NDArray[np.float64], places: NDArray[np.int64]) -> list[int]:
+    return [int(place) for place in places[np.argsort(-score[places], kind="stable")[:EACH]]]
+
+
+def _alarm(name: str, kind: str, part: Part, position: int) -> Example:
+    peaks = part.peaks
+    track, time_s = part.tracks[int(peaks.track[position])], float(peaks.time_s[position])
+    row = track.clip_at(time_s)
+    return Example(
+        kind=name,
+        condition=kind,
+        track=track.name,
+        start_s=max(0.0, time_s - ALARM_BEFORE_S),
+        end_s=time_s + ALARM_AFTER_S,
+        word_s=None,
+        score=float(peaks.score[position]),
+        **(_about(row) if row is not None else {"clip_id": "", "speaker": "", "source": ""}),
+    )
+
+
+def _about(row: TruthRow) -> dict[str, str]:
+    return {"clip_id": row.clip_id, "speaker": row.speaker, "source": row.source}
+
+
+def write_audio(examples: Sequence[Example], tracks: Mapping[str, Track], folder: Path) -> None:
+    """The stretch of each example as `folder/examples/<hash>.flac`, 16 kHz: the very samples that were scored."""
+    for example in examples:
+        path = folder / FOLDER / audio_name(example)
+        if path.is_file() or example.track not in tracks:
+            continue
+        track = tracks[example.track]
+        start, end = (min(track.samples, round(t * SAMPLE_RATE_HZ)) for t in (example.start_s, example.end_s))
+        audio = np.concatenate([np.zeros(0, dtype=np.float32), *track.blocks(SAMPLE_RATE_HZ, start, end)])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
+            soundfile.write(temporary, audio, SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
+
+
+def copy_audio(examples: Sequence[Example], source: Path, folder: Path) -> None:
+    """Audio that an earlier report of the same tracks has; examples beyond it stay silent."""
+    for example in examples:
+        path, known = folder / FOLDER / audio_name(example), source / FOLDER / audio_name(example)
+        if known.is_file() and not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_path(path) as temporary:
+                shutil.copyfile(known, temporary)
+
+
+def drop_other_audio(examples: Sequence[Example], folder: Path) -> None:
+    """Remove audio that no example of the report in `folder` names."""
+    names = {audio_name(example) for example in examples}
+    for path in (folder / FOLDER).glob("*.flac"):
+        if path.name not in names:
+            path.unlink()
+
+
+def audio_name(example: Example) -> str:
+    """File name of an example's audio: the same stretch of the same track has the same name."""
+    what = f"{example.track}|{example.start_s:.4f}|{example.end_s:.4f}"
+    return hashlib.sha256(what.encode()).hexdigest()[:16] + ".flac"

@@ -1,0 +1,58 @@
+"""Whether a part is surely worse than the rest: for misses, for false alarms, and for many parts at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+from scipy.stats import binomtest, fisher_exact
+
+from wakeword.evaluation.statistics.intervals import design_effect
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.bool_]
+
+
+def worth(missed: ArrayLike, speakers: Sequence[str], confidence: float = 0.95) -> tuple[int, int]:
+    """`(misses, words)` that so many *independent* words would show, rounded, at least one word.
+
+    Counts over the design effect (J. N. K. Rao and A. J. Scott 1992, "A simple method for the analysis of clustered
+    binary data", Biometrics 48), and, as in `intervals.speaker_wilson`, over the square of t over z where it is above
+    1, since few speakers tell it poorly.
+    """
+    misses = np.asarray(missed, dtype=bool)
+    effect = design_effect(misses, speakers)
+    if effect > 1:
+        tail = (1 + confidence) / 2
+        effect *= (special.stdtrit(len(set(speakers)) - 1, tail) / special.ndtri(tail)) ** 2
+    words = max(1, round(len(misses) / effect))
+    return round(float(misses.mean()) * words), words
+
+
+def misses_more(part: tuple[int, int], rest: tuple[int, int]) -> float:
+    """One-sided p value of Fisher's exact test that `part` misses more than `rest`; each `(misses, words)`."""
+    table = [[missed, words - missed] for missed, words in (part, rest)]
+    return float(fisher_exact(table, alternative="greater").pvalue)
+
+
+def alarms_more(part: tuple[int, float], rest: tuple[int, float]) -> float:
+    """One-sided p value that the rate in `part` is above that in `rest`; each `(false alarms, hours)`.
+
+    Given their sum, the count of the first of two Poisson rates is binomial (J. Przyborowski and H. Wilenski 1940).
+    """
+    total = part[0] + rest[0]
+    if not total:
+        return 1.0
+    return float(binomtest(part[0], total, part[1] / (part[1] + rest[1]), alternative="greater").pvalue)
+
+
+def holm(p_values: ArrayLike) -> Floats:
+    """P values corrected for how many they are (S. Holm 1979, step-down), in their order."""
+    values = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    stepped = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
+    corrected = np.empty(len(values))
+    corrected[order] = np.minimum(stepped, 1.0)
+    return corrected

@@ -1,0 +1,232 @@
+"""Negatives in, stretches that score high out: a stage that knows nothing of Ray.
+
+A unit of work is a list of recordings, heard one after the other as `audit` hears them: by the runtime's detector, from
+its settled state, block by block. Its result is one file, written atomically, that holds everything about what was
+found, audio included: a unit without its file is heard again, one with it never is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from wakeword.audio.decoding.guard import shared_decoder
+from wakeword.audio.fingerprint import HOP, fingerprint
+from wakeword.audio.io import AudioError, flac_bytes, stream_blocks, to_int16
+from wakeword.config import SAMPLE_RATE_HZ
+from wakeword.config.data import DataConfig
+from wakeword.config.frontend import FrontendConfig
+from wakeword.evaluation.audit.run import BLOCK_S, Audio, ClipSpan, Listener
+from wakeword.runtime.bundle import Bundle
+from wakeword.runtime.events import Detection
+from wakeword.stages.stage import Stage, StageResources
+from wakeword.system.files import atomic_path
+
+if TYPE_CHECKING:
+    from wakeword.audio.frontend import Frontend
+
+MINING_VERSION = 1
+"""Raised when the same recordings would give other candidates."""
+SPAN = ClipSpan(before_s=2.0, after_s=1.0)
+"""The clip around a peak: what a student hears of the past, and time for its answer to end."""
+CONTEXT_S = 2.0
+"""Heard on either side of the clip when it is held against clips of val and test."""
+TAIL_S = 1.0
+"""Quiet behind a recording: a network answers a little after the sound."""
+EMBEDDED_S = (-1.2, 0.3)
+"""From the peak on: the sound that the network answered to."""
+EMBEDDED_BINS = 10
+RECORDING_MOST = 300
+"""A recording gives at most so many candidates, the highest: they are held in memory until it ends."""
+
+_CANDIDATE = pa.struct(
+    [
+        ("word", pa.string()),
+        *((name, pa.float64()) for name in ("score", "start_s", "end_s", "clip_start_s", "duration_s")),
+        *((name, pa.large_binary()) for name in ("audio", "print", "embedding")),
+        ("print_first", pa.int32()),
+    ]
+)
+PART_SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("uri", "digest", "reason", "detail")),
+        ("heard_s", pa.float64()),
+        ("candidates", pa.large_list(_CANDIDATE)),
+    ]
+)
+"""A row per recording: `digest` is the SHA-256 of its samples, `print` a candidate's fingerprint with `CONTEXT_S` on
+either side, in which the clip begins at frame `print_first`."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A peak with the audio around it; `first` is the audio's first sample in the recording."""
+
+    event: Detection
+    audio: Audio
+    first: int
+
+
+class _Highest:
+    """The highest events of one recording, as candidates: memory does not grow with its length.
+
+    Peaks of a word that follow each other within `apart_s` are one event, and the highest of them stands for it.
+    """
+
+    def __init__(self, apart_s: float, candidate: Callable[[_Found], dict[str, Any]]) -> None:
+        self._apart_s, self._candidate = apart_s, candidate
+        self._open: dict[str, _Found] = {}
+        self._heap: list[tuple[float, float, str, dict[str, Any]]] = []
+
+    def add(self, peaks: Iterable[_Found]) -> None:
+        for peak in peaks:
+            before = self._open.get(peak.event.word)
+            if before is not None and peak.event.end_s - before.event.end_s >= self._apart_s:
+                self._close(before)
+                before = None
+            if before is None or peak.event.score > before.event.score:
+                self._open[peak.event.word] = peak
+
+    def end(self) -> list[dict[str, Any]]:
+        """All that were kept, in time order."""
+        for found in self._open.values():
+            self._close(found)
+        return [entry[-1] for entry in sorted(self._heap, key=lambda entry: (-entry[1], entry[2]))]
+
+    def _close(self, found: _Found) -> None:
+        event = found.event
+        # Of equal scores the earlier event stays; one word has one event at a time, so entries never tie.
+        place = (event.score, -event.end_s, event.word)
+        if len(self._heap) < RECORDING_MOST:
+            heapq.heappush(self._heap, (*place, self._candidate(found)))
+        elif place > self._heap[0][:3]:
+            heapq.heapreplace(self._heap, (*place, self._candidate(found)))
+
+
+class MiningStage(Stage):
+    """One row in is a list of recordings, one row out says what was heard; what was found lies in the row's file.
+
+    Args:
+        bundle: what scores.
+        limits: the least score of each word.
+        data: how recordings are decoded.
+    """
+
+    name = "mining"
+    reads = ("file", "clips")
+    writes = ("file", "clips_done", "duration_s")
+    resources = StageResources(cpus=1.0, batch_size=1, stateful=True)
+
+    def __init__(self, bundle: Bundle, limits: list[float], data: DataConfig) -> None:
+        detector = bundle.manifest.detector
+        # An event begins with its first peak above the limit, which here lies so low that it may hide the highest one:
+        # all peaks come, and `_Highest` takes the best of those that are one event.
+        silent = bundle.manifest.model_copy(update={"detector": detector.model_copy(update={"refractory_s": 0.0})})
+        self.bundle = replace(bundle, manifest=silent)
+        self.apart_s = detector.refractory_s
+        self.limits = limits
+        self.data = data
+
+    def setup(self) -> None:
+        """Make the session of ONNX Runtime and the front end of the embedding."""
+        from wakeword.audio.frontend import Frontend
+
+        wide = ClipSpan(SPAN.before_s + CONTEXT_S, SPAN.after_s + CONTEXT_S)
+        self.listener = Listener(self.bundle, self.limits, wide)
+        self.frontend = Frontend(FrontendConfig())
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Hear each unit and write its file."""
+        done = []
+        for row in table.to_pylist():
+            uris = pa.ipc.open_stream(row["clips"]).read_all().column("uri").to_pylist()
+            heard = [self._hear(uri) for uri in uris]
+            with atomic_path(Path(row["file"])) as temporary:
+                pq.write_table(pa.Table.from_pylist(heard, schema=PART_SCHEMA), temporary)
+            total_s = sum(one["heard_s"] for one in heard)
+            done.append({"file": row["file"], "clips_done": len(uris), "duration_s": total_s})
+        schema = pa.schema([("file", pa.string()), ("clips_done", pa.int64()), ("duration_s", pa.float64())])
+        return pa.Table.from_pylist(done, schema=schema)
+
+    def _hear(self, uri: str) -> dict[str, Any]:
+        """One recording; one that ends in an error gives nothing, since nobody knows what it is."""
+        digest, samples = hashlib.sha256(), 0
+        highest = _Highest(self.apart_s, self._candidate)
+        try:
+            for block in self._blocks(uri):
+                digest.update(to_int16(block).tobytes())
+                samples += len(block)
+                highest.add(self._found(self.listener.hear(block), samples))
+        except AudioError as error:
+            self.listener.end()
+            empty = {"uri": uri, "digest": "", "heard_s": 0.0, "candidates": []}
+            return {**empty, "reason": error.reason, "detail": error.detail}
+        for _ in range(round(TAIL_S / BLOCK_S)):
+            quiet = np.zeros(round(BLOCK_S * SAMPLE_RATE_HZ), np.float32)
+            highest.add(self._found(self.listener.hear(quiet), samples))
+        highest.add(self._found(self.listener.end(), samples))
+        return {
+            "uri": uri,
+            "digest": digest.hexdigest(),
+            "reason": "",
+            "detail": "",
+            "heard_s": samples / SAMPLE_RATE_HZ,
+            "candidates": highest.end(),
+        }
+
+    def _blocks(self, uri: str) -> Iterator[Audio]:
+        quality = self.data.quality
+        stream = shared_decoder().stream_blocks if quality.guarded else stream_blocks
+        return stream(uri, BLOCK_S, quality.decode_timeout_s)
+
+    def _found(self, heard: list[tuple[Detection, Audio]], samples: int) -> Iterator[_Found]:
+        """Peaks with their audio as far as the recording goes: the quiet behind it is no part of it."""
+        for event, audio in heard:
+            first = max(0, round((event.end_s - SPAN.before_s - CONTEXT_S) * SAMPLE_RATE_HZ))
+            yield _Found(event, audio[: max(0, samples - first)], first)
+
+    def _candidate(self, found: _Found) -> dict[str, Any]:
+        event, rate = found.event, SAMPLE_RATE_HZ
+        low = max(found.first, round((event.end_s - SPAN.before_s) * rate)) - found.first
+        high = min(len(found.audio), round((event.end_s + SPAN.after_s) * rate) - found.first)
+        clip = found.audio[low:high]
+        return {
+            "word": event.word,
+            "score": event.score,
+            "start_s": round(event.start_s, 4),
+            "end_s": round(event.end_s, 4),
+            "clip_start_s": round((found.first + low) / rate, 6),
+            "duration_s": len(clip) / rate,
+            "audio": flac_bytes(clip),
+            "print": fingerprint(found.audio).tobytes(),
+            "print_first": low // HOP,
+            "embedding": embedding(self.frontend, found.audio, round(event.end_s * rate) - found.first).tobytes(),
+        }
+
+
+def embedding(frontend: Frontend, audio: Audio, peak: int) -> np.ndarray:
+    """What a stretch sounds like: log-mel levels around sample `peak` in `EMBEDDED_BINS` stretches of time.
+
+    `audio (samples,)` float32; what lies outside it is silence. The mean is taken off, so that loudness does not count,
+    and the length is 1: `(EMBEDDED_BINS * mels,)` float32.
+    """
+    import torch
+
+    low, high = (peak + round(edge_s * SAMPLE_RATE_HZ) for edge_s in EMBEDDED_S)
+    size = (high - low) // (frontend.hop * EMBEDDED_BINS) * frontend.hop * EMBEDDED_BINS
+    window = np.zeros(size, np.float32)
+    start, stop = max(0, low), min(len(audio), low + size)
+    window[start - low : stop - low] = audio[start:stop]
+    with torch.inference_mode():
+        mels = frontend(torch.from_numpy(window)[None], frontend.initial_state(1))[0][0].numpy()
+    values = mels.reshape(EMBEDDED_BINS, -1, mels.shape[1]).mean(axis=1).ravel()
+    values = values - values.mean()
+    return (values / max(float(np.linalg.norm(values)), 1e-6)).astype(np.float32)

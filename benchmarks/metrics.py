@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness import ROOT, Bar, run
-from wakeword.evaluation.metrics.det import det as metrics
+from wakeword.evaluation.metrics import det as metrics
 from wakeword.evaluation.metrics.threshold_curve import (
     Curve,
     HitWindow,

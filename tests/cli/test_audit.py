@@ -88,8 +88,8 @@ def test_a_folder_of_nothing_that_is_read_says_why(bundle, tmp_path, capsys) -> 
 
 
 def test_a_format_that_was_not_read_is_tried_again(bundle, tmp_path, monkeypatch) -> None:
+    from wakeword.evaluation.audit import run as module
     from wakeword.evaluation.audit.run import audit_folder
-    from wakeword.evaluation.audit.run import run as module
     from wakeword.runtime import load_bundle
 
     root = tmp_path / "home"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wakeword.config.evaluation import EvaluationConfig
-from wakeword.evaluation.metrics.det import det as metrics
+from wakeword.evaluation.metrics import det as metrics
 from wakeword.evaluation.metrics.measure import rate
 from wakeword.evaluation.metrics.threshold_curve import HitWindow, Truth, join_peaks, outcome, sweep, track_peaks
 from wakeword.evaluation.statistics.intervals import garwood, wilson

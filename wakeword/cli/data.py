@@ -45,7 +45,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def _report(args: argparse.Namespace) -> int:
     try:
-        from wakeword.data.report.report import data_report, wording, write_html
+        from wakeword.data.report import wording
+        from wakeword.data.report.report import data_report, write_html
     except ImportError as error:
         raise MissingExtraError("The report on data", "train", error) from error
     config, folder = _found(args)

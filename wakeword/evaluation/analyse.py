@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wakeword.config.evaluation import EvaluationConfig
+from wakeword.evaluation.metrics import det as metrics
 from wakeword.evaluation.metrics.calibration import calibrate
-from wakeword.evaluation.metrics.det import det as metrics
 from wakeword.evaluation.metrics.detector_times import choose_times, timing_of
 from wakeword.evaluation.metrics.measure import WordOnSplit, alarm_times, at_threshold, listen
 from wakeword.evaluation.metrics.near_misses import near_miss_curve, near_miss_floor

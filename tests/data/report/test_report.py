@@ -18,10 +18,11 @@ from tests.evaluation import known
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.data.manifest import quarantine_row, quarantine_table
 from wakeword.data.prepare import prepare
+from wakeword.data.report import wording
 from wakeword.data.report.advice import RULES, advise, score_of
 from wakeword.data.report.facts import Amount, DataFacts, NearMiss, Refused, SourceAmount, Voice, read_facts
 from wakeword.data.report.figures import by_kind_figure, by_split_figure, hours_figure
-from wakeword.data.report.report import DataReport, data_report, wording, write_html
+from wakeword.data.report.report import DataReport, data_report, write_html
 from wakeword.errors import DataError
 
 

@@ -10,7 +10,7 @@ from sklearn.metrics import det_curve as sklearn_det_curve
 from sklearn.metrics import roc_auc_score
 from sklearn.metrics import roc_curve as sklearn_roc_curve
 
-from wakeword.evaluation.metrics.det import det as metrics
+from wakeword.evaluation.metrics import det as metrics
 from wakeword.evaluation.metrics.threshold_curve import Curve, HitWindow, Truth, outcome, sweep, track_peaks
 from wakeword.runtime.events import EventDetector, EventTiming
 

@@ -15,7 +15,7 @@ from wakeword.config import WordConfig
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.data.shards import ShardSet
 from wakeword.errors import DataError
-from wakeword.evaluation.scoring.run import run as scoring
+from wakeword.evaluation.scoring import run as scoring
 from wakeword.evaluation.scoring.run import score_tracks
 from wakeword.evaluation.scoring.stage import ScoreStage, block_samples, memory_blocks, plan_chunks
 from wakeword.evaluation.tracks.plan import plan_tracks

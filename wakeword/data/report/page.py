@@ -6,8 +6,8 @@ import html
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wakeword.data.report import figures, wording
 from wakeword.data.report.advice import MALE_BELOW_HZ
-from wakeword.data.report.report import figures, wording
 from wakeword.system import html_page as page
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wakeword.config.evaluation import EvaluationConfig
+from wakeword.data.report import wording
 from wakeword.data.report.advice import Advice, advise, score_of
 from wakeword.data.report.facts import DataFacts, read_facts
-from wakeword.data.report.report import wording
 from wakeword.system.files import write_text
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wakeword.config.evaluation import EvaluationConfig
+from wakeword.evaluation.metrics import det as metrics
 from wakeword.evaluation.metrics.calibration import ScoredClips, stretch_scores, word_scores
-from wakeword.evaluation.metrics.det import det as metrics
 from wakeword.evaluation.metrics.near_misses import (
     NearMissClips,
     NearMissResult,

@@ -6,8 +6,8 @@ import html
 import json
 from pathlib import Path
 
+from wakeword.evaluation.report import figures, wording
 from wakeword.evaluation.report.example_section import examples_part
-from wakeword.evaluation.report.page import figures, wording
 from wakeword.evaluation.report.word import word_section
 from wakeword.evaluation.results import EvaluationReport
 from wakeword.evaluation.scoring.store import ScoreStore

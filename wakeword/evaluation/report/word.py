@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import html
 
+from wakeword.evaluation.report import figures, wording
 from wakeword.evaluation.report.det import PUBLISHED_NOTE, det_figure, timeline_figure
-from wakeword.evaluation.report.page import figures, wording
 from wakeword.evaluation.results import EvaluationReport, TargetResult, WordResult
 from wakeword.evaluation.slices.figures import alarms_figure, reliability_figure, slices_figure
 from wakeword.system.html_page import plot, section, table

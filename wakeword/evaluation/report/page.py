@@ -11,6 +11,7 @@ from wakeword.evaluation.report.example_section import examples_part
 from wakeword.evaluation.report.word import word_section
 from wakeword.evaluation.results import EvaluationReport
 from wakeword.evaluation.scoring.store import ScoreStore
+from wakeword.evaluation.statistics import numbers
 from wakeword.system.files import write_text
 from wakeword.system.html_page import folded, items, note, page, plot, section, table, verdict
 
@@ -51,7 +52,7 @@ def write_html(
         body.append(section("Training", plot(training, "")))
     body += [_notes(report), _licences(report), _reproduce(report, command)]
     subtitle = (
-        f"{wording.number(report.audio_hours)} h of continuous audio scored by the shipped graph; thresholds chosen on "
+        f"{numbers.number(report.audio_hours)} h of continuous audio scored by the shipped graph; thresholds chosen on "
         "val, every figure below from test"
     )
     write_text(path, page(f"{name}: evaluation", name, subtitle, body))
@@ -77,7 +78,7 @@ def _small_print(report: EvaluationReport) -> str:
     times = f" Detector times: {report.detector_reason}." if report.detector_reason else ""
     return note(
         "FAH: false alarms per hour with Garwood’s interval; FRR: share of words missed with Wilson’s interval; both "
-        f"{wording.whole(report.confidence)}. * the operating point. Oracle: the best threshold for the test audio "
+        f"{numbers.whole(report.confidence)}. * the operating point. Oracle: the best threshold for the test audio "
         "itself, which nobody knows beforehand. Latency is from the end of the word to the peak of the score; the "
         f"detector reports it {hold_s:g} s later, when nothing higher came.{times}"
     )

@@ -8,6 +8,7 @@ from wakeword.evaluation.report import figures, wording
 from wakeword.evaluation.report.det import PUBLISHED_NOTE, det_figure, timeline_figure
 from wakeword.evaluation.results import EvaluationReport, TargetResult, WordResult
 from wakeword.evaluation.slices.figures import alarms_figure, reliability_figure, slices_figure
+from wakeword.evaluation.statistics import numbers
 from wakeword.system.html_page import plot, section, table
 
 
@@ -18,7 +19,7 @@ def word_section(word: WordResult, report: EvaluationReport) -> str:
     if clip:
         ranking = (
             f"Clip level ({clip.positives} clips of the word, {clip.negatives} of other speech): EER "
-            f"{wording.percent(clip.eer)}, partial AUC (FPR up to 0.1) {clip.pauc:.3f}, ROC AUC {clip.roc_auc:.3f}."
+            f"{numbers.percent(clip.eer)}, partial AUC (FPR up to 0.1) {clip.pauc:.3f}, ROC AUC {clip.roc_auc:.3f}."
         )
     parts = [
         '<div class="two"><div><h3>Misses against false alarms</h3>',
@@ -26,7 +27,7 @@ def word_section(word: WordResult, report: EvaluationReport) -> str:
         "</div><div><h3>Scores</h3>",
         plot(figures.histogram_figure(word), "no clips were scored"),
         "</div></div>",
-        f'<p class="note">Shaded: {wording.whole(report.confidence)} interval of clean. {PUBLISHED_NOTE}</p>',
+        f'<p class="note">Shaded: {numbers.whole(report.confidence)} interval of clean. {PUBLISHED_NOTE}</p>',
         f'<p class="note">{html.escape(ranking)} Threshold {target.threshold:.3f}: {html.escape(target.reason)}.</p>',
         _condition_table(target),
         _alarm_table(target),
@@ -46,8 +47,12 @@ def _condition_table(target: TargetResult) -> str:
             spread = f"{100 * result.bootstrap[0]:.1f}-{100 * result.bootstrap[1]:.1f} %"
         late = "-"
         if result.latency_p50_s is not None and result.latency_p95_s is not None:
-            late = f"{wording.seconds(result.latency_p50_s)} / {wording.seconds(result.latency_p95_s)} s"
-        counts = [f"{result.missed} of {result.words}", str(result.speakers), wording.share_with_interval(result)]
+            late = f"{numbers.seconds(result.latency_p50_s)} / {numbers.seconds(result.latency_p95_s)} s"
+        counts = [
+            f"{result.missed} of {result.words}",
+            str(result.speakers),
+            numbers.share_with_interval(result.frr, result.wilson),
+        ]
         rows.append([result.condition, *counts, spread, late, str(result.duplicates), str(result.false_alarms)])
     header = ["condition", "missed", "speakers", "FRR (Wilson)", "by speaker (bootstrap)", "latency p50 / p95"]
     return "<h3>Words at the operating point</h3>" + table([*header, "twice", "false alarms beside"], rows)
@@ -57,7 +62,7 @@ def _alarm_table(target: TargetResult) -> str:
     rows = []
     for split, result in (("val", target.val), ("test", target.test)):
         for kind, rate in result.by_kind.items() if result else ():
-            rows.append([split, kind, str(rate.false_alarms), wording.rate_with_interval(rate)])
+            rows.append([split, kind, str(rate.false_alarms), numbers.rate_with_interval(rate)])
         if result and result.near_misses:
             near = result.near_misses
             rows.append([split, "near misses (outside FAH)", str(near.fired), wording.fired_share(near)])

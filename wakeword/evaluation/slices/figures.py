@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 
 from wakeword.evaluation.metrics.calibration_results import CalibrationFigures
 from wakeword.evaluation.report.figures import NEGATIVE_COLOUR, colour
-from wakeword.evaluation.report.wording import number, percent
 from wakeword.evaluation.slices.results import SliceReport, WordSlice
+from wakeword.evaluation.statistics.numbers import number, percent
 from wakeword.system.html_page import styled
 
 _ROW_PX = 24

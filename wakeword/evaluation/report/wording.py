@@ -29,6 +29,11 @@ def fired_share(part: FiredShare) -> str:
     return f"{percent(part.share)} of {part.clips} ({low}-{high})"
 
 
+def capitalised(sentence: str) -> str:
+    """The sentence with a capital letter first; the rest stays as it is."""
+    return sentence[:1].upper() + sentence[1:]
+
+
 def headline(word: WordResult, confidence: float) -> str:
     """One sentence on a word at its operating point, on test."""
     target = word.operating

@@ -52,7 +52,7 @@ def _ranking(word: WordResult) -> str:
 def _condition_rows(target: TargetResult) -> list[list[str]]:
     rows = []
     for result in target.test.conditions if target.test else ():
-        spread = "says nothing here"
+        spread = "no interval"
         if result.bootstrap is not None:
             spread = f"{100 * result.bootstrap[0]:.1f}-{100 * result.bootstrap[1]:.1f} %"
         late = "-"

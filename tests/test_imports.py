@@ -23,7 +23,8 @@ def _loaded(statement: str) -> set[str]:
         "import wakeword.config",
         "import wakeword.runtime.detector",
         "import wakeword.stages.ray_session, wakeword.system.log, wakeword.system.resources",
-        "from wakeword.cli.main import build_parser; build_parser()",
+        "import wakeword.cli.main",
+        "from wakeword.cli.main import main; main(['--help']); main(['mine', 'run', '--help']); print()",
     ],
 )
 def test_nothing_heavy_is_loaded(statement: str) -> None:

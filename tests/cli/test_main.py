@@ -260,7 +260,7 @@ def test_every_path_may_begin_with_a_tilde(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(found) > 20
     for words, param in found:
         several = param.multiple or param.nargs == -1
-        value = param.get_runtime_param().coerce(["~/x"] if several else "~/x", param=param, ctx=None)
+        value = param.process_value(None, ["~/x"] if several else "~/x")
         assert (list(value) if several else value) == (["/home/somebody/x"] if several else "/home/somebody/x"), words
 
 

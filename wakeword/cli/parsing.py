@@ -21,8 +21,12 @@ class Command(TyperCommand):
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Bring the command line into the order that Typer expects, then parse it."""
-        return super().parse_args(ctx, self._ordered(ctx, args))
+        """Bring the command line into the order that Typer expects, and parse all but the overrides."""
+        ordered, overrides = self._ordered(ctx, args)
+        rest = super().parse_args(ctx, ordered)
+        if overrides:
+            ctx.params["overrides"] = [*ctx.params["overrides"], *overrides]
+        return rest
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Arguments by the names that the usage line gives them, then options."""
@@ -32,7 +36,7 @@ class Command(TyperCommand):
                 with formatter.section(heading):
                     formatter.write_dl(rows)
 
-    def _ordered(self, ctx: Any, args: list[str]) -> list[str]:
+    def _ordered(self, ctx: Any, args: list[str]) -> tuple[list[str], list[str]]:
         options = {name: p for p in self.params if p.param_type_name == "option" for name in p.opts}
         single = {p.name: p for p in self.params if p.param_type_name == "argument" and p.nargs == 1}
         overridable = any(p.name == "overrides" for p in self.params if p.param_type_name == "argument")
@@ -61,7 +65,7 @@ class Command(TyperCommand):
                 positions.append(text)
         lenient = ctx.resilient_parsing or not {"-h", "--help"}.isdisjoint(first)
         placed = _placed(single, named, positions, (lambda text: None) if lenient else ctx.fail)
-        return [*first, "--", *placed, *overrides]
+        return [*first, "--", *placed], overrides
 
 
 def _placed(

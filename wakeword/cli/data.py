@@ -10,7 +10,7 @@ from typer import Option
 
 from wakeword.cli.console import print_next, print_table
 from wakeword.cli.options import Local, Overrides, Recipe, command_text, path, path_argument, read_config, value
-from wakeword.cli.stages import shown
+from wakeword.cli.stages import display_path
 from wakeword.errors import ConfigError, DataError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def cut(
 
 
 def _print_cuts(summary: CutSummary, recipe: str) -> None:
-    folder = shown(summary.out_dir)
+    folder = display_path(summary.out_dir)
     print_table("cut out", ("text", "way", *SPLIT_COLUMNS), summary.rows())
     print(
         f"\n{summary.clips} clips in {folder} ({summary.clips - summary.made} of them from an earlier run), "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wakeword.cli.console import print_next, print_table
 from wakeword.cli.options import Overrides, read_config
-from wakeword.cli.stages import run_stages, shown
+from wakeword.cli.stages import display_path, run_stages
 
 
 def demo(overrides: Overrides) -> int:
@@ -27,12 +27,14 @@ def demo(overrides: Overrides) -> int:
     said = f"{trial.said} times {word.text!r}"
     spoken = f"{trial.sentences} other sentences, {trial.minutes:.1f} min"
     rows = [
-        (shown(files[0]), said, f"heard {trial.detected}", f"at least {REQUIRED_SHARE:.0%}"),
-        (shown(files[1]), spoken, f"fired {trial.fired} times", "0"),
+        (display_path(files[0]), said, f"heard {trial.detected}", f"at least {REQUIRED_SHARE:.0%}"),
+        (display_path(files[1]), spoken, f"fired {trial.fired} times", "0"),
     ]
     print_table(f"the voice of {engine}, which training did not hear", ("file", "spoken", "result", "wanted"), rows)
     print(f"\n{'passed' if trial.passed else 'FAILED'}")
-    bundle = shown(result.bundle_dir)
-    print(f"report: {shown(result.evaluation_dir / 'report.html')}")
-    print_next(f"wakeword detect {bundle} {shown(files[0])}", f"wakeword listen {bundle}", 'wakeword new "your phrase"')
+    bundle = display_path(result.bundle_dir)
+    print(f"report: {display_path(result.evaluation_dir / 'report.html')}")
+    print_next(
+        f"wakeword detect {bundle} {display_path(files[0])}", f"wakeword listen {bundle}", 'wakeword new "your phrase"'
+    )
     return 0 if trial.passed else 1

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from wakeword.cli.console import print_next, print_table
 from wakeword.cli.options import FLOAT32, Overrides, Variant, path, path_argument, read_config
-from wakeword.cli.stages import finish, print_report, run_stages, shown
+from wakeword.cli.stages import display_path, finish, print_report, run_stages
 from wakeword.errors import ConfigError
 
 _COMPARE = "finished evaluation folders: each against the first, on the same words"
@@ -54,7 +54,7 @@ def _evaluate_variant(recipe: str, overrides: list[str], variant: str) -> None:
     out = run_dir / f"evaluation-{variant}"
     report = evaluate(run_dir / "bundle", prepared_folder(config), config, out, run_dir=run_dir, variant=variant)
     print_report(report, out)
-    print_next(f"wakeword evaluate --compare {shown(run_dir / 'evaluation')} {shown(out)}")
+    print_next(f"wakeword evaluate --compare {display_path(run_dir / 'evaluation')} {display_path(out)}")
 
 
 def _from_scores(folder: str, overrides: list[str], out: str | None) -> None:
@@ -62,7 +62,7 @@ def _from_scores(folder: str, overrides: list[str], out: str | None) -> None:
 
     report = evaluate_scores(folder, overrides, out)
     print_report(report, Path(out or folder))
-    print_next(f"wakeword evaluate --compare {shown(Path(folder))} OTHER_EVALUATION")
+    print_next(f"wakeword evaluate --compare {display_path(Path(folder))} OTHER_EVALUATION")
 
 
 def _compare(folders: list[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
@@ -11,7 +11,6 @@ from wakeword.cli.console import print_next, print_table
 from wakeword.cli.options import Overrides, path, value
 from wakeword.cli.stages import finish, run_stages
 from wakeword.errors import ConfigError, MissingExtraError
-from wakeword.system.files import write_text
 
 if TYPE_CHECKING:
     from wakeword.config import Config
@@ -27,43 +26,26 @@ def new(
     run: Annotated[bool, Option("--run", help="run the whole pipeline on the recipe")] = False,
 ) -> None:
     """Write a recipe for a phrase, and run it with --run."""
-    from wakeword.config.packaged import recipe_for
+    from wakeword.data.synthesis.recipe import make_recipe
     from wakeword.system.log import configure_logging
 
-    tree = recipe_for(phrase, label)
-    path = Path(out or f"{tree['name']}.yaml")
-    if path.exists() and not force:
+    recipe = make_recipe(phrase, label, language, overrides)
+    target = Path(out or f"{recipe.tree['name']}.yaml")
+    if target.exists() and not force:
         raise ConfigError(
-            f"{path} is there already: use it, or write another with --out FILE, or overwrite with --force"
+            f"{target} is there already: use it, or write another with --out FILE, or overwrite with --force"
         )
-    config = _with_language(tree, overrides, language, str(path))
-    if config.synthesis.enabled:
-        _print_reading(config)
-    _write(path, phrase, tree)
-    print(f"wrote {path}")
+    if recipe.guessed:
+        print(f"language {recipe.guessed}, which the script of the phrase tells; --language names another")
+    if recipe.config.synthesis.enabled:
+        _print_reading(recipe.config)
+    recipe.write(target)
+    print(f"wrote {target}")
     if run:
-        configure_logging(config.tracking)
-        finish(run_stages(config))
+        configure_logging(recipe.config.tracking)
+        finish(run_stages(recipe.config))
     else:
-        print_next(f"wakeword pipeline {path}")
-
-
-def _with_language(tree: dict[str, Any], overrides: list[str], language: str | None, where: str) -> Config:
-    """Apply the overrides and the language to the tree, or the language that the phrase's script allows alone."""
-    from wakeword.config import validate_config
-    from wakeword.config.loading import apply_override
-    from wakeword.data.synthesis.languages import language_of_script
-
-    if language:
-        tree["synthesis"]["language"] = language
-    for override in overrides:
-        apply_override(tree, override)
-    config = validate_config(tree, where)
-    if language or not (guess := language_of_script(config)):
-        return config
-    tree["synthesis"]["language"] = guess
-    print(f"language {guess}, which the script of the phrase tells; --language names another")
-    return validate_config(tree, where)
+        print_next(f"wakeword pipeline {target}")
 
 
 def _print_reading(config: Config) -> None:
@@ -81,10 +63,3 @@ def _print_reading(config: Config) -> None:
     print_table("how the phrase is read", COLUMNS, rows)
     for note in notes:
         print(f"note: {note}")
-
-
-def _write(path: Path, phrase: str, tree: dict[str, Any]) -> None:
-    import yaml
-
-    head = f"# Detector for {' '.join(phrase.split())!r}. All options: `wakeword config show {path}`.\n"
-    write_text(path, head + yaml.safe_dump(tree, sort_keys=False, allow_unicode=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
@@ -20,24 +21,15 @@ def path_argument(metavar: str, text: str) -> Any:
     return Argument(metavar=metavar, parser=user_path, help=text)
 
 
-def path(metavar: str, text: str, default: str | bool = True) -> Any:
-    """An option whose value is a path; `default` is shown where no value can be."""
-    return Option(metavar=metavar, parser=user_path, help=text, show_default=default)
-
-
-def value(metavar: str, text: str, default: str | bool = True) -> Any:
+def value(metavar: str, text: str, default: str | bool = True, **settings: Any) -> Any:
     """An option with a value; `default` is shown where no value can be."""
-    return Option(metavar=metavar, help=text, show_default=default)
+    return Option(metavar=metavar, help=text, show_default=default, **settings)
 
 
-class VariantName(StrEnum):
-    """Forms of a bundle's model: the keys of `wakeword.runtime.bundle.VARIANTS`, which would load pydantic."""
-
-    float32 = "float32"
-    int8 = "int8"
-    tflite = "tflite"
-
-
+path = partial(value, parser=user_path)
+"""An option whose value is a path; `~` stands for the home folder."""
+VariantName = StrEnum("VariantName", ["float32", "int8", "tflite"])
+"""Forms of a bundle's model: the keys of `wakeword.runtime.bundle.VARIANTS`, which would load pydantic."""
 FLOAT32 = VariantName.float32
 _OVERRIDES = "values that replace those of the recipe, such as training.epochs=5 data.sources.0.limit=100"
 _FAH = "take the bundle's operating point for N false alarms per hour"

@@ -19,15 +19,9 @@ if TYPE_CHECKING:
     from wakeword.evaluation.results import EvaluationReport
     from wakeword.pipeline import PipelineResult
 
+AddedVariant = StrEnum("AddedVariant", ["int8", "tflite"])
 _ADD = "add this form of the model, as export.int8=true or export.tflite=true does; may be given for each"
 TO_TRAINED = ("prepare", "targets", "train")
-
-
-class AddedVariant(StrEnum):
-    """Forms of the model that an export may add."""
-
-    int8 = "int8"
-    tflite = "tflite"
 
 
 def prepare(config: Recipe, overrides: Overrides) -> None:
@@ -67,7 +61,7 @@ def export(
 
     overrides = [*overrides, *(f"export.{form}=true" for form in variant or [])]
     result = run_stages(read_config(config, overrides), ("export",))
-    print(f"\nbundle: {shown(result.bundle_dir)}", *readiness_lines(load_bundle(result.bundle_dir)), sep="\n")
+    print(f"\nbundle: {display_path(result.bundle_dir)}", *readiness_lines(load_bundle(result.bundle_dir)), sep="\n")
     print_next(command_text("evaluate", config, overrides))
 
 
@@ -122,7 +116,7 @@ def _print_result(result: PipelineResult) -> None:
     if result.report is not None:
         print_report(result.report)
     rows = [(s.name, s.state, f"{s.seconds:.1f}", f"{s.peak_gib:.2f}") for s in result.stages]
-    print_table(f"run {shown(result.run_dir)}", ("stage", "state", "seconds", "peak GiB"), rows)
+    print_table(f"run {display_path(result.run_dir)}", ("stage", "state", "seconds", "peak GiB"), rows)
     print_peak(result.peak_gib)
 
 
@@ -130,7 +124,7 @@ def _number(value: Any) -> str:
     return f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
-def shown(path: Path) -> str:
+def display_path(path: Path) -> str:
     """A path as it is typed from here: relative when it lies below the working folder."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative
@@ -140,11 +134,11 @@ def print_report(report: EvaluationReport, folder: Path | None = None) -> None:
     """The table of an evaluation, and where its page is."""
     print(f"\n{report.table()}")
     if folder is not None:
-        print(f"\nreport: {shown(folder / 'report.html')}")
+        print(f"\nreport: {display_path(folder / 'report.html')}")
 
 
 def finish(result: PipelineResult) -> None:
     """Where the report and the bundle are, and what can be done with them."""
-    bundle = shown(result.bundle_dir)
-    print(f"\nreport: {shown(result.evaluation_dir / 'report.html')}\nbundle: {bundle}")
+    bundle = display_path(result.bundle_dir)
+    print(f"\nreport: {display_path(result.evaluation_dir / 'report.html')}\nbundle: {bundle}")
     print_next(f"wakeword detect {bundle} RECORDING.wav", f"wakeword listen {bundle}", f"wakeword serve {bundle}")

@@ -8,16 +8,25 @@ import numpy as np
 import pytest
 
 from tests.bundles import track, write_tone_bundle
-from wakeword.cli.demo import GAP_S, SENTENCES, TIMES_SAID, Track, Trial, make_tracks, speak_track, try_out
 from wakeword.config import load_config, validate_config
 from wakeword.errors import ConfigError
+from wakeword.evaluation.tracks.held_out_voice import (
+    GAP_S,
+    SENTENCES,
+    TIMES_SAID,
+    SpokenTrack,
+    Trial,
+    make_tracks,
+    run_trial,
+    speak_track,
+)
 from wakeword.runtime.bundle import load_bundle
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
-def _track(events: list[tuple[str, float]], spans_s: list[tuple[float, float]]) -> Track:
-    return Track("t", track(events, 12.0), spans_s)
+def _track(events: list[tuple[str, float]], spans_s: list[tuple[float, float]]) -> SpokenTrack:
+    return SpokenTrack("t", track(events, 12.0), spans_s)
 
 
 @pytest.mark.parametrize(
@@ -39,8 +48,8 @@ def test_hits_and_false_alarms_are_counted(
 ) -> None:
     bundle = load_bundle(write_tone_bundle(tmp_path / "bundle"))
     spans = [(1.0, 1.3), (4.0, 4.3), (7.0, 7.3)]
-    trial = try_out(bundle, _track(phrases, spans), _track(other, [(2.0, 2.3)]), "alpha")
-    assert (trial.said, trial.heard, trial.fired, trial.passed) == (3, heard, fired, passed)
+    trial = run_trial(bundle, _track(phrases, spans), _track(other, [(2.0, 2.3)]), "alpha")
+    assert (trial.said, trial.detected, trial.fired, trial.passed) == (3, heard, fired, passed)
     assert trial.minutes == pytest.approx(0.2)
 
 

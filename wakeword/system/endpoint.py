@@ -1,4 +1,4 @@
-"""Find the endpoint's code: `wakeword_serve` in an installed wheel, `serve` in a checkout."""
+"""The endpoint's code: `wakeword_serve` in an installed wheel, `serve` in a checkout."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ def served(module: str) -> ModuleType:
     """Import a module of the endpoint, such as `served("app")`.
 
     Raises:
-        ServingError: the package is not there, or the `serve` that is found is somebody else's.
+        ServingError: the package is not there, or the `serve` that is found is another one.
         MissingExtraError: its packages are not installed.
     """
-    name = _package()
-    return importlib.import_module(f"{name}.{module}")
+    return importlib.import_module(f"{_package()}.{module}")
 
 
 def _package() -> str:

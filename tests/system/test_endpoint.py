@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from wakeword.cli.served import in_checkout, served
+from wakeword.system.endpoint import in_checkout, served
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,7 +28,7 @@ def stranger(tmp_path: Path) -> Path:
 def _resolve(*path: Path) -> str:
     code = (
         f"import sys; sys.path[:0] = {[str(p) for p in path]!r}\n"
-        "from wakeword.cli.served import served\nfrom wakeword.errors import ServingError\n"
+        "from wakeword.system.endpoint import served\nfrom wakeword.errors import ServingError\n"
         "try: print(served('auth').__file__)\nexcept ServingError as error: print('refused:', error)"
     )
     answer = subprocess.run([sys.executable, "-c", code], cwd=path[0], capture_output=True, text=True, check=False)

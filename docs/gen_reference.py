@@ -6,12 +6,12 @@ from the docstrings. None of them is stored in the repository.
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import inspect
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -92,58 +92,38 @@ def cli_page() -> str:
 
 
 def click_sections(command: Any, path: str) -> Iterator[str]:
-    """Sections of a Click command (Typer's commands are Click's) and of all commands below it."""
+    """Sections of a Typer command and of all commands below it; those of one help panel follow each other."""
     children = getattr(command, "commands", {})
     if path != "wakeword":
         yield _heading(path)
-        yield _prose(command.help or command.short_help or "")
-    rows = []
-    for parameter in command.params:
-        if getattr(parameter, "hidden", False):
-            continue
-        names = [*parameter.opts, *parameter.secondary_opts]
-        is_option = parameter.param_type_name == "option"
-        name = ", ".join(names) if is_option else (parameter.metavar or parameter.name.upper())
-        default = _click_default(parameter) if is_option else ""
-        rows.append((f"`{name}`", _click_type(parameter), getattr(parameter, "help", "") or "", default))
+        yield _prose(command.help or "")
+    rows = [_parameter_row(parameter) for parameter in command.params if not parameter.hidden]
     if rows and not children:
         yield _table(("argument", "value", "meaning", "default"), rows)
-    for name in sorted(children) if path != "wakeword" else children:
-        if not children[name].hidden:
-            yield from click_sections(children[name], f"{path} {name}")
+    for name, child in children.items():
+        if not child.hidden:
+            yield from click_sections(child, f"{path} {name}")
 
 
-def _click_type(parameter: Any) -> str:
-    choices = getattr(parameter.type, "choices", None)
-    if choices:
-        return " | ".join(str(getattr(choice, "value", choice)) for choice in choices)
-    return "" if getattr(parameter, "is_flag", False) else (parameter.type.name or "")
+def _parameter_row(parameter: Any) -> tuple[str, ...]:
+    is_option = parameter.param_type_name == "option"
+    names = ", ".join([*parameter.opts, *parameter.secondary_opts])
+    name = names if is_option else (parameter.metavar or parameter.name.upper())
+    annotation = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
+    flag = is_option and parameter.is_flag
+    value = (parameter.metavar or ("" if flag else _type_text(annotation))) if is_option else ""
+    default = getattr(parameter.default, "value", parameter.default)
+    told = is_option and default not in (None, "", (), [], False) and not callable(default)
+    return f"`{name}`", value, parameter.help or "", f"`{default}`" if told else ""
 
 
-def _click_default(parameter: Any) -> str:
-    default = parameter.default() if callable(parameter.default) else parameter.default
-    if default in (None, "", (), [], False) or "Sentinel" in type(default).__name__:
-        return ""
-    return f"`{getattr(default, 'value', default)}`"
-
-
-def argparse_sections(parser: argparse.ArgumentParser) -> Iterator[str]:
-    """Sections of the argparse commands."""
-    rows = []
+def argparse_sections(parser: Any) -> Iterator[str]:
+    """The help texts of argparse commands, as long as the command line is made of them."""
     for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            helps = {choice.dest: choice.help or "" for choice in action._choices_actions}
-            for name, child in action.choices.items():
-                yield _heading(child.prog)
-                yield _prose(child.description or helps.get(name, ""))
-                yield from argparse_sections(child)
-        elif action.dest != "help":
-            names = ", ".join(action.option_strings) or str(action.metavar or action.dest)
-            kind = " | ".join(map(str, action.choices or ())) or (action.metavar if action.option_strings else "") or ""
-            default = "" if action.default in (None, [], False, argparse.SUPPRESS) else f"`{action.default}`"
-            rows.append((f"`{names}`", kind, action.help or "", default))
-    if rows and parser.prog != "wakeword":
-        yield _table(("argument", "value", "meaning", "default"), rows)
+        for child in action.choices.values() if isinstance(action.choices, dict) else ():
+            yield _heading(child.prog)
+            yield f"```text\n{child.format_help()}```\n"
+            yield from argparse_sections(child)
 
 
 # The configuration
@@ -206,6 +186,8 @@ def _type_text(annotation: Any) -> str:
     origin, args = get_origin(annotation), get_args(annotation)
     if annotation is type(None):
         return "null"
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return " or ".join(str(choice.value) for choice in annotation)
     if origin is None:
         return getattr(annotation, "__name__", str(annotation))
     if "Literal" in str(origin):

@@ -33,9 +33,8 @@ def test_every_example_is_run_or_says_why_not() -> None:
     assert set(SCENES) <= set(PAGES)
     for block in (block for blocks in PAGES.values() for block in blocks):
         assert block.language in (*RUN, *SHOWN), f"{block}: mark the block as one of {', '.join((*RUN, *SHOWN))}"
-        if block.language in SHOWN:
-            assert not (block.slow or block.overrides), f"{block} is only shown"
-        assert len(block.not_run) == 0 or len(block.not_run.split()) >= 3, f"{block}: say why it is not run"
+        if block.not_run:
+            assert len(block.not_run.split()) >= 3, f"{block}: say why it is not run"
 
 
 @pytest.fixture(scope="module")

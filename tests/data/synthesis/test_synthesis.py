@@ -15,7 +15,7 @@ from wakeword.config import Config, validate_config
 from wakeword.config.data import SplitConfig
 from wakeword.data.prepare import prepare
 from wakeword.data.shards import ShardSet
-from wakeword.data.synthesis import espeak, load_engine, roster
+from wakeword.data.synthesis import ENGINES, espeak, load_engine, roster
 from wakeword.data.synthesis.plan import plan_utterances
 from wakeword.data.synthesis.roster import cast_voices
 from wakeword.data.synthesis.sentences import draw_text, sentences
@@ -184,7 +184,7 @@ def test_voices_tell_what_is_known_of_them(name: str, genders: set[str | None], 
     assert {voice.accent for voice in voices} == accents
 
 
-@pytest.mark.parametrize("name", ["espeak", "hibari", "piper", "pico", "kokoro"])
+@pytest.mark.parametrize("name", sorted(ENGINES))
 def test_each_engine_speaks(name: str) -> None:
     try:
         engine = load_engine(name)

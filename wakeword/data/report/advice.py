@@ -1,7 +1,7 @@
 """What is wrong with data before anything is trained on them: rules in words, and a score from 0 to 100.
 
-Each rule takes points off 100; what they are and why stands in docs/data.md. The numbers are rules of thumb, but for
-those of the test split, which follow from the targets: with no false alarm in T hours a rate below R is shown if
+Each rule takes points off 100; docs/explanation/data.md lists them. The numbers are rules of thumb, but for those of the
+test split, which follow from the targets: with no false alarm in T hours a rate below R is shown if
 T >= -ln(1 - confidence) / R (Poisson), and with none of n words missed a share below F if
 n >= ln(1 - confidence) / ln(1 - F) (binomial).
 """

@@ -132,7 +132,9 @@ def display_path(path: Path) -> str:
 
 def print_report(report: EvaluationReport, folder: Path | None = None) -> None:
     """The table of an evaluation, and where its page is."""
-    print(f"\n{report.table()}")
+    from wakeword.evaluation.report.wording import text_table
+
+    print(f"\n{text_table(report)}")
     if folder is not None:
         print(f"\nreport: {display_path(folder / 'report.html')}")
 

@@ -7,14 +7,12 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from wakeword.evaluation.metrics.calibration_results import CalibrationFigures
-from wakeword.evaluation.report.figures import NEGATIVE_COLOUR, colour
-from wakeword.evaluation.report.wording import number, percent
 from wakeword.evaluation.slices.results import SliceReport, WordSlice
-from wakeword.system.html_page import styled
+from wakeword.evaluation.statistics.numbers import number, percent
+from wakeword.pages.figures import GREY, INK, colour, styled
 
 _ROW_PX = 24
 _FRAME_PX = 110
-_INK = "#1d2430"
 _WORSE = colour(3)
 
 
@@ -32,7 +30,7 @@ def reliability_figure(before: CalibrationFigures | None, after: CalibrationFigu
         x=[0, 100],
         y=[0, 100],
         mode="lines",
-        line={"dash": "dot", "color": NEGATIVE_COLOUR, "width": 1.5},
+        line={"dash": "dot", "color": GREY, "width": 1.5},
         showlegend=False,
         hoverinfo="skip",
     )
@@ -172,7 +170,7 @@ def _add_note(figure: go.Figure, row: list[str], text: str) -> None:
         mode="text",
         text=[text],
         textposition="middle right",
-        textfont={"color": NEGATIVE_COLOUR, "size": 12},
+        textfont={"color": GREY, "size": 12},
         hoverinfo="skip",
         showlegend=False,
     )
@@ -189,6 +187,6 @@ def _by_name(figure: go.Figure, rows: Sequence[tuple[str, str]], title: str) -> 
         hoverinfo="skip",
     )
     figure.data = (figure.data[-1], *figure.data[:-1])
-    figure.update_yaxes(autorange="reversed", automargin=True, tickfont={"color": _INK}, showdividers=True)
+    figure.update_yaxes(autorange="reversed", automargin=True, tickfont={"color": INK}, showdividers=True)
     figure.update_xaxes(title=title, rangemode="tozero")
     return styled(figure, _FRAME_PX + _ROW_PX * len(rows))

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from wakeword.errors import DataError
-from wakeword.evaluation.report.wording import number, percent
 from wakeword.evaluation.slices.results import (
     AlarmDimension,
     AlarmSlice,
@@ -39,6 +38,7 @@ from wakeword.evaluation.slices.words import (
     in_order,
 )
 from wakeword.evaluation.statistics.intervals import garwood, speaker_wilson, wilson
+from wakeword.evaluation.statistics.numbers import number, percent
 from wakeword.evaluation.statistics.rates import Rate
 from wakeword.evaluation.statistics.significance import alarms_more, design_effect, holm, misses_more, worth
 

@@ -6,8 +6,9 @@ import html
 
 from wakeword.evaluation.report import figures, wording
 from wakeword.evaluation.report.det import PUBLISHED_NOTE, det_figure, timeline_figure
+from wakeword.evaluation.report.reliability import reliability_figure
 from wakeword.evaluation.results import EvaluationReport, TargetResult, WordResult
-from wakeword.evaluation.slices.figures import alarms_figure, reliability_figure, slices_figure
+from wakeword.evaluation.slices.figures import alarms_figure, slices_figure
 from wakeword.system.html_page import plot, section, table
 
 

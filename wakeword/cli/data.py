@@ -1,4 +1,4 @@
-"""`wakeword data report CONFIG|FOLDER`: what prepared data hold, how good they are to train on, what to do about it.
+"""`wakeword data report CONFIG|FOLDER`: what prepared data hold and what would make them better.
 
 `wakeword data cut` is in `wakeword.cli.cut`.
 """
@@ -28,8 +28,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     nouns = parser.add_subparsers(dest="noun", metavar="WHAT", required=True)
     report = nouns.add_parser(
         "report",
-        help="hours, speakers, voices, noise, sources, faults, a score and advice",
-        description="Show what prepared data hold, judge them from 0 to 100 and say what would make them better. "
+        help="hours, speakers, voices, noise, sources, faults and advice",
+        description="Show what prepared data hold and what would make them better. "
         f"A speaker in two splits is an error: the exit code is then {REFUSED}.",
     )
     report.add_argument(

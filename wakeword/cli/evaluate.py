@@ -60,13 +60,14 @@ def _evaluate(args: argparse.Namespace) -> int:
 def _evaluate_variant(args: argparse.Namespace) -> int:
     """Evaluate another form of the model in a finished run's bundle; the bundle keeps its operating points."""
     from wakeword.evaluation.evaluate import evaluate
+    from wakeword.evaluation.report.wording import text_table
     from wakeword.pipeline import prepared_folder, run_folder
 
     config = read_config(args)
     run_dir = run_folder(config)
     out = run_dir / f"evaluation-{args.variant}"
     report = evaluate(run_dir / "bundle", prepared_folder(config), config, out, run_dir=run_dir, variant=args.variant)
-    print(report.table())
+    print(text_table(report))
     print(f"\nreport: {shown(out / 'report.html')}")
     print_next(f"wakeword evaluate --compare {shown(run_dir / 'evaluation')} {shown(out)}")
     return 0
@@ -74,6 +75,7 @@ def _evaluate_variant(args: argparse.Namespace) -> int:
 
 def _from_scores(args: argparse.Namespace) -> int:
     from wakeword.evaluation.evaluate import evaluate_scores
+    from wakeword.evaluation.report.wording import text_table
 
     # Without a recipe the first key=value lands in its place.
     overrides = [*([args.config] if args.config else []), *args.overrides]
@@ -81,7 +83,7 @@ def _from_scores(args: argparse.Namespace) -> int:
         raise ConfigError(f"--from-scores takes no recipe, only settings such as operating_fah=1; got {unfit[0]!r}")
     out = Path(args.out or args.from_scores)
     report = evaluate_scores(args.from_scores, overrides, args.out)
-    print(report.table())
+    print(text_table(report))
     print(f"\nreport: {shown(out / 'report.html')}")
     print_next(f"wakeword evaluate --compare {shown(Path(args.from_scores))} OTHER_EVALUATION")
     return 0

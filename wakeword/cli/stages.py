@@ -49,7 +49,9 @@ def print_result(result: PipelineResult) -> None:
         figures = [(key, _number(best.get(key, "")), _number(value)) for key, value in last.items()]
         print_table(f"training: {result.trained.epochs} epochs", ("metric", "best epoch", "last epoch"), figures)
     if result.report is not None:
-        print(f"\n{result.report.table()}")
+        from wakeword.evaluation.report.wording import text_table
+
+        print(f"\n{text_table(result.report)}")
     rows = [(s.name, s.state, f"{s.seconds:.1f}", f"{s.peak_gib:.2f}") for s in result.stages]
     print_table(f"run {shown(result.run_dir)}", ("stage", "state", "seconds", "peak GiB"), rows)
     print_peak(result.peak_gib)

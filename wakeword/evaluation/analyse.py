@@ -16,7 +16,6 @@ from wakeword.evaluation.metrics.measure import WordOnSplit, alarm_times, at_thr
 from wakeword.evaluation.metrics.near_misses import near_miss_curve, near_miss_floor
 from wakeword.evaluation.metrics.thresholds import NEVER, Choice, choose_threshold, raise_to
 from wakeword.evaluation.report.examples import find_examples
-from wakeword.evaluation.report.wording import number, percent
 from wakeword.evaluation.results import (
     ClipLevel,
     Det,
@@ -31,6 +30,7 @@ from wakeword.evaluation.slices.results import SliceReport
 from wakeword.evaluation.slices.slices import slice_report
 from wakeword.evaluation.slices.words import duration_edges, slice_alarms, slice_words
 from wakeword.evaluation.statistics.intervals import hours_needed
+from wakeword.evaluation.statistics.numbers import number, percent
 from wakeword.runtime.bundle import DetectorSettings
 
 HISTOGRAM_BINS = 40

@@ -5,9 +5,8 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from wakeword.evaluation.metrics.calibration_results import CalibrationFigures
-from wakeword.evaluation.report.figures import NEGATIVE_COLOUR, colour
-from wakeword.evaluation.report.wording import percent
-from wakeword.pages.figures import styled
+from wakeword.evaluation.statistics.numbers import percent
+from wakeword.pages.figures import GREY, colour, styled
 
 
 def reliability_figure(before: CalibrationFigures | None, after: CalibrationFigures | None) -> go.Figure | None:
@@ -24,7 +23,7 @@ def reliability_figure(before: CalibrationFigures | None, after: CalibrationFigu
         x=[0, 100],
         y=[0, 100],
         mode="lines",
-        line={"dash": "dot", "color": NEGATIVE_COLOUR, "width": 1.5},
+        line={"dash": "dot", "color": GREY, "width": 1.5},
         showlegend=False,
         hoverinfo="skip",
     )

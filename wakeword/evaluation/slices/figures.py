@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from wakeword.evaluation.report.wording import number
 from wakeword.evaluation.slices.results import SliceReport
+from wakeword.evaluation.statistics.numbers import number
 from wakeword.pages.figures import GREY, colour, styled
 
 _ROW_PX = 24

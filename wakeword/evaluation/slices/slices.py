@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from wakeword.evaluation.report.wording import number, percent
 from wakeword.evaluation.slices.results import (
     AlarmDimension,
     AlarmSlice,
@@ -29,6 +28,7 @@ from wakeword.evaluation.slices.results import (
 )
 from wakeword.evaluation.slices.words import CONDITIONS, PITCH_RANGES, AudioKey, SliceWord
 from wakeword.evaluation.statistics.intervals import garwood, speaker_wilson, wilson
+from wakeword.evaluation.statistics.numbers import number, percent
 from wakeword.evaluation.statistics.rates import Rate
 from wakeword.evaluation.statistics.significance import alarms_more, effective_counts, holm, misses_more
 

@@ -47,7 +47,6 @@ def evaluate(
 def _evaluate_variant(recipe: str, overrides: list[str], variant: str) -> None:
     """Evaluate another form of the model in a finished run's bundle; the bundle keeps its operating points."""
     from wakeword.evaluation.evaluate import evaluate
-    from wakeword.evaluation.report.wording import text_table
     from wakeword.pipeline import prepared_folder, run_folder
 
     config = read_config(recipe, overrides)
@@ -60,7 +59,6 @@ def _evaluate_variant(recipe: str, overrides: list[str], variant: str) -> None:
 
 def _from_scores(folder: str, overrides: list[str], out: str | None) -> None:
     from wakeword.evaluation.evaluate import evaluate_scores
-    from wakeword.evaluation.report.wording import text_table
 
     report = evaluate_scores(folder, overrides, out)
     print_report(report, Path(out or folder))

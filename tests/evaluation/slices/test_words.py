@@ -12,7 +12,7 @@ from wakeword.evaluation.metrics.detector_times import timing_of
 from wakeword.evaluation.metrics.measure import listen
 from wakeword.evaluation.results import EvaluationReport
 from wakeword.evaluation.scoring.store import ScoreStore
-from wakeword.evaluation.slices.inputs import slice_alarms, slice_words
+from wakeword.evaluation.slices.words import duration_edges, slice_alarms, slice_words
 from wakeword.runtime.bundle import DetectorSettings
 
 
@@ -60,15 +60,16 @@ def test_hours_and_false_alarms_are_shared_out_by_source(world) -> None:
     config = validate_config({"words": [{"label": "alpha"}], "evaluation": report.evaluation_config}).evaluation
     view = listen("alpha", store.of("test"), store.scores, timing, config)
     alarms, hours = slice_alarms(view, target.threshold)
-    assert sum(part.hours for part in hours) == pytest.approx(target.test.alarms.hours)
-    assert len(alarms) == target.test.alarms.false_alarms == 1
-    assert (alarms[0].kind, alarms[0].source) == ("speech", "beeps")
-    assert {part.source for part in hours} == {"made", "radio", "beeps"}
-    radio = next(part for part in hours if part.source == "radio")
-    assert radio.hours * 3600 == pytest.approx(5.0, rel=0.1)  # its clip of 5 s and its share of the gaps
-    words = slice_words(view, "alpha", target.threshold)
+    assert sum(hours.values()) == pytest.approx(target.test.alarms.hours)
+    assert target.test.alarms.false_alarms == 1
+    assert alarms == {("speech", "beeps"): 1}
+    assert {source for _, source in hours} == {"made", "radio", "beeps"}
+    radio = sum(amount for (_, source), amount in hours.items() if source == "radio")
+    assert radio * 3600 == pytest.approx(5.0, rel=0.1)  # its clip of 5 s and its share of the gaps
+    words = slice_words(view, "alpha", target.threshold, duration_edges(view))
     assert len(words) == 48
-    assert sum(not word.hit for word in words) == sum(result.missed for result in target.test.conditions)
+    assert sum(word.missed for word in words) == sum(result.missed for result in target.test.conditions)
+    assert {word.slices["duration"].split(" (")[0] for word in words} <= {"short", "medium", "long"}
 
 
 def test_the_calibration_of_val_is_told_on_test_and_goes_into_the_bundle(world) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -23,9 +24,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from wakeword.config import Config, config_hash, save_config
 from wakeword.errors import ConfigError, DataError, RunError, WakewordError
 from wakeword.stages.ray_session import cluster_address, kept_ray
+from wakeword.system.locks import lock_folder
 from wakeword.system.log import log_context
 from wakeword.system.resources import ResourceSampler
-from wakeword.system.run_record import RunRecord, lock_folder, now_text
+from wakeword.system.run_record import RunRecord, now_text
 
 if TYPE_CHECKING:
     from wakeword.data.summary import PreparedSummary
@@ -281,7 +283,7 @@ class _Pipeline:
             self.sampler.begin("prepare")
             started_s = time.monotonic()
             # Another run with the same data may be preparing them: it is waited for, and then nothing is left to do.
-            with lock_folder(folder, ".prepare.lock", wait=True), self.observe("prepare"):
+            with lock_folder(folder, ".prepare.lock", math.inf), self.observe("prepare"):
                 summary = prepare(self.config, folder, self.runner)
             self.result.prepared = summary
             seconds, peak = round(time.monotonic() - started_s, 2), round(self.sampler.stage_peak_gib, 3)

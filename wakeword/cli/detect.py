@@ -43,9 +43,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--json", action="store_true", help="a JSON object per event and line instead of the table")
     parser.add_argument(
         "--scores",
-        metavar="OUT.parquet",
+        metavar="OUT.npz|OUT.parquet",
         type=user_path,
-        help="write all raw scores: columns file, time_s, word, score",
+        help="write all raw scores: columns file, time_s, word, score; .npz, or .parquet with pyarrow",
     )
     add_variant_argument(parser)
     limit = parser.add_mutually_exclusive_group()

@@ -44,7 +44,7 @@ from wakeword.mining.stage import MINING_VERSION, PART_SCHEMA, MiningStage
 from wakeword.runtime.bundle import MODEL_NAME, Bundle
 from wakeword.stages.runner import Runner, RunStage, stage_runner
 from wakeword.system.files import atomic_path, sha256_of, write_json
-from wakeword.system.run_record import lock_folder
+from wakeword.system.locks import lock_folder
 
 PLAN, PARTS, LEFT_OUT = "plan.json", "parts", "left_out.parquet"
 PART_S = 600.0

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 import torch.distributed
 
-from wakeword.batching.device import resolve_device, run_lock
+from wakeword.batching.device import resolve_device
 from wakeword.batching.material import training_augmenter, training_clips
 from wakeword.batching.plans import BatchSampler
 from wakeword.batching.views import ViewMaker
@@ -29,6 +29,7 @@ from wakeword.data.shards import ShardSet
 from wakeword.errors import DataError, RunError, WakewordError
 from wakeword.models.streaming import StreamingModel
 from wakeword.system.allocator import keep_freed_memory
+from wakeword.system.locks import lock_folder
 from wakeword.training import checkpoint
 from wakeword.training.checkpoint import RunState
 from wakeword.training.ema import ModelAverage
@@ -39,6 +40,8 @@ from wakeword.training.tracking import RunTracker, progress
 from wakeword.training.validation import Validator
 
 log = logging.getLogger(__name__)
+WAIT_S = 60.0
+"""The workers of a driver that was killed live a few seconds longer than it: their lock is waited for."""
 
 
 @dataclass
@@ -103,7 +106,7 @@ def _start(
     failure: WakewordError | None = None
     try:
         if context.rank == 0:
-            stack.enter_context(run_lock(run_dir))
+            stack.enter_context(lock_folder(run_dir, ".lock", WAIT_S, "trains into"))
         run = _Run(config, prepared_dir, run_dir, context, targets)
         if run.tracker:
             stack.callback(run.tracker.close)

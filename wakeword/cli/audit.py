@@ -6,7 +6,6 @@ import argparse
 import math
 import shlex
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from wakeword.evaluation.audit.results import AuditReport
 
 PARTLY_FAILED = DataError.exit_code
-LINE_EVERY_S = 60.0
-"""Where standard error is no terminal, a progress line comes so often."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -55,6 +52,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def _audit(args: argparse.Namespace) -> int:
     from wakeword.evaluation.audit.run import REPORT_NAME, ClipSpan, audit_folder, audit_stream
     from wakeword.runtime import load_bundle
+    from wakeword.stages.progress import Progress
+    from wakeword.system.log import configure_logging
 
     if not (0 < args.before <= 60 and 0 < args.after <= 60):
         raise ConfigError(f"a clip has 0 to 60 s on either side, got --before {args.before:g} --after {args.after:g}")
@@ -62,13 +61,18 @@ def _audit(args: argparse.Namespace) -> int:
         raise ConfigError(f"a confidence lies between 0.5 and 1, got {args.confidence:g}")
     bundle = load_bundle(args.bundle)
     thresholds = bundle.thresholds_for(args.fah_target, args.threshold)
-    span, progress = ClipSpan(args.before, args.after), _Progress()
-    options = (thresholds, span, args.confidence, progress)
-    if args.folder == "-":
-        report = audit_stream(bundle, sys.stdin.buffer, args.out, *options)
-    else:
-        report = audit_folder(bundle, args.folder, args.out, *options)
-    progress.clear()
+    configure_logging()
+    with Progress("audit", unit="recordings") as progress:
+
+        def show(done: int, files: int, hours: float, triggers: int) -> None:
+            text = f"{math.floor(hours * 100) / 100:.2f} h heard, {triggers} triggers"
+            progress.to(done, files or None, text)
+
+        options = (thresholds, ClipSpan(args.before, args.after), args.confidence, show)
+        if args.folder == "-":
+            report = audit_stream(bundle, sys.stdin.buffer, args.out, *options)
+        else:
+            report = audit_folder(bundle, args.folder, args.out, *options)
     _print(report, Path(args.out) / REPORT_NAME)
     if report.triggers:
         print(f"clips: {Path(args.out) / 'clips'}")
@@ -103,25 +107,3 @@ def _again(args: argparse.Namespace) -> str:
         if value is not None and value != {"before": 3.0, "after": 2.0, "confidence": 0.95}.get(name):
             parts += [f"--{name.replace('_', '-')}", f"{value:g}"]
     return " ".join(shlex.quote(part) for part in parts) + (" < /dev/null" if args.folder == "-" else "")
-
-
-class _Progress:
-    """One line that overwrites itself on a terminal; elsewhere a line now and then."""
-
-    def __init__(self) -> None:
-        self._next_s = 0.0 if sys.stderr.isatty() else time.monotonic() + LINE_EVERY_S
-
-    def __call__(self, done: int, files: int, hours: float, triggers: int) -> None:
-        now_s = time.monotonic()
-        if now_s < self._next_s:
-            return
-        self._next_s = now_s + (0.2 if sys.stderr.isatty() else LINE_EVERY_S)
-        where = f"{done} of {files} recordings, " if files else ""
-        text = f"audit: {where}{math.floor(hours * 100) / 100:.2f} h heard, {triggers} triggers"
-        start, end = ("\r\033[K", "") if sys.stderr.isatty() else ("", "\n")
-        print(f"{start}{text}", end=end, file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        """The line goes before the tables come."""
-        if sys.stderr.isatty():
-            print("\r\033[K", end="", file=sys.stderr, flush=True)

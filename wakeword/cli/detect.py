@@ -59,6 +59,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def _detect(args: argparse.Namespace) -> int:
     from wakeword.runtime import Detector, load_bundle
     from wakeword.runtime.score_file import ScoreFile
+    from wakeword.stages.progress import Progress
 
     bundle = load_bundle(args.bundle, args.variant)
     detector = Detector(bundle, threshold=bundle.thresholds_for(args.fah_target, args.threshold))
@@ -72,9 +73,10 @@ def _detect(args: argparse.Namespace) -> int:
     files, skipped, others = _found(args.files)
     failed = 0
     opened = ScoreFile(args.scores, bundle.labels, bundle.step_s) if args.scores else nullcontext()
-    with opened as scores:
-        for number, file in enumerate(files, 1):
-            _progress(number, len(files), file)
+    # A line that is no event would be one too many where the output is read by a program: on a terminal alone.
+    with opened as scores, Progress("detect", len(files), "files", visible=sys.stderr.isatty()) as progress:
+        for number, file in enumerate(files):
+            progress.to(number, text=Path(file).name)
             try:
                 events = _hear(detector, file, scores)
             except (DataError, MissingExtraError) as error:
@@ -88,7 +90,7 @@ def _detect(args: argparse.Namespace) -> int:
                 else:
                     times = (f"{event.start_s:.2f}", f"{event.end_s:.2f}", f"{event.score:.3f}")
                     rows.append([file, event.word, *times])
-    _progress(0, 0, "")
+        progress.to(len(files))
     for file, reason in skipped:
         print(f"error: {file}: {reason}", file=sys.stderr)
     if others:
@@ -169,10 +171,3 @@ def peak_memory_mib() -> float:
                 return int(line.split()[1]) / 1024
     # Bytes on macOS, KiB elsewhere.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
-
-
-def _progress(number: int, files: int, file: str) -> None:
-    """One line that overwrites itself, on a terminal; `number` 0 clears it."""
-    if sys.stderr.isatty():
-        text = f"{number}/{files} {Path(file).name}"[:100] if number else ""
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)

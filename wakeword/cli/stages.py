@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wakeword.cli.console import epoch_bar, print_next, print_peak, print_table, status
+from wakeword.cli.console import print_next, print_peak, print_table
 from wakeword.cli.options import command_text, read_config
 
 if TYPE_CHECKING:
@@ -18,26 +17,11 @@ if TYPE_CHECKING:
 
 def run_stages(config: Config, stages: tuple[str, ...] | None = None) -> PipelineResult:
     """Run the pipeline with progress on the terminal, then print the summary tables."""
-    from wakeword.pipeline import run_folder, run_pipeline
+    from wakeword.pipeline import run_pipeline
 
-    def observe(stage: str) -> AbstractContextManager[Any]:
-        if stage == "train":
-            # A run without workers trains in this process, where the loop shows its own bar.
-            return epoch_bar(config, run_folder(config)) if config.compute.workers else status("training")
-        if stage == "prepare":
-            return _nothing()
-        return status({"targets": "teacher targets", "export": "exporting", "evaluate": "evaluating"}[stage])
-
-    result = run_pipeline(config, stages, observe=observe)
+    result = run_pipeline(config, stages)
     print_result(result)
     return result
-
-
-def _nothing() -> AbstractContextManager[Any]:
-    """Preparation shows bars of its own."""
-    from contextlib import nullcontext
-
-    return nullcontext()
 
 
 def print_result(result: PipelineResult) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from wakeword.config import Config, load_config, save_config
 from wakeword.errors import ConfigError, DataError, DeviceError, MissingExtraError, RunError
+from wakeword.stages.progress import Progress, polled
 from wakeword.stages.ray_session import cluster_address, ray_session
 from wakeword.system.files import sha256_of, write_text
 from wakeword.system.locks import lock_folder
@@ -162,7 +163,12 @@ def _fit(work: _Work, space: dict[str, Dimension], study: optuna.Study, missing:
                 callbacks=[FailureReasons(search)],
             ),
         )
-        with _quiet_tune():
+        before = len(final_trials(study))
+        with (
+            _quiet_tune(),
+            Progress("sweep", missing, "trials") as progress,
+            polled(progress, lambda progress: progress.to(len(final_trials(study)) - before), 5.0),
+        ):
             tuner.fit()
     shutil.rmtree(scratch, ignore_errors=True)
 

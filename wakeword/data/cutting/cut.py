@@ -141,7 +141,7 @@ def cut_words_out(
         out_dir: folder for `clips/`, `alignments/`, `manifest.csv`, `quarantine.parquet` and `cut.json`; on a cluster
             one that every node sees.
         runner: `ray` (Ray Data) or `local` (this process).
-        progress: show a bar; None shows one on a terminal.
+        progress: True shows a bar, False nothing; None a bar on a terminal, and lines in the log elsewhere.
 
     Raises:
         ConfigError: the folder holds a manifest that is not ours, or the aligner cannot be loaded.

@@ -36,7 +36,7 @@ class ScoreFile:
         if self.path.suffix not in SUFFIXES:
             raise ConfigError(f"{path}: a file of scores ends in {' or '.join(SUFFIXES)}")
         self._kept: list[tuple[str, NDArray[np.float32]]] = []
-        self._pyarrow = _pyarrow(self.path) if self.path.suffix == ".parquet" else None
+        self._pyarrow: Any = _pyarrow(self.path) if self.path.suffix == ".parquet" else None
         self._writer: Any = None
 
     def __enter__(self) -> ScoreFile:

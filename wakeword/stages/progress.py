@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -178,7 +179,7 @@ class _Bar:
                     TimeElapsedColumn(),
                     TimeRemainingColumn(),
                 )
-                _Bar._display = Display(*columns, console=Console(stderr=True))
+                _Bar._display = Display(*columns, console=Console(file=_own_stderr()))
                 _Bar._display.start()
             _Bar._rows += 1
             self.task = _Bar._display.add_task(title, total=total, text="")
@@ -194,7 +195,17 @@ class _Bar:
             _Bar._rows -= 1
             if not _Bar._rows:
                 _Bar._display.stop()
+                if (stream := _Bar._display.console.file) is not sys.stderr:
+                    stream.close()
                 _Bar._display = None
+
+
+def _own_stderr() -> TextIO:
+    """A copy of the terminal's stream: the display stays on it when descriptor 2 is led elsewhere for a while."""
+    try:
+        return os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8", errors="replace")
+    except (OSError, ValueError):
+        return sys.stderr
 
 
 class Rate:

@@ -41,7 +41,7 @@ def configure_logging(tracking: TrackingConfig | None = None, stream: TextIO | N
     `tracking.log_format: auto` is human on a terminal and JSON otherwise. Without structlog (a core install) the
     lines are plain text. Calling it again replaces the earlier set-up.
     """
-    handler = logging.StreamHandler(stream) if stream else _StderrHandler()
+    handler: logging.Handler = logging.StreamHandler(stream) if stream else _StderrHandler()
     stream = stream or sys.stderr
     level = (tracking.log_level if tracking else "info").upper()
     style = tracking.log_format if tracking else "auto"

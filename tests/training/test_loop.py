@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ import torch
 from safetensors.torch import load_file
 
 from tests.training.synthetic import make_prepared, tiny_config
-from wakeword.batching.device import resolve_device, run_lock
+from wakeword.batching.device import resolve_device
 from wakeword.errors import DataError, DeviceError, RunError
 from wakeword.system.allocator import keep_freed_memory
+from wakeword.system.locks import lock_folder
 from wakeword.training import loop
 from wakeword.training.checkpoint import epoch_folder, load_trained
 from wakeword.training.loop import TrainContext, train
@@ -126,11 +128,17 @@ def test_no_positives_is_said_before_anything_is_written(tmp_path: Path) -> None
     assert not (tmp_path / "run" / "config.yaml").exists()
 
 
-def test_two_processes_do_not_train_into_one_folder(prepared: Path, tmp_path: Path) -> None:
-    with run_lock(tmp_path), pytest.raises(RunError, match="another process trains into"), run_lock(tmp_path, 0.3):
-        pass
-    with run_lock(tmp_path, 0.3):
-        pass
+def test_two_processes_do_not_train_into_one_folder(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "WAIT_S", 0.3)
+    with (
+        lock_folder(tmp_path, ".lock"),
+        pytest.raises(
+            RunError, match=rf"another process \(process id {os.getpid()}\) trains into {tmp_path}: wait for it"
+        ),
+    ):
+        train(tiny_config(), prepared, tmp_path)
 
 
 @pytest.mark.field("tracking.wandb_project")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import shlex
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from wakeword.cli.console import overwrite_line, print_next, print_table
+from wakeword.cli.console import print_next, print_table
 from wakeword.cli.options import Bundle, FahTarget, Threshold, path, path_argument, require_one, value
 from wakeword.errors import ConfigError, DataError
 
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from wakeword.evaluation.audit.results import AuditReport
 
 _FOLDER = "folder of recordings, searched to its depth; or - for 16 kHz mono int16 samples on standard input"
-LINE_EVERY_S = 60.0
-"""Where standard error is no terminal, a progress line comes so often."""
 
 
 def audit(
@@ -38,6 +35,8 @@ def audit(
     """
     from wakeword.evaluation.audit.run import REPORT_NAME, ClipSpan, audit_folder, audit_stream
     from wakeword.runtime import load_bundle
+    from wakeword.stages.progress import Progress
+    from wakeword.system.log import configure_logging
 
     require_one(threshold, fah_target)
     if not (0 < before <= 60 and 0 < after <= 60):
@@ -45,12 +44,17 @@ def audit(
     if not (0.5 < confidence < 1):
         raise ConfigError(f"a confidence lies between 0.5 and 1, got {confidence:g}")
     loaded = load_bundle(bundle)
-    settings = (loaded.thresholds_for(fah_target, threshold), ClipSpan(before, after), confidence, _Progress())
-    if folder == "-":
-        report = audit_stream(loaded, sys.stdin.buffer, out, *settings)
-    else:
-        report = audit_folder(loaded, folder, out, *settings)
-    overwrite_line("")
+    configure_logging()
+    with Progress("audit", unit="recordings") as progress:
+
+        def show(done: int, files: int, hours: float, triggers: int) -> None:
+            progress.to(done, files or None, f"{math.floor(hours * 100) / 100:.2f} h scored, {triggers} triggers")
+
+        settings = (loaded.thresholds_for(fah_target, threshold), ClipSpan(before, after), confidence, show)
+        if folder == "-":
+            report = audit_stream(loaded, sys.stdin.buffer, out, *settings)
+        else:
+            report = audit_folder(loaded, folder, out, *settings)
     _print(report, Path(out) / REPORT_NAME)
     if report.triggers:
         given = (before, 3.0), (after, 2.0), (confidence, 0.95), (threshold, None), (fah_target, None)
@@ -79,22 +83,3 @@ def _print(report: AuditReport, path: Path) -> None:
         reasons = [(bad.recording, bad.reason) for bad in report.bad]
         print_table("recordings that could not be used", ("recording", "reason"), reasons)
     print(f"\naudit: {path}")
-
-
-class _Progress:
-    """One line that overwrites itself on a terminal; elsewhere a line now and then."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._next_s = 0.0 if self._terminal else time.monotonic() + LINE_EVERY_S
-
-    def __call__(self, done: int, files: int, hours: float, triggers: int) -> None:
-        if (now_s := time.monotonic()) < self._next_s:
-            return
-        self._next_s = now_s + (0.2 if self._terminal else LINE_EVERY_S)
-        where = f"{done} of {files} recordings, " if files else ""
-        text = f"audit: {where}{math.floor(hours * 100) / 100:.2f} h heard, {triggers} triggers"
-        if self._terminal:
-            overwrite_line(text)
-        else:
-            print(text, file=sys.stderr, flush=True)

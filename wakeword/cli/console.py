@@ -1,10 +1,9 @@
-"""What commands print: tables, the next command, progress. Plain text where the stream is no terminal."""
+"""What commands print: tables and the next command. Plain text where the stream is no terminal."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -46,18 +45,3 @@ def overwrite_line(text: str) -> None:
 def print_peak(gib: float) -> None:
     """The memory that the command needed at most, over all its processes."""
     print(f"\npeak memory {gib:.2f} GiB (all processes of this command)")
-
-
-@contextmanager
-def status(text: str) -> Iterator[None]:
-    """A spinner with the elapsed time while one step runs, on a terminal; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        progress.add_task(text, total=None)
-        yield

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
-from wakeword.cli.console import overwrite_line, print_next, print_table
+from wakeword.cli.console import print_next, print_table
 from wakeword.cli.options import FLOAT32, Bundle, FahTarget, Threshold, Variant, path, path_argument, require_one
 from wakeword.errors import DataError, MissingExtraError
 
@@ -80,23 +80,26 @@ def _detect_in_files(
 ) -> tuple[list[tuple[str, Detection]], int]:
     """Events of all files with their file, and how many files failed; with `as_json`, events are printed as found."""
     from wakeword.audio.detection import detect_in_file
+    from wakeword.stages.progress import Progress
 
     found: list[tuple[str, Detection]] = []
     failed = 0
-    for number, file in enumerate(files, 1):
-        overwrite_line(f"{number}/{len(files)} {Path(file).name}"[:100])
-        try:
-            events = detect_in_file(detector, file, scores, partial(print, f"note: {file}:", file=sys.stderr))
-        except (DataError, MissingExtraError) as error:
-            failed += 1
-            detector.reset()
-            print(f"error: {error}", file=sys.stderr)
-            continue
-        found += [(file, event) for event in events]
-        if as_json:
-            for event in events:
-                print(json.dumps(_record(file, event)))
-    overwrite_line("")
+    # Log lines would mix with the notes about files: the bar is for terminals alone.
+    with Progress("detect", len(files), "files", visible=sys.stderr.isatty()) as progress:
+        for number, file in enumerate(files):
+            progress.to(number, text=Path(file).name)
+            try:
+                events = detect_in_file(detector, file, scores, partial(print, f"note: {file}:", file=sys.stderr))
+            except (DataError, MissingExtraError) as error:
+                failed += 1
+                detector.reset()
+                print(f"error: {error}", file=sys.stderr)
+                continue
+            found += [(file, event) for event in events]
+            if as_json:
+                for event in events:
+                    print(json.dumps(_record(file, event)))
+        progress.to(len(files))
     return found, failed
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
-from wakeword.cli.console import print_next, print_peak, print_table, status
+from wakeword.cli.console import print_next, print_peak, print_table
 from wakeword.cli.options import Overrides, Recipe, command_text, path, read_config
 from wakeword.errors import ConfigError
 
@@ -89,18 +88,9 @@ def tune(config: Recipe, overrides: Overrides) -> None:
 
 def run_stages(config: Config, stages: tuple[str, ...] | None = None) -> PipelineResult:
     """Run the pipeline with progress on the terminal, then print the summary tables."""
-    from wakeword.pipeline import run_folder, run_pipeline
-    from wakeword.training.progress import epoch_bar
+    from wakeword.pipeline import run_pipeline
 
-    def observe(stage: str) -> AbstractContextManager[Any]:
-        if stage == "train":
-            # A run without workers trains in this process, where the loop shows its own bar.
-            return epoch_bar(config, run_folder(config)) if config.compute.workers else status("training")
-        if stage == "prepare":
-            return nullcontext()  # preparation shows bars of its own
-        return status({"targets": "teacher targets", "export": "exporting", "evaluate": "evaluating"}[stage])
-
-    result = run_pipeline(config, stages, observe=observe)
+    result = run_pipeline(config, stages)
     _print_result(result)
     return result
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from tests.evaluation.known import RATE, coloured, row, table_of, tone_clip, tone_rows
+from wakeword.audio.rooms import direct_sound
 from wakeword.config import WordConfig, validate_config
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.errors import ConfigError
 from wakeword.evaluation.tracks.codecs import through_codec
-from wakeword.evaluation.tracks.conditions import direct_ratio_db, direct_sound
+from wakeword.evaluation.tracks.conditions import direct_ratio_db
 from wakeword.evaluation.tracks.plan import Track, TrackPlan, plan_tracks
 
 ALPHA = WordConfig(label="alpha")

@@ -1,10 +1,10 @@
 """Import torchaudio beside a torch of another build: without its compiled extension instead of an error.
 
-Every published wheel of torchaudio 2.9 to 2.11 is linked to CUDA. Beside a CPU build of torch `import torchaudio` raises
-OSError, and so does every import of transformers' audio code, which imports torchaudio wherever it is installed.
-torchaudio itself supports an installation without the extension; the guard selects that mode when the extension does
-not load. Transforms, functionals and models work then. Forced alignment, the RNN-T loss and the CTC prefix decoder are
-in the extension: they raise RuntimeError when they are called.
+The published wheels of torchaudio (2.8, 2.10 and 2.11 were looked at) are linked to CUDA. Beside a CPU build of torch,
+`import torchaudio` raises OSError, and so does every import of transformers' audio code, which imports torchaudio
+wherever it is installed. torchaudio itself supports an installation without the extension; the guard selects that mode
+when the extension does not load. Transforms, functionals and models work then. Forced alignment, the RNN-T loss and the
+CTC prefix decoder are in the extension: they raise RuntimeError when they are called.
 """
 
 from __future__ import annotations

@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from wakeword.config import Config, config_hash, save_config
 from wakeword.errors import ConfigError, DataError, RunError, WakewordError
-from wakeword.stages.ray_session import cluster_address, kept_ray, ray_session
-from wakeword.system.files import sha256_of
+from wakeword.stages.ray_session import cluster_address, kept_ray
 from wakeword.system.log import log_context
 from wakeword.system.resources import ResourceSampler
 from wakeword.system.run_record import RunRecord, lock_folder, now_text
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from wakeword.data.summary import PreparedSummary
     from wakeword.evaluation.results import EvaluationReport
     from wakeword.training.loop import TrainResult
+    from wakeword.training.targets import TeacherTargets
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,8 @@ class PipelineResult:
     peak_gib: float = 0.0
     """Highest memory of the whole process tree, sampled."""
     prepared: PreparedSummary | None = None
+    targets: TeacherTargets | None = None
+    """A teacher's targets, where `distillation.teacher` is set."""
     trained: TrainResult | None = None
     report: EvaluationReport | None = None
 
@@ -181,8 +183,10 @@ class _Pipeline:
         config = self.config
         keys = {"prepare": self.data_hash}
         inputs = identity(config, self.data_hash)
-        if config.distillation.teacher:
-            inputs["teacher"] = _teacher_fingerprint(Path(config.distillation.teacher))
+        if config.distillation.teacher and self.wanted != ("prepare",):
+            from wakeword.teachers.registry import teacher_fingerprint
+
+            inputs["teacher"] = teacher_fingerprint(config)
         weights = json.dumps(inputs, sort_keys=True)
         keys["targets"] = _digest(weights)
         keys["train"] = _digest(weights, config_hash(config.training))
@@ -303,22 +307,26 @@ class _Pipeline:
             if "targets" in self.wanted:
                 self.result.stages.append(StageOutcome("targets", "off"))
             return
-        if self._skip("targets", keys["targets"]):
+        if self.wanted == ("prepare",):
             return
+        from wakeword.teachers.registry import teacher_fingerprint
         from wakeword.teachers.targets import make_targets
+        from wakeword.training.targets import TeacherTargets
 
-        session = ray_session(self.config) if self.runner == "ray" else nullcontext()
-        with self._stage("targets", keys["targets"]), session:
-            make_targets(self.config, self.result.prepared_dir, self.targets_dir, self.runner)
+        if self._skip("targets", keys["targets"]):
+            self.result.targets = TeacherTargets(self.targets_dir, teacher_fingerprint(self.config))
+            return
+        with self._stage("targets", keys["targets"]):
+            self.result.targets = make_targets(self.config, self.result.prepared_dir, self.targets_dir, self.runner)
 
     def _train(self, keys: dict[str, str]) -> None:
         if self._skip("train", keys["train"]):
             return
         from wakeword.training.distributed import train_with_ray
 
-        targets = self.targets_dir if self.config.distillation.teacher else None
+        result = self.result
         with self._stage("train", keys["train"]):
-            self.result.trained = train_with_ray(self.config, self.result.prepared_dir, self.result.run_dir, targets)
+            result.trained = train_with_ray(self.config, result.prepared_dir, result.run_dir, result.targets)
 
     def _export(self, keys: dict[str, str]) -> None:
         if self._skip("export", keys["export"]):
@@ -352,12 +360,6 @@ class _Pipeline:
             )
             set_operating_points(result.bundle_dir, report.operating_points, report.metrics, detector=report.detector)
             result.report = report
-
-
-def _teacher_fingerprint(teacher: Path) -> str:
-    """A teacher that was trained further gives other targets; a registered teacher is known by its name."""
-    states = sorted(teacher.glob("checkpoints/epoch-*/state.json"))
-    return _digest(str(teacher), *(sha256_of(path) for path in states))
 
 
 def _digest(*parts: str) -> str:

@@ -12,7 +12,8 @@ from torch import nn
 
 from wakeword.config.model import ModelConfig
 from wakeword.errors import ConfigError
-from wakeword.models.registry import Student, build_student, families, family_of, register
+from wakeword.models.families import build_student, families, family_of
+from wakeword.models.registry import Student, register
 
 FAMILIES = families()
 

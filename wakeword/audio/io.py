@@ -19,8 +19,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from wakeword.audio.decoding.decoders import CODECS, MAX_RATE_HZ, MIN_RATE_HZ, Tell, decode
-from wakeword.audio.decoding.faults import AudioError
+from wakeword.audio.decoding.decoders import CODECS, MAX_RATE_HZ, MIN_RATE_HZ, decode
+from wakeword.audio.decoding.faults import AudioError, Tell, logged, name_of, silent
 from wakeword.audio.decoding.formats import EXTENSIONS
 from wakeword.audio.locators import local_path, open_uri, remote_faults_told
 from wakeword.config.frontend import SAMPLE_RATE_HZ
@@ -47,15 +47,6 @@ __all__ = [
     "write_wav",
 ]
 _LOG = logging.getLogger(__name__)
-
-
-def logged(where: str) -> Tell:
-    """A `tell` that logs a warning about the file `where`."""
-    return lambda text: _LOG.warning("%s: %s", where, text)
-
-
-def silent(text: str) -> None:
-    """A `tell` for a file that was told about when it was first read."""
 
 
 def read_audio(
@@ -170,11 +161,6 @@ def _opened(source: str | Path | bytes) -> BinaryIO:
         raise
     except DataError as error:
         raise AudioError("unreadable", where, str(error)) from error
-
-
-def name_of(source: str | Path | bytes) -> str:
-    """What messages call it."""
-    return f"{len(source)} bytes of audio" if isinstance(source, bytes) else str(source)
 
 
 def to_int16(audio: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from wakeword.data.manifest import MANIFEST_SCHEMA, Row, counts_of, quarantine_t
 from wakeword.data.plan import PREPARE_VERSION, plan_shards
 from wakeword.data.shard_stage import ShardStage, finished_receipt
 from wakeword.data.shards import INDEX_VERSION, ShardSet
-from wakeword.data.sources import read_source
+from wakeword.data.sources.types import read_source
 from wakeword.data.splits import assign_splits, draw
 from wakeword.data.summary import PreparedSummary
 from wakeword.data.synthesis.plan import plan_identity

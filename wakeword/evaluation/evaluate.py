@@ -6,7 +6,6 @@ import shlex
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,12 +24,12 @@ from wakeword.evaluation.report.examples import copy_audio, drop_other_audio, wr
 from wakeword.evaluation.report.page import write_html
 from wakeword.evaluation.report.plots import PLOTS, write_plots
 from wakeword.evaluation.results import EvaluationReport, Example
-from wakeword.evaluation.scoring.run import Runner, score_tracks
+from wakeword.evaluation.scoring.run import score_tracks
 from wakeword.evaluation.scoring.store import SCORES_NAME, TRUTH_NAME, ScoreStore, write_scores, write_truth
 from wakeword.evaluation.tracks.plan import Track, TrackPlan, plan_tracks
 from wakeword.evaluation.tracks.recordings import RecordingTrack, with_recordings
 from wakeword.runtime.bundle import VARIANTS, Bundle, load_bundle
-from wakeword.stages.ray_session import ray_session
+from wakeword.stages.runner import Runner, session
 from wakeword.system.files import atomic_path, sha256_of
 
 REPORT_NAME = "report.json"
@@ -88,7 +87,7 @@ def evaluate(
     rest_s = bundle.manifest.detector.refractory_s
     planned = _plans(shards, words, config.evaluation)
     plans = [with_recordings(plan, words, config.evaluation, rest_s) for plan in planned]
-    with ray_session(config) if runner == "ray" else nullcontext():
+    with session(config, runner):
         cache, workers = Path(cache_dir) if cache_dir else None, config.compute.data_cpus if runner == "ray" else None
         scores = _score(bundle, plans, progress, partial(score_tracks, workers=workers, runner=runner, cache_dir=cache))
     provenance = _provenance(bundle, shards)

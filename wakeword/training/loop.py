@@ -29,12 +29,12 @@ from wakeword.data.shards import ShardSet
 from wakeword.errors import DataError, RunError, WakewordError
 from wakeword.models.streaming import StreamingModel
 from wakeword.system.allocator import keep_freed_memory
-from wakeword.teachers.targets import TargetStore
 from wakeword.training import checkpoint
 from wakeword.training.checkpoint import RunState
 from wakeword.training.ema import ModelAverage
 from wakeword.training.schedule import learning_rate
 from wakeword.training.step import TrainingStep, make_optimizer
+from wakeword.training.targets import TargetStore, TeacherTargets
 from wakeword.training.tracking import RunTracker, progress
 from wakeword.training.validation import Validator
 
@@ -70,7 +70,7 @@ def train(
     prepared_dir: str | Path,
     run_dir: str | Path,
     context: TrainContext | None = None,
-    targets_dir: str | Path | None = None,
+    targets: TeacherTargets | None = None,
 ) -> TrainResult:
     """Train until `training.epochs` are done, continuing what `run_dir` holds.
 
@@ -79,7 +79,7 @@ def train(
         prepared_dir: shards and index of `wakeword.data.prepare`.
         run_dir: folder of the run; with several workers it must be on a file system that all of them share.
         context: rank, world, device and report callback; None trains alone in this process.
-        targets_dir: a teacher's targets (`wakeword.teachers.targets`), where `distillation.teacher` is set.
+        targets: a teacher's targets (`wakeword.teachers.targets`), where `distillation.teacher` is set.
 
     Raises:
         DataError: no usable clips. DeviceError: the GPU that was asked for is absent.
@@ -87,7 +87,7 @@ def train(
     """
     context = context or TrainContext()
     with ExitStack() as stack:
-        return _start(stack, config, Path(prepared_dir), Path(run_dir), context, targets_dir).finish()
+        return _start(stack, config, Path(prepared_dir), Path(run_dir), context, targets).finish()
 
 
 def _start(
@@ -96,7 +96,7 @@ def _start(
     prepared_dir: Path,
     run_dir: Path,
     context: TrainContext,
-    targets_dir: str | Path | None,
+    targets: TeacherTargets | None,
 ) -> _Run:
     """Set up; with several workers all of them learn when one cannot, instead of waiting for it in their first step."""
     run: _Run | None = None
@@ -104,7 +104,7 @@ def _start(
     try:
         if context.rank == 0:
             stack.enter_context(run_lock(run_dir))
-        run = _Run(config, prepared_dir, run_dir, context, targets_dir)
+        run = _Run(config, prepared_dir, run_dir, context, targets)
         if run.tracker:
             stack.callback(run.tracker.close)
     except WakewordError as error:
@@ -123,7 +123,7 @@ class _Run:
     """One process's view of a run."""
 
     def __init__(
-        self, config: Config, prepared_dir: Path, run_dir: Path, context: TrainContext, targets_dir: str | Path | None
+        self, config: Config, prepared_dir: Path, run_dir: Path, context: TrainContext, targets: TeacherTargets | None
     ) -> None:
         self.config, self.run_dir, self.context = config, run_dir, context
         self.chief = context.rank == 0
@@ -136,7 +136,7 @@ class _Run:
         self.average = ModelAverage(self.model, config.training.ema_decay)
         self.optimizer = make_optimizer(self.model, config.training)
         clips = training_clips(shards, "train", device)
-        soft = TargetStore.open(targets_dir, config, shards, clips, self.model) if targets_dir is not None else None
+        soft = TargetStore.open(targets, config, shards, clips, self.model) if targets is not None else None
         extra = soft.extra_context_samples if soft else 0
         views = config.distillation.views if soft else 0
         self.sampler = BatchSampler(config, clips, self.model.context_samples + extra, views)

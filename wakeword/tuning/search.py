@@ -29,6 +29,8 @@ from wakeword.tuning.trial import TrainFunction, run_trial, train_student
 if TYPE_CHECKING:
     import optuna
 
+    from wakeword.training.targets import TeacherTargets
+
 _MAY_CHANGE = ("runs_dir", "compute", "serving", "tracking", "evaluation", "export")
 _MAY_CHANGE_IN_TUNING = ("trials", "max_concurrent", "cpus_per_trial", "gpus_per_trial")
 
@@ -46,7 +48,7 @@ def run_sweep(
     config: Config,
     sweep_dir: str | Path,
     prepared_dir: str | Path,
-    targets_dir: str | Path | None = None,
+    targets: TeacherTargets | None = None,
     *,
     train_fn: TrainFunction = train_student,
     quiet: bool = False,
@@ -60,7 +62,7 @@ def run_sweep(
         config: the start; its own values are the first trial where they lie within the space.
         sweep_dir: everything that the sweep leaves; on a cluster, storage that all nodes share.
         prepared_dir: output of `wakeword.data.prepare`, made once for all trials.
-        targets_dir: a teacher's targets, made once for all trials, where `distillation.teacher` is set.
+        targets: a teacher's targets, made once for all trials, where `distillation.teacher` is set.
         train_fn: what a trial runs; the product's training unless a caller brings its own.
         quiet: do not print the table of the best five.
 
@@ -71,9 +73,8 @@ def run_sweep(
         RunError: no trial finished, the sweep was interrupted, or another process is running it.
     """
     space = build_space(config)
-    _check_meaning(config, targets_dir)
+    _check_meaning(config, targets)
     sweep_dir, prepared_dir = Path(sweep_dir).resolve(), Path(prepared_dir).resolve()
-    targets = Path(targets_dir).resolve() if targets_dir is not None else None
     work = _Work(config, sweep_dir, prepared_dir, targets, train_fn)
     with _only_one(sweep_dir):
         _check_same_sweep(config, sweep_dir, prepared_dir)
@@ -100,7 +101,7 @@ class _Work:
     config: Config
     sweep_dir: Path
     prepared_dir: Path
-    targets_dir: Path | None
+    targets: TeacherTargets | None
     train_fn: TrainFunction
 
     def trainable(self) -> Callable[[dict[str, Any]], None]:
@@ -109,7 +110,7 @@ class _Work:
             run_trial,
             tree=self.config.model_dump(mode="json"),
             prepared_dir=str(self.prepared_dir),
-            targets_dir=str(self.targets_dir) if self.targets_dir else None,
+            targets=self.targets.plain() if self.targets else None,
             sweep_dir=str(self.sweep_dir),
             train_fn=self.train_fn,
         )
@@ -166,18 +167,18 @@ def _fit(work: _Work, space: dict[str, Dimension], study: optuna.Study, missing:
     shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _check_meaning(config: Config, targets_dir: str | Path | None) -> None:
+def _check_meaning(config: Config, targets: TeacherTargets | None) -> None:
     if config.compute.device == "cuda" and config.tuning.gpus_per_trial == 0:
         raise ConfigError(
             "compute.device = 'cuda' and tuning.gpus_per_trial = 0.0: a trial would not see the GPU; set "
             "tuning.gpus_per_trial to its share of one, such as 0.25"
         )
     soft = [key for key in config.tuning.space if key.startswith("distillation.")]
-    if soft and targets_dir is None:
+    if soft and targets is None:
         raise ConfigError(
             f"tuning.space.{soft[0]} has no effect without a teacher's targets: set distillation.teacher, or remove it"
         )
-    if config.distillation.teacher and targets_dir is None:
+    if config.distillation.teacher and targets is None:
         raise ConfigError(
             f"distillation.teacher = {config.distillation.teacher!r}, but the sweep was given no targets: make them "
             "first, or set distillation.teacher to ''"

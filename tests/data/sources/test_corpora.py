@@ -19,8 +19,9 @@ from tests.data.corpus import burst, config_for
 from wakeword.audio.io import to_int16, write_flac, write_wav
 from wakeword.data.prepare import prepare
 from wakeword.data.shards import ShardSet
-from wakeword.data.sources import SourceClips, read_source
 from wakeword.data.sources.listing import about_speaker
+from wakeword.data.sources.registry import SourceClips
+from wakeword.data.sources.types import read_source
 from wakeword.errors import ConfigError, DataError
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.dependencies import ANY, Extras, import_name, read_imports, requirement_name, undeclared, unused
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("wakeword", "serve", "jobs", "tests")
+FOLDERS = ("wakeword", "serve", "jobs", "benchmarks", "tests")
 
 RULES: dict[str, tuple[str, ...]] = {
     # Path: the installs that must be able to run it. Each one has to declare what the file imports, also in functions,
@@ -26,15 +26,19 @@ RULES: dict[str, tuple[str, ...]] = {
     "wakeword/config": ("train", "serve"),
     "wakeword/system": ("train", "serve"),
     "wakeword/system/locks.py": ("train",),
-    "wakeword/system/torchaudio_guard.py": ("train+dev",),
+    "wakeword/system/torchaudio_guard.py": (ANY,),
+    "wakeword/system/tracing.py": ("train+tracking",),
+    "wakeword/system/html_page.py": ("train",),
     "wakeword/audio/io.py": ("train", "serve"),
     "wakeword/audio/decoding": ("train", "serve"),
     "wakeword/audio/decoding/containers.py": ("train+containers", "serve+containers"),
     "wakeword/stages/ray_session.py": ("train", "serve"),
     "wakeword/cli": ("train", "serve"),
+    "wakeword/cli/main.py": ("",),
     "wakeword/cli/checks.py": (ANY,),
     "wakeword/cli/doctor.py": (ANY,),
     "wakeword/system/checks.py": (ANY,),
+    "wakeword/system/parts.py": (ANY,),
     "wakeword/data/cutting/ctc.py": ("train+teachers",),
     "wakeword/data/cutting/sphinx.py": ("train+mining",),
     "wakeword/data/synthesis": ("train+tts",),
@@ -48,7 +52,14 @@ RULES: dict[str, tuple[str, ...]] = {
     "jobs": ("train",),
     "serve": ("serve",),
     "serve/dashboard": ("dashboard",),
+    "benchmarks": ("lean+dev",),
+    # Compare with libraries of requirement files beside them, installed apart.
+    "benchmarks/augment.py": (ANY,),
+    "benchmarks/peers/child.py": (ANY,),
     "tests": ("lean+dev",),
+    "tests/tflite.py": ("lean+tflite+dev",),
+    "tests/export/test_tflite.py": ("lean+tflite+dev",),
+    "tests/runtime/test_tflite_graph.py": ("lean+tflite+dev",),
 }
 
 _ONNX2TF = "onnx2tf 1.28.8 imports it and declares no dependencies"

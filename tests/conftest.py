@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from wakeword.system.torchaudio_guard import guard_torchaudio
+
+# Before any test imports transformers, which imports torchaudio.
+guard_torchaudio()
+
 ROOT = Path(__file__).resolve().parent.parent
 RECORDINGS = ROOT.parent / "shared" / "data"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from wakeword.runtime.bundle import VARIANTS, Bundle, load_bundle
 from wakeword.stages.progress import Progress
 from wakeword.stages.runner import Runner, session
 from wakeword.system.files import atomic_path, sha256_of
+from wakeword.system.tracing import traced
 
 REPORT_NAME = "report.json"
 ANALYSIS_KEYS = (
@@ -47,6 +48,16 @@ ANALYSIS_KEYS = (
 """Settings that leave the tracks as they are: the stored scores answer for any value of them."""
 
 
+def _traced_inputs(call: Mapping[str, Any]) -> dict[str, Any]:
+    paths = {name: str(call[name]) for name in ("bundle_dir", "prepared_dir", "out_dir")}
+    return {**paths, "variant": call["variant"], "evaluation": call["config"].evaluation.model_dump(mode="json")}
+
+
+@traced(
+    project=lambda call: call["config"].tracking.weave_project,
+    inputs=_traced_inputs,
+    output=lambda report: report.metrics,
+)
 def evaluate(
     bundle_dir: str | Path,
     prepared_dir: str | Path,
@@ -67,7 +78,7 @@ def evaluate(
     Args:
         bundle_dir: bundle folder or zip; its words, detector times and graph are what is evaluated.
         prepared_dir: folder that `prepare` wrote.
-        config: only its `evaluation` section counts, and with `ray` its `compute`.
+        config: only its `evaluation` section counts, with `ray` its `compute`, and `tracking.weave_project`.
         out_dir: made if need be; files of an earlier evaluation in it are replaced.
         run_dir: a run whose `metrics.jsonl` gives the report its training curves.
         command: how to reproduce the report, printed in it.

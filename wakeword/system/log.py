@@ -26,7 +26,6 @@ NOISY = (
     "onnxscript",
     "onnx_ir",
     "optuna",
-    "phonemizer",
     "PIL",
     "ray",
     "torch.onnx",

@@ -34,7 +34,9 @@ class RunTracker:
         if self.config.tracking.tensorboard:
             from tensorboardX import SummaryWriter
 
-            self._board = SummaryWriter(str(self.path.parent / "tensorboard"), purge_step=epoch + 1)
+            self._board = SummaryWriter(
+                str(self.path.parent / "tensorboard"), purge_step=epoch + 1, filename_suffix=f".{epoch}"
+            )
         if self.config.tracking.wandb_project:
             self._wandb = self._open_wandb()
 

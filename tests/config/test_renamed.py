@@ -54,7 +54,9 @@ def test_a_key_that_the_schema_still_has_is_not_reported(old: str) -> None:
     assert renamed_key(nested(old, 0.5), create_model("Outer", **{section: (inner, inner())})) == ""  # type: ignore[call-overload]
 
 
-@pytest.mark.parametrize("tree", [{}, {"augmentation": None}, {"augmentation": [1]}, {"tuning": {"space": "x"}}, [], None])
+@pytest.mark.parametrize(
+    "tree", [{}, {"augmentation": None}, {"augmentation": [1]}, {"tuning": {"space": "x"}}, [], None]
+)
 def test_trees_without_an_old_key_pass(tree: object) -> None:
     assert renamed_key(tree, Empty) == ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import operator
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from pydantic import BaseModel
 
 from wakeword.config import Config, config_yaml, validate_config
 from wakeword.config.base import Section
+from wakeword.errors import WakewordError
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = ROOT / "wakeword" / "config"
@@ -42,6 +44,8 @@ class Effect:
         start: the value before the change; the schema's default where it is not given.
         given: other keys that both configs have, dotted; `*` is the first entry of a list or mapping.
         holds: compares what is observed before and after.
+
+    A value may be a function that gives it, for material that is only made when the test runs.
     """
 
     observe: Observe
@@ -79,7 +83,7 @@ def config_with(values: Mapping[str, Any]) -> Config:
         node: Any = tree
         for part in parents:
             node = _entry(node, part)
-        node[leaf] = value
+        node[leaf] = copy.deepcopy(value() if callable(value) else value)
     return validate_config(tree, "effect")
 
 
@@ -140,9 +144,9 @@ def _reader(frame: Any) -> Path | None:
     """The file behind a read: the nearest one of the product or the tests, the config package itself left out."""
     while frame is not None:
         path = Path(frame.f_code.co_filename)
-        if path.is_relative_to(ROOT) and not path.is_relative_to(CONFIG) and path != Path(__file__):
-            if any(path.is_relative_to(folder) for folder in PRODUCT) or path.is_relative_to(ROOT / "tests"):
-                return path
+        ours = any(path.is_relative_to(folder) for folder in (*PRODUCT, ROOT / "tests"))
+        if ours and not path.is_relative_to(CONFIG) and path != Path(__file__):
+            return path
         frame = frame.f_back
     return None
 
@@ -156,3 +160,11 @@ def shared_folder(name: str) -> Path:
 
 
 _holders: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def outcome(run: Callable[[], Any]) -> Any:
+    """What a call returns, or the sentence of the product's error that it ends with."""
+    try:
+        return run()
+    except WakewordError as error:
+        return f"{type(error).__name__}: {error}"

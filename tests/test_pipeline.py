@@ -56,7 +56,6 @@ def _score_times(result: PipelineResult) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in (result.run_dir / "score-cache").glob("*.npy")}
 
 
-@pytest.mark.field("name", "runs_dir", "tracking.resource_interval_s")
 def test_a_run_leaves_everything(finished: PipelineResult) -> None:
     assert _states(finished) == {s: "off" if s == "targets" else "done" for s in STAGES}
     run_dir = finished.run_dir
@@ -148,7 +147,6 @@ def test_runs_with_the_same_data_share_them(again: Any) -> None:
     assert not (result.run_dir / "config.yaml").exists()
 
 
-@pytest.mark.field("words.*.label", "words.*.phrase")
 def test_the_words_decide_the_prepared_folder(corpus: Path, tmp_path: Path) -> None:
     plain = prepared_folder(_config(corpus, tmp_path))
     assert prepared_folder(_config(corpus, tmp_path, words=[{"label": "gong"}])) != plain

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-import pytest
 import soundfile
 
 from tests.data.corpus import config_for, write_corpus
@@ -53,7 +52,6 @@ def test_bit_error_rate_of_known_words() -> None:
     assert bit_error_rate(words, words, 70) == 1.0, "a small overlap says nothing"
 
 
-@pytest.mark.field("data.quality.duplicates")
 def test_a_recording_in_two_splits_is_taken_out_of_train(tmp_path: Path) -> None:
     manifest = write_corpus(tmp_path / "corpus")
     lines = []

@@ -175,7 +175,6 @@ def manifest(*rows: tuple[str, str, str], times: int = 1) -> pa.Table:
     return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows] * times)
 
 
-@pytest.mark.field("data.negative_labels")
 def test_warnings_name_sets_of_short_labels_that_nobody_called_negative() -> None:
     defaults = {("own", "stop"), ("own", "a_whole_sentence_of_words"), ("speech_commands", "cat"), ("own", "rare")}
     table = pa.concat_tables(

@@ -85,7 +85,6 @@ def _worker_of(process: subprocess.Popen[str]) -> psutil.Process:
 
 @pytest.mark.ray
 @pytest.mark.timeout(600)
-@pytest.mark.field("compute.max_failures")
 def test_a_killed_worker_is_replaced_and_all_epochs_are_done(prepared: Path, tmp_path: Path) -> None:
     config = _config(1, epochs=4, steps_per_epoch=12)
     with _driver(config, prepared, tmp_path) as process:
@@ -133,7 +132,6 @@ def local_ray() -> Iterator[None]:
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
 @pytest.mark.timeout(300)
-@pytest.mark.field("compute.workers", "compute.cpus_per_worker")
 def test_two_workers_see_the_batches_of_one(prepared: Path, tmp_path: Path) -> None:
     alone = train_with_ray(_config(0), prepared, tmp_path / "one")
     pair = train_with_ray(_config(2), prepared, tmp_path / "two")

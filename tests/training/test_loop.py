@@ -41,7 +41,6 @@ def _weights(run_dir: Path, epoch: int) -> dict[str, torch.Tensor]:
             for key, value in load_file(folder / f"{name}.safetensors").items()}  # fmt: skip
 
 
-@pytest.mark.field("training.epochs", "training.steps_per_epoch", "tracking.tensorboard")
 def test_a_run_leaves_what_it_should(prepared: Path, tmp_path: Path) -> None:
     config = tiny_config(training={"epochs": 3, "steps_per_epoch": 5}, tracking={"tensorboard": True})
     reported: list[dict[str, Any]] = []
@@ -111,7 +110,6 @@ def test_a_loss_that_is_not_a_number_ends_the_run_with_advice(prepared: Path, tm
     assert not epoch_folder(tmp_path, 1).exists()
 
 
-@pytest.mark.field("compute.device")
 def test_a_gpu_that_is_not_there_is_an_error(prepared: Path, tmp_path: Path) -> None:
     assert resolve_device("cpu").type == "cpu"
     if torch.cuda.is_available():
@@ -141,7 +139,6 @@ def test_two_processes_do_not_train_into_one_folder(
         train(tiny_config(), prepared, tmp_path)
 
 
-@pytest.mark.field("tracking.wandb_project")
 def test_wandb_is_asked_for_by_its_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from wakeword.errors import MissingExtraError
 

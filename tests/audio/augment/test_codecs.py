@@ -130,7 +130,6 @@ def test_without_loss_of_bits_the_transform_is_the_identity() -> None:
     assert snr_db(audio, coded) > 80
 
 
-@pytest.mark.field("augmentation.codec_probability", "augmentation.codecs", "augmentation.codec_kbps")
 def test_codecs_are_drawn_per_clip() -> None:
     audio = pinkish().repeat(40, 1)
     result = augmenter(codec_probability=0.8)(audio, seeded()).audio

@@ -96,7 +96,6 @@ def test_training_and_evaluation_share_neither_text_nor_sound() -> None:
     assert seeded != texts["val"] | texts["test"]
 
 
-@pytest.mark.field("synthesis.near_miss_clips", "synthesis.near_miss_shares", "synthesis.near_miss_test_clips")
 def test_counts_and_distances_follow_the_config() -> None:
     assert Counter(r["split"] for r in near()) == {"val": 60, "test": 60}, "evaluation has them by default"
     assert near(near_miss_test_clips=0) == []
@@ -134,7 +133,6 @@ def test_manifest_shards_and_list_carry_word_and_distance(tmp_path: Path) -> Non
     assert all(r["distance"] is None and r["resembles"] == "" for r in manifest if r["kind"] != "confusable")
 
 
-@pytest.mark.field("synthesis.pronunciations")
 def test_the_dictionary_adds_words_and_is_named_where_it_is_absent() -> None:
     if importlib.util.find_spec("pocketsphinx") is None:
         with pytest.raises(ConfigError, match=r"pip install 'wakeword\[mining\]'"):

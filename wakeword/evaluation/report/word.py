@@ -7,9 +7,10 @@ from typing import Any
 
 from wakeword.evaluation.report import example_views, figures, wording
 from wakeword.evaluation.report.det import PUBLISHED_NOTE, det_figure, timeline_figure
+from wakeword.evaluation.report.reliability import reliability_figure
 from wakeword.evaluation.results import EvaluationReport, TargetResult, WordResult
 from wakeword.evaluation.scoring.store import ScoreStore
-from wakeword.evaluation.slices.figures import alarms_figure, reliability_figure, slices_figure
+from wakeword.evaluation.slices.figures import alarms_figure, slices_figure
 from wakeword.evaluation.statistics import numbers
 
 

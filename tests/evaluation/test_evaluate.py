@@ -155,7 +155,6 @@ def run(bundle, data, out, **evaluation) -> EvaluationReport:
     return evaluate(bundle, data, config(**evaluation), out)
 
 
-@pytest.mark.field("evaluation.operating_frr", "evaluation.operating_fah", "evaluation.fah_targets")
 def test_what_is_asked_decides_what_is_ready(bundle, data, tmp_path) -> None:
     report = run(bundle, data, tmp_path, operating_fah=60.0, fah_targets=[2.0, 60.0])
     assert [target.fah_target for target in report.words[0].targets] == [2.0, 60.0]
@@ -165,7 +164,6 @@ def test_what_is_asked_decides_what_is_ready(bundle, data, tmp_path) -> None:
     assert "clean words missed" in strict.words[0].reason
 
 
-@pytest.mark.field("evaluation.hit_before_s", "evaluation.hit_after_s")
 def test_the_window_decides_what_hits(bundle, data, tmp_path, done) -> None:
     wide = done[0].words[0].operating.test.condition("clean")
     narrow = run(bundle, data, tmp_path / "narrow", hit_before_s=0.01).words[0].operating.test.condition("clean")
@@ -182,7 +180,6 @@ def test_the_window_decides_what_hits(bundle, data, tmp_path, done) -> None:
     assert missed == {0.1: 8, 0.5: 0}
 
 
-@pytest.mark.field("evaluation.confidence")
 def test_confidence_widens_intervals(bundle, data, tmp_path, done) -> None:
     loose = run(bundle, data, tmp_path, confidence=0.8).words[0].operating.test
     tight = done[0].words[0].operating.test

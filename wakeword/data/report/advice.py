@@ -1,8 +1,8 @@
 """What is wrong with prepared data before anything is trained on them: rules that give warnings in words.
 
-docs/data.md lists the rules. Their limits are rules of thumb, except those of the test split, which follow from the
-targets: with no false alarm in T hours a rate below R is shown if T >= -ln(1 - confidence) / R (Poisson), and with none
-of n words missed a share below F if n >= ln(1 - confidence) / ln(1 - F) (binomial).
+docs/explanation/data.md lists the rules. Their limits are rules of thumb, except those of the test split, which follow
+from the targets: with no false alarm in T hours a rate below R is proved if T >= -ln(1 - confidence) / R (Poisson), and
+with none of n words missed a share below F if n >= ln(1 - confidence) / ln(1 - F) (binomial).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from wakeword.evaluation.slices.results import AlarmSlice, SliceReport, WordSlice
+from wakeword.evaluation.results import AlarmSlice, SliceReport, WordSlice
 from wakeword.evaluation.slices.slices import BY_AUDIO, alarms_by
 from wakeword.evaluation.statistics.numbers import number
 from wakeword.evaluation.statistics.rates import Rate

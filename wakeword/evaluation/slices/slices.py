@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from wakeword.evaluation.slices.results import (
+from wakeword.evaluation.results import (
     AlarmDimension,
     AlarmSlice,
     SliceReport,

@@ -21,12 +21,12 @@ from wakeword.evaluation.results import (
     Det,
     EvaluationReport,
     Oracle,
+    SliceReport,
     SplitResult,
     TargetResult,
     WordResult,
 )
 from wakeword.evaluation.scoring.store import ScoreStore
-from wakeword.evaluation.slices.results import SliceReport
 from wakeword.evaluation.slices.slices import slice_report
 from wakeword.evaluation.slices.words import duration_edges, slice_alarms, slice_words
 from wakeword.evaluation.statistics.intervals import hours_needed

@@ -107,21 +107,18 @@ def run_stages(config: Config, stages: tuple[str, ...] | None = None) -> Pipelin
 
 def _print_result(result: PipelineResult) -> None:
     """Tables of the prepared data, the training, the report and the stages; then the peak memory."""
+    from wakeword.training.progress import training_figures
+
     if result.prepared is not None:
         print(f"\n{result.prepared.table()}")
     if result.trained is not None:
-        best, last = result.trained.best, result.trained.metrics
-        figures = [(key, _number(best.get(key, "")), _number(figure)) for key, figure in last.items()]
+        figures = training_figures(result.trained)
         print_table(f"training: {result.trained.epochs} epochs", ("metric", "best epoch", "last epoch"), figures)
     if result.report is not None:
         print_report(result.report)
     rows = [(s.name, s.state, f"{s.seconds:.1f}", f"{s.peak_gib:.2f}") for s in result.stages]
     print_table(f"run {display_path(result.run_dir)}", ("stage", "state", "seconds", "peak GiB"), rows)
     print_peak(result.peak_gib)
-
-
-def _number(figure: Any) -> str:
-    return f"{figure:.5g}" if isinstance(figure, float) else str(figure)
 
 
 def display_path(full: Path) -> str:

@@ -1,4 +1,4 @@
-"""The progress of a training that runs in other processes, read from its metrics.jsonl."""
+"""The progress of a training that runs in other processes, read from its metrics.jsonl, and its last figures."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from wakeword.config import Config
+if TYPE_CHECKING:
+    from wakeword.config import Config
+    from wakeword.training.loop import TrainResult
 
 
 @contextmanager
@@ -51,3 +54,12 @@ def last_metrics(path: Path) -> dict[str, float] | None:
         with contextlib.suppress(json.JSONDecodeError):
             return json.loads(line)
     return None
+
+
+def training_figures(result: TrainResult) -> list[tuple[str, str, str]]:
+    """A row per metric of a finished run: its name, the best epoch's figure (empty if none), the last epoch's."""
+
+    def text(figure: Any) -> str:
+        return f"{figure:.5g}" if isinstance(figure, float) else str(figure)
+
+    return [(name, text(result.best.get(name, "")), text(last)) for name, last in result.metrics.items()]

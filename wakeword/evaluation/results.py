@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from wakeword.errors import DataError
 from wakeword.evaluation.metrics.calibration_results import CalibrationResult
-from wakeword.evaluation.metrics.near_misses import NearMissCurve, NearMissResult
 from wakeword.evaluation.slices.results import SliceReport
 from wakeword.evaluation.statistics.rates import Rate
 from wakeword.system.files import write_json
@@ -41,6 +40,38 @@ class ConditionResult(_Part):
     """Second events for one word; they count as false alarms."""
     false_alarms: int
     """Events of this condition's tracks that hit no word, duplicates included."""
+
+
+class FiredShare(_Part):
+    """How many of some clips fire, with Wilson's interval of the share."""
+
+    clips: int
+    fired: int
+    wilson: tuple[float, float]
+
+    @property
+    def share(self) -> float:
+        """Fired clips among all."""
+        return self.fired / self.clips
+
+
+class NearMissResult(FiredShare):
+    """Near misses of one word at one threshold."""
+
+    by_distance: dict[str, FiredShare]
+    """By phonemes between phrase and word: `1`, `2`, `3`, `4 or more`, `unknown`; only those that there are."""
+    own_phrase: FiredShare | None
+    """Clean words of speakers who are heard in near misses as well: how many fire. None where there are none."""
+    shared_speakers: int
+    """Speakers who are heard in near misses and in clean words."""
+
+
+class NearMissCurve(_Part):
+    """Clean miss rate against the share of near misses that fires, over thresholds that rise."""
+
+    threshold: tuple[float, ...]
+    frr: tuple[float, ...]
+    fired_share: tuple[float, ...]
 
 
 class SplitResult(_Part):
@@ -211,12 +242,6 @@ class EvaluationReport(_Part):
                 "worse_slices": [part.sentence for part in word.slices.worse],
             }
         return figures
-
-    def table(self) -> str:
-        """Text table for a terminal: one line per word and target, test figures with intervals."""
-        from wakeword.evaluation.report.wording import text_table
-
-        return text_table(self)
 
     def save(self, path: Path) -> None:
         """Write as JSON, atomically."""

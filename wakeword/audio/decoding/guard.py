@@ -65,7 +65,7 @@ class GuardedDecoder:
             command = [
                 sys.executable,
                 "-m",
-                "wakeword.audio.decoding.guard_child",
+                "wakeword.audio.guard_child",
                 str(self.memory_bytes),
                 str(self.cpu_s),
             ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import DOCS, RUN, SHOWN, blocks_of, run_block
+from tests.docs.pages import DOCS, ROOT, RUN, SHOWN, blocks_of, run_block
 from tests.docs.scenes import OVERRIDES, SCENES, Scene
 from wakeword.config import validate_config
 
@@ -35,6 +37,18 @@ def test_every_example_is_run_or_says_why_not() -> None:
         assert block.language in (*RUN, *SHOWN), f"{block}: mark the block as one of {', '.join((*RUN, *SHOWN))}"
         if block.not_run:
             assert len(block.not_run.split()) >= 3, f"{block}: say why it is not run"
+
+
+def test_programs_of_the_pages_keep_the_rules_of_the_code(tmp_path: Path) -> None:
+    shutil.copy2(ROOT / "pyproject.toml", tmp_path)
+    for block in (block for blocks in PAGES.values() for block in blocks if block.language == "python"):
+        path = tmp_path / (block.title or f"{Path(block.page).stem}_{block.line}.py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(block.text, encoding="utf-8")
+    # The order of imports depends on which packages lie beside the file.
+    command = [sys.executable, "-m", "ruff", "check", "--extend-ignore", "I001", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")

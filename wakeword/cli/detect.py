@@ -152,6 +152,7 @@ def _record(file: str, event: Detection) -> dict[str, Any]:
         "file": file,
         "word": event.word,
         "score": event.score,
+        "probability": event.probability,
         "start_s": round(event.start_s, 6),
         "end_s": round(event.end_s, 6),
     }

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wakeword import ranking
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.evaluation.metrics import det as metrics
 from wakeword.evaluation.metrics.calibration import calibrate
@@ -94,7 +95,7 @@ def _word(word: dict[str, Any], val: WordOnSplit, test: WordOnSplit, config: Eva
         targets=targets,
         det=_det(test),
         near_miss_curve=near_miss_curve(test.near_misses, clean),
-        calibration=calibrate(val.scored, test.scored, config.confidence, config.seed),
+        calibration=calibrate(val.scored, test.scored),
         slices=_slices(word["phrase"] or word["label"], val, test, operating.threshold, config),
         alarm_times=alarm_times(test, operating.threshold),
         examples=find_examples(test, operating.threshold),
@@ -183,9 +184,9 @@ def _clip_level(test: WordOnSplit) -> ClipLevel | None:
     return ClipLevel(
         positives=len(positive),
         negatives=len(negative),
-        eer=metrics.equal_error_rate(positive, negative),
-        roc_auc=metrics.roc_auc(positive, negative),
-        pauc=metrics.partial_auc(positive, negative),
+        eer=ranking.equal_error_rate(positive, negative),
+        roc_auc=ranking.roc_auc(positive, negative),
+        pauc=ranking.partial_auc(positive, negative),
     )
 
 

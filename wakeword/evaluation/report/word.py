@@ -6,8 +6,9 @@ import html
 
 from wakeword.evaluation.report import figures, wording
 from wakeword.evaluation.report.det import PUBLISHED_NOTE, det_figure, timeline_figure
+from wakeword.evaluation.report.reliability import reliability_figure
 from wakeword.evaluation.results import EvaluationReport, TargetResult, WordResult
-from wakeword.evaluation.slices.figures import alarms_figure, reliability_figure, slices_figure
+from wakeword.evaluation.slices.figures import alarms_figure, slices_figure
 from wakeword.system.html_page import plot, section, table
 
 
@@ -107,16 +108,17 @@ def _slices(word: WordResult) -> list[str]:
 
 
 def _calibration(word: WordResult) -> list[str]:
-    """Whether a score means a probability, before and after the map that val gave."""
+    """The probability map, and how well scores and probabilities hold on test."""
     found = word.calibration
-    told = found.reason[0].upper() + found.reason[1:] + "."
-    if found.calibration is not None:
-        told += (
-            f" {100 * found.calibration.prior:.0f} % of val's clips held the word; in a home one stretch in thousands "
-            "does, so a probability must be shifted to the share that is expected."
-        )
+    rows = [
+        [name, f"{wording.percent(part.ece)}", f"{part.brier:.4f}", f"{part.log_loss:.4f}"]
+        for name, part in (("score as it is", found.test_before), ("probability", found.test_after))
+        if part is not None
+    ]
+    told = wording.calibration(found)
     return [
-        "<h3>Does a score mean a probability?</h3>",
-        f'<p class="note">{html.escape(told)}</p>',
-        plot(reliability_figure(found.test_before, found.test_after), "test lacks clips"),
+        "<h3>Probability of a detection</h3>",
+        f'<p class="note">{html.escape(told[0].upper() + told[1:])}.</p>',
+        table(["on test", "calibration error", "Brier score", "log loss (nats)"], rows) if rows else "",
+        plot(reliability_figure(found), "test lacks clips"),
     ]

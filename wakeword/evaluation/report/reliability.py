@@ -1,0 +1,35 @@
+"""Reliability diagram: probabilities against what came true, before and after the probability map."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from wakeword.evaluation.metrics.calibration import CalibrationResult
+from wakeword.evaluation.report.figures import NEGATIVE_COLOUR, colour
+from wakeword.system.html_page import styled
+
+
+def reliability_figure(found: CalibrationResult) -> go.Figure | None:
+    """A dot per bin of clips, larger for more of them; on the dotted line probabilities hold. None without clips."""
+    parts = [("score as it is", found.test_before), ("probability", found.test_after)]
+    if found.test_before is None:
+        return None
+    figure = go.Figure()
+    dotted = {"dash": "dot", "color": NEGATIVE_COLOUR, "width": 1.5}
+    figure.add_scatter(x=[0, 100], y=[0, 100], mode="lines", line=dotted, showlegend=False, hoverinfo="skip")
+    for place, (name, part) in enumerate(parts):
+        if part is None:
+            continue
+        figure.add_scatter(
+            x=[100 * one.mean for one in part.reliability],
+            y=[100 * one.share for one in part.reliability],
+            mode="lines+markers",
+            line={"color": colour(place), "width": 1.5},
+            marker={"size": [6 + 30 * one.clips / part.clips for one in part.reliability]},
+            name=name,
+            customdata=[one.clips for one in part.reliability],
+            hovertemplate="given %{x:.1f} %, came true %{y:.1f} % of %{customdata} clips<extra></extra>",
+        )
+    figure.update_xaxes(title="probability that is given (mean of the bin), %", range=[-2, 102])
+    figure.update_yaxes(title="clips that hold the word, %", range=[-2, 102])
+    return styled(figure, 380)

@@ -150,7 +150,7 @@ def _on_split(view: WordOnSplit, threshold: float, config: EvaluationConfig) -> 
 def _oracle(test: WordOnSplit, target: float) -> Oracle | None:
     if test.hours <= 0 or not test.curves:
         return None
-    threshold = metrics.oracle_threshold(test.words, test.alarms, target * test.hours)
+    threshold = metrics.oracle_threshold(test.alarms, target * test.hours)
     frr = {name: float(curve.frr(threshold)) for name, curve in test.curves.items()}
     return Oracle(threshold=min(threshold, NEVER), frr=frr)
 

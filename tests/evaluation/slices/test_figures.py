@@ -1,14 +1,12 @@
-"""Figures of calibration and slices show what the results hold."""
+"""Figures of slices show what the results hold."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from wakeword.evaluation.metrics.calibration import ScoredClips, calibrate
-from wakeword.evaluation.slices.figures import alarms_figure, reliability_figure, slices_figure
+from wakeword.evaluation.slices.figures import alarms_figure, slices_figure
 from wakeword.evaluation.slices.results import SliceReport
 from wakeword.evaluation.slices.slices import slice_report
 from wakeword.evaluation.slices.words import SliceAlarm, SliceHours, SliceWord
@@ -30,29 +28,6 @@ def report() -> SliceReport:
         SliceHours(kind="music", source="c", hours=0.1),
     ]
     return slice_report(words, [SliceAlarm(kind="speech", source="a")] * 12, hours, 0.5)
-
-
-def test_reliability_shows_bins_intervals_and_counts_before_and_after() -> None:
-    rng = np.random.default_rng(0)
-    score = rng.random(1000)
-    clips = ScoredClips(score, rng.random(1000) < score**2, tuple(f"s{place // 5}" for place in range(1000)))
-    found = calibrate(clips, clips)
-    before, after = found.test_before, found.test_after
-    assert before is not None
-    assert after is not None
-    figure = reliability_figure(before, after)
-    assert figure is not None
-    dots = [trace for trace in figure.data if trace.type == "scatter" and trace.mode == "lines+markers"]
-    assert [list(trace.y) for trace in dots] == [[100 * p.share for p in each.reliability] for each in (before, after)]
-    assert dots[0].error_y.array[0] == pytest.approx(
-        100 * (before.reliability[0].wilson[1] - before.reliability[0].share)
-    )
-    bars = [trace for trace in figure.data if trace.type == "bar"]
-    assert [sum(trace.y) for trace in bars] == [1000, 1000]
-    assert "as scored: error" in dots[0].name
-    assert "calibrated: error" in dots[1].name
-    assert reliability_figure(None, None) is None
-    assert reliability_figure(before, None) is not None
 
 
 def test_slices_have_dots_intervals_and_grey_notes(report: SliceReport) -> None:

@@ -37,11 +37,6 @@ def det_curve(words: Curve, alarms: Curve, hours: float) -> DetCurve:
     return DetCurve(levels, alarms.at(levels)[1] / hours, np.asarray(words.frr(levels)))
 
 
-def fah_at(alarms: Curve, threshold: float, hours: float) -> float:
-    """False alarms per hour at `threshold`; NaN without hours."""
-    return float(alarms.at(threshold)[1]) / hours if hours > 0 else float("nan")
-
-
 def lowest_threshold(alarms: Curve, allowed: float) -> tuple[float, bool]:
     """`(bound, is_blocked)`: above `bound` no threshold has more than `allowed` false alarms.
 
@@ -52,17 +47,10 @@ def lowest_threshold(alarms: Curve, allowed: float) -> tuple[float, bool]:
     return (float(alarms.threshold[breaches[-1]]), True) if len(breaches) else (0.0, False)
 
 
-def oracle_threshold(words: Curve, alarms: Curve, allowed: float) -> float:
-    """The lowest threshold whose false alarms stay within `allowed` from there up, told by the tested data itself."""
+def oracle_threshold(alarms: Curve, allowed: float) -> float:
+    """The lowest threshold whose false alarms stay within `allowed` from there up, read from the tested data itself."""
     bound, blocked = lowest_threshold(alarms, allowed)
     return float(np.nextafter(bound, np.inf)) if blocked else 0.0
-
-
-def frr_at_fah(words: Curve, alarms: Curve, target: float, hours: float) -> float:
-    """Miss rate at the oracle threshold of a target in false alarms per hour; NaN without words or hours."""
-    if hours <= 0:
-        return float("nan")
-    return float(words.frr(oracle_threshold(words, alarms, target * hours)))
 
 
 def frr_area(words: Curve, alarms: Curve, hours: float, max_fah: float = 1.0) -> float:
@@ -87,21 +75,14 @@ def _oracle_thresholds(alarms: Curve, allowed: NDArray[np.int64]) -> Floats:
     return np.append(0.0, least)[breaches]
 
 
-@dataclass(frozen=True)
-class Latency:
-    """Seconds from the end of the word to its event: quantiles over the words that were hit."""
-
-    p50_s: float
-    p95_s: float
-
-
-def latency(latency_s: ArrayLike) -> Latency | None:
-    """Median and 95th percentile of `latency_s (words,)`, NaN for missed words; None when none was hit."""
+def latency(latency_s: ArrayLike) -> tuple[float, float] | None:
+    """Median and 95th percentile of `latency_s (words,)`, in seconds; NaN for missed words. None when none was hit."""
     values = np.asarray(latency_s, dtype=np.float64)
     values = values[np.isfinite(values)]
     if not len(values):
         return None
-    return Latency(*(float(value) for value in np.quantile(values, [0.5, 0.95])))
+    p50_s, p95_s = np.quantile(values, [0.5, 0.95])
+    return float(p50_s), float(p95_s)
 
 
 def det_corners(det: DetCurve, max_fah: float) -> tuple[Floats, Floats]:

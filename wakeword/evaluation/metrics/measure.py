@@ -239,7 +239,7 @@ def _condition(
 ) -> ConditionResult:
     result = outcome(peaks, threshold)
     missed = int(np.sum(~result.hit))
-    late = metrics.latency(result.latency_s)
+    p50_s, p95_s = metrics.latency(result.latency_s) or (None, None)
     bootstrap = speaker_bootstrap(~result.hit, speakers, config.confidence, config.seed)
     return ConditionResult(
         condition=name,
@@ -250,8 +250,8 @@ def _condition(
         wilson=wilson(missed, peaks.words, config.confidence),
         bootstrap=bootstrap,
         by_speaker=speaker_wilson(~result.hit, speakers, config.confidence),
-        latency_p50_s=late.p50_s if late else None,
-        latency_p95_s=late.p95_s if late else None,
+        latency_p50_s=p50_s,
+        latency_p95_s=p95_s,
         duplicates=result.duplicates,
         false_alarms=len(result.false_alarms),
     )

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from wakeword.evaluation.metrics.calibration import CalibrationResult
+from wakeword.evaluation.metrics.calibration import CalibrationFigures
 from wakeword.evaluation.report.figures import NEGATIVE_COLOUR, colour
 from wakeword.system.html_page import styled
 
 
-def reliability_figure(found: CalibrationResult) -> go.Figure | None:
-    """A dot per bin of clips, larger for more of them; on the dotted line probabilities hold. None without clips."""
-    parts = [("score as it is", found.test_before), ("probability", found.test_after)]
-    if found.test_before is None:
+def reliability_figure(before: CalibrationFigures | None, after: CalibrationFigures | None) -> go.Figure | None:
+    """A dot per bin of clips, larger for more of them; on the dotted line probabilities hold. None without `before`.
+
+    `before`: of scores taken as probabilities; `after`: with the probability map, None where there is none.
+    """
+    if before is None:
         return None
     figure = go.Figure()
     dotted = {"dash": "dot", "color": NEGATIVE_COLOUR, "width": 1.5}
     figure.add_scatter(x=[0, 100], y=[0, 100], mode="lines", line=dotted, showlegend=False, hoverinfo="skip")
-    for place, (name, part) in enumerate(parts):
+    for place, (name, part) in enumerate([("score as it is", before), ("probability", after)]):
         if part is None:
             continue
         figure.add_scatter(

@@ -120,5 +120,5 @@ def _calibration(word: WordResult) -> list[str]:
         "<h3>Probability of a detection</h3>",
         f'<p class="note">{html.escape(told[0].upper() + told[1:])}.</p>',
         table(["on test", "calibration error", "Brier score", "log loss (nats)"], rows) if rows else "",
-        plot(reliability_figure(found), "test lacks clips"),
+        plot(reliability_figure(found.test_before, found.test_after), "test lacks clips"),
     ]

@@ -24,6 +24,7 @@ from wakeword.runtime.bundle import load_bundle
 from wakeword.stages.ray_session import cluster_address, ray_session
 
 from .auth import Token, resolve_token
+from .ports import require_free_port
 
 DASHBOARD_APPLICATION = "wakeword-dashboard"
 DASHBOARD_PATH = "/ui"
@@ -165,7 +166,7 @@ def _ingress_environment(config: ServingConfig, local: bool) -> Iterator[None]:
     """Variables that Serve reads when it starts: HAProxy, with files and ports of this endpoint's own.
 
     Serve's defaults are fixed paths and ports, so two endpoints on one machine would share them. On a cluster that
-    is already there its own environment decides (see docs/serving.md).
+    is already there its own environment decides (see docs/howto/serve.md).
     """
     if not local:
         yield
@@ -223,19 +224,6 @@ def _free_ports(count: int) -> list[int]:
     finally:
         for entry in sockets:
             entry.close()
-
-
-def require_free_port(host: str, port: int) -> None:
-    """Refuse a port that something else listens on, before anything starts. Raises ServingError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise ServingError(
-                f"cannot listen on {host}:{port} ({error.strerror}): choose another serving.host or serving.port"
-            ) from error
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request, WebSocket
-from starlette.responses import JSONResponse
+from fastapi.responses import JSONResponse
 
 from wakeword.errors import WakewordError
 from wakeword.runtime.events import Detection

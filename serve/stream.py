@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from fastapi import WebSocket, WebSocketDisconnect
-from starlette.responses import JSONResponse
+from fastapi.responses import JSONResponse
 
 from wakeword.errors import MissingExtraError
 

@@ -6,15 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from wakeword.system.torchaudio_guard import guard_torchaudio
+
+# Before any test imports transformers, which imports torchaudio.
+guard_torchaudio()
+
 ROOT = Path(__file__).resolve().parent.parent
 RECORDINGS = ROOT.parent / "shared" / "data"
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Declare `field`: which config fields a test proves to have an effect."""
-    config.addinivalue_line(
-        "markers", "field(*paths): this test shows that changing these config fields changes behaviour"
-    )
 
 
 @pytest.fixture(scope="session")

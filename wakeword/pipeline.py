@@ -13,25 +13,28 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from wakeword.config import Config, config_hash, save_config
 from wakeword.errors import ConfigError, DataError, RunError, WakewordError
-from wakeword.stages.ray_session import cluster_address, kept_ray, ray_session
-from wakeword.system.files import sha256_of
+from wakeword.stages.progress import Progress
+from wakeword.stages.ray_session import cluster_address, kept_ray
+from wakeword.system.locks import lock_folder
 from wakeword.system.log import log_context
 from wakeword.system.resources import ResourceSampler
-from wakeword.system.run_record import RunRecord, lock_folder, now_text
+from wakeword.system.run_record import RunRecord, now_text
 
 if TYPE_CHECKING:
     from wakeword.data.summary import PreparedSummary
     from wakeword.evaluation.results import EvaluationReport
     from wakeword.training.loop import TrainResult
+    from wakeword.training.targets import TeacherTargets
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +48,6 @@ _MADE_BY_TRAINING = (
     "score-cache",
     "resources.jsonl",
 )
-Observer = Callable[[str], AbstractContextManager[Any]]
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class PipelineResult:
     peak_gib: float = 0.0
     """Highest memory of the whole process tree, sampled."""
     prepared: PreparedSummary | None = None
+    targets: TeacherTargets | None = None
+    """A teacher's targets, where `distillation.teacher` is set."""
     trained: TrainResult | None = None
     report: EvaluationReport | None = None
 
@@ -107,7 +111,6 @@ def run_pipeline(
     config: Config,
     stages: Sequence[str] | None = None,
     runner: Literal["ray", "local"] = "ray",
-    observe: Observer = lambda stage: nullcontext(),
 ) -> PipelineResult:
     """Run the stages whose output is missing or out of date.
 
@@ -115,7 +118,6 @@ def run_pipeline(
         config: the whole recipe; saved as `run_dir/config.yaml`.
         stages: some of `STAGES`, None for all; what they build on must be complete.
         runner: `local` prepares in this process, without Ray (training does so with `compute.workers=0`).
-        observe: called with a stage's name around its work, for progress on a terminal.
 
     Raises:
         ConfigError: an unknown stage, or a `runs_dir` that a submitted job cannot use.
@@ -133,7 +135,7 @@ def run_pipeline(
         lock_folder(run_dir, ".pipeline.lock"),
         ResourceSampler(run_dir / "resources.jsonl", config.tracking.resource_interval_s) as sampler,
     ):
-        pipeline = _Pipeline(config, wanted, runner, observe, sampler, run_dir)
+        pipeline = _Pipeline(config, wanted, runner, sampler, run_dir)
         result = pipeline.run()
     result.peak_gib = sampler.peak_gib
     return result
@@ -147,12 +149,11 @@ class _Pipeline:
         config: Config,
         wanted: tuple[str, ...],
         runner: Literal["ray", "local"],
-        observe: Observer,
         sampler: ResourceSampler,
         run_dir: Path,
     ) -> None:
         self.config, self.wanted, self.runner = config, wanted, runner
-        self.observe, self.sampler = observe, sampler
+        self.sampler = sampler
         self.result = PipelineResult(run_dir, prepared_folder(config))
         self.targets_dir = run_dir / "targets"
         self.record = RunRecord(run_dir / "run.json", config.name)
@@ -181,8 +182,10 @@ class _Pipeline:
         config = self.config
         keys = {"prepare": self.data_hash}
         inputs = identity(config, self.data_hash)
-        if config.distillation.teacher:
-            inputs["teacher"] = _teacher_fingerprint(Path(config.distillation.teacher))
+        if config.distillation.teacher and self.wanted != ("prepare",):
+            from wakeword.teachers.registry import teacher_fingerprint
+
+            inputs["teacher"] = teacher_fingerprint(config)
         weights = json.dumps(inputs, sort_keys=True)
         keys["targets"] = _digest(weights)
         keys["train"] = _digest(weights, config_hash(config.training))
@@ -246,7 +249,7 @@ class _Pipeline:
         self.record.put(name, state="running", started=now_text())
         started_s = time.monotonic()
         try:
-            with self.observe(name):
+            with Progress(name):
                 yield
         except BaseException as error:
             reason = str(error) if isinstance(error, WakewordError) else repr(error)
@@ -277,7 +280,7 @@ class _Pipeline:
             self.sampler.begin("prepare")
             started_s = time.monotonic()
             # Another run with the same data may be preparing them: it is waited for, and then nothing is left to do.
-            with lock_folder(folder, ".prepare.lock", wait=True), self.observe("prepare"):
+            with lock_folder(folder, ".prepare.lock", math.inf), Progress("prepare"):
                 summary = prepare(self.config, folder, self.runner)
             self.result.prepared = summary
             seconds, peak = round(time.monotonic() - started_s, 2), round(self.sampler.stage_peak_gib, 3)
@@ -303,22 +306,26 @@ class _Pipeline:
             if "targets" in self.wanted:
                 self.result.stages.append(StageOutcome("targets", "off"))
             return
-        if self._skip("targets", keys["targets"]):
+        if self.wanted == ("prepare",):
             return
+        from wakeword.teachers.registry import teacher_fingerprint
         from wakeword.teachers.targets import make_targets
+        from wakeword.training.targets import TeacherTargets
 
-        session = ray_session(self.config) if self.runner == "ray" else nullcontext()
-        with self._stage("targets", keys["targets"]), session:
-            make_targets(self.config, self.result.prepared_dir, self.targets_dir, self.runner)
+        if self._skip("targets", keys["targets"]):
+            self.result.targets = TeacherTargets(self.targets_dir, teacher_fingerprint(self.config))
+            return
+        with self._stage("targets", keys["targets"]):
+            self.result.targets = make_targets(self.config, self.result.prepared_dir, self.targets_dir, self.runner)
 
     def _train(self, keys: dict[str, str]) -> None:
         if self._skip("train", keys["train"]):
             return
         from wakeword.training.distributed import train_with_ray
 
-        targets = self.targets_dir if self.config.distillation.teacher else None
+        result = self.result
         with self._stage("train", keys["train"]):
-            self.result.trained = train_with_ray(self.config, self.result.prepared_dir, self.result.run_dir, targets)
+            result.trained = train_with_ray(self.config, result.prepared_dir, result.run_dir, result.targets)
 
     def _export(self, keys: dict[str, str]) -> None:
         if self._skip("export", keys["export"]):
@@ -358,12 +365,6 @@ class _Pipeline:
                 probability_maps=report.probability_maps,
             )
             result.report = report
-
-
-def _teacher_fingerprint(teacher: Path) -> str:
-    """A teacher that was trained further gives other targets; a registered teacher is known by its name."""
-    states = sorted(teacher.glob("checkpoints/epoch-*/state.json"))
-    return _digest(str(teacher), *(sha256_of(path) for path in states))
 
 
 def _digest(*parts: str) -> str:

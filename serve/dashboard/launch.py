@@ -9,8 +9,8 @@ from typing import Any
 from wakeword.config import Config
 from wakeword.errors import MissingExtraError, ServingError
 
-from ..app import require_free_port
 from ..auth import Token, configured_token, is_loopback
+from ..ports import require_free_port
 from .settings import DashboardSettings
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import onnx
 import pytest
 
-from wakeword.cli import checks, doctor
-from wakeword.cli.doctor import PARTS, examine
+from wakeword.cli import doctor
 from wakeword.cli.main import main
+from wakeword.system import checks
+from wakeword.system.parts import PARTS, examine
 
 QUICK = ["numpy", "pydantic", "onnxruntime", "soundfile", "soxr", "safetensors", "psutil", "websockets", "pyarrow"]
 

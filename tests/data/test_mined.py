@@ -16,7 +16,7 @@ from wakeword.config.data import SourceConfig
 from wakeword.data.hard_negatives import train_only
 from wakeword.data.manifest import clip_row, clip_table
 from wakeword.data.mined import CANDIDATE_SCHEMA, decide, read_candidates, read_decisions, write_decisions
-from wakeword.data.sources import read_source
+from wakeword.data.sources.types import read_source
 from wakeword.errors import ConfigError, DataError
 
 

@@ -30,7 +30,7 @@ from wakeword.mining.review import refresh_page
 from wakeword.mining.stage import MiningStage
 from wakeword.runtime.bundle import Bundle, load_bundle
 from wakeword.stages.in_process import run_stage
-from wakeword.system.run_record import lock_folder
+from wakeword.system.locks import lock_folder
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import torch
 from wakeword.config.model import ModelConfig
 from wakeword.errors import ConfigError
 from wakeword.models.bc_resnet import BroadcastBlock
-from wakeword.models.registry import build_student
+from wakeword.models.families import build_student
 
 
 @pytest.mark.parametrize(

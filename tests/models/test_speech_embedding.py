@@ -14,7 +14,7 @@ from wakeword.audio.frontend import Frontend
 from wakeword.config import validate_config
 from wakeword.config.model import ModelConfig
 from wakeword.errors import ConfigError
-from wakeword.models.registry import build_student
+from wakeword.models.families import build_student
 from wakeword.models.speech_embedding import FEATURE_SCALE, FEATURE_SHIFT, SpeechEmbedding
 from wakeword.models.streaming import StreamingModel
 from wakeword.training.step import make_optimizer

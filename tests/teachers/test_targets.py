@@ -21,11 +21,12 @@ from wakeword.errors import ConfigError, DataError, RunError
 from wakeword.models.streaming import StreamingModel
 from wakeword.stages.ray_session import ray_session
 from wakeword.teachers import targets
-from wakeword.teachers.registry import open_teacher
-from wakeword.teachers.targets import TargetStore, TeacherStage, make_targets
+from wakeword.teachers.registry import open_teacher, teacher_fingerprint
+from wakeword.teachers.targets import TeacherStage, make_targets
 from wakeword.training.loop import train
 from wakeword.training.soft_loss import distillation_loss
 from wakeword.training.step import TrainingStep, make_optimizer
+from wakeword.training.targets import TargetStore, TeacherTargets
 
 
 @pytest.fixture(autouse=True)
@@ -57,11 +58,11 @@ def _student(teacher: Path, **distillation: float) -> Config:
 
 
 @pytest.fixture(scope="module")
-def made(prepared: Path, teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(prepared: Path, teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> TeacherTargets:
     return make_targets(_student(teacher), prepared, tmp_path_factory.mktemp("targets"), runner="local")
 
 
-def _step(prepared: Path, config: Config, made: Path) -> tuple[BatchSampler, TrainingStep, TargetStore]:
+def _step(prepared: Path, config: Config, made: TeacherTargets) -> tuple[BatchSampler, TrainingStep, TargetStore]:
     torch.manual_seed(0)
     shards, cpu = ShardSet.open(prepared), torch.device("cpu")
     clips = training_clips(shards, "train", cpu)
@@ -74,7 +75,7 @@ def _step(prepared: Path, config: Config, made: Path) -> tuple[BatchSampler, Tra
     return sampler, TrainingStep(config, model, make_optimizer(model, config.training), views, store), store
 
 
-def test_training_replays_what_the_teacher_has_scored(prepared: Path, teacher: Path, made: Path) -> None:
+def test_training_replays_what_the_teacher_has_scored(prepared: Path, teacher: Path, made: TeacherTargets) -> None:
     config = _student(teacher)
     sampler, step, store = _step(prepared, config, made)
     assert store.extra_context_samples > 0
@@ -86,7 +87,6 @@ def test_training_replays_what_the_teacher_has_scored(prepared: Path, teacher: P
     assert torch.allclose(store.logits(plan), judge.logits(audio), atol=0.02), "float16 is all that lies between"
 
 
-@pytest.mark.field("distillation.views")
 def test_each_clip_has_so_many_views(prepared: Path, teacher: Path, tmp_path: Path) -> None:
     stage = TeacherStage(_student(teacher, views=3), prepared)
     stage.setup()
@@ -98,7 +98,9 @@ def test_each_clip_has_so_many_views(prepared: Path, teacher: Path, tmp_path: Pa
     assert not np.array_equal(rows[0], rows[1])
 
 
-def test_targets_are_continued(prepared: Path, teacher: Path, made: Path, tmp_path: Path, monkeypatch) -> None:
+def test_targets_are_continued(
+    prepared: Path, teacher: Path, made: TeacherTargets, tmp_path: Path, monkeypatch
+) -> None:
     config = _student(teacher)
     monkeypatch.setattr(targets, "_PART_ROWS", 20)
     real = TeacherStage.__call__
@@ -121,9 +123,9 @@ def test_targets_are_continued(prepared: Path, teacher: Path, made: Path, tmp_pa
         return real(self, table)
 
     monkeypatch.setattr(TeacherStage, "__call__", counting)
-    make_targets(config, prepared, tmp_path, runner="local")
+    continued = make_targets(config, prepared, tmp_path, runner="local")
     assert not set(seen) & set(again)
-    sampler, _, store = _step(prepared, config, tmp_path)
+    sampler, _, store = _step(prepared, config, continued)
     plan = sampler.batch(3)
     whole = _step(prepared, config, made)[2]
     # Scored in batches of other sizes: the same to the last bits of float16.
@@ -131,19 +133,20 @@ def test_targets_are_continued(prepared: Path, teacher: Path, made: Path, tmp_pa
 
 
 @pytest.mark.ray
-def test_actors_of_ray_data_make_the_same_targets(prepared: Path, teacher: Path, made: Path, tmp_path: Path) -> None:
+def test_actors_of_ray_data_make_the_same_targets(
+    prepared: Path, teacher: Path, made: TeacherTargets, tmp_path: Path
+) -> None:
     config = _student(teacher)
     with ray_session(config):
-        make_targets(config, prepared, tmp_path, runner="ray")
+        spread = make_targets(config, prepared, tmp_path, runner="ray")
     sampler, _, here = _step(prepared, config, made)
-    there = _step(prepared, config, tmp_path)[2]
+    there = _step(prepared, config, spread)[2]
     plan = sampler.batch(1)
     # Actors get clips in batches of other sizes: the same to the last bits of float16.
     assert torch.allclose(there.logits(plan), here.logits(plan), atol=0.02)
 
 
-@pytest.mark.field("distillation.weight", "distillation.temperature")
-def test_weight_and_temperature_change_the_gradients(prepared: Path, teacher: Path, made: Path) -> None:
+def test_weight_and_temperature_change_the_gradients(prepared: Path, teacher: Path, made: TeacherTargets) -> None:
     def gradient(**distillation: float) -> torch.Tensor:
         sampler, step, _ = _step(prepared, _student(teacher, **distillation), made)
         torch.manual_seed(0)
@@ -157,14 +160,13 @@ def test_weight_and_temperature_change_the_gradients(prepared: Path, teacher: Pa
     assert torch.allclose(none, gradient(weight=0.0, temperature=5.0)), "without weight the teacher is not heard"
 
 
-@pytest.mark.field("distillation.teacher")
 def test_a_distilled_student_is_closer_to_its_teacher(
-    prepared: Path, teacher: Path, made: Path, tmp_path: Path
+    prepared: Path, teacher: Path, made: TeacherTargets, tmp_path: Path
 ) -> None:
     training = {"epochs": 1, "steps_per_epoch": 20, "learning_rate": 1e-2, "ema_decay": 0.8}
     config = tiny_config(training=training, distillation={"teacher": str(teacher), "views": 2, "weight": 1.0})
     plain = tiny_config(training=training)
-    distilled = train(config, prepared, tmp_path / "distilled", targets_dir=made)
+    distilled = train(config, prepared, tmp_path / "distilled", targets=made)
     train(plain, prepared, tmp_path / "plain")
     assert distilled.metrics["loss_soft"] > 0
     sampler, step, store = _step(prepared, config, made)
@@ -181,7 +183,7 @@ def test_a_distilled_student_is_closer_to_its_teacher(
     assert distance["distilled"] < 0.8 * distance["plain"]
 
 
-def test_what_does_not_fit_is_refused(prepared: Path, teacher: Path, made: Path, tmp_path: Path) -> None:
+def test_what_does_not_fit_is_refused(prepared: Path, teacher: Path, made: TeacherTargets, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"distillation\.teacher is empty"):
         make_targets(tiny_config(), prepared, tmp_path)
     with pytest.raises(RunError, match="holds no trained model"):
@@ -196,6 +198,9 @@ def test_what_does_not_fit_is_refused(prepared: Path, teacher: Path, made: Path,
     with pytest.raises(ConfigError, match=r"model\.frame_stride"):
         make_targets(faster, prepared, tmp_path / "x", runner="local")
     with pytest.raises(DataError, match="another teacher, clips or settings"):
-        make_targets(_student(teacher, views=4), prepared, made, runner="local")
+        make_targets(_student(teacher, views=4), prepared, made.folder, runner="local")
     with pytest.raises(DataError, match="no complete teacher targets"):
-        _step(prepared, _student(teacher), tmp_path)
+        _step(prepared, _student(teacher), TeacherTargets(tmp_path, made.fingerprint))
+    with pytest.raises(DataError, match="another teacher, clips or settings"):
+        _step(prepared, _student(teacher), TeacherTargets(made.folder, "another teacher"))
+    assert teacher_fingerprint(_student(teacher)) == made.fingerprint

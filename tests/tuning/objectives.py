@@ -17,6 +17,7 @@ import numpy as np
 from wakeword.config import Config
 from wakeword.errors import RunError
 from wakeword.system.files import write_json
+from wakeword.training.targets import TeacherTargets
 from wakeword.tuning.trial import Report
 
 
@@ -34,7 +35,7 @@ def _setting(folder: Path, name: str, default: float) -> float:
     return float(path.read_text()) if path.is_file() else default
 
 
-def regress(config: Config, prepared_dir: Path, run_dir: Path, targets_dir: Path | None, report: Report) -> None:
+def regress(config: Config, prepared_dir: Path, run_dir: Path, targets: TeacherTargets | None, report: Report) -> None:
     """Fit 8 weights; `val_frr` is the squared error after each epoch, `val_auc` falls with it."""
     import ray
 

@@ -22,7 +22,7 @@ from wakeword.data.manifest import MANIFEST_SCHEMA, Row, counts_of, quarantine_t
 from wakeword.data.plan import PREPARE_VERSION, plan_shards
 from wakeword.data.shard_stage import ShardStage, finished_receipt
 from wakeword.data.shards import INDEX_VERSION, ShardSet
-from wakeword.data.sources import read_source
+from wakeword.data.sources.types import read_source
 from wakeword.data.splits import assign_splits, draw
 from wakeword.data.summary import PreparedSummary
 from wakeword.data.synthesis.plan import plan_identity
@@ -57,7 +57,7 @@ def prepare(
             that every node sees.
         runner: `ray` (Ray Data), `local` (this process), or a function that runs a stage over a table and yields its
             output in any order; the bytes are the same.
-        progress: show a bar; None shows one on a terminal.
+        progress: True shows a bar, False nothing; None a bar on a terminal, and lines in the log elsewhere.
 
     Raises:
         DataError: nothing usable is left, no clip of any wake word, or a wake word with too few speakers.

@@ -5,8 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,13 +24,15 @@ from wakeword.evaluation.report.examples import copy_audio, drop_other_audio, wr
 from wakeword.evaluation.report.page import write_html
 from wakeword.evaluation.report.plots import PLOTS, write_plots
 from wakeword.evaluation.results import EvaluationReport, Example
-from wakeword.evaluation.scoring.run import Runner, score_tracks
+from wakeword.evaluation.scoring.run import score_tracks
 from wakeword.evaluation.scoring.store import SCORES_NAME, TRUTH_NAME, ScoreStore, write_scores, write_truth
 from wakeword.evaluation.tracks.plan import Track, TrackPlan, plan_tracks
 from wakeword.evaluation.tracks.recordings import RecordingTrack, with_recordings
 from wakeword.runtime.bundle import VARIANTS, Bundle, load_bundle
-from wakeword.stages.ray_session import ray_session
+from wakeword.stages.progress import Progress
+from wakeword.stages.runner import Runner, session
 from wakeword.system.files import atomic_path, sha256_of
+from wakeword.system.tracing import traced
 
 REPORT_NAME = "report.json"
 ANALYSIS_KEYS = (
@@ -47,6 +48,16 @@ ANALYSIS_KEYS = (
 """Settings that leave the tracks as they are: the stored scores answer for any value of them."""
 
 
+def _traced_inputs(call: Mapping[str, Any]) -> dict[str, Any]:
+    paths = {name: str(call[name]) for name in ("bundle_dir", "prepared_dir", "out_dir")}
+    return {**paths, "variant": call["variant"], "evaluation": call["config"].evaluation.model_dump(mode="json")}
+
+
+@traced(
+    project=lambda call: call["config"].tracking.weave_project,
+    inputs=_traced_inputs,
+    output=lambda report: report.metrics,
+)
 def evaluate(
     bundle_dir: str | Path,
     prepared_dir: str | Path,
@@ -67,7 +78,7 @@ def evaluate(
     Args:
         bundle_dir: bundle folder or zip; its words, detector times and graph are what is evaluated.
         prepared_dir: folder that `prepare` wrote.
-        config: only its `evaluation` section counts, and with `ray` its `compute`.
+        config: only its `evaluation` section counts, with `ray` its `compute`, and `tracking.weave_project`.
         out_dir: made if need be; files of an earlier evaluation in it are replaced.
         run_dir: a run whose `metrics.jsonl` gives the report its training curves.
         command: how to reproduce the report, printed in it.
@@ -88,7 +99,7 @@ def evaluate(
     rest_s = bundle.manifest.detector.refractory_s
     planned = _plans(shards, words, config.evaluation)
     plans = [with_recordings(plan, words, config.evaluation, rest_s) for plan in planned]
-    with ray_session(config) if runner == "ray" else nullcontext():
+    with session(config, runner):
         cache, workers = Path(cache_dir) if cache_dir else None, config.compute.data_cpus if runner == "ray" else None
         scores = _score(bundle, plans, progress, partial(score_tracks, workers=workers, runner=runner, cache_dir=cache))
     provenance = _provenance(bundle, shards)
@@ -196,14 +207,16 @@ def _score(
     """All tracks of all splits at once, so that batches are full."""
     tracks = [track for plan in plans for track in plan.tracks]
     total_s, done_s = sum(track.duration_s for track in tracks), 0.0
+    with Progress("scoring tracks", total_s / 3600, "h of audio") as shown:
 
-    def hear(seconds: float) -> None:
-        nonlocal done_s
-        done_s += seconds
-        if progress is not None:
-            progress(done_s, total_s)
+        def hear(seconds: float) -> None:
+            nonlocal done_s
+            done_s += seconds
+            shown.to(done_s / 3600)
+            if progress is not None:
+                progress(done_s, total_s)
 
-    return score(bundle, tracks, progress=hear)
+        return score(bundle, tracks, progress=hear)
 
 
 def _provenance(bundle: Bundle, shards: ShardSet) -> dict[str, str]:

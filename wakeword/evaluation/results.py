@@ -8,10 +8,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from wakeword.errors import DataError
-from wakeword.evaluation.metrics.calibration import CalibrationResult
-from wakeword.evaluation.metrics.near_misses import NearMissCurve, NearMissResult
 from wakeword.evaluation.slices.results import SliceReport
 from wakeword.evaluation.statistics.rates import Rate
+from wakeword.runtime.bundle import ProbabilityMap
 from wakeword.system.files import write_json
 
 SCHEMA_VERSION = 4
@@ -41,6 +40,69 @@ class ConditionResult(_Part):
     """Second events for one word; they count as false alarms."""
     false_alarms: int
     """Events of this condition's tracks that hit no word, duplicates included."""
+
+
+class FiredShare(_Part):
+    """How many of some clips fire, with Wilson's interval of the share."""
+
+    clips: int
+    fired: int
+    wilson: tuple[float, float]
+
+    @property
+    def share(self) -> float:
+        """Fired clips among all."""
+        return self.fired / self.clips
+
+
+class NearMissResult(FiredShare):
+    """Near misses of one word at one threshold."""
+
+    by_distance: dict[str, FiredShare]
+    """By phonemes between phrase and word: `1`, `2`, `3`, `4 or more`, `unknown`; only those that there are."""
+    own_phrase: FiredShare | None
+    """Clean words of speakers who are heard in near misses as well: how many fire. None where there are none."""
+    shared_speakers: int
+    """Speakers who are heard in near misses and in clean words."""
+
+
+class NearMissCurve(_Part):
+    """Clean miss rate against the share of near misses that fires, over thresholds that rise."""
+
+    threshold: tuple[float, ...]
+    frr: tuple[float, ...]
+    fired_share: tuple[float, ...]
+
+
+class ReliabilityBin(_Part):
+    """Clips with similar probabilities: their mean probability and the share that holds the word."""
+
+    mean: float
+    share: float
+    clips: int
+
+
+class CalibrationFigures(_Part):
+    """How well the probabilities of some clips hold. Smaller is better for `ece`, `brier` and `log_loss`."""
+
+    clips: int
+    positives: int
+    ece: float
+    """Expected calibration error: mean of `abs(mean - share)` over the bins, weighted by their clips."""
+    brier: float
+    log_loss: float
+    """In nats. Probabilities within half a level of the detector's rounding of 0 or 1 count as that far away."""
+    reliability: tuple[ReliabilityBin, ...]
+
+
+class CalibrationResult(_Part):
+    """The map that val gave, or None, and the figures on test with scores taken as probabilities and with the map."""
+
+    probability_map: ProbabilityMap | None
+    reason: str
+    """What the map was fitted to, or why there is none."""
+    test_before: CalibrationFigures | None
+    test_after: CalibrationFigures | None
 
 
 class SplitResult(_Part):
@@ -217,12 +279,6 @@ class EvaluationReport(_Part):
                 "worse_slices": [part.sentence for part in word.slices.worse],
             }
         return figures
-
-    def table(self) -> str:
-        """Text table for a terminal: one line per word and target, test figures with intervals."""
-        from wakeword.evaluation.report.wording import text_table
-
-        return text_table(self)
 
     def save(self, path: Path) -> None:
         """Write as JSON, atomically."""

@@ -18,7 +18,7 @@ from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.data.manifest import MANIFEST_SCHEMA, VOICED, Row, clip_table, quarantine_row, set_column
 from wakeword.data.shards import ShardSet
-from wakeword.data.sources import read_source, source_types
+from wakeword.data.sources.types import read_source, source_types
 from wakeword.data.words import assign_words
 from wakeword.errors import DataError
 

@@ -1,5 +1,44 @@
-"""Imports every family, so that the registry knows them."""
+"""All model families, and how to build one by its name.
 
-from wakeword.models import bc_resnet, ds_tcn, speech_embedding, tc_resnet
+A new family is a module that is imported here.
+"""
 
-__all__ = ["bc_resnet", "ds_tcn", "speech_embedding", "tc_resnet"]
+from __future__ import annotations
+
+import difflib
+
+from wakeword.config.model import ModelConfig
+from wakeword.errors import ConfigError
+from wakeword.models import bc_resnet, ds_tcn, speech_embedding, tc_resnet  # noqa: F401  (importing registers them)
+from wakeword.models.registry import FAMILIES, Student
+
+
+def families() -> list[str]:
+    """Names of all registered families."""
+    return sorted(FAMILIES)
+
+
+def family_of(name: str) -> type[Student]:
+    """The class of a family.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    known = families()
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise ConfigError(f"model.family = {name!r} is unknown; {hint}known: {', '.join(known)}")
+    return FAMILIES[name]
+
+
+def build_student(config: ModelConfig, n_mels: int, words: int) -> Student:
+    """Build the configured student.
+
+    Raises:
+        ConfigError: the family is unknown or does not work with so many mels, such a stride or several heads.
+    """
+    family = family_of(config.family)
+    if config.heads > 1 and not family.ENSEMBLE:
+        raise ConfigError(f"model.heads = {config.heads}: the family {config.family} has one head; leave it at 1")
+    return family(config, n_mels, words)

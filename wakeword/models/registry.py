@@ -1,8 +1,7 @@
-"""The families of students: what they all promise, and how to build one by name."""
+"""What every model family promises, and the decorator that makes a family known by its name."""
 
 from __future__ import annotations
 
-import difflib
 import math
 from abc import abstractmethod
 from collections.abc import Callable
@@ -12,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from wakeword.config.model import ModelConfig
-from wakeword.errors import ConfigError
 from wakeword.models.blocks import StateTape, cache_size
 
 
@@ -93,52 +91,20 @@ class Student(nn.Module):
 
 
 S = TypeVar("S", bound=type[Student])
-_FAMILIES: dict[str, type[Student]] = {}
+FAMILIES: dict[str, type[Student]] = {}
+"""Registered families by name; read it through `wakeword.models.families`, which imports all of them."""
 
 
 def register(name: str) -> Callable[[S], S]:
     """Class decorator: make a family buildable as `model.family: name`."""
 
     def add(family: S) -> S:
-        if name in _FAMILIES:
+        if name in FAMILIES:
             raise ValueError(f"two model families are called {name!r}")
-        _FAMILIES[name] = family
+        FAMILIES[name] = family
         return family
 
     return add
-
-
-def families() -> list[str]:
-    """Names of all registered families."""
-    import wakeword.models.families  # noqa: F401  # importing them registers them
-
-    return sorted(_FAMILIES)
-
-
-def family_of(name: str) -> type[Student]:
-    """The class of a family.
-
-    Raises:
-        ConfigError: there is none of that name.
-    """
-    known = families()
-    if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise ConfigError(f"model.family = {name!r} is unknown; {hint}known: {', '.join(known)}")
-    return _FAMILIES[name]
-
-
-def build_student(config: ModelConfig, n_mels: int, words: int) -> Student:
-    """Build the configured student.
-
-    Raises:
-        ConfigError: the family is unknown or does not work with so many mels, such a stride or several heads.
-    """
-    family = family_of(config.family)
-    if config.heads > 1 and not family.ENSEMBLE:
-        raise ConfigError(f"model.heads = {config.heads}: the family {config.family} has one head; leave it at 1")
-    return family(config, n_mels, words)
 
 
 def paced(dilation: int, frame_stride: int) -> int:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from wakeword.audio.frontend import Frontend
 from wakeword.config import Config
-from wakeword.models.registry import build_student
+from wakeword.models.families import build_student
 
 FeatureHook = Callable[[Tensor], Tensor]
 CLIPS_IN_CACHE = 8

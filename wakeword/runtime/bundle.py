@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from wakeword.config.keys import renamed_key
 from wakeword.errors import BundleError
 from wakeword.runtime.events import SCORE_LEVELS, EventTiming
 from wakeword.runtime.onnx_file import has_external_data
@@ -318,6 +319,8 @@ def _parse_manifest(content: bytes, where: Path, verify: bool = True) -> BundleM
     version = values.get("schema_version") if isinstance(values, dict) else None
     if version != SCHEMA_VERSION:
         raise BundleError(f"{where}: schema version {version}, this wakeword reads version {SCHEMA_VERSION}")
+    if told := renamed_key(values, BundleManifest):
+        raise BundleError(f"{where}: {told}: export the bundle again")
     try:
         manifest = BundleManifest.model_validate(values)
     except ValidationError as error:

@@ -1,22 +1,40 @@
-"""Where stages run: in Ray Data or in this process, with a bar; preparation and mining choose here."""
+"""Where stages run: in Ray Data or in this process, with a progress bar. Every room chooses here."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Literal
 
 import pyarrow as pa
 
 from wakeword.config import Config
-from wakeword.stages import in_process as local_stage
-from wakeword.stages import ray_data as ray_stage
-from wakeword.stages.progress import with_bar
+from wakeword.stages import in_process, ray_data
+from wakeword.stages.progress import track_batches
+from wakeword.stages.ray_session import ray_session
 from wakeword.stages.stage import Stage
 
 Runner = Literal["ray", "local"]
 RunStage = Callable[[Stage, pa.Table, str], Iterator[pa.Table]]
+
+
+def run_stage(stage: Stage, table: pa.Table, runner: Runner, max_cpus: int | None = None) -> Iterator[pa.Table]:
+    """Yield the stage's output batch by batch: the one choice between Ray Data and this process.
+
+    Args:
+        stage: what to run.
+        table: its input.
+        runner: `ray` (Ray must be initialised) or `local`.
+        max_cpus: CPUs of the cluster, or threads of this process for a stage that may be called from several.
+    """
+    if runner == "local":
+        return in_process.run_stage(stage, table, max_cpus)
+    return ray_data.run_stage(stage, table, max_cpus)
+
+
+def session(config: Config, runner: Runner) -> AbstractContextManager[None]:
+    """A Ray session where `runner` is `ray`, else nothing."""
+    return ray_session(config) if runner == "ray" else nullcontext()
 
 
 @contextmanager
@@ -26,22 +44,15 @@ def stage_runner(config: Config, runner: Runner | RunStage, progress: bool | Non
     Args:
         config: `compute` decides which Ray, and how many of its CPUs.
         runner: `ray` (Ray Data), `local` (this process), or a function that runs a stage.
-        progress: show a bar; None shows one on a terminal.
+        progress: True shows a bar, False nothing; None a bar on a terminal, and lines in the log elsewhere.
     """
-    visible = sys.stderr.isatty() if progress is None else progress
 
     def run(stage: Stage, table: pa.Table, title: str) -> Iterator[pa.Table]:
         if callable(runner):
             batches = runner(stage, table, title)
-        elif runner == "local":
-            batches = local_stage.run_stage(stage, table)
         else:
-            batches = ray_stage.run_stage(stage, table, config.compute.data_cpus)
-        return with_bar(batches, table.num_rows, title, visible)
+            batches = run_stage(stage, table, runner, config.compute.data_cpus)
+        return track_batches(batches, table.num_rows, title, progress)
 
-    with ExitStack() as stack:
-        if runner == "ray":
-            from wakeword.stages.ray_session import ray_session
-
-            stack.enter_context(ray_session(config))
+    with nullcontext() if callable(runner) else session(config, runner):
         yield run

@@ -18,6 +18,8 @@ class StageResources:
     """Rows per call."""
     stateful: bool = False
     """True: `setup()` is expensive (a model), so workers are kept (an actor pool); False: one task per batch."""
+    threaded: bool = False
+    """True: calls hold no state and work outside Python's lock, so one process may make several at a time."""
 
 
 class Stage:

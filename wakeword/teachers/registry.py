@@ -7,6 +7,7 @@ Further types register themselves with `@register_teacher`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +16,7 @@ import torch
 from wakeword.config import Config
 from wakeword.errors import ConfigError
 from wakeword.system.files import sha256_of
-from wakeword.training.checkpoint import epoch_folder, load_trained, newest_checkpoint
+from wakeword.training.checkpoint import best_epoch, load_trained
 
 
 class Teacher(Protocol):
@@ -32,14 +33,24 @@ class Teacher(Protocol):
 
 
 Opener = Callable[[Path, Config, torch.device], Teacher]
-_TYPES: dict[str, Opener] = {}
+Fingerprint = Callable[[Path], str]
+"""The fingerprint of the teacher at a path, without loading its model."""
 
 
-def register_teacher(name: str) -> Callable[[Opener], Opener]:
+@dataclass(frozen=True)
+class _Type:
+    open: Opener
+    fingerprint: Fingerprint
+
+
+_TYPES: dict[str, _Type] = {}
+
+
+def register_teacher(name: str, fingerprint: Fingerprint) -> Callable[[Opener], Opener]:
     """Decorator: make a teacher available as `distillation.teacher: name:path`."""
 
     def add(opener: Opener) -> Opener:
-        _TYPES[name] = opener
+        _TYPES[name] = _Type(opener, fingerprint)
         return opener
 
     return add
@@ -52,6 +63,22 @@ def open_teacher(config: Config, device: torch.device) -> Teacher:
         ConfigError: its type is unknown, it lacks one of the words, or its scores come at another rate.
         RunError: its run folder holds no trained model.
     """
+    kind, path = _type_of(config)
+    return kind.open(path, config, device)
+
+
+def teacher_fingerprint(config: Config) -> str:
+    """The fingerprint of the teacher that `distillation.teacher` names; its model is not loaded.
+
+    Raises:
+        ConfigError: its type is unknown.
+        RunError: its run folder holds no trained model.
+    """
+    kind, path = _type_of(config)
+    return kind.fingerprint(path)
+
+
+def _type_of(config: Config) -> tuple[_Type, Path]:
     spec = config.distillation.teacher
     name, separator, path = spec.partition(":")
     if not separator:
@@ -61,10 +88,14 @@ def open_teacher(config: Config, device: torch.device) -> Teacher:
             f"distillation.teacher = {spec!r}: unknown type {name!r}; known: {', '.join(sorted(_TYPES))} "
             "(a path alone is a run folder)"
         )
-    return _TYPES[name](Path(path), config, device)
+    return _TYPES[name], Path(path)
 
 
-@register_teacher("run")
+def _weights_hash(run_dir: Path) -> str:
+    return sha256_of(best_epoch(run_dir) / "ema.safetensors")
+
+
+@register_teacher("run", _weights_hash)
 class RunTeacher:
     """Any trained run: its averaged weights of the best epoch."""
 
@@ -86,11 +117,3 @@ class RunTeacher:
     def logits(self, audio: torch.Tensor) -> torch.Tensor:
         """See `Teacher.logits`."""
         return self.model.offline(audio)[:, :, self.columns]
-
-
-def _weights_hash(run_dir: Path) -> str:
-    newest = newest_checkpoint(run_dir)
-    assert newest is not None, "load_trained has checked it"
-    folder, state = newest
-    best = epoch_folder(run_dir, state.best.get("epoch", state.epoch))
-    return sha256_of((best if best.is_dir() else folder) / "ema.safetensors")

@@ -140,16 +140,12 @@ def load_weights(path: Path, model: nn.Module) -> None:
         raise RunError(f"{path} does not fit this model: {' '.join(str(error).split())}") from error
 
 
-def load_trained(run_dir: str | Path) -> tuple[StreamingModel, Config]:
-    """The trained model of a run, in eval mode on the CPU, and the run's config.
-
-    Its weights are the averaged ones of the best epoch (lowest `val_frr`, then lowest `val_loss`). If that checkpoint
-    is damaged the newest complete one is taken and the reason is logged.
+def best_epoch(run_dir: Path) -> Path:
+    """The checkpoint of the best epoch, or the newest complete one where that is damaged (the reason is logged).
 
     Raises:
         RunError: the folder holds no finished epoch.
     """
-    run_dir = Path(run_dir)
     newest = newest_checkpoint(run_dir)
     if newest is None or not (run_dir / "config.yaml").is_file():
         raise RunError(f"{run_dir} holds no trained model (config.yaml and a complete checkpoint): train it first")
@@ -161,6 +157,20 @@ def load_trained(run_dir: str | Path) -> tuple[StreamingModel, Config]:
             folder = best
         except RunError as error:
             log.warning("%s; taking %s instead of the best epoch", error, folder.name)
+    return folder
+
+
+def load_trained(run_dir: str | Path) -> tuple[StreamingModel, Config]:
+    """The trained model of a run, in eval mode on the CPU, and the run's config.
+
+    Its weights are the averaged ones of the best epoch (lowest `val_frr`, then lowest `val_loss`). If that checkpoint
+    is damaged the newest complete one is taken and the reason is logged.
+
+    Raises:
+        RunError: the folder holds no finished epoch.
+    """
+    run_dir = Path(run_dir)
+    folder = best_epoch(run_dir)
     config = load_config(run_dir / "config.yaml")
     model = StreamingModel(config, config.labels)
     load_weights(folder / "ema.safetensors", model)

@@ -24,6 +24,8 @@ from wakeword.config import Config, validate_config
 from wakeword.errors import RunError, WakewordError
 from wakeword.stages.ray_session import ray_session
 from wakeword.training.loop import TrainContext, TrainResult, train
+from wakeword.training.targets import TeacherTargets
+from wakeword.training.tracking import watch_epochs
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +36,7 @@ POLL_S = "0.1"
 
 
 def train_with_ray(
-    config: Config, prepared_dir: str | Path, run_dir: str | Path, targets_dir: str | Path | None = None
+    config: Config, prepared_dir: str | Path, run_dir: str | Path, targets: TeacherTargets | None = None
 ) -> TrainResult:
     """Train in `compute.workers` worker processes; arguments and errors as `wakeword.training.loop.train`.
 
@@ -42,12 +44,12 @@ def train_with_ray(
         RunError: workers died more than `compute.max_failures` times.
     """
     if config.compute.workers == 0:
-        return train(config, prepared_dir, run_dir, None, targets_dir)
+        return train(config, prepared_dir, run_dir, None, targets)
     with ray_session(config):
-        return _fit(config, Path(prepared_dir), Path(run_dir), None if targets_dir is None else Path(targets_dir))
+        return _fit(config, Path(prepared_dir), Path(run_dir), targets)
 
 
-def _fit(config: Config, prepared_dir: Path, run_dir: Path, targets_dir: Path | None) -> TrainResult:
+def _fit(config: Config, prepared_dir: Path, run_dir: Path, targets: TeacherTargets | None) -> TrainResult:
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", POLL_S)
     import ray.train
     from ray.train.torch import TorchTrainer
@@ -62,7 +64,7 @@ def _fit(config: Config, prepared_dir: Path, run_dir: Path, targets_dir: Path | 
             "config": config.model_dump(mode="json"),
             "prepared_dir": str(prepared_dir.resolve()),
             "run_dir": str(run_dir.resolve()),
-            "targets_dir": None if targets_dir is None else str(targets_dir.resolve()),
+            "targets": targets.plain() if targets else None,
         },
         scaling_config=ray.train.ScalingConfig(
             num_workers=compute.workers,
@@ -77,7 +79,8 @@ def _fit(config: Config, prepared_dir: Path, run_dir: Path, targets_dir: Path | 
         ),
     )
     try:
-        answer = trainer.fit().return_value  # type: ignore[attr-defined]
+        with watch_epochs(run_dir / "metrics.jsonl", config.training.epochs):
+            answer = trainer.fit().return_value  # type: ignore[attr-defined]
     except TrainingFailedError as error:
         reason = " ".join(str(error).split())[:400]
         raise RunError(
@@ -112,7 +115,8 @@ def _worker(settings: dict[str, Any]) -> dict[str, Any]:
         report=lambda metrics: ray.train.report(metrics),
     )
     try:
-        result = train(config, settings["prepared_dir"], settings["run_dir"], context, settings["targets_dir"])
+        targets = TeacherTargets.of(settings["targets"])
+        result = train(config, settings["prepared_dir"], settings["run_dir"], context, targets)
     except WakewordError as error:
         return {"error": type(error).__name__, "message": str(error)}
     return {"epochs": result.epochs, "best": result.best, "metrics": result.metrics}

@@ -6,7 +6,6 @@ state), `trials/trial-0003/` (a training run each), `best.yaml`, `trials.parquet
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import shutil
@@ -19,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from wakeword.config import Config, load_config, save_config
 from wakeword.errors import ConfigError, DataError, DeviceError, MissingExtraError, RunError
+from wakeword.stages.progress import Progress, polled
 from wakeword.stages.ray_session import cluster_address, ray_session
 from wakeword.system.files import sha256_of, write_text
+from wakeword.system.locks import lock_folder
 from wakeword.tuning.report import write_report
 from wakeword.tuning.results import SweepResult, best_table, ranked, read_trials, write_best, write_trials
 from wakeword.tuning.space import Dimension, build_space, leaf_differences
@@ -28,6 +29,8 @@ from wakeword.tuning.trial import TrainFunction, run_trial, train_student
 
 if TYPE_CHECKING:
     import optuna
+
+    from wakeword.training.targets import TeacherTargets
 
 _MAY_CHANGE = ("runs_dir", "compute", "serving", "tracking", "evaluation", "export")
 _MAY_CHANGE_IN_TUNING = ("trials", "max_concurrent", "cpus_per_trial", "gpus_per_trial")
@@ -46,7 +49,7 @@ def run_sweep(
     config: Config,
     sweep_dir: str | Path,
     prepared_dir: str | Path,
-    targets_dir: str | Path | None = None,
+    targets: TeacherTargets | None = None,
     *,
     train_fn: TrainFunction = train_student,
     quiet: bool = False,
@@ -60,7 +63,7 @@ def run_sweep(
         config: the start; its own values are the first trial where they lie within the space.
         sweep_dir: everything that the sweep leaves; on a cluster, storage that all nodes share.
         prepared_dir: output of `wakeword.data.prepare`, made once for all trials.
-        targets_dir: a teacher's targets, made once for all trials, where `distillation.teacher` is set.
+        targets: a teacher's targets, made once for all trials, where `distillation.teacher` is set.
         train_fn: what a trial runs; the product's training unless a caller brings its own.
         quiet: do not print the table of the best five.
 
@@ -71,11 +74,10 @@ def run_sweep(
         RunError: no trial finished, the sweep was interrupted, or another process is running it.
     """
     space = build_space(config)
-    _check_meaning(config, targets_dir)
+    _check_meaning(config, targets)
     sweep_dir, prepared_dir = Path(sweep_dir).resolve(), Path(prepared_dir).resolve()
-    targets = Path(targets_dir).resolve() if targets_dir is not None else None
     work = _Work(config, sweep_dir, prepared_dir, targets, train_fn)
-    with _only_one(sweep_dir):
+    with lock_folder(sweep_dir, ".lock", 0.0, "runs the sweep in", "wait for it, or end it"):
         _check_same_sweep(config, sweep_dir, prepared_dir)
         study = _run_missing(work, space)
         trials = read_trials(study, space, sweep_dir)
@@ -100,7 +102,7 @@ class _Work:
     config: Config
     sweep_dir: Path
     prepared_dir: Path
-    targets_dir: Path | None
+    targets: TeacherTargets | None
     train_fn: TrainFunction
 
     def trainable(self) -> Callable[[dict[str, Any]], None]:
@@ -109,7 +111,7 @@ class _Work:
             run_trial,
             tree=self.config.model_dump(mode="json"),
             prepared_dir=str(self.prepared_dir),
-            targets_dir=str(self.targets_dir) if self.targets_dir else None,
+            targets=self.targets.plain() if self.targets else None,
             sweep_dir=str(self.sweep_dir),
             train_fn=self.train_fn,
         )
@@ -161,23 +163,28 @@ def _fit(work: _Work, space: dict[str, Dimension], study: optuna.Study, missing:
                 callbacks=[FailureReasons(search)],
             ),
         )
-        with _quiet_tune():
+        before = len(final_trials(study))
+        with (
+            _quiet_tune(),
+            Progress("sweep", missing, "trials") as progress,
+            polled(progress, lambda progress: progress.to(len(final_trials(study)) - before), 5.0),
+        ):
             tuner.fit()
     shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _check_meaning(config: Config, targets_dir: str | Path | None) -> None:
+def _check_meaning(config: Config, targets: TeacherTargets | None) -> None:
     if config.compute.device == "cuda" and config.tuning.gpus_per_trial == 0:
         raise ConfigError(
             "compute.device = 'cuda' and tuning.gpus_per_trial = 0.0: a trial would not see the GPU; set "
             "tuning.gpus_per_trial to its share of one, such as 0.25"
         )
     soft = [key for key in config.tuning.space if key.startswith("distillation.")]
-    if soft and targets_dir is None:
+    if soft and targets is None:
         raise ConfigError(
             f"tuning.space.{soft[0]} has no effect without a teacher's targets: set distillation.teacher, or remove it"
         )
-    if config.distillation.teacher and targets_dir is None:
+    if config.distillation.teacher and targets is None:
         raise ConfigError(
             f"distillation.teacher = {config.distillation.teacher!r}, but the sweep was given no targets: make them "
             "first, or set distillation.teacher to ''"
@@ -236,18 +243,6 @@ def _differences(old: Config, new: Config) -> list[str]:
         for section in before
         for key, first, second in leaf_differences(section, before[section], after[section])
     ]
-
-
-@contextmanager
-def _only_one(sweep_dir: Path) -> Iterator[None]:
-    """Hold the sweep's lock; the kernel frees it with the process, however that ends."""
-    sweep_dir.mkdir(parents=True, exist_ok=True)
-    with (sweep_dir / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunError(f"another process is running the sweep in {sweep_dir}: wait for it, or end it") from error
-        yield
 
 
 @contextmanager

@@ -6,16 +6,19 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wakeword.config import Config, save_config, validate_config
 from wakeword.errors import RunError, WakewordError
 
+if TYPE_CHECKING:
+    from wakeword.training.targets import TeacherTargets
+
 Report = Callable[[int, Mapping[str, Any]], None]
 """`report(epoch, metrics)`: epoch counts from 1; metrics are those of the epoch's line in `metrics.jsonl`."""
 
-TrainFunction = Callable[[Config, Path, Path, Path | None, Report], None]
-"""`train(config, prepared_dir, run_dir, targets_dir, report)`: resumes from `run_dir` by itself and leaves
+TrainFunction = Callable[[Config, Path, Path, "TeacherTargets | None", Report], None]
+"""`train(config, prepared_dir, run_dir, targets, report)`: resumes from `run_dir` by itself and leaves
 `metrics.jsonl` there."""
 
 OBJECTIVE, EPOCH, FINISHED, FAILURE, NUMBER = "objective", "epoch", "finished", "failure", "number"
@@ -26,12 +29,14 @@ def trial_folder(sweep_dir: Path, number: int) -> Path:
     return sweep_dir / "trials" / f"trial-{number:04d}"
 
 
-def train_student(config: Config, prepared_dir: Path, run_dir: Path, targets_dir: Path | None, report: Report) -> None:
+def train_student(
+    config: Config, prepared_dir: Path, run_dir: Path, targets: TeacherTargets | None, report: Report
+) -> None:
     """The product's own training run, in this process."""
     from wakeword.training.loop import TrainContext, train
 
     context = TrainContext(report=lambda line: report(int(line["epoch"]), line))
-    train(config, prepared_dir, run_dir, context, targets_dir)
+    train(config, prepared_dir, run_dir, context, targets)
 
 
 class BestValue:
@@ -88,7 +93,7 @@ def run_trial(
     *,
     tree: dict[str, Any],
     prepared_dir: str,
-    targets_dir: str | None,
+    targets: tuple[str, str] | None,
     sweep_dir: str,
     train_fn: TrainFunction = train_student,
 ) -> None:
@@ -98,6 +103,8 @@ def run_trial(
     Tune, which starts the trial again up to `compute.max_failures` times.
     """
     from ray import tune
+
+    from wakeword.training.targets import TeacherTargets
 
     config = validate_config(tree)
     best = BestValue(config.tuning.metric, config.tuning.mode)
@@ -118,7 +125,7 @@ def run_trial(
         save_config(trial_config, run_dir / "config.yaml")
         for line in past_epochs(run_dir):
             best.add(int(line["epoch"]), line)
-        train_fn(trial_config, Path(prepared_dir), run_dir, Path(targets_dir) if targets_dir else None, report)
+        train_fn(trial_config, Path(prepared_dir), run_dir, TeacherTargets.of(targets), report)
         if best.value is None:
             raise RunError(f"{config.tuning.metric} was never a number in {best.epoch} epochs")
     except WakewordError as error:

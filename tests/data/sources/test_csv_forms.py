@@ -10,7 +10,8 @@ import pytest
 
 from tests.data.corpus import burst, config_for
 from wakeword.audio.io import write_wav
-from wakeword.data.sources import SourceClips, read_source
+from wakeword.data.sources.registry import SourceClips
+from wakeword.data.sources.types import read_source
 from wakeword.errors import DataError
 
 NFC, NFD = (unicodedata.normalize(form, "Schätzchen") for form in ("NFC", "NFD"))

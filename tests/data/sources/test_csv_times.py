@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.data.corpus import config_for, write_manifest
-from wakeword.data.sources import read_source
+from wakeword.data.sources.types import read_source
 
 COLUMNS = ("path", "kind", "label", "word_start_s", "word_end_s")
 

@@ -9,7 +9,7 @@ import pytest
 from tests.data.corpus import burst, config_for
 from wakeword.audio.io import write_wav
 from wakeword.data.prepare import prepare
-from wakeword.data.sources import read_source
+from wakeword.data.sources.types import read_source
 from wakeword.errors import DataError
 
 

@@ -11,8 +11,6 @@ from scipy.special import expit, logit
 
 from wakeword.errors import DataError
 from wakeword.evaluation.metrics.calibration import (
-    CalibrationFigures,
-    CalibrationResult,
     ScoredClips,
     calibrate,
     fit_probability_map,
@@ -20,6 +18,7 @@ from wakeword.evaluation.metrics.calibration import (
     word_scores,
 )
 from wakeword.evaluation.metrics.threshold_curve import HitWindow, Truth, track_peaks
+from wakeword.evaluation.results import CalibrationFigures, CalibrationResult
 from wakeword.evaluation.tracks.plan import TruthRow
 from wakeword.runtime.bundle import ProbabilityMap
 from wakeword.runtime.events import EventTiming
@@ -152,16 +151,6 @@ def test_another_share_of_words_is_an_offset() -> None:
     shifted = ProbabilityMap(slope=found.slope, offset=offset, prior=share)
     assert measured(found.probability(kept), found.probability(other.negative)).ece > 0.2
     assert measured(shifted.probability(kept), shifted.probability(other.negative)).ece < 0.02
-
-
-def test_reports_of_earlier_versions_are_read_without_a_map() -> None:
-    figures = {"clips": 10, "positives": 4, "ece": 0.1, "brier": 0.1, "log_loss": 0.3, "ece_by_chance": 0.2}
-    figures["reliability"] = [{"low": 0.1, "high": 0.3, "mean": 0.2, "clips": 10, "positives": 4, "share": 0.4}]
-    old = {"calibration": {"map": {"method": "platt", "a": 1.0, "b": 0.0}, "prior": 0.5}, "reason": "platt"}
-    found = CalibrationResult.model_validate({**old, "test_before": figures, "test_after": None})
-    assert found.probability_map is None
-    assert found.test_before is not None
-    assert found.test_before.reliability[0].share == 0.4
 
 
 def test_error_of_one_bin_is_the_distance_of_its_means() -> None:

@@ -50,7 +50,7 @@ def test_it_is_one_offline_file_that_names_all_it_should(page) -> None:
     assert "http" not in body  # nothing is fetched
     assert "misses none of 4 clean test words" in body
     assert "CC-BY &lt;4.0&gt;" in body
-    assert "wakeword evaluate B P --out &#x27;x &amp; y&#x27;" in body
+    assert "wakeword evaluate B P --out &#39;x &amp; y&#39;" in body
     assert '"val_frr"' in body
     assert (
         body.count("Plotly.newPlot") == 14

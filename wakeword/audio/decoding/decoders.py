@@ -7,14 +7,14 @@ Containers of plain samples are read by their headers (`sampled`), MPEG audio by
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from wakeword.audio.decoding import flac, mpeg, ogg
-from wakeword.audio.decoding.faults import AudioError
+from wakeword.audio.decoding import containers, flac, guard, mpeg, ogg
+from wakeword.audio.decoding.faults import AudioError, Tell
 from wakeword.audio.decoding.formats import (
     ALLOWED,
     HEAD_BYTES,
@@ -44,7 +44,6 @@ _MPEG_SLACK = 2_400
 """Samples that a decoder may take off a whole MPEG stream: two frames of delay and padding."""
 
 Blocks = Iterator[tuple[int, np.ndarray]]
-Tell = Callable[[str], None]
 
 
 def decode(stream: BinaryIO, where: str, tell: Tell, path: str | None = None) -> Blocks:
@@ -91,8 +90,6 @@ def _contained(stream: BinaryIO, form: Format, where: str, path: str | None) -> 
     """What only FFmpeg reads."""
     if not (form.demuxer and containers_installed()):
         raise AudioError("codec_not_allowed", where, refusal(where, form))
-    from wakeword.audio.decoding import containers, guard
-
     stream.seek(0)
     if guard.is_child():
         return _checked(containers.decode(stream, form, where), where)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from wakeword.errors import DataError
+
+Tell = Callable[[str], None]
+"""Takes a sentence about an oddity of a file that is read all the same."""
+_LOG = logging.getLogger(__name__)
 
 
 class AudioError(DataError):
@@ -24,3 +31,17 @@ def _restore(reason: str, detail: str, message: str) -> AudioError:
     error = AudioError(reason, "", detail)
     error.args = (message,)
     return error
+
+
+def logged(where: str) -> Tell:
+    """A `tell` that logs a warning about the file `where`."""
+    return lambda text: _LOG.warning("%s: %s", where, text)
+
+
+def silent(text: str) -> None:
+    """A `tell` for a file that was told about when it was first read."""
+
+
+def name_of(source: str | Path | bytes) -> str:
+    """What messages call it."""
+    return f"{len(source)} bytes of audio" if isinstance(source, bytes) else str(source)

@@ -16,23 +16,17 @@ import atexit
 import contextlib
 import json
 import os
-import resource
 import select
 import struct
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
-from wakeword.audio.decoding.decoders import Tell
-from wakeword.audio.decoding.faults import AudioError
-from wakeword.audio.io import logged, name_of, stream_blocks
+from wakeword.audio.decoding.faults import AudioError, Tell, logged, name_of
 from wakeword.audio.locators import parts_of, plain, read_bytes
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.errors import DataError
@@ -41,7 +35,7 @@ MEMORY_BYTES = 3 << 30
 """Address space of the child: numpy, soxr and libsndfile take about 1 GiB of it, mostly untouched."""
 CPU_S = 120
 """CPU seconds for one file, the parent's limit per block being the narrower one for short files."""
-_HEAD = struct.Struct("<cQ")
+HEAD = struct.Struct("<cQ")
 
 
 class GuardedDecoder:
@@ -68,7 +62,13 @@ class GuardedDecoder:
         if self._child is None or self._child.poll() is not None:
             self.restarts += self._child is not None
             self.close()
-            command = [sys.executable, "-m", "wakeword.audio.decoding.guard", str(self.memory_bytes), str(self.cpu_s)]
+            command = [
+                sys.executable,
+                "-m",
+                "wakeword.audio.guard_child",
+                str(self.memory_bytes),
+                str(self.cpu_s),
+            ]
             environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
             package = str(Path(__file__).resolve().parents[3])
             environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
@@ -127,8 +127,8 @@ class GuardedDecoder:
                 self.close()
 
     def _frame(self, wait_s: float | None, source: str) -> tuple[bytes, bytes]:
-        head = self._read(_HEAD.size, wait_s, source)
-        kind, size = _HEAD.unpack(head)
+        head = self._read(HEAD.size, wait_s, source)
+        kind, size = HEAD.unpack(head)
         return kind, self._read(size, wait_s, source)
 
     def _read(self, size: int, wait_s: float | None, source: str) -> bytes:
@@ -216,68 +216,12 @@ def decoded_by_a_child(source: str | bytes, where: str) -> Iterator[tuple[int, n
 _child_of_a_guard = False
 
 
+def become_child() -> None:
+    """Note that this process is a guard's child."""
+    global _child_of_a_guard
+    _child_of_a_guard = True
+
+
 def is_child() -> bool:
     """Whether this process is a guard's child, with its limits."""
     return _child_of_a_guard
-
-
-def _allow_cpu(seconds: int) -> None:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    resource.setrlimit(resource.RLIMIT_CPU, (int(usage.ru_utime + usage.ru_stime) + seconds + 1, hard))
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """No standard error inside: the decoders' libraries print lines of their own for each damaged file."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
-def _answer(out: BinaryIO, kind: bytes, body: bytes) -> None:
-    out.write(_HEAD.pack(kind, len(body)) + body)
-    out.flush()
-
-
-def _note(out: BinaryIO, text: str) -> None:
-    _answer(out, b"N", text.encode())
-
-
-def serve(memory_bytes: int, cpu_s: int) -> None:
-    """The child's loop: one order after another until the parent goes."""
-    import soundfile  # noqa: F401  (loaded before the limit, so that a low one hits files and not imports)
-    import soxr  # noqa: F401
-
-    # This file runs as __main__; who asks `is_child` imports it under its own name.
-    import wakeword.audio.decoding.guard as this
-
-    this._child_of_a_guard = True
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    orders, out = sys.stdin.buffer, sys.stdout.buffer
-    _answer(out, b"R", b"")
-    while line := orders.readline():
-        order = json.loads(line)
-        source: str | bytes = order["uri"] if order["size"] is None else orders.read(order["size"])
-        _allow_cpu(cpu_s)
-        try:
-            with _quiet():
-                blocks = stream_blocks(source, order["block_s"], order["timeout_s"], partial(_note, out))
-                for block in islice(blocks, order["most"]):
-                    _answer(out, b"B", np.ascontiguousarray(block, np.float32).tobytes())
-            _answer(out, b"E", b"")
-        except AudioError as error:
-            _answer(out, b"X", json.dumps({"reason": error.reason, "detail": error.detail}).encode())
-        except MemoryError:
-            detail = f"decoding needs more than {memory_bytes >> 20} MiB of memory"
-            _answer(out, b"X", json.dumps({"reason": "too_large", "detail": detail}).encode())
-
-
-if __name__ == "__main__":
-    serve(int(sys.argv[1]), int(sys.argv[2]))

@@ -19,6 +19,7 @@ from wakeword.data.cutting.aligner import AlignedWord, AlignmentError
 from wakeword.data.cutting.viterbi import best_path, spans_of
 from wakeword.errors import ConfigError, DeviceError, MissingExtraError
 from wakeword.system.files import sha256_of
+from wakeword.system.torchaudio_guard import guard_torchaudio
 
 
 class Ctc:
@@ -35,6 +36,7 @@ class Ctc:
     """
 
     def __init__(self, name: str, device: str) -> None:
+        guard_torchaudio()  # transformers imports torchaudio wherever it is installed
         try:
             import torch
             from safetensors import SafetensorError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
+from rapidfuzz.distance.Levenshtein import distance as edit_distance
 
 from wakeword.config import Config, WordConfig
 from wakeword.data.cutting.align_stage import AlignStage
@@ -26,7 +28,7 @@ from wakeword.data.words import check_phrases, holds
 from wakeword.errors import ConfigError, DataError
 from wakeword.stages.runner import Runner, RunStage, stage_runner
 from wakeword.system.files import atomic_path, write_json, write_text
-from wakeword.system.run_record import lock_folder
+from wakeword.system.locks import lock_folder
 
 MANIFEST_COLUMNS = (
     "path",
@@ -139,7 +141,7 @@ def cut_words_out(
         out_dir: folder for `clips/`, `alignments/`, `manifest.csv`, `quarantine.parquet` and `cut.json`; on a cluster
             one that every node sees.
         runner: `ray` (Ray Data) or `local` (this process).
-        progress: show a bar; None shows one on a terminal.
+        progress: True shows a bar, False nothing; None a bar on a terminal, and lines in the log elsewhere.
 
     Raises:
         ConfigError: the folder holds a manifest that is not ours, or the aligner cannot be loaded.
@@ -151,7 +153,7 @@ def cut_words_out(
         raise ConfigError(f"--out {out_dir} holds a manifest.csv that is not of this command: choose another folder")
     out_dir.mkdir(parents=True, exist_ok=True)
     clips = {f"{number:08d}": row for number, row in enumerate(corpus.rows)}
-    with lock_folder(out_dir, ".cut.lock", wait=True), stage_runner(config, runner, progress) as run:
+    with lock_folder(out_dir, ".cut.lock", math.inf), stage_runner(config, runner, progress) as run:
         aligned = _align(config, clips, out_dir, run)
         failed = [row for row in aligned if row["reason"]]
         bad = [
@@ -196,7 +198,7 @@ def _nearness_of(config: Config) -> Callable[[WordConfig, str], Nearness]:
     try:
         from wakeword.data.synthesis.confusables import serves_training
         from wakeword.data.synthesis.espeak import phonemes
-        from wakeword.data.synthesis.pronunciation import contains, edit_distance, sounds_of, split_ipa, word_sounds
+        from wakeword.data.synthesis.pronunciation import contains, sounds_of, split_ipa, word_sounds
 
         phonemes(["a"])
     except ImportError:

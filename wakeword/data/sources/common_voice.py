@@ -12,8 +12,8 @@ from pathlib import PurePosixPath
 from wakeword.audio.locators import exists, join, parent, plain
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
-from wakeword.data.sources import SourceClips, register
 from wakeword.data.sources.listing import Gathering, about_speaker, split_of_name, tab_rows
+from wakeword.data.sources.registry import SourceClips, register
 from wakeword.errors import DataError
 
 LICENCE = "CC0-1.0"

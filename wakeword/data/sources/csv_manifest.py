@@ -23,8 +23,8 @@ from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.config.labels import fold
 from wakeword.data.manifest import KINDS, SPLITS, Row, clip_row, clip_table, quarantine_row
-from wakeword.data.sources import SourceClips, register
 from wakeword.data.sources.listing import about_speaker, lines_of, uri_of
+from wakeword.data.sources.registry import SourceClips, register
 from wakeword.errors import DataError
 
 NEEDED = ("path", "kind")

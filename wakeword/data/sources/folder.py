@@ -24,10 +24,10 @@ from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.config.labels import word_of
 from wakeword.data.manifest import VOICED, Row, clip_row, clip_table, quarantine_row
-from wakeword.data.sources import SourceClips, register
 from wakeword.data.sources.audiofolder import read_metadata
 from wakeword.data.sources.layouts import Layout, Place
 from wakeword.data.sources.listing import SPEAKER, TEXT, about_speaker, first_of, placed_kind
+from wakeword.data.sources.registry import SourceClips, register
 from wakeword.data.sources.speakers import UNKNOWN, speaker_of
 from wakeword.errors import DataError
 

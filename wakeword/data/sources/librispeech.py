@@ -13,8 +13,8 @@ from pathlib import PurePosixPath
 from wakeword.audio.locators import exists, join, parent, plain, walk
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
-from wakeword.data.sources import SourceClips, register
 from wakeword.data.sources.listing import Gathering, about_speaker, lines_of, split_of_name
+from wakeword.data.sources.registry import SourceClips, register
 
 LICENCE = "CC BY 4.0"
 

@@ -21,7 +21,7 @@ from wakeword.audio.locators import Entry, read_bytes
 from wakeword.config import WordConfig
 from wakeword.config.labels import word_of
 from wakeword.data.manifest import Row, clip_row, clip_table, quarantine_row
-from wakeword.data.sources import SourceClips
+from wakeword.data.sources.registry import SourceClips
 from wakeword.errors import DataError
 
 _LOG = logging.getLogger(__name__)

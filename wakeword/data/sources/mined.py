@@ -15,7 +15,7 @@ from wakeword.config.data import SourceConfig
 from wakeword.data.hard_negatives import KIND
 from wakeword.data.manifest import clip_row, clip_table, quarantine_row
 from wakeword.data.mined import CANDIDATES, DECISIONS, read_candidates, read_decisions
-from wakeword.data.sources import SourceClips, register
+from wakeword.data.sources.registry import SourceClips, register
 from wakeword.errors import ConfigError, DataError
 
 _COPIED = ("text", "speaker", "speaker_source", "source", "licence", "synthetic", "sha256", "duration_s")

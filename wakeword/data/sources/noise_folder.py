@@ -16,8 +16,8 @@ from wakeword.audio.locators import Entry, plain, walk
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.config.labels import fold
-from wakeword.data.sources import SourceClips, register
 from wakeword.data.sources.listing import Gathering, lines_of
+from wakeword.data.sources.registry import SourceClips, register
 
 _CHANNEL = re.compile(r"^ch(\d\d)$")
 _KINDS = {"music": "music", "speech": "speech"}

@@ -18,9 +18,9 @@ from wakeword.audio.locators import Entry, audio_column, open_parquet, plain, wa
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.data.manifest import KINDS, SPLITS
-from wakeword.data.sources import SourceClips, register
 from wakeword.data.sources.csv_manifest import NEEDED, validated
 from wakeword.data.sources.listing import SPEAKER, TEXT, Gathering, about_speaker, first_of, placed_kind, split_of_name
+from wakeword.data.sources.registry import SourceClips, register
 from wakeword.errors import DataError
 
 

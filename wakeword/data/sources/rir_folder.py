@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 from wakeword.audio.locators import plain
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
-from wakeword.data.sources import SourceClips, register
 from wakeword.data.sources.listing import Gathering
+from wakeword.data.sources.registry import SourceClips, register
 from wakeword.errors import ConfigError
 
 

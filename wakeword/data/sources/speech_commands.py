@@ -16,8 +16,8 @@ from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.config.labels import word_of
 from wakeword.data.alike import alike
-from wakeword.data.sources import SourceClips, register
 from wakeword.data.sources.listing import Gathering
+from wakeword.data.sources.registry import SourceClips, register
 
 _NAME = re.compile(r"^([0-9a-zA-Z]+)_nohash_(\d+)$")
 LICENCE = "CC BY 4.0"

@@ -17,7 +17,6 @@ from wakeword.audio.locators import Entry, open_uri, plain, tar_members, walk
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
 from wakeword.data.manifest import KINDS, SPLITS
-from wakeword.data.sources import SourceClips, register
 from wakeword.data.sources.listing import (
     SPEAKER,
     TEXT,
@@ -28,6 +27,7 @@ from wakeword.data.sources.listing import (
     placed_kind,
     split_of_name,
 )
+from wakeword.data.sources.registry import SourceClips, register
 
 _MAX_TEXT_BYTES = 1 << 20
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict
 from scipy.special import logit
 
 from wakeword import ranking
 from wakeword.errors import DataError
 from wakeword.evaluation.metrics.threshold_curve import Peaks
+from wakeword.evaluation.results import CalibrationFigures, CalibrationResult, ReliabilityBin
 from wakeword.evaluation.tracks.plan import TruthRow
 from wakeword.runtime.bundle import ProbabilityMap
 from wakeword.runtime.events import SCORE_LEVELS
@@ -29,42 +29,6 @@ EDGE = 0.5 / SCORE_LEVELS
 """Scores nearer to 0 or 1 count as so near: half a level of the detector's rounding."""
 
 Floats = NDArray[np.float64]
-
-
-class _Part(BaseModel):
-    # Reports of earlier versions hold more: they are read all the same.
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class ReliabilityBin(_Part):
-    """Clips with similar probabilities: their mean probability and the share that holds the word."""
-
-    mean: float
-    share: float
-    clips: int
-
-
-class CalibrationFigures(_Part):
-    """How well the probabilities of some clips hold. Smaller is better for the last three."""
-
-    clips: int
-    positives: int
-    ece: float
-    """Expected calibration error: mean of `abs(mean - share)` over the bins, weighted by their clips."""
-    brier: float
-    log_loss: float
-    """In nats; probabilities nearer to 0 or 1 than `EDGE` count as so near."""
-    reliability: tuple[ReliabilityBin, ...]
-
-
-class CalibrationResult(_Part):
-    """The map that val gave, or None, and the figures on test with scores taken as probabilities and with the map."""
-
-    probability_map: ProbabilityMap | None = None
-    reason: str
-    """What the map was fitted to, or why there is none."""
-    test_before: CalibrationFigures | None
-    test_after: CalibrationFigures | None
 
 
 @dataclass(frozen=True)
@@ -138,7 +102,7 @@ def fit_probability_map(positive: ArrayLike, negative: ArrayLike) -> tuple[Proba
 
 
 def _figures(positive: Floats, negative: Floats) -> CalibrationFigures | None:
-    """Figures on probabilities of clips with and without the word; None without clips.
+    """Figures on probabilities of clips with (`positive`) and without (`negative`) the word; None without clips.
 
     Bins have equal mass (K. Nguyen and B. O'Connor 2015), because equal widths would leave the middle of a good
     detector's scores all but empty; equal probabilities share a bin.

@@ -10,14 +10,7 @@ import plotly.graph_objects as go
 
 from wakeword.errors import DataError
 from wakeword.evaluation.results import EvaluationReport, WordResult
-from wakeword.system.html_page import COLOURS, styled
-
-NEGATIVE_COLOUR = "#9aa4b2"
-
-
-def colour(place: int) -> str:
-    """The same colour for the same place everywhere."""
-    return COLOURS[place % len(COLOURS)]
+from wakeword.pages.figures import GREY, colour, styled
 
 
 def conditions_figure(report: EvaluationReport) -> go.Figure | None:
@@ -61,7 +54,7 @@ def histogram_figure(word: WordResult) -> go.Figure | None:
             x=[(bin_ + 0.5) / bins for bin_ in range(bins)],
             y=[100 * count / max(1, sum(counts)) for count in counts],
             mode="lines",
-            line={"shape": "hvh", "color": NEGATIVE_COLOUR if other else colour(place), "width": 2},
+            line={"shape": "hvh", "color": GREY if other else colour(place), "width": 2},
             fill="tozeroy" if other else None,
             name=f"{name} ({sum(counts)} clips)",
             hovertemplate="score %{x:.2f}: %{y:.1f} % of the clips<extra>" + name + "</extra>",

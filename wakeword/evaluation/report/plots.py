@@ -9,8 +9,8 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from wakeword.evaluation.report.figures import NEGATIVE_COLOUR, colour
 from wakeword.evaluation.results import EvaluationReport, WordResult
+from wakeword.pages.figures import GREY, colour
 from wakeword.system.files import atomic_path
 
 PLOTS = "plots"
@@ -78,7 +78,7 @@ def _scores(axes: Axes, word: WordResult) -> None:
     for place, (name, counts) in enumerate(word.histogram.items()):
         if name not in ("clean", "10 dB", "far", "other speech"):
             continue
-        ink = NEGATIVE_COLOUR if name == "other speech" else colour(place)
+        ink = GREY if name == "other speech" else colour(place)
         edges = np.linspace(0, 1, len(counts) + 1)
         axes.stairs(100 * np.asarray(counts) / max(1, sum(counts)), edges, label=name, color=ink, linewidth=1.6)
     axes.axvline(min(word.operating.threshold, 1.0), color="#1d2430", linestyle=":", linewidth=1.2)

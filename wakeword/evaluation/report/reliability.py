@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from wakeword.evaluation.metrics.calibration import CalibrationFigures
-from wakeword.evaluation.report.figures import NEGATIVE_COLOUR, colour
-from wakeword.system.html_page import styled
+from wakeword.evaluation.results import CalibrationFigures
+from wakeword.pages.figures import GREY, colour, styled
 
 
 def reliability_figure(before: CalibrationFigures | None, after: CalibrationFigures | None) -> go.Figure | None:
@@ -17,7 +16,7 @@ def reliability_figure(before: CalibrationFigures | None, after: CalibrationFigu
     if before is None:
         return None
     figure = go.Figure()
-    dotted = {"dash": "dot", "color": NEGATIVE_COLOUR, "width": 1.5}
+    dotted = {"dash": "dot", "color": GREY, "width": 1.5}
     figure.add_scatter(x=[0, 100], y=[0, 100], mode="lines", line=dotted, showlegend=False, hoverinfo="skip")
     for place, (name, part) in enumerate([("score as it is", before), ("probability", after)]):
         if part is None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -18,13 +15,12 @@ from wakeword.evaluation.scoring.stage import Scores, ScoreStage, memory_blocks,
 from wakeword.evaluation.tracks.track import Track
 from wakeword.runtime.bundle import Bundle
 from wakeword.runtime.engine import Engine
-from wakeword.stages.ray_data import run_stage
+from wakeword.stages.runner import Runner, run_stage
 
 CHUNK_S = 600.0
 """Audio per unit of work: a worker that is lost loses at most this much, and the run-up of a block costs under 1 %."""
 
 Progress = Callable[[float], None]
-Runner = Literal["local", "ray"]
 
 
 def score_tracks(
@@ -69,7 +65,7 @@ def score_tracks(
         memory = memory_blocks(engine)
         stage = ScoreStage(bundle, merge.tracks, memory)
         chunks = plan_chunks(merge.tracks, engine, memory, chunk_s)
-        for batch in run_stage(stage, chunks, workers) if runner == "ray" else _in_threads(stage, chunks, workers):
+        for batch in run_stage(stage, chunks, runner, workers):
             for number, seconds in merge.take(batch):
                 if cache is not None and merge.complete(number):
                     cache.write(merge.tracks[number], merge.scores[number])
@@ -80,13 +76,6 @@ def score_tracks(
             raise RunError(f"some scores of track {tracks[place].name} never came back: evaluate again")
         results[place] = merge.scores[number]
     return [found for found in results if found is not None]
-
-
-def _in_threads(stage: ScoreStage, chunks: pa.Table, workers: int | None) -> Iterator[pa.Table]:
-    stage.setup()
-    with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
-        # The session holds no state, so all threads share it.
-        yield from pool.map(stage, [chunks.slice(row, 1) for row in range(chunks.num_rows)])
 
 
 class _Merge:

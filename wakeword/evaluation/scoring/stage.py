@@ -99,7 +99,8 @@ class ScoreStage(Stage):
     name = "scores"
     reads = tuple(CHUNK_SCHEMA.names)
     writes = tuple(SCORE_SCHEMA.names)
-    resources = StageResources(cpus=1.0, batch_size=1, stateful=True)
+    resources = StageResources(cpus=1.0, batch_size=1, stateful=True, threaded=True)
+    """A session of ONNX Runtime holds no state between runs, so threads may share it."""
 
     def __init__(self, bundle: Bundle, tracks: Sequence[Track], memory: int | None) -> None:
         self.bundle = bundle

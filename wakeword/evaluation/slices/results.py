@@ -1,4 +1,4 @@
-"""What slices of the test audio showed, as it is stored: misses, false alarms, speakers, and what is worse."""
+"""Slices of the test audio as they are stored in `report.json`."""
 
 from __future__ import annotations
 
@@ -12,26 +12,24 @@ class _Part(BaseModel):
 
 
 class WordSlice(_Part):
-    """Misses of the words that have something in common. With too little data, `too_little` stands for the figures."""
+    """Misses of the words of a slice. With too little data, `too_little` says so and the figures are None."""
 
     name: str
     words: int
     speakers: int
-    too_little: str | None
-    """Such as `too little data: 7 words of 2 speakers`."""
-    missed: int | None
-    frr: float | None
-    wilson: tuple[float, float] | None
-    by_speaker: tuple[float, float] | None
-    """`intervals.speaker_wilson`: the one to trust, because one person's misses come together."""
+    too_little: str | None = None
+    missed: int | None = None
+    frr: float | None = None
+    wilson: tuple[float, float] | None = None
+    by_speaker: tuple[float, float] | None = None
+    """`intervals.speaker_wilson`: the one to use, because misses of one speaker are correlated."""
 
 
 class WordDimension(_Part):
-    """Slices by one property of the words."""
+    """Slices by one property of the words. `known`: words whose property is known; the others are in no slice."""
 
     name: str
     known: int
-    """Words of which the property is known; the others are in no slice."""
     words: int
     slices: tuple[WordSlice, ...]
 
@@ -47,30 +45,23 @@ class SpeakerMisses(_Part):
 
 
 class SpeakerSpread(_Part):
-    """How unequal speakers are."""
+    """How misses are distributed over speakers."""
 
     speakers: int
     without_miss: int
     holding_half: int
-    """The fewest speakers who have half of all misses between them; 0 without a miss."""
-    design_effect: float
-    """Variance of the miss rate over that of words that are missed independently of who speaks: 1 is no difference."""
-    counted: int
-    """Speakers with enough words for a rate of their own; the quantiles are over them."""
-    frr_p50: float | None
-    frr_p90: float | None
-    frr_max: float | None
+    """The smallest number of speakers who have half of all misses; 0 without a miss."""
     worst: tuple[SpeakerMisses, ...]
-    """Speakers with a miss, those who are most surely bad (lower bound of the interval) first."""
+    """Speakers with a miss, the highest lower bound of the interval first."""
 
 
 class AlarmSlice(_Part):
-    """False alarms in audio that has something in common; without enough hours `too_little` stands for the rate."""
+    """False alarms of a slice of negative audio. With too few hours, `too_little` says so and `rate` is None."""
 
     name: str
     hours: float
-    too_little: str | None
-    rate: Rate | None
+    too_little: str | None = None
+    rate: Rate | None = None
 
 
 class AlarmDimension(_Part):
@@ -81,12 +72,11 @@ class AlarmDimension(_Part):
 
 
 class WorseSlice(_Part):
-    """A slice that is significantly worse than the rest of its dimension."""
+    """A slice that is significantly worse than the rest of its dimension: FRR or false alarms per hour of both."""
 
     dimension: str
     name: str
     value: float
-    """FRR, or false alarms per hour."""
     rest: float
     p_value: float
     """One-sided, after Holm's correction over all slices that were tested."""
@@ -94,21 +84,21 @@ class WorseSlice(_Part):
 
 
 class SliceReport(_Part):
-    """All slices at one threshold."""
+    """All slices at one threshold. `tested`: slices that were compared with a rest."""
 
     threshold: float
     confidence: float
     conditions: tuple[str, ...]
-    """Conditions whose words are sliced by what does not depend on the condition."""
+    """Conditions whose words are in the slices that do not depend on the condition."""
     dimensions: tuple[WordDimension, ...]
     speakers: SpeakerSpread | None
     """None without words."""
     alarms: tuple[AlarmDimension, ...]
     tested: int
     worse: tuple[WorseSlice, ...]
-    """The surest first."""
+    """The smallest p value first."""
     summary: tuple[str, ...]
-    """In words: what is worse, or that nothing was found to be."""
+    """What is worse, in sentences, or that nothing was found to be."""
 
     def dimension(self, name: str) -> WordDimension | None:
         """The slices of the words by `name`; None where there are none."""

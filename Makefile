@@ -18,7 +18,7 @@ export TOKENIZERS_PARALLELISM = false
 # Compiled modules are kept, or each of Ray's many processes would compile everything anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install demo test test-slow test-tflite bench lint types serve dashboard clean
+.PHONY: help install demo test test-slow test-tflite bench lint types docs serve dashboard clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s$$'\t'
@@ -71,6 +71,9 @@ lint: $(STAMP)  ## ruff and import-linter
 types: $(STAMP)  ## mypy on everything but the tests
 	$(VENV)/bin/mypy
 
+docs: $(STAMP)  ## the documentation's site in site/, offline; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
+
 serve: $(STAMP)  ## serve the demo's bundle (make demo first)
 	$(VENV)/bin/wakeword serve runs/demo/bundle
 
@@ -78,4 +81,4 @@ dashboard: $(STAMP)  ## the dashboard on its own
 	$(VENV)/bin/wakeword dashboard
 
 clean:  ## remove the environment and caches (runs stay)
-	rm -rf $(VENV) $(TFLITE_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	rm -rf $(VENV) $(TFLITE_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* site

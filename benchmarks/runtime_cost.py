@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from benchmarks.harness import ROOT, Bar, run
-from wakeword.cli.options import add_variant_argument
+from wakeword.system.resources import peak_rss_mib
 
 CHUNK_S = 0.08
 STREAMS = 40
@@ -41,13 +41,11 @@ def measure(bundle_path: str, variant: str, streams: int, audio_s: float) -> dic
         began_cpu = time.process_time()
         detector.process(chunks[number % len(chunks)])
         costs.append(time.process_time() - began_cpu)
-    from wakeword.cli.detect import peak_memory_mib
-
     # The median: other work on the machine only ever adds.
     return {
         "cpu_ms": 1000 * statistics.median(costs) / (CHUNK_S * streams),
         "load_s": load_s,
-        "rss_mib": peak_memory_mib(),
+        "rss_mib": peak_rss_mib(),
     }
 
 
@@ -99,7 +97,9 @@ def measure_bars(args: argparse.Namespace) -> list[Bar]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The bundle, and the process that measures."""
     parser.add_argument("--bundle", metavar="BUNDLE", help="a bundle of yours instead of the default student")
-    add_variant_argument(parser)
+    parser.add_argument(
+        "--variant", choices=("float32", "int8", "tflite"), default="float32", help="form of the bundle's model"
+    )
     parser.add_argument("--measure", nargs=4, help=argparse.SUPPRESS)
 
 

@@ -5,7 +5,7 @@ ray job submit --working-dir . -- python jobs/evaluate.py --config CONFIG.yaml [
 
 import sys
 
-from wakeword.cli.job import run_job
+from wakeword.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(run_job("evaluate"))
+    sys.exit(main(["evaluate", *sys.argv[1:]]))

@@ -5,7 +5,7 @@ ray job submit --working-dir . -- python jobs/export.py --config CONFIG.yaml [ke
 
 import sys
 
-from wakeword.cli.job import run_job
+from wakeword.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(run_job("export"))
+    sys.exit(main(["export", *sys.argv[1:]]))

@@ -5,7 +5,7 @@ ray job submit --working-dir . -- python jobs/mine.py --bundle BUNDLE --config C
 
 import sys
 
-from wakeword.cli.job import run_job
+from wakeword.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(run_job("mine run", options=("--out", "--source", "--threshold", "--most"), before=("--bundle",)))
+    sys.exit(main(["mine", "run", *sys.argv[1:]]))

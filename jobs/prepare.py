@@ -5,7 +5,7 @@ ray job submit --working-dir . -- python jobs/prepare.py --config CONFIG.yaml [k
 
 import sys
 
-from wakeword.cli.job import run_job
+from wakeword.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(run_job("prepare"))
+    sys.exit(main(["prepare", *sys.argv[1:]]))

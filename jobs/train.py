@@ -5,7 +5,7 @@ ray job submit --working-dir . -- python jobs/train.py --config CONFIG.yaml [key
 
 import sys
 
-from wakeword.cli.job import run_job
+from wakeword.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(run_job("train"))
+    sys.exit(main(["train", *sys.argv[1:]]))

@@ -166,7 +166,7 @@ def _ingress_environment(config: ServingConfig, local: bool) -> Iterator[None]:
     """Variables that Serve reads when it starts: HAProxy, with files and ports of this endpoint's own.
 
     Serve's defaults are fixed paths and ports, so two endpoints on one machine would share them. On a cluster that
-    is already there its own environment decides (see docs/serving.md).
+    is already there its own environment decides (see docs/howto/serve.md).
     """
     if not local:
         yield

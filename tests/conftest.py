@@ -15,13 +15,6 @@ ROOT = Path(__file__).resolve().parent.parent
 RECORDINGS = ROOT.parent / "shared" / "data"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Declare `field`: which config fields a test proves to have an effect."""
-    config.addinivalue_line(
-        "markers", "field(*paths): this test shows that changing these config fields changes behaviour"
-    )
-
-
 @pytest.fixture(scope="session")
 def recordings() -> Path:
     """Folder of the real recordings with `manifest.csv`."""

@@ -20,6 +20,7 @@ IMPORT_NAMES = {
     "backports-strenum": "backports",
     "pytest-timeout": "pytest_timeout",
     "pytest-xdist": "xdist",
+    "mkdocs-material": "material",
     "import-linter": "importlinter",
 }
 """Import names that are not the distribution's name with `_` for `-`."""

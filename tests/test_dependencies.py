@@ -10,7 +10,7 @@ import pytest
 from tests.dependencies import ANY, Extras, import_name, read_imports, requirement_name, undeclared, unused
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("wakeword", "serve", "jobs", "benchmarks", "tests")
+FOLDERS = ("wakeword", "serve", "jobs", "benchmarks", "tests", "docs")
 
 RULES: dict[str, tuple[str, ...]] = {
     # Path: the installs that must be able to run it. Each one has to declare what the file imports, also in functions,
@@ -28,7 +28,6 @@ RULES: dict[str, tuple[str, ...]] = {
     "wakeword/system/locks.py": ("train",),
     "wakeword/system/torchaudio_guard.py": (ANY,),
     "wakeword/system/tracing.py": ("train+tracking",),
-    "wakeword/system/html_page.py": ("train",),
     "wakeword/audio/io.py": ("train", "serve"),
     "wakeword/audio/decoding": ("train", "serve"),
     "wakeword/audio/decoding/containers.py": ("train+containers", "serve+containers"),
@@ -53,6 +52,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "serve": ("serve",),
     "serve/dashboard": ("dashboard",),
     "benchmarks": ("lean+dev",),
+    "docs": ("train+docs",),
     # Compare with libraries of requirement files beside them, installed apart.
     "benchmarks/augment.py": (ANY,),
     "benchmarks/peers/child.py": (ANY,),
@@ -83,6 +83,8 @@ REASONS: dict[tuple[str, str], str] = {
     ("tflite", "absl-py"): _ONNX2TF,
     ("tflite", "requests"): _ONNX2TF,
     ("tracking", "tensorboard"): "the command that shows the event files of a run, which tensorboardX writes",
+    ("docs", "mkdocs-material"): "the theme that mkdocs.yml names",
+    ("docs", "mkdocstrings"): "a plugin that mkdocs.yml names",
     ("dev", "pytest-timeout"): _PLUGIN,
     ("dev", "pytest-xdist"): _PLUGIN,
     ("dev", "pytest-cov"): _PLUGIN,

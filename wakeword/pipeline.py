@@ -13,19 +13,22 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from wakeword.config import Config, config_hash, save_config
 from wakeword.errors import ConfigError, DataError, RunError, WakewordError
+from wakeword.stages.progress import Progress
 from wakeword.stages.ray_session import cluster_address, kept_ray
+from wakeword.system.locks import lock_folder
 from wakeword.system.log import log_context
 from wakeword.system.resources import ResourceSampler
-from wakeword.system.run_record import RunRecord, lock_folder, now_text
+from wakeword.system.run_record import RunRecord, now_text
 
 if TYPE_CHECKING:
     from wakeword.data.summary import PreparedSummary
@@ -45,7 +48,6 @@ _MADE_BY_TRAINING = (
     "score-cache",
     "resources.jsonl",
 )
-Observer = Callable[[str], AbstractContextManager[Any]]
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,6 @@ def run_pipeline(
     config: Config,
     stages: Sequence[str] | None = None,
     runner: Literal["ray", "local"] = "ray",
-    observe: Observer = lambda stage: nullcontext(),
 ) -> PipelineResult:
     """Run the stages whose output is missing or out of date.
 
@@ -117,7 +118,6 @@ def run_pipeline(
         config: the whole recipe; saved as `run_dir/config.yaml`.
         stages: some of `STAGES`, None for all; what they build on must be complete.
         runner: `local` prepares in this process, without Ray (training does so with `compute.workers=0`).
-        observe: called with a stage's name around its work, for progress on a terminal.
 
     Raises:
         ConfigError: an unknown stage, or a `runs_dir` that a submitted job cannot use.
@@ -135,7 +135,7 @@ def run_pipeline(
         lock_folder(run_dir, ".pipeline.lock"),
         ResourceSampler(run_dir / "resources.jsonl", config.tracking.resource_interval_s) as sampler,
     ):
-        pipeline = _Pipeline(config, wanted, runner, observe, sampler, run_dir)
+        pipeline = _Pipeline(config, wanted, runner, sampler, run_dir)
         result = pipeline.run()
     result.peak_gib = sampler.peak_gib
     return result
@@ -149,12 +149,11 @@ class _Pipeline:
         config: Config,
         wanted: tuple[str, ...],
         runner: Literal["ray", "local"],
-        observe: Observer,
         sampler: ResourceSampler,
         run_dir: Path,
     ) -> None:
         self.config, self.wanted, self.runner = config, wanted, runner
-        self.observe, self.sampler = observe, sampler
+        self.sampler = sampler
         self.result = PipelineResult(run_dir, prepared_folder(config))
         self.targets_dir = run_dir / "targets"
         self.record = RunRecord(run_dir / "run.json", config.name)
@@ -250,7 +249,7 @@ class _Pipeline:
         self.record.put(name, state="running", started=now_text())
         started_s = time.monotonic()
         try:
-            with self.observe(name):
+            with Progress(name):
                 yield
         except BaseException as error:
             reason = str(error) if isinstance(error, WakewordError) else repr(error)
@@ -281,7 +280,7 @@ class _Pipeline:
             self.sampler.begin("prepare")
             started_s = time.monotonic()
             # Another run with the same data may be preparing them: it is waited for, and then nothing is left to do.
-            with lock_folder(folder, ".prepare.lock", wait=True), self.observe("prepare"):
+            with lock_folder(folder, ".prepare.lock", math.inf), Progress("prepare"):
                 summary = prepare(self.config, folder, self.runner)
             self.result.prepared = summary
             seconds, peak = round(time.monotonic() - started_s, 2), round(self.sampler.stage_peak_gib, 3)

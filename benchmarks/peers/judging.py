@@ -13,9 +13,9 @@ from wakeword.evaluation.compare import MissComparison, compare_misses
 from wakeword.evaluation.metrics.measure import WordOnSplit, at_threshold, listen
 from wakeword.evaluation.metrics.threshold_curve import outcome
 from wakeword.evaluation.metrics.thresholds import choose_threshold
-from wakeword.evaluation.report.wording import number, seconds, share_with_interval
 from wakeword.evaluation.results import SplitResult
 from wakeword.evaluation.scoring.store import TrackInfo
+from wakeword.evaluation.statistics.numbers import number, seconds, share_with_interval
 from wakeword.evaluation.tracks.plan import TrackPlan
 from wakeword.runtime.events import EventTiming
 
@@ -109,7 +109,7 @@ def rows_table(rows: Sequence[Row]) -> str:
         late = "-"
         if clean is not None and clean.latency_p50_s is not None and clean.latency_p95_s is not None:
             late = f"{seconds(clean.latency_p50_s)} / {seconds(clean.latency_p95_s)} s"
-        cells = [share_with_interval(part) for part in row.result.conditions]
+        cells = [share_with_interval(part.frr, part.wilson) for part in row.result.conditions]
         lines.append(_line([row.name, row.rule, f"{row.threshold:.3f}", *cells, rate, late]))
     return "\n".join(lines)
 

@@ -34,7 +34,6 @@ def test_uniforms_are_uniform_and_a_function_of_the_seed() -> None:
     assert not np.array_equal(draws, uniforms(seeds, 3, stream=1))
 
 
-@pytest.mark.field("training.seed")
 def test_a_batch_is_a_function_of_seed_and_step(prepared: Path) -> None:
     one, again = (_sampler(prepared, tiny_config()).batch(5) for _ in range(2))
     other = _sampler(prepared, tiny_config(training={"seed": 1})).batch(5)
@@ -42,7 +41,6 @@ def test_a_batch_is_a_function_of_seed_and_step(prepared: Path) -> None:
     assert not np.array_equal(one.clip, other.clip)
 
 
-@pytest.mark.field("training.batch_size")
 @pytest.mark.parametrize("size", [12, 16])
 def test_workers_share_out_the_rows_of_one_global_batch(prepared: Path, size: int) -> None:
     sampler = _sampler(prepared, tiny_config(training={"batch_size": size}))
@@ -53,7 +51,6 @@ def test_workers_share_out_the_rows_of_one_global_batch(prepared: Path, size: in
     assert np.array_equal(whole.start[1::2], parts[1].start)
 
 
-@pytest.mark.field("training.positive_share")
 @pytest.mark.parametrize("share", [0.2, 0.6])
 def test_positive_share(prepared: Path, share: float) -> None:
     sampler = _sampler(prepared, tiny_config(training={"positive_share": share, "batch_size": 4_000}))
@@ -69,7 +66,6 @@ def _hard(number: int) -> dict[str, Any]:
     return {**clip("train", "hard_negative", "hard_negative", number, audio), "word_end_s": 2.0}
 
 
-@pytest.mark.field("training.hard_negative_share")
 def test_hard_negatives_have_a_share_of_their_own(prepared: Path, tmp_path: Path) -> None:
     mined = make_prepared(tmp_path, more=[_hard(number) for number in range(3)])
     for share in (0.0, 0.1, 0.4):
@@ -88,7 +84,6 @@ def test_hard_negatives_have_a_share_of_their_own(prepared: Path, tmp_path: Path
         assert all(np.array_equal(getattr(plain[0], name), getattr(plain[1], name)) for name in vars(plain[0]))
 
 
-@pytest.mark.field("augmentation.shift_s", "training.window_s")
 @pytest.mark.parametrize(("shift", "window"), [(0.0, 2.0), (0.4, 2.0), (0.4, 3.0)])
 def test_word_ends_spread_around_the_middle_of_the_scored_part(prepared: Path, shift: float, window: float) -> None:
     config = tiny_config(augmentation={"shift_s": shift}, training={"window_s": window, "batch_size": 2_000})
@@ -120,7 +115,6 @@ def _weighted(folder: Path, weight: float) -> Path:
     return make_prepared(folder, more=more)
 
 
-@pytest.mark.field("data.sources.*.weight")
 def test_a_clip_of_weight_three_is_drawn_three_times_as_often(tmp_path: Path) -> None:
     config = tiny_config(training={"batch_size": 20_000, "positive_share": 0.5})
     odds: dict[float, list[float]] = {}

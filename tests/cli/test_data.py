@@ -32,7 +32,7 @@ def test_a_recipe_is_reported_after_it_was_prepared(tmp_path: Path, capsys: pyte
     row = next(line for line in out.splitlines() if line.startswith("wakeword  marvin"))
     assert "h)" in row
     assert "few_speakers: marvin has" in out
-    assert "score " in out
+    assert "can be trained on: " in out
     assert out.endswith(f"next:\n  wakeword data report '{recipe}' --html data.html\n")
     # The recipe's targets decide what is too small.
     assert "test_hours" in out
@@ -55,7 +55,7 @@ def test_a_speaker_in_two_splits_ends_with_an_error(tmp_path: Path, capsys: pyte
     code, out, error = run(capsys, bad, "--html", tmp_path / "bad.html")
     assert (code, error) == (3, "")
     assert "ERROR speaker_overlap: 1 speaker in more than one split: test-1 (train and test)" in out
-    assert "score 0 of 100: not to be trained on" in out
+    assert "not to be trained on: 1 error" in out
     assert out.endswith("next:\n  wakeword prepare CONFIG\n")
     assert "in more than one split: 1" in (tmp_path / "bad.html").read_text()
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from wakeword.cli.main import main
-from wakeword.cli.new import label_of
 from wakeword.config import load_config
+from wakeword.config.labels import label_of
 from wakeword.data.synthesis import espeak_data, roster
 
 

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.corpus import config_for
-from wakeword.cli import new
 from wakeword.config import WordConfig
 from wakeword.config.labels import fold, label_of, word_of
+from wakeword.config.packaged import recipe_for
 from wakeword.data.manifest import clip_row, clip_table
 from wakeword.data.sources.csv_manifest import validated
 from wakeword.data.sources.layouts import Layout, Name, name_of
@@ -74,7 +74,7 @@ def test_text_becomes_a_label(text: str, label: str) -> None:
 
 @pytest.mark.parametrize(("text", "label"), LATIN.items())
 def test_a_word_gets_this_label(text: str, label: str) -> None:
-    assert label_of(text) == new.label_of(text) == label
+    assert label_of(text) == label
     assert WordConfig(label=label_of(text), phrase=text).label == label
 
 
@@ -111,7 +111,7 @@ def test_new_folders_and_csv_make_the_same_label(text: str) -> None:
     folder = text.replace("/", " ")
     label = fold(folder)
     try:
-        assert new.label_of(folder) == label
+        assert label_of(folder) == label
     except ConfigError:
         assert not re.search("[a-z]", label) or not label.isascii()
     sink = io.StringIO()
@@ -159,6 +159,6 @@ def test_a_label_comes_before_another_words_phrase() -> None:
 
 def test_a_folder_of_the_recipe_that_new_writes_is_its_word(tmp_path: Path) -> None:
     phrase = "Hey Schätzchen"
-    tree = new.recipe_for(phrase, new.label_of(phrase))
+    tree = recipe_for(phrase, label_of(phrase))
     words = [WordConfig(**word) for word in tree["words"]]
     assert Layout("own", [(phrase,)], None, words).place((phrase,)).label == "hey_schatzchen"

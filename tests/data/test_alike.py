@@ -105,7 +105,6 @@ def test_a_folder_like_the_word_is_an_error_that_names_both(tmp_path: Path, enab
     assert "\n" not in told
 
 
-@pytest.mark.field("data.negative_labels")
 def test_what_is_said_to_be_another_word_is_none(tmp_path: Path) -> None:
     root = corpus(tmp_path / "own", "hey_nova/1.wav", "hey_novva/1.wav")
     said = config_for(root, kind="folder", label="hey_nova", data={"negative_labels": ["Hey Novva"]})

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-import pytest
 import soundfile
 
 from tests.data.corpus import config_for, write_corpus
@@ -38,7 +37,7 @@ def test_copies_are_found_through_codec_gain_and_trim_and_others_are_not(tmp_pat
     found = near_duplicates([fingerprint(audio) for audio in [*originals, *copies]])
     pairs = {(i, j) for i, j, _ in found}
     assert pairs <= {(i, 40 + i) for i in range(20)}, "nothing else is taken for a copy"
-    # Noise keeps fewer bits through a codec than a voice does (82 % of real clips are found, docs/data.md).
+    # A codec keeps fewer bits of noise than of a voice (of real clips 82 % are found: docs/explanation/journal.md).
     assert len(pairs) >= 8
     again = near_duplicates([fingerprint(audio) for audio in [*originals, *(0.4 * a[256 * 3 :] for a in originals)]])
     assert {(i, j) for i, j, _ in again} == {(i, 40 + i) for i in range(40)}
@@ -53,7 +52,6 @@ def test_bit_error_rate_of_known_words() -> None:
     assert bit_error_rate(words, words, 70) == 1.0, "a small overlap says nothing"
 
 
-@pytest.mark.field("data.quality.duplicates")
 def test_a_recording_in_two_splits_is_taken_out_of_train(tmp_path: Path) -> None:
     manifest = write_corpus(tmp_path / "corpus")
     lines = []

@@ -12,8 +12,8 @@ import pytest
 
 from tests.data.corpus import burst, config_for, write_manifest
 from wakeword.audio.io import write_wav
-from wakeword.cli import new
 from wakeword.cli.main import main
+from wakeword.config.labels import label_of
 from wakeword.data.label_uses import LabelUse, label_table, label_uses, label_warnings
 from wakeword.data.manifest import quarantine_row
 from wakeword.data.prepare import gather_clips, prepare
@@ -112,7 +112,7 @@ def test_the_phrase_that_new_is_given_names_the_folder(
     recordings(tmp_path / "own", "Hey Schätzchen", "stop", each=6)
     source = f"data.sources=[{{type: folder, uri: {tmp_path / 'own'}}}]"
     assert main(["new", "Hey Schätzchen", source, "synthesis.enabled=false", "compute.workers=0"]) == 0
-    assert new.label_of("Hey Schätzchen") == "hey_schatzchen"
+    assert label_of("Hey Schätzchen") == "hey_schatzchen"
     from wakeword.config import load_config
 
     config = load_config("hey_schatzchen.yaml")
@@ -175,7 +175,6 @@ def manifest(*rows: tuple[str, str, str], times: int = 1) -> pa.Table:
     return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows] * times)
 
 
-@pytest.mark.field("data.negative_labels")
 def test_warnings_name_sets_of_short_labels_that_nobody_called_negative() -> None:
     defaults = {("own", "stop"), ("own", "a_whole_sentence_of_words"), ("speech_commands", "cat"), ("own", "rare")}
     table = pa.concat_tables(

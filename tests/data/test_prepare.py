@@ -89,7 +89,6 @@ def test_two_runs_write_the_same_bytes(tmp_path: Path) -> None:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
-@pytest.mark.field("data.shard_mb")
 def test_killed_in_the_middle_the_same_command_finishes_with_the_same_bytes(tmp_path: Path) -> None:
     manifest = write_corpus(tmp_path / "corpus", speakers=12, per_speaker=4)
     config = config_for(manifest, data={"shard_mb": 0.1})
@@ -218,13 +217,6 @@ def test_configs_that_cannot_be_meant(tmp_path: Path) -> None:
         prepare(cases[0][0], tmp_path / "out", runner="spark")  # type: ignore[arg-type]
 
 
-@pytest.mark.field(
-    "data.quality.min_clip_s",
-    "data.quality.max_clip_s",
-    "data.quality.min_level_dbfs",
-    "data.quality.max_clipped_share",
-    "data.quality.decode_timeout_s",
-)
 @pytest.mark.parametrize(
     ("quality", "reason"),
     [
@@ -250,7 +242,6 @@ def test_each_quality_limit_refuses_for_its_own_reason(tmp_path: Path, quality: 
         assert set(strict.quarantined) == {reason}
 
 
-@pytest.mark.field("data.max_kept_s")
 def test_long_speech_is_cut_and_wake_words_never(tmp_path: Path) -> None:
     manifest = write_corpus(tmp_path / "corpus", speakers=3)
     summary = prepare(
@@ -267,13 +258,6 @@ def test_long_speech_is_cut_and_wake_words_never(tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.concatenate([np.frombuffer(p["audio"], "<i2") for p in pieces]), whole)
 
 
-@pytest.mark.field(
-    "data.sources.*.type",
-    "data.sources.*.uri",
-    "data.sources.*.kind",
-    "data.sources.*.optional",
-    "data.sources.*.limit",
-)
 def test_what_a_source_can_be_told(tmp_path: Path) -> None:
     manifest = write_corpus(tmp_path / "corpus")
     background = tmp_path / "background"
@@ -322,7 +306,6 @@ def test_other_words_become_negatives_and_clips_that_hold_a_word_are_left_out(tm
 
 
 @pytest.mark.ray
-@pytest.mark.field("compute.data_cpus")
 def test_ray_writes_the_same_bytes_as_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from wakeword.stages import ray_data as ray_stage
 
@@ -369,7 +352,6 @@ def test_the_real_recordings_are_prepared(recordings: Path, tmp_path: Path) -> N
     assert sum(summary.quarantined.values()) + summary.clips() >= len(chosen) - 1
 
 
-@pytest.mark.field("data.quality.guarded")
 def test_decoding_happens_in_a_child_that_may_die(tmp_path: Path) -> None:
     from wakeword.audio.decoding.guard import shared_decoder
 

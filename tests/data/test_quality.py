@@ -43,7 +43,6 @@ def reasons(manifest: Path, out: Path, **quality: Any) -> dict[str, str]:
     return {Path(row["uri"]).name: row["reason"] for row in rows}
 
 
-@pytest.mark.field("data.quality.max_dc_offset")
 def test_a_wave_that_does_not_swing_around_zero(tmp_path: Path) -> None:
     manifest = corpus_with(tmp_path / "corpus", "dc.wav", burst(5, 1.0) + np.float32(0.15))
     assert reasons(manifest, tmp_path / "plain") == {"dc.wav": "dc_offset"}
@@ -57,7 +56,6 @@ def test_numbers_that_are_none(tmp_path: Path, value: float) -> None:
     assert reasons(corpus_with(tmp_path / "corpus", "nan.wav", audio), tmp_path / "out") == {"nan.wav": "nan"}
 
 
-@pytest.mark.field("data.quality.min_snr_db")
 def test_a_voice_in_much_noise_is_refused_only_if_asked(tmp_path: Path) -> None:
     noise = 0.05 * np.random.default_rng(2).standard_normal(32_000).astype(np.float32)
     manifest = corpus_with(tmp_path / "corpus", "noisy.wav", burst(5, 2.0) + noise)
@@ -65,7 +63,6 @@ def test_a_voice_in_much_noise_is_refused_only_if_asked(tmp_path: Path) -> None:
     assert reasons(manifest, tmp_path / "strict", min_snr_db=18.0) == {"noisy.wav": "low_snr"}
 
 
-@pytest.mark.field("data.quality.max_duration_error")
 @pytest.mark.parametrize(("kind", "label"), [("speech", "speech"), ("wakeword", "marvin")])
 def test_a_clip_that_lasts_longer_than_its_manifest_says(tmp_path: Path, kind: str, label: str) -> None:
     row = {"kind": kind, "label": label, "duration_s": 1.0}

@@ -31,7 +31,6 @@ def homes(clips: Any) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.field("data.splits.val", "data.splits.test")
 def test_shares_decide_how_many_speakers_are_kept_from_training() -> None:
     clips = table({f"s{i}": [""] for i in range(400)})
     for val, test in ((0.15, 0.15), (0.3, 0.0), (0.0, 0.4)):

@@ -125,7 +125,6 @@ def test_training_data_and_parity_clips(tmp_path: Path) -> None:
         summarise_training_data(tmp_path)
 
 
-@pytest.mark.field("export.chunk_ms")
 @pytest.mark.parametrize(("asked_ms", "written_ms"), [(80.0, 80.0), (50.0, 40.0), (1.0, 20.0), (210.0, 200.0)])
 def test_chunks_are_whole_steps(asked_ms: float, written_ms: float) -> None:
     manifest = build_manifest(small_config(export={"chunk_ms": asked_ms}), 320, 10, 3200, {})

@@ -40,7 +40,6 @@ def scores(model: bytes, audio: np.ndarray) -> np.ndarray:
     return session.run(["score"], {"audio": audio, "state": np.full((len(audio), 1), -4, np.float32)})[0]
 
 
-@pytest.mark.field("export.opset")
 @pytest.mark.parametrize("opset", [18, 20])
 def test_opset_and_metadata(opset: int) -> None:
     content = export_onnx(Loudness(), opset, {"words": "a,b"})

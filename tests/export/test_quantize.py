@@ -24,7 +24,6 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export_bundle(run, parity_audio=synthetic_audio(seconds=20))
 
 
-@pytest.mark.field("export.int8")
 def test_the_bundle_holds_both_and_they_agree(bundle: Path, small_bundle: Path) -> None:
     plain, small = load_bundle(bundle), load_bundle(bundle, "int8")
     assert plain.variants == ["float32", "int8"]

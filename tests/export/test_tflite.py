@@ -139,7 +139,6 @@ def test_a_graph_that_needs_an_operator_which_tflite_lacks(tmp_path: Path) -> No
 
 @needs_tflite
 @pytest.mark.slow
-@pytest.mark.field("export.tflite")
 def test_a_run_with_its_twin(tmp_path: Path, recordings: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A real student, exported, packed, and heard by the command line in both forms."""
     from wakeword.audio.io import read_audio

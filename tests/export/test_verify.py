@@ -31,7 +31,6 @@ def test_parity_on_real_recordings(small_model: StreamingModel, small_bundle: Pa
     assert report.score_difference < 1e-4
 
 
-@pytest.mark.field("export.parity_tolerance")
 def test_another_model_is_refused_unless_the_tolerance_allows_it(
     small_model: StreamingModel, small_bundle: Path
 ) -> None:

@@ -164,7 +164,6 @@ def test_a_relative_runs_folder_is_refused_inside_a_job(head: Head, tmp_path: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.field("compute.ray_address")
 def test_the_whole_pipeline_runs_as_a_job(head: Head, tmp_path: Path) -> None:
     manifest = write_corpus(tmp_path)
     tree = tiny_tree(manifest, tmp_path / "runs", compute__workers=1, compute__ray_address="auto")

@@ -136,7 +136,6 @@ def test_learns_a_pattern_in_few_steps(family: str) -> None:
     assert float(logit[label > 0].mean() - logit[label == 0].mean()) > 1.0
 
 
-@pytest.mark.field("model.width", "model.frame_stride", "model.pool_frames", "model.family")
 @pytest.mark.parametrize("family", FAMILIES)
 def test_each_field_changes_the_network(family: str) -> None:
     mels = mels_of(family)
@@ -159,7 +158,6 @@ def test_each_field_changes_the_network(family: str) -> None:
     assert all(type(other) is not type(base) for other in others)
 
 
-@pytest.mark.field("model.heads")
 @pytest.mark.parametrize("family", FAMILIES)
 def test_heads_answer_one_by_one_in_training_and_together_afterwards(family: str) -> None:
     if not family_of(family).ENSEMBLE:
@@ -181,7 +179,6 @@ def test_heads_answer_one_by_one_in_training_and_together_afterwards(family: str
     assert float((alone[0] - alone[1]).abs().max()) > 1e-4
 
 
-@pytest.mark.field("model.dropout")
 @pytest.mark.parametrize("family", FAMILIES)
 def test_dropout_acts_in_training_only(family: str) -> None:
     features = torch.randn(2, 300, mels_of(family))

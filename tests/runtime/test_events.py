@@ -137,7 +137,6 @@ def test_times_of_an_event() -> None:
     assert long.end_s - long.start_s == pytest.approx(1.5), "start_s stays within RISE_LIMIT_S"
 
 
-@pytest.mark.field("detector.smoothing_s")
 def test_smoothing_removes_a_single_high_score() -> None:
     spike = np.zeros(50, dtype=np.float32)
     spike[20] = 1.0
@@ -145,7 +144,6 @@ def test_smoothing_removes_a_single_high_score() -> None:
     assert not run(spike, DetectorConfig(smoothing_s=0.06))
 
 
-@pytest.mark.field("detector.peak_hold_s")
 def test_hold_waits_for_a_higher_peak() -> None:
     two = np.maximum(ramp(0.7, at=30), ramp(0.9, at=42))
     config = DetectorConfig(smoothing_s=0.0, refractory_s=0.0, peak_hold_s=0.1)
@@ -153,7 +151,6 @@ def test_hold_waits_for_a_higher_peak() -> None:
     assert [round(e.score, 3) for e in run(two, config.model_copy(update={"peak_hold_s": 0.3}))] == [0.9]
 
 
-@pytest.mark.field("detector.refractory_s")
 def test_refractory_time_swallows_a_second_event() -> None:
     two = np.maximum(ramp(0.9, at=30), ramp(0.7, at=60))
     assert len(run(two, DetectorConfig(refractory_s=0.4))) == 2

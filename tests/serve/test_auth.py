@@ -10,7 +10,6 @@ from serve.auth import Token, configured_token, is_loopback, origin_allowed, pre
 from wakeword.errors import ServingError
 
 
-@pytest.mark.field("serving.token_file")
 def test_a_file_wins_over_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WAKEWORD_TOKEN", "from-environment")
     path = tmp_path / "token"

@@ -122,7 +122,6 @@ def served(tmp_path_factory: pytest.TempPathFactory, material: Material) -> Iter
     endpoint.stop()
 
 
-@pytest.mark.field("serving.ha_proxy", "serving.port", "serving.host", "serving.replicas", "serving.cpus_per_replica")
 def test_what_runs_is_what_was_configured(served: Served) -> None:
     replicas, proxies = [], []
     for process in served.family:
@@ -240,7 +239,6 @@ def test_sigterm_drains_and_leaves_no_process(served: Served) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ha_proxy", [True, False])
-@pytest.mark.field("serving.dashboard", "serving.ha_proxy")
 def test_the_dashboard_beside_the_endpoint(tmp_path: Path, tone_bundle: Path, ha_proxy: bool) -> None:
     """`dashboard` adds /ui with a login; `ha_proxy: false` serves without HAProxy; a made token is printed once."""
     endpoint = Served(tmp_path, tone_bundle, token=None, dashboard=True, ha_proxy=ha_proxy, drain_s=0)

@@ -182,7 +182,6 @@ def test_samples_that_cannot_be_meant(server: LocalGateway) -> None:
     server.wait_idle()
 
 
-@pytest.mark.field("serving.max_queued_s")
 def test_the_queue_is_counted_in_seconds(pointed_bundle: Path) -> None:
     """48 kHz float32 has six times the bytes of 16 kHz int16: the client is held back after the same time."""
     gateway = LocalGateway(pointed_bundle, max_queued_s=0.5, tick_ms=20)

@@ -77,7 +77,6 @@ def test_an_uploaded_file(gateway: Start) -> None:
     assert httpx.post(f"{server.http_url}/v1/detect", headers=AUTH).status_code == 400
 
 
-@pytest.mark.field("serving.max_upload_mb", "serving.max_upload_s")
 def test_uploads_are_limited(gateway: Start) -> None:
     audio = wav_bytes(spoken([("alpha", 0.5)], 2.0))
     assert httpx.post(f"{gateway().http_url}/v1/detect", headers=AUTH, content=audio).status_code == 200

@@ -13,7 +13,6 @@ from wakeword.errors import ServingError
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.field("serving.replicas", "serving.cpus_per_replica", "serving.max_streams", "serving.drain_s")
 def test_the_deployment_follows_the_config() -> None:
     config = ServingConfig(replicas=3, cpus_per_replica=0.5, max_streams=7, drain_s=11)
     bound = deployment(config, "a-secret-token", "/bundles/one")._bound_deployment

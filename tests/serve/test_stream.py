@@ -130,7 +130,6 @@ def test_bad_messages_close_their_stream_only(
     server.wait_idle()
 
 
-@pytest.mark.field("serving.max_message_bytes")
 def test_largest_message(gateway: Start) -> None:
     server = gateway(max_message_bytes=640)
     code, reason = asyncio.run(send_and_see(server.stream_url, b"\0" * 640, b"\0" * 642))
@@ -139,7 +138,6 @@ def test_largest_message(gateway: Start) -> None:
     assert "640" in reason
 
 
-@pytest.mark.field("serving.max_streams")
 def test_more_streams_than_slots(gateway: Start, tone_bundle: Path) -> None:
     server = gateway(max_streams=2)
     audio = spoken([("alpha", 0.5)], 1.5)
@@ -179,7 +177,6 @@ def test_a_slot_forgets_its_last_stream(gateway: Start, tone_bundle: Path) -> No
     assert same(asyncio.run(stream_audio(server.stream_url, TOKEN, audio)).detections, expected(tone_bundle, audio))
 
 
-@pytest.mark.field("serving.idle_timeout_s")
 def test_idle_streams_are_closed(gateway: Start) -> None:
     server = gateway(idle_timeout_s=0.3)
     code, reason = asyncio.run(send_and_see(server.stream_url, CHUNK))
@@ -188,7 +185,6 @@ def test_idle_streams_are_closed(gateway: Start) -> None:
     server.wait_idle()
 
 
-@pytest.mark.field("serving.max_session_s")
 def test_sessions_end(gateway: Start) -> None:
     server = gateway(max_session_s=0.5)
 
@@ -210,7 +206,6 @@ def test_sessions_end(gateway: Start) -> None:
     assert "limit of 0.5 s" in reason
 
 
-@pytest.mark.field("serving.max_queued_s")
 def test_a_fast_client_is_held_back(gateway: Start, tone_bundle: Path) -> None:
     """A whole file at once: the queue stays short and no event is lost."""
     audio = spoken([("alpha", t) for t in range(1, 59, 2)], 60.0)
@@ -232,7 +227,6 @@ def test_a_fast_client_is_held_back(gateway: Start, tone_bundle: Path) -> None:
     assert longest[0.5] <= 0.58 < longest[4.0] <= 4.08
 
 
-@pytest.mark.field("serving.tick_ms")
 def test_the_tick_gathers_chunks(gateway: Start) -> None:
     """A longer tick makes fewer calls for the same audio."""
     audio = spoken([("alpha", 0.5)], 2.0)
@@ -267,7 +261,6 @@ def test_a_browser_sends_its_token_as_a_subprotocol(gateway: Start) -> None:
         asyncio.run(offered("wakeword.v1", "bearer.wrong-token"))
 
 
-@pytest.mark.field("serving.allowed_origins")
 def test_other_pages_are_refused(gateway: Start) -> None:
     server = gateway(allowed_origins=["https://home.example"])
     own = f"http://127.0.0.1:{server.port}"
@@ -316,7 +309,6 @@ def test_a_broken_bundle_does_not_replace_a_good_one(gateway: Start, tmp_path: P
     assert len(asyncio.run(stream_audio(server.stream_url, TOKEN, audio)).detections) == 1
 
 
-@pytest.mark.field("serving.drain_s")
 def test_draining_lets_streams_finish_and_closes_the_late_ones(gateway: Start) -> None:
     audio = spoken([("alpha", 0.3)], 1.2)
 

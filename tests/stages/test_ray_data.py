@@ -85,13 +85,14 @@ def test_in_this_process() -> None:
 
 
 @pytest.mark.ray
-def test_by_ray_as_actors_and_as_tasks() -> None:
+def test_by_ray_as_actors_and_as_tasks(capfd: pytest.CaptureFixture[str]) -> None:
     table = pa.table({"x": list(range(10))})
     with ray_session(config_for("unused")):
         for stateful in (True, False):
             assert numbers(ray_stage.run_stage(Doubling(stateful), table, max_cpus=1)) == list(range(0, 20, 2))
         with pytest.raises(DataError, match=r"^7 cannot be doubled: leave it out$"):
             list(ray_stage.run_stage(Doubling(True, refuse=7), table))
+    assert "max_restarts" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,6 @@ def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.field("compute.ray_address")
 def test_the_config_names_the_cluster_or_the_environment_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     assert cluster_address(_config()) == ""
@@ -53,7 +52,6 @@ def test_a_block_that_needs_no_ray_starts_none() -> None:
 
 
 @pytest.mark.ray
-@pytest.mark.field("compute.device")
 def test_a_local_ray(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, short: Path) -> None:
     """One start for all of it: Ray takes long to come up."""
     import ray

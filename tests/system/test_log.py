@@ -56,7 +56,6 @@ def test_json_lines_carry_run_trial_and_values() -> None:
     assert "run" not in third
 
 
-@pytest.mark.field("tracking.log_format")
 def test_the_format_follows_the_terminal_unless_it_is_given() -> None:
     def shown(stream: io.StringIO, form: str) -> str:
         configure_logging(TrackingConfig(log_format=form), stream)  # type: ignore[arg-type]
@@ -72,7 +71,6 @@ def test_the_format_follows_the_terminal_unless_it_is_given() -> None:
     assert not human.startswith("{")
 
 
-@pytest.mark.field("tracking.log_level")
 @pytest.mark.parametrize(("level", "events"), [("debug", ["d", "i", "w"]), ("info", ["i", "w"]), ("error", [])])
 def test_the_level_decides_what_is_told(level: str, events: list[str]) -> None:
     stream = io.StringIO()

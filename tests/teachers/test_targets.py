@@ -87,7 +87,6 @@ def test_training_replays_what_the_teacher_has_scored(prepared: Path, teacher: P
     assert torch.allclose(store.logits(plan), judge.logits(audio), atol=0.02), "float16 is all that lies between"
 
 
-@pytest.mark.field("distillation.views")
 def test_each_clip_has_so_many_views(prepared: Path, teacher: Path, tmp_path: Path) -> None:
     stage = TeacherStage(_student(teacher, views=3), prepared)
     stage.setup()
@@ -147,7 +146,6 @@ def test_actors_of_ray_data_make_the_same_targets(
     assert torch.allclose(there.logits(plan), here.logits(plan), atol=0.02)
 
 
-@pytest.mark.field("distillation.weight", "distillation.temperature")
 def test_weight_and_temperature_change_the_gradients(prepared: Path, teacher: Path, made: TeacherTargets) -> None:
     def gradient(**distillation: float) -> torch.Tensor:
         sampler, step, _ = _step(prepared, _student(teacher, **distillation), made)
@@ -162,7 +160,6 @@ def test_weight_and_temperature_change_the_gradients(prepared: Path, teacher: Pa
     assert torch.allclose(none, gradient(weight=0.0, temperature=5.0)), "without weight the teacher is not heard"
 
 
-@pytest.mark.field("distillation.teacher")
 def test_a_distilled_student_is_closer_to_its_teacher(
     prepared: Path, teacher: Path, made: TeacherTargets, tmp_path: Path
 ) -> None:

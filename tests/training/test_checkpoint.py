@@ -53,7 +53,6 @@ def _epochs(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / "checkpoints").iterdir())
 
 
-@pytest.mark.field("training.keep_checkpoints")
 @pytest.mark.parametrize(("keep", "left"), [(1, ["0002", "0005"]), (3, ["0002", "0003", "0004", "0005"])])
 def test_the_last_ones_and_the_best_are_kept(tmp_path: Path, keep: int, left: list[str]) -> None:
     _run(tmp_path, epochs=5, best=2, keep=keep)

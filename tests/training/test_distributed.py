@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -30,8 +31,11 @@ ROOT = Path(__file__).resolve().parents[2]
 DRIVER = """
 import sys
 from wakeword.config import load_config
+from wakeword.system.log import configure_logging, log_context
 from wakeword.training.distributed import train_with_ray
-result = train_with_ray(load_config(sys.argv[1]), sys.argv[2], sys.argv[3])
+configure_logging()
+with log_context("tiny"):
+    result = train_with_ray(load_config(sys.argv[1]), sys.argv[2], sys.argv[3])
 print("EPOCHS", result.epochs)
 """
 
@@ -81,7 +85,6 @@ def _worker_of(process: subprocess.Popen[str]) -> psutil.Process:
 
 @pytest.mark.ray
 @pytest.mark.timeout(600)
-@pytest.mark.field("compute.max_failures")
 def test_a_killed_worker_is_replaced_and_all_epochs_are_done(prepared: Path, tmp_path: Path) -> None:
     config = _config(1, epochs=4, steps_per_epoch=12)
     with _driver(config, prepared, tmp_path) as process:
@@ -93,6 +96,12 @@ def test_a_killed_worker_is_replaced_and_all_epochs_are_done(prepared: Path, tmp
     assert process.returncode == 0, output
     assert "EPOCHS 4" in output
     assert [line["epoch"] for line in read_metrics(tmp_path / "run" / "metrics.jsonl")] == [1, 2, 3, 4]
+    # The driver has no terminal here: it logs the epochs of its workers.
+    lines = [json.loads(line) for line in output.splitlines() if '"task": "training"' in line]
+    epochs = [line for line in lines if "epoch " in line["event"]]
+    assert [line["done"] for line in epochs] == [1, 2, 3, 4]
+    assert re.match(r"training: epoch 2 of 4, loss [\d.]+, val_frr [\d.]+, \d+ clips/s, .* left$", epochs[1]["event"])
+    assert {line["run"] for line in lines} == {"tiny"}
     whole = train(config, prepared, tmp_path / "whole")
     killed = json.loads((epoch_folder(tmp_path / "run", 4) / "state.json").read_text())
     assert killed["metrics"]["loss"] == pytest.approx(whole.metrics["loss"], rel=1e-4)
@@ -123,7 +132,6 @@ def local_ray() -> Iterator[None]:
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
 @pytest.mark.timeout(300)
-@pytest.mark.field("compute.workers", "compute.cpus_per_worker")
 def test_two_workers_see_the_batches_of_one(prepared: Path, tmp_path: Path) -> None:
     alone = train_with_ray(_config(0), prepared, tmp_path / "one")
     pair = train_with_ray(_config(2), prepared, tmp_path / "two")

@@ -28,7 +28,6 @@ def test_parameters_and_buffers_move_by_the_same_share() -> None:
     assert not average.model.training
 
 
-@pytest.mark.field("training.ema_decay")
 def test_decay_bounds_how_fast_the_average_follows() -> None:
     slow, fast = ModelAverage(_model(0.0), 0.99), ModelAverage(_model(0.0), 0.1)
     for average in (slow, fast):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ import torch
 from safetensors.torch import load_file
 
 from tests.training.synthetic import make_prepared, tiny_config
-from wakeword.batching.device import resolve_device, run_lock
+from wakeword.batching.device import resolve_device
 from wakeword.errors import DataError, DeviceError, RunError
 from wakeword.system.allocator import keep_freed_memory
+from wakeword.system.locks import lock_folder
 from wakeword.training import loop
 from wakeword.training.checkpoint import epoch_folder, load_trained
 from wakeword.training.loop import TrainContext, train
@@ -39,7 +41,6 @@ def _weights(run_dir: Path, epoch: int) -> dict[str, torch.Tensor]:
             for key, value in load_file(folder / f"{name}.safetensors").items()}  # fmt: skip
 
 
-@pytest.mark.field("training.epochs", "training.steps_per_epoch", "tracking.tensorboard")
 def test_a_run_leaves_what_it_should(prepared: Path, tmp_path: Path) -> None:
     config = tiny_config(training={"epochs": 3, "steps_per_epoch": 5}, tracking={"tensorboard": True})
     reported: list[dict[str, Any]] = []
@@ -109,7 +110,6 @@ def test_a_loss_that_is_not_a_number_ends_the_run_with_advice(prepared: Path, tm
     assert not epoch_folder(tmp_path, 1).exists()
 
 
-@pytest.mark.field("compute.device")
 def test_a_gpu_that_is_not_there_is_an_error(prepared: Path, tmp_path: Path) -> None:
     assert resolve_device("cpu").type == "cpu"
     if torch.cuda.is_available():
@@ -126,14 +126,19 @@ def test_no_positives_is_said_before_anything_is_written(tmp_path: Path) -> None
     assert not (tmp_path / "run" / "config.yaml").exists()
 
 
-def test_two_processes_do_not_train_into_one_folder(prepared: Path, tmp_path: Path) -> None:
-    with run_lock(tmp_path), pytest.raises(RunError, match="another process trains into"), run_lock(tmp_path, 0.3):
-        pass
-    with run_lock(tmp_path, 0.3):
-        pass
+def test_two_processes_do_not_train_into_one_folder(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "WAIT_S", 0.3)
+    with (
+        lock_folder(tmp_path, ".lock"),
+        pytest.raises(
+            RunError, match=rf"another process \(process id {os.getpid()}\) trains into {tmp_path}: wait for it"
+        ),
+    ):
+        train(tiny_config(), prepared, tmp_path)
 
 
-@pytest.mark.field("tracking.wandb_project")
 def test_wandb_is_asked_for_by_its_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from wakeword.errors import MissingExtraError
 

@@ -67,13 +67,11 @@ def test_one_lone_score_is_no_peak() -> None:
     assert _loss(lone) > 1
 
 
-@pytest.mark.field("training.label_smoothing")
 def test_smoothing_punishes_overconfidence() -> None:
     sure = _peak_at(2.1, height=30.0)
     assert _loss(sure, smoothing=0.05) > _loss(sure, smoothing=0.0) + 1
 
 
-@pytest.mark.field("training.negative_weight")
 def test_negative_weight_scales_the_negative_part_only() -> None:
     logits = torch.zeros(1, 100, 1)
     one, three = (wake_loss(logits, torch.tensor([[1.0]]), END_S, TIMES, 0.0, weight) for weight in (1.0, 3.0))

@@ -47,7 +47,6 @@ def test_the_newest_are_kept_and_drawn_with_what_belongs_to_them() -> None:
     assert drawn.content.dtype == torch.float32
 
 
-@pytest.mark.field("training.replay_batch")
 def test_each_head_answers_for_windows_of_its_own(prepared: Path) -> None:
     for rows in (5, 12):
         sampler, step = build(prepared, replay_config(replay_batch=rows))
@@ -60,7 +59,6 @@ def test_each_head_answers_for_windows_of_its_own(prepared: Path) -> None:
         assert not torch.equal(seen[2], seen[3])
 
 
-@pytest.mark.field("training.replay_windows")
 def test_as_many_windows_as_asked_are_kept(prepared: Path) -> None:
     sampler, step = build(prepared, replay_config())
     for number, kept in enumerate((8, 16, 20)):

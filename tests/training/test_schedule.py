@@ -9,7 +9,6 @@ import pytest
 from wakeword.training.schedule import learning_rate
 
 
-@pytest.mark.field("training.learning_rate", "training.warmup_share")
 def test_warms_up_linearly_then_falls_along_a_cosine() -> None:
     rates = [learning_rate(step, 100, 0.2, 0.1) for step in range(100)]
     assert rates[0] == pytest.approx(0.02)

@@ -82,7 +82,6 @@ def _after_one_step(prepared: Path, **training: float) -> tuple[torch.Tensor, Tr
     return torch.cat(moved), step
 
 
-@pytest.mark.field("training.gradient_clip")
 def test_gradients_are_clipped(prepared: Path) -> None:
     _, step = _after_one_step(prepared, gradient_clip=0.01)
     total = torch.stack([p.grad.norm() for p in step.model.parameters() if p.grad is not None]).norm()
@@ -92,7 +91,6 @@ def test_gradients_are_clipped(prepared: Path) -> None:
     assert total > 0.05
 
 
-@pytest.mark.field("training.weight_decay")
 def test_weight_decay_shrinks_kernels_and_spares_norms(prepared: Path) -> None:
     none, _ = _after_one_step(prepared, weight_decay=0.0)
     much, step = _after_one_step(prepared, weight_decay=5.0)
@@ -103,7 +101,6 @@ def test_weight_decay_shrinks_kernels_and_spares_norms(prepared: Path) -> None:
     assert all(p.ndim > 1 for p in groups[0]["params"])
 
 
-@pytest.mark.field("training.amp")
 def test_mixed_precision_runs_the_student_in_bfloat16(prepared: Path) -> None:
     seen: dict[bool, torch.dtype] = {}
     for amp in (False, True):
@@ -115,7 +112,6 @@ def test_mixed_precision_runs_the_student_in_bfloat16(prepared: Path) -> None:
     assert seen == {False: torch.float32, True: torch.bfloat16}
 
 
-@pytest.mark.field("training.channels_last")
 def test_channels_last_lays_out_kernels(prepared: Path) -> None:
     def strides(channels_last: bool) -> list[tuple[int, ...]]:
         config = tiny_config(model={"family": "bc_resnet"}, training={"channels_last": channels_last, "batch_size": 4})

@@ -58,7 +58,6 @@ def overlapping(sweep_dir: Path, trials: int) -> int:
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
-@pytest.mark.field("tuning.trials", "tuning.grace_epochs")
 def test_a_sweep_leaves_the_best_config_and_stops_the_weak_early(tmp_path: Path) -> None:
     prepared = prepared_folder(tmp_path / "prepared")
     config = sweep_config(tmp_path, epochs=9, trials=7, grace_epochs=1, max_concurrent=1)
@@ -93,9 +92,6 @@ def test_a_sweep_leaves_the_best_config_and_stops_the_weak_early(tmp_path: Path)
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
-@pytest.mark.field(
-    "tuning.max_concurrent", "tuning.cpus_per_trial", "tuning.gpus_per_trial", "tuning.metric", "tuning.mode"
-)
 def test_failures_are_recorded_and_trials_share_the_machine(tmp_path: Path) -> None:
     prepared = prepared_folder(tmp_path / "prepared", slow=0.5, fail_above=0.5, die_above=0.1)
     values = [0.01, 0.9, 0.2, 0.05]

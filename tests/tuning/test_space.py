@@ -28,7 +28,6 @@ def draws(config: Config, count: int) -> list[dict[str, Any]]:
     return samples
 
 
-@pytest.mark.field("tuning.space.*.type", "tuning.space.*.low", "tuning.space.*.high", "tuning.space.*.values")
 def test_draws_lie_in_their_ranges_and_follow_their_type() -> None:
     config = config_with(
         {

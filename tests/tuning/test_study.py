@@ -95,7 +95,6 @@ def test_a_trial_whose_values_were_half_drawn_is_completed(tmp_path: Path) -> No
     assert sample["frontend.kind"] in ("log_mel", "pcen")
 
 
-@pytest.mark.field("tuning.seed")
 def test_the_seed_decides_the_draws_and_a_resumed_sweep_does_not_repeat_them(tmp_path: Path) -> None:
     def rates(folder: str, seed: int, count: int = 3) -> list[float]:
         (tmp_path / folder).mkdir(exist_ok=True)
@@ -137,7 +136,6 @@ def decisions(config: Config, curves: dict[str, list[float]], finished: Any = ()
 GOOD, MIDDLING, BAD = [0.1] * 9, [0.3] * 9, [0.9] * 9
 
 
-@pytest.mark.field("tuning.grace_epochs", "tuning.reduction_factor", "tuning.mode")
 def test_asha_stops_by_grace_factor_and_direction() -> None:
     curves = {"good": GOOD, "bad": BAD}
     assert decisions(study_config(grace_epochs=1), curves) == {"good": 0, "bad": 1}
@@ -165,7 +163,6 @@ def test_asha_compares_with_the_trials_of_earlier_drivers(tmp_path: Path) -> Non
     assert decisions(config, {"bad": BAD}, final_trials(study)) == {"bad": 1}
 
 
-@pytest.mark.field("tuning.metric", "tuning.mode")
 def test_a_trial_counts_by_its_best_epoch() -> None:
     lines = [{"epoch": 1, "val_frr": None}, {"epoch": 2, "val_frr": 0.2, "val_auc": 0.5}, {"epoch": 3, "val_frr": 0.4}]
     best = BestValue("val_frr", "min")

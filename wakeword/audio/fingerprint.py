@@ -21,7 +21,7 @@ HOP = 256
 BANDS = 33
 LOW_HZ, HIGH_HZ = 300.0, 3_400.0
 MAX_BER = 0.18
-"""Of 3,060 real recordings, copies lay below 0.15, other takes by one voice above 0.2 (docs/data.md)."""
+"""Of 3,060 real recordings, copies lay below 0.15, other takes by one voice above 0.2 (docs/explanation/journal.md)."""
 LEAST_FRAMES = 16
 LEAST_OVERLAP = 0.6
 """Share of the shorter clip that the overlap must cover."""

@@ -15,7 +15,7 @@ import time
 import wave
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from wakeword.audio.decoding.formats import EXTENSIONS
 from wakeword.audio.locators import local_path, open_uri, remote_faults_told
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.errors import DataError, MissingExtraError
+from wakeword.runtime.resampling import StreamResampler, resample
 from wakeword.system.files import atomic_path
 
 __all__ = [
@@ -102,7 +103,7 @@ def stream_blocks(
 
 
 def _resampled(source: str | Path | bytes, timeout_s: float | None, tell: Tell) -> Iterator[np.ndarray]:
-    resampler: Any = None
+    resampler: StreamResampler | None = None
     resampled_hz = SAMPLE_RATE_HZ
     where = name_of(source)
     started_s = time.monotonic()
@@ -115,27 +116,15 @@ def _resampled(source: str | Path | bytes, timeout_s: float | None, tell: Tell) 
             if rate_hz != resampled_hz:
                 # Joined files may change their rate: what the old one's filter still holds comes first.
                 if resampler is not None:
-                    yield _rest(resampler)
-                resampler = _resampler(rate_hz) if rate_hz != SAMPLE_RATE_HZ else None
+                    yield resampler.finish()[0]
+                resampler = StreamResampler(rate_hz) if rate_hz != SAMPLE_RATE_HZ else None
                 resampled_hz = rate_hz
             if resampler is not None:
-                mono = resampler.resample_chunk(mono)
+                mono = resampler.push(mono[None])[0]
             yield np.clip(mono, -1.0, 1.0)
             started_s = time.monotonic()
     if resampler is not None:
-        yield _rest(resampler)
-
-
-def _rest(resampler: Any) -> np.ndarray:
-    return np.clip(resampler.resample_chunk(np.zeros(0, np.float32), last=True), -1.0, 1.0)
-
-
-def _resampler(rate_hz: int) -> Any:
-    try:
-        import soxr
-    except ImportError as error:
-        raise MissingExtraError(f"Resampling {rate_hz} Hz audio to {SAMPLE_RATE_HZ} Hz", "train", error) from error
-    return soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
+        yield resampler.finish()[0]
 
 
 def _opened(source: str | Path | bytes) -> BinaryIO:
@@ -226,14 +215,6 @@ def length_s(path: Path) -> float | None:
         return float(soundfile.info(str(path)).duration)
     except soundfile.LibsndfileError:
         return None
-
-
-def resample(audio: np.ndarray, sample_rate_hz: int) -> np.ndarray:
-    """`(samples,)` float32 at any rate to 16 kHz (soxr, high quality)."""
-    if sample_rate_hz == SAMPLE_RATE_HZ:
-        return np.asarray(audio, np.float32)
-    stream = _resampler(sample_rate_hz)
-    return np.asarray(stream.resample_chunk(np.asarray(audio, np.float32), last=True))
 
 
 def level_dbfs(audio: np.ndarray, window_s: float = 1.0) -> float:

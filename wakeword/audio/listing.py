@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -60,3 +61,24 @@ def list_audio(folder: str | Path) -> Listing:
         else:
             found.others.append(entry)
     return found
+
+
+def list_given(names: Iterable[str]) -> tuple[list[str], list[tuple[str, str]], int]:
+    """Files to read among named files and folders, files that are not read with the reason, number of other files.
+
+    A file that is named is read whatever its name is; of a folder, what looks like audio.
+    """
+    files: list[str] = []
+    skipped: list[tuple[str, str]] = []
+    others = 0
+    for name in names:
+        if not Path(name).is_dir():
+            files.append(name)
+            continue
+        listing = list_audio(name)
+        files += [str(Path(name) / entry.name) for entry in listing.audio]
+        skipped += [(str(Path(name) / entry.name), reason) for entry, reason in listing.unread]
+        others += len(listing.others)
+        if not (listing.audio or listing.unread):
+            skipped.append((name, "the folder holds no recordings: give the folder that holds them"))
+    return files, skipped, others

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,24 @@ from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.errors import DataError
 
 LEVEL_DBFS = (-40.0, -20.0)
+FLAT_BELOW_HZ = 20.0
+"""Brown noise would put all its power into the lowest frequencies."""
+TALKER_DB = (-10.0, 0.0)
+"""Levels of the talkers of babble."""
+
+
+def coloured_gain(frequency: Any, slope: Any, flat_below: float = FLAT_BELOW_HZ) -> Any:
+    """Gain that gives white noise a power of f ** -slope (0 white, 1 pink, 2 brown): flat at low frequencies, no DC.
+
+    The one colour of the noises here, which numpy draws for files, and of those that `wakeword.audio.augment.noise`
+    draws in batches on a device; numbers drawn by one generator cannot be had from the other.
+
+    Args:
+        frequency: numpy array or torch tensor, in Hz or in bins of a transform.
+        slope: number, or tensor `(batch, 1)`.
+        flat_below: in the unit of `frequency`.
+    """
+    return frequency.clip(min=flat_below) ** (-slope / 2) * (frequency > 0)
 
 
 def synthesise_noises(count: int, seed: int, duration_s: float, speech: Sequence[np.ndarray] = ()) -> list[np.ndarray]:
@@ -51,9 +70,7 @@ def coloured(slope: float, samples: int, draw: np.random.Generator) -> np.ndarra
     """Noise with power falling as f ** -slope above 20 Hz: 0 white, 1 pink, 2 brown."""
     spectrum = np.fft.rfft(draw.standard_normal(samples))
     frequency = np.fft.rfftfreq(samples, 1 / SAMPLE_RATE_HZ)
-    shape = np.maximum(frequency, 20.0) ** (-slope / 2)
-    shape[0] = 0.0
-    return np.fft.irfft(spectrum * shape, samples)
+    return np.fft.irfft(spectrum * coloured_gain(frequency, slope), samples)
 
 
 def _white(samples: int, draw: np.random.Generator) -> np.ndarray:
@@ -101,5 +118,5 @@ def babble(speech: Sequence[np.ndarray], samples: int, draw: np.random.Generator
             clip = np.asarray(speech[int(draw.integers(len(speech)))], dtype=np.float64)
             line = np.concatenate([line, clip / np.sqrt(np.mean(clip**2))])
         start = int(draw.integers(len(line)))
-        mix += np.roll(line, -start)[:samples] * 10 ** (draw.uniform(-10.0, 0.0) / 20)
+        mix += np.roll(line, -start)[:samples] * 10 ** (draw.uniform(*TALKER_DB) / 20)
     return mix

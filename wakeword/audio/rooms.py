@@ -1,4 +1,4 @@
-"""Simulated room responses, for where there are no recorded ones."""
+"""Room responses: where their direct sound is, and simulated ones for where there are no recorded ones."""
 
 from __future__ import annotations
 
@@ -13,6 +13,21 @@ DISTANCE_M = (0.3, 5.0)
 WALL_GAP_M = 0.3
 LONGEST_ORDER = 8
 PEAK = 0.9
+
+
+DIRECT_SHARE = 0.3
+"""The direct sound is the first sample of a response within 10 dB of its strongest: a reflection may be stronger."""
+
+
+def direct_sound(response: np.ndarray) -> int:
+    """Sample of a room response `(samples,)` float32 at which the direct sound arrives.
+
+    Training and evaluation both convolve from here on, so that nothing moves in time: training in batches on a device
+    with the responses' spectra kept (`wakeword.audio.augment.rooms`), evaluation one clip at a time with numpy, whose
+    samples are the same on every machine (`wakeword.evaluation.tracks.conditions`).
+    """
+    strength = np.abs(response)
+    return int(np.argmax(strength >= DIRECT_SHARE * strength.max(initial=0.0)))
 
 
 def simulate_rooms(count: int, seed: int) -> list[np.ndarray]:

@@ -2,81 +2,71 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 import shlex
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from wakeword.cli.console import print_next, print_table
+from wakeword.cli.options import Bundle, FahTarget, Threshold, path, path_argument, require_one, value
 from wakeword.errors import ConfigError, DataError
-from wakeword.system.files import user_path
 
 if TYPE_CHECKING:
     from wakeword.evaluation.audit.results import AuditReport
 
-PARTLY_FAILED = DataError.exit_code
-LINE_EVERY_S = 60.0
-"""Where standard error is no terminal, a progress line comes so often."""
+_FOLDER = "folder of recordings, searched to its depth; or - for 16 kHz mono int16 samples on standard input"
 
 
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "audit",
-        help="count a bundle's false alarms over days of recordings, with a clip of each",
-        description="Count a bundle's false alarms over a folder of household recordings, or a stream of 16 kHz mono"
-        " int16 samples on standard input, and keep a clip of each. Ended in any way, the same command goes on where it"
-        f" stopped. Recordings that cannot be used are listed with a reason; the exit code is then {PARTLY_FAILED}.",
-    )
-    parser.add_argument("bundle", metavar="BUNDLE", type=user_path, help="folder or zip that `wakeword export` wrote")
-    parser.add_argument(
-        "folder",
-        metavar="FOLDER",
-        type=user_path,
-        help="folder of recordings (searched to its depth), or - for a stream",
-    )
-    parser.add_argument(
-        "--out", metavar="DIR", type=user_path, required=True, help="folder of the journal, the clips and audit.json"
-    )
-    parser.add_argument("--before", type=float, default=3.0, metavar="S", help="seconds of a clip before the peak (3)")
-    parser.add_argument("--after", type=float, default=2.0, metavar="S", help="seconds of a clip after the peak (2)")
-    parser.add_argument("--confidence", type=float, default=0.95, metavar="C", help="of every interval (0.95)")
-    limit = parser.add_mutually_exclusive_group()
-    limit.add_argument("--threshold", type=float, metavar="X", help="threshold for every word, from 0 to 1")
-    limit.add_argument(
-        "--fah-target", type=float, metavar="N", help="take the bundle's operating point for N false alarms per hour"
-    )
-    parser.set_defaults(func=_audit)
+def audit(
+    bundle: Bundle,
+    folder: Annotated[str, path_argument("FOLDER", _FOLDER)],
+    out: Annotated[str, path("DIR", "folder of the journal, the clips and audit.json")],
+    before: Annotated[float, value("S", "seconds of a clip before the peak")] = 3.0,
+    after: Annotated[float, value("S", "seconds of a clip after the peak")] = 2.0,
+    confidence: Annotated[float, value("C", "confidence of every interval")] = 0.95,
+    threshold: Threshold = None,
+    fah_target: FahTarget = None,
+) -> int:
+    """Count a bundle's false alarms over days of recordings, and keep a clip of each.
 
-
-def _audit(args: argparse.Namespace) -> int:
+    Interrupted in any way, the same command continues where it stopped. Recordings that cannot be used are listed
+    with a reason; the exit code is then 3.
+    """
     from wakeword.evaluation.audit.run import REPORT_NAME, ClipSpan, audit_folder, audit_stream
     from wakeword.runtime import load_bundle
+    from wakeword.stages.progress import Progress
+    from wakeword.system.log import configure_logging
 
-    if not (0 < args.before <= 60 and 0 < args.after <= 60):
-        raise ConfigError(f"a clip has 0 to 60 s on either side, got --before {args.before:g} --after {args.after:g}")
-    if not (0.5 < args.confidence < 1):
-        raise ConfigError(f"a confidence lies between 0.5 and 1, got {args.confidence:g}")
-    bundle = load_bundle(args.bundle)
-    thresholds = bundle.thresholds_for(args.fah_target, args.threshold)
-    span, progress = ClipSpan(args.before, args.after), _Progress()
-    options = (thresholds, span, args.confidence, progress)
-    if args.folder == "-":
-        report = audit_stream(bundle, sys.stdin.buffer, args.out, *options)
-    else:
-        report = audit_folder(bundle, args.folder, args.out, *options)
-    progress.clear()
-    _print(report, Path(args.out) / REPORT_NAME)
+    require_one(threshold, fah_target)
+    if not (0 < before <= 60 and 0 < after <= 60):
+        raise ConfigError(f"a clip has 0 to 60 s on either side, got --before {before:g} --after {after:g}")
+    if not (0.5 < confidence < 1):
+        raise ConfigError(f"a confidence lies between 0.5 and 1, got {confidence:g}")
+    loaded = load_bundle(bundle)
+    configure_logging()
+    with Progress("audit", unit="recordings") as progress:
+
+        def show(done: int, files: int, hours: float, triggers: int) -> None:
+            progress.to(done, files or None, f"{math.floor(hours * 100) / 100:.2f} h scored, {triggers} triggers")
+
+        settings = (loaded.thresholds_for(fah_target, threshold), ClipSpan(before, after), confidence, show)
+        if folder == "-":
+            report = audit_stream(loaded, sys.stdin.buffer, out, *settings)
+        else:
+            report = audit_folder(loaded, folder, out, *settings)
+    _print(report, Path(out) / REPORT_NAME)
     if report.triggers:
-        print(f"clips: {Path(args.out) / 'clips'}")
-        moved = f"move clips in which the word was said to {Path(args.out) / 'said'}, then run this again:"
-        print(f"\n{moved}\n  {_again(args)}")
+        given = (before, 3.0), (after, 2.0), (confidence, 0.95), (threshold, None), (fah_target, None)
+        names = ("--before", "--after", "--confidence", "--threshold", "--fah-target")
+        options = [(name, f"{x:g}") for name, (x, default) in zip(names, given, strict=True) if x != default]
+        again = ["wakeword", "audit", bundle, folder, "--out", out, *(part for pair in options for part in pair)]
+        print(f"clips: {Path(out) / 'clips'}")
+        print(f"\nmove clips in which the word was said to {Path(out) / 'said'}, then run this again:")
+        print(f"  {shlex.join(again)}{' < /dev/null' if folder == '-' else ''}")
     else:
-        print_next(f"wakeword listen {args.bundle}")
-    return PARTLY_FAILED if report.bad else 0
+        print_next(f"wakeword listen {bundle}")
+    return DataError.exit_code if report.bad else 0
 
 
 def _print(report: AuditReport, path: Path) -> None:
@@ -86,42 +76,10 @@ def _print(report: AuditReport, path: Path) -> None:
     for line in report.evidence():
         print(line)
     if report.odd:
-        print_table("recordings heard with a note", ["recording", "note"], [[o.recording, o.note] for o in report.odd])
+        print_table("recordings heard with a note", ("recording", "note"), [(o.recording, o.note) for o in report.odd])
     if report.other_files:
         print(f"{report.other_files} other files are no audio")
     if report.bad:
-        print_table(
-            "recordings that could not be used", ["recording", "reason"], [[b.recording, b.reason] for b in report.bad]
-        )
+        reasons = [(bad.recording, bad.reason) for bad in report.bad]
+        print_table("recordings that could not be used", ("recording", "reason"), reasons)
     print(f"\naudit: {path}")
-
-
-def _again(args: argparse.Namespace) -> str:
-    parts = ["wakeword", "audit", args.bundle, args.folder, "--out", args.out]
-    for name in ("before", "after", "confidence", "threshold", "fah_target"):
-        value = getattr(args, name)
-        if value is not None and value != {"before": 3.0, "after": 2.0, "confidence": 0.95}.get(name):
-            parts += [f"--{name.replace('_', '-')}", f"{value:g}"]
-    return " ".join(shlex.quote(part) for part in parts) + (" < /dev/null" if args.folder == "-" else "")
-
-
-class _Progress:
-    """One line that overwrites itself on a terminal; elsewhere a line now and then."""
-
-    def __init__(self) -> None:
-        self._next_s = 0.0 if sys.stderr.isatty() else time.monotonic() + LINE_EVERY_S
-
-    def __call__(self, done: int, files: int, hours: float, triggers: int) -> None:
-        now_s = time.monotonic()
-        if now_s < self._next_s:
-            return
-        self._next_s = now_s + (0.2 if sys.stderr.isatty() else LINE_EVERY_S)
-        where = f"{done} of {files} recordings, " if files else ""
-        text = f"audit: {where}{math.floor(hours * 100) / 100:.2f} h heard, {triggers} triggers"
-        start, end = ("\r\033[K", "") if sys.stderr.isatty() else ("", "\n")
-        print(f"{start}{text}", end=end, file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        """The line goes before the tables come."""
-        if sys.stderr.isatty():
-            print("\r\033[K", end="", file=sys.stderr, flush=True)

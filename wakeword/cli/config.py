@@ -2,48 +2,37 @@
 
 from __future__ import annotations
 
-import argparse
 import json
+from typing import Annotated
 
-from wakeword.cli.options import OVERRIDES_HELP, add_config_arguments
-from wakeword.system.files import user_path
+from typer import Option
 
+from wakeword.cli.options import Overrides, Recipe, path_argument
 
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser("config", help="show, check or describe the configuration")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    show = verbs.add_parser("show", help="the resolved recipe, every default written out")
-    add_config_arguments(show)
-    show.set_defaults(func=_show)
-    schema = verbs.add_parser("schema", help="JSON schema of a recipe, for editors")
-    schema.set_defaults(func=_schema)
-    validate = verbs.add_parser("validate", help="check recipes")
-    validate.add_argument("configs", metavar="CONFIG", type=user_path, nargs="+")
-    validate.add_argument(
-        "--set", dest="overrides", metavar="key=value", action="append", default=[], help=OVERRIDES_HELP
-    )
-    validate.set_defaults(func=_validate)
+_SET = "a value that replaces that of every recipe; may be given again"
 
 
-def _show(args: argparse.Namespace) -> int:
+def show(config: Recipe, overrides: Overrides) -> None:
+    """Print the resolved recipe with every default written out."""
     from wakeword.config import config_yaml, load_config
 
-    print(config_yaml(load_config(args.config, args.overrides)), end="")
-    return 0
+    print(config_yaml(load_config(config, overrides)), end="")
 
 
-def _schema(args: argparse.Namespace) -> int:
+def schema() -> None:
+    """Print the JSON schema of a recipe, for editors."""
     from wakeword.config import config_schema
 
     print(json.dumps(config_schema(), indent=2))
-    return 0
 
 
-def _validate(args: argparse.Namespace) -> int:
+def validate(
+    configs: Annotated[list[str], path_argument("CONFIG", "YAML recipes")],
+    overrides: Annotated[list[str] | None, Option("--set", metavar="KEY=VALUE", help=_SET)] = None,
+) -> None:
+    """Check recipes and name the first mistake."""
     from wakeword.config import load_config
 
-    for path in args.configs:
-        config = load_config(path, args.overrides)
-        print(f"{path}: valid, {len(config.words)} word(s): {', '.join(config.labels)}")
-    return 0
+    for path in configs:
+        loaded = load_config(path, overrides or [])
+        print(f"{path}: valid, {len(loaded.words)} word(s): {', '.join(loaded.labels)}")

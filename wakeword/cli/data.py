@@ -1,96 +1,137 @@
-"""`wakeword data report CONFIG|FOLDER`: what prepared data hold, how good they are to train on, what to do about it.
-
-`wakeword data cut` is in `wakeword.cli.cut`.
-"""
+"""`wakeword data report CONFIG|FOLDER` and `wakeword data cut CONFIG`: judge prepared data, cut words out of speech."""
 
 from __future__ import annotations
 
-import argparse
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
 
 from wakeword.cli.console import print_next, print_table
-from wakeword.cli.cut import add_cut
-from wakeword.cli.options import OVERRIDES_HELP
+from wakeword.cli.options import Local, Overrides, Recipe, command_text, path, path_argument, read_config, value
+from wakeword.cli.stages import display_path
 from wakeword.errors import ConfigError, DataError, MissingExtraError
-from wakeword.system.files import user_path
 
 if TYPE_CHECKING:
     from wakeword.config import Config
+    from wakeword.data.cutting.cut import CutSummary
 
-REFUSED = DataError.exit_code
-
-
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser("data", help="look through prepared data, cut words out of transcribed speech")
-    nouns = parser.add_subparsers(dest="noun", metavar="WHAT", required=True)
-    report = nouns.add_parser(
-        "report",
-        help="hours, speakers, voices, noise, sources, faults, a score and advice",
-        description="Show what prepared data hold, judge them from 0 to 100 and say what would make them better. "
-        f"A speaker in two splits is an error: the exit code is then {REFUSED}.",
-    )
-    report.add_argument(
-        "target", metavar="CONFIG|FOLDER", type=user_path, help="a YAML recipe that was prepared, or a prepared folder"
-    )
-    report.add_argument("overrides", metavar="key=value", nargs="*", help=OVERRIDES_HELP)
-    report.add_argument(
-        "--html", metavar="OUT", type=user_path, help="write the whole report, with figures, as one HTML file"
-    )
-    report.set_defaults(func=_report)
-    add_cut(nouns)
+_ALIGNER = "pocketsphinx, or ctc:PATH_OR_ID for a CTC model of transformers; the same as cutting.aligner=NAME"
+SPLIT_COLUMNS = ("train (speakers)", "val (speakers)", "test (speakers)")
 
 
-def _report(args: argparse.Namespace) -> int:
+def report(
+    target: Annotated[str, path_argument("CONFIG|FOLDER", "YAML recipe that was prepared, or a prepared folder")],
+    overrides: Overrides,
+    html: Annotated[str | None, path("OUT", "write the whole report, with figures, as one HTML file")] = None,
+) -> int:
+    """Report hours, speakers, voices, noise, sources and faults of prepared data, with advice.
+
+    A speaker in two splits is an error: the exit code is then 3.
+    """
     try:
         from wakeword.data.report import wording
         from wakeword.data.report.report import data_report, write_html
     except ImportError as error:
         raise MissingExtraError("The report on data", "train", error) from error
-    config, folder = _found(args)
-    report = data_report(folder, config.evaluation if config else None)
-    for table in wording.terminal_tables(report.facts):
+    config, folder = _prepared(target, overrides)
+    made = data_report(folder, config.evaluation if config else None)
+    for table in wording.terminal_tables(made.facts):
         print_table(table.title, table.columns, table.rows)
-    print(f"\ncopies: {wording.duplicates_text(report.facts)}")
-    for warning in report.facts.warnings:
+    print(f"\ncopies: {wording.duplicates_text(made.facts)}")
+    for warning in made.facts.warnings:
         print(f"note: {warning}")
-    print(f"\n{report.verdict}")
-    for line in wording.advice_lines(report.findings):
+    print(f"\n{made.verdict}")
+    for line in wording.advice_lines(made.findings):
         print(f"  {line}")
-    if args.html:
-        write_html(report, Path(args.html), _line("wakeword data report", args, f"--html {shlex.quote(args.html)}"))
-        print(f"\nreport: {args.html}")
-    print_next(_next(args, bool(report.errors)))
-    return REFUSED if report.errors else 0
+    if html:
+        line = command_text("data report", target, overrides, f"--html {shlex.quote(html)}")
+        write_html(made, Path(html), line)
+        print(f"\nreport: {html}")
+    if not made.errors and not html:
+        print_next(command_text("data report", target, overrides, "--html data.html"))
+    else:
+        command = "prepare" if made.errors else "train"
+        # A folder does not tell which recipe it was prepared for.
+        print_next(command_text(command, target, overrides) if config else f"wakeword {command} CONFIG")
+    return DataError.exit_code if made.errors else 0
 
 
-def _found(args: argparse.Namespace) -> tuple[Config | None, Path]:
+def _prepared(target: str, overrides: list[str]) -> tuple[Config | None, Path]:
     """The recipe, where one is given, and the folder of its data."""
-    if Path(args.target).is_dir():
-        if args.overrides:
-            raise ConfigError(f"{args.target} is a folder: key=value is for recipes, leave it out")
-        return None, Path(args.target)
-    from wakeword.cli.options import read_config
+    if not Path(target).is_dir():
+        config = read_config(target, overrides)
+        return config, prepared_or_refuse(config, target, overrides)
+    if overrides:
+        raise ConfigError(f"{target} is a folder: key=value is for recipes, leave it out")
+    return None, Path(target)
+
+
+def prepared_or_refuse(config: Config, recipe: str, overrides: list[str]) -> Path:
+    """The folder of a recipe's prepared data.
+
+    Raises:
+        DataError: the recipe was not prepared.
+    """
     from wakeword.pipeline import prepared_folder
 
-    args.config = args.target
-    config = read_config(args)
     folder = prepared_folder(config)
     if not (folder / "index.json").is_file():
-        raise DataError(f"{args.target} is not prepared yet: run `{_line('wakeword prepare', args)}` first")
-    return config, folder
+        line = command_text("prepare", recipe, overrides)
+        raise DataError(f"{recipe} is not prepared yet: run `{line}` first")
+    return folder
 
 
-def _next(args: argparse.Namespace, wrong: bool) -> str:
-    if not wrong and not args.html:
-        return _line("wakeword data report", args, "--html data.html")
-    command = "wakeword prepare" if wrong else "wakeword train"
-    # A folder does not tell which recipe it was prepared for.
-    return f"{command} CONFIG" if Path(args.target).is_dir() else _line(command, args)
+def cut(
+    config: Recipe,
+    overrides: Overrides,
+    out: Annotated[str | None, path("FOLDER", "where clips and their manifest.csv go; not with --count")] = None,
+    aligner: Annotated[str | None, value("NAME", _ALIGNER)] = None,
+    count: Annotated[bool, Option("--count", help="only count the words in the transcripts")] = False,
+    local: Local = False,
+) -> None:
+    """Cut a phrase and its words out of transcribed speech.
+
+    Finds the words of the recipe's phrases in the transcripts of its sources, counts them, and cuts them out by forced
+    alignment: wake words in real voices, and real near misses. Prints the lines to add to the recipe. The recipe's
+    section `cutting` says what makes a cut unfit.
+    """
+    if aligner:
+        overrides = [*overrides, f"cutting.aligner={aligner}"]
+    if bool(out) == count:
+        raise ConfigError("wakeword data cut needs --out FOLDER to cut into, or --count to count alone")
+    loaded = read_config(config, overrides)
+    try:
+        from wakeword.data.cutting.cut import cut_words_out, find_speech
+        from wakeword.data.cutting.occurrences import count_texts
+    except ImportError as error:
+        raise MissingExtraError("Cutting words out of speech", "train", error) from error
+    corpus = find_speech(loaded)
+    counts = [found.cells() for found in count_texts(corpus.rows, loaded.words)]
+    print_table("clips whose transcript holds it", ("word", "text", "way", *SPLIT_COLUMNS), counts)
+    for warning in corpus.warnings:
+        print(f"note: {warning}")
+    if not out:
+        print_next(command_text("data cut", config, overrides, "--out cuts"))
+        return
+    _print_cuts(cut_words_out(loaded, corpus, out, "local" if local else "ray"), config)
 
 
-def _line(command: str, args: argparse.Namespace, options: str = "") -> str:
-    parts = [command, shlex.quote(args.target), *(shlex.quote(part) for part in args.overrides), options]
-    return " ".join(part for part in parts if part)
+def _print_cuts(summary: CutSummary, recipe: str) -> None:
+    folder = display_path(summary.out_dir)
+    print_table("cut out", ("text", "way", *SPLIT_COLUMNS), summary.rows())
+    print(
+        f"\n{summary.clips} clips in {folder} ({summary.clips - summary.made} of them from an earlier run), "
+        f"{summary.recordings} recordings ({summary.aligned} aligned now)"
+    )
+    if summary.refused:
+        reasons = ", ".join(f"{number} {reason}" for reason, number in summary.refused.items())
+        print(f"left out: {reasons} (see {folder}/quarantine.parquet)")
+    if summary.holding:
+        print(
+            f"note: {summary.holding} recordings hold a phrase: prepare leaves them out of the plain speech "
+            "(contains_word), their cuts stand for them"
+        )
+    print(f"\nadd to data.sources of {recipe}:\n    - type: csv\n      uri: {folder}/manifest.csv")
+    print_next(command_text("prepare", recipe, []))

@@ -2,92 +2,72 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
+from typing import Annotated
 
 from wakeword.cli.console import print_next, print_table
-from wakeword.cli.options import OVERRIDES_HELP, VARIANTS, add_variant_argument, read_config
-from wakeword.cli.stages import evaluate_command, shown
+from wakeword.cli.options import FLOAT32, Overrides, Variant, path, path_argument, read_config
+from wakeword.cli.stages import display_path, finish, print_report, run_stages
 from wakeword.errors import ConfigError
-from wakeword.system.files import user_path
 
-FLOAT = VARIANTS[0]
-
-
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser("evaluate", help="choose thresholds, measure the bundle, write the report; compare")
-    parser.add_argument(
-        "config", metavar="CONFIG", type=user_path, nargs="?", help="a YAML recipe, such as configs/demo.yaml"
-    )
-    parser.add_argument("overrides", metavar="key=value", nargs="*", help=OVERRIDES_HELP)
-    add_variant_argument(parser)
-    parser.add_argument(
-        "--compare",
-        metavar="DIR",
-        type=user_path,
-        nargs="+",
-        help="finished evaluation folders: each against the first, on the same words",
-    )
-    parser.add_argument(
-        "--from-scores",
-        metavar="DIR",
-        type=user_path,
-        help="a finished evaluation folder: all tables again from its scores, with evaluation settings as key=value",
-    )
-    parser.add_argument(
-        "--out", metavar="DIR", type=user_path, help="with --from-scores: write here instead of replacing its report"
-    )
-    parser.set_defaults(func=_evaluate)
+_COMPARE = "finished evaluation folders: each against the first, on the same words"
+_FROM_SCORES = "finished evaluation folder: all tables again from its scores, with evaluation settings as KEY=VALUE"
 
 
-def _evaluate(args: argparse.Namespace) -> int:
-    if args.out and not args.from_scores:
+def evaluate(
+    *,
+    config: Annotated[
+        str | None, path_argument("CONFIG", "YAML recipe, such as configs/demo.yaml; also as --config CONFIG")
+    ] = None,
+    overrides: Overrides,
+    variant: Variant = FLOAT32,
+    compare: Annotated[list[str] | None, path("DIR…", _COMPARE)] = None,
+    from_scores: Annotated[str | None, path("DIR", _FROM_SCORES)] = None,
+    out: Annotated[str | None, path("DIR", "with --from-scores: write here instead of replacing its report")] = None,
+) -> None:
+    """Choose thresholds, measure the bundle and write the report; or compare finished evaluations."""
+    if out and not from_scores:
         raise ConfigError("--out goes with --from-scores: an evaluation of a recipe is written into its run")
-    if args.variant != FLOAT and (args.compare or args.from_scores):
+    if variant != FLOAT32 and (compare or from_scores):
         raise ConfigError("--variant goes with a recipe: a finished evaluation has the model it was made with")
-    if args.compare:
-        if args.config or args.from_scores:
+    if compare:
+        if config or from_scores:
             raise ConfigError("--compare takes finished evaluations alone: leave out the recipe and --from-scores")
-        return _compare(args.compare)
-    if args.from_scores:
-        return _from_scores(args)
-    if args.config is None:
+        _compare(compare)
+    elif from_scores:
+        if config:
+            raise ConfigError(f"--from-scores takes no recipe, only settings such as operating_fah=1; got {config!r}")
+        _from_scores(from_scores, overrides, out)
+    elif config is None:
         raise ConfigError("evaluate needs a recipe (wakeword evaluate CONFIG), or --compare DIR DIR")
-    return evaluate_command(args) if args.variant == FLOAT else _evaluate_variant(args)
+    elif variant != FLOAT32:
+        _evaluate_variant(config, overrides, variant)
+    else:
+        finish(run_stages(read_config(config, overrides), ("evaluate",)))
 
 
-def _evaluate_variant(args: argparse.Namespace) -> int:
+def _evaluate_variant(recipe: str, overrides: list[str], variant: str) -> None:
     """Evaluate another form of the model in a finished run's bundle; the bundle keeps its operating points."""
     from wakeword.evaluation.evaluate import evaluate
     from wakeword.pipeline import prepared_folder, run_folder
 
-    config = read_config(args)
+    config = read_config(recipe, overrides)
     run_dir = run_folder(config)
-    out = run_dir / f"evaluation-{args.variant}"
-    report = evaluate(run_dir / "bundle", prepared_folder(config), config, out, run_dir=run_dir, variant=args.variant)
-    print(report.table())
-    print(f"\nreport: {shown(out / 'report.html')}")
-    print_next(f"wakeword evaluate --compare {shown(run_dir / 'evaluation')} {shown(out)}")
-    return 0
+    out = run_dir / f"evaluation-{variant}"
+    report = evaluate(run_dir / "bundle", prepared_folder(config), config, out, run_dir=run_dir, variant=variant)
+    print_report(report, out)
+    print_next(f"wakeword evaluate --compare {display_path(run_dir / 'evaluation')} {display_path(out)}")
 
 
-def _from_scores(args: argparse.Namespace) -> int:
+def _from_scores(folder: str, overrides: list[str], out: str | None) -> None:
     from wakeword.evaluation.evaluate import evaluate_scores
 
-    # Without a recipe the first key=value lands in its place.
-    overrides = [*([args.config] if args.config else []), *args.overrides]
-    if unfit := [text for text in overrides if "=" not in text]:
-        raise ConfigError(f"--from-scores takes no recipe, only settings such as operating_fah=1; got {unfit[0]!r}")
-    out = Path(args.out or args.from_scores)
-    report = evaluate_scores(args.from_scores, overrides, args.out)
-    print(report.table())
-    print(f"\nreport: {shown(out / 'report.html')}")
-    print_next(f"wakeword evaluate --compare {shown(Path(args.from_scores))} OTHER_EVALUATION")
-    return 0
+    report = evaluate_scores(folder, overrides, out)
+    print_report(report, Path(out or folder))
+    print_next(f"wakeword evaluate --compare {display_path(Path(folder))} OTHER_EVALUATION")
 
 
-def _compare(folders: list[str]) -> int:
+def _compare(folders: list[str]) -> None:
     from wakeword.evaluation.compare import compare
 
     if len(folders) < 2:
@@ -97,22 +77,7 @@ def _compare(folders: list[str]) -> int:
     first, *others = folders
     for other in others:
         found = compare(first, other)
-        rows = []
-        for word in found.words:
-            for c in word.conditions:
-                spread = "-" if c.interval is None else f"{100 * c.interval[0]:+.1f} to {100 * c.interval[1]:+.1f}"
-                only = f"{c.only_a_missed} / {c.only_b_missed}"
-                missed = f"{c.missed_a} / {c.missed_b} of {c.words}"
-                rows.append(
-                    (word.label, c.condition, missed, only, f"{100 * c.difference:+.1f}", spread, f"{c.p_value:.3g}")
-                )
-            if word.alarms is not None:
-                alarms = f"{word.alarms.false_alarms_a} / {word.alarms.false_alarms_b}"
-                hours = f"false alarms in {word.alarms.hours:.2f} h"
-                rows.append((word.label, hours, alarms, "-", "-", "-", f"{word.alarms.p_value:.3g}"))
-        header = ("word", "condition", "missed A / B", "only A / B", "B - A, points", "interval", "p")
-        print_table(f"A = {first}, B = {other}", header, rows)
+        print_table(f"A = {first}, B = {other}", *found.table())
         for word in found.words:
             print(f"{word.label}: is B better than A? {word.better}. {word.verdict}")
     print_next("wakeword dashboard")
-    return 0

@@ -1,71 +1,112 @@
-"""`wakeword`: one command per noun, each in a file of its own; this file only finds them and reports errors."""
+"""`wakeword`: the table of all commands, and what becomes of errors and signals."""
 
 from __future__ import annotations
 
-import argparse
-import contextlib
-import importlib
 import os
-import re
-import signal
 import sys
-from collections.abc import Sequence
-from types import FrameType
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.main import get_command
 
 import wakeword
+from wakeword.cli import audit, config, data, demo, detect, doctor, evaluate, listen, mine, new, serve, stages
+from wakeword.cli.parsing import Command, Group
 from wakeword.errors import WakewordError
+from wakeword.system.signals import sigterm_interrupts
 
-COMMANDS = (
-    "demo",
-    "new",
-    "prepare",
-    "data",
-    "train",
-    "distill",
-    "tune",
-    "evaluate",
-    "export",
-    "pipeline",
-    "detect",
-    "audit",
-    "mine",
-    "listen",
-    "serve",
-    "dashboard",
-    "doctor",
-    "config",
-)
+Function = Callable[..., int | None]
+PANELS: dict[str, tuple[Function | tuple[str, str, tuple[Function, ...]], ...]] = {
+    "Make a detector": (
+        demo.demo,
+        new.new,
+        *(stages.pipeline, stages.prepare, stages.train, stages.distill, stages.tune, stages.export),
+    ),
+    "Judge it": (evaluate.evaluate, audit.audit),
+    "Use it": (detect.detect, listen.listen, serve.serve, serve.dashboard),
+    "Inspect": (
+        doctor.doctor,
+        ("config", "Show, describe or check the configuration.", (config.show, config.schema, config.validate)),
+    ),
+    "Data": (
+        ("data", "Report on prepared data, and cut words out of speech.", (data.report, data.cut)),
+        ("mine", "Find negatives that a bundle scores high, to train on them.", (mine.run, mine.review)),
+    ),
+}
+"""Commands of each help panel: a function, named like its command, or a name, a summary and a function per verb."""
 
 EPILOG = """start with:
+
+\b
   wakeword demo                       a detector for "hey nova" from nothing, in minutes
   wakeword new "computer" --run       the same for your phrase
-  wakeword detect BUNDLE FILE.wav     what a trained bundle hears in recordings
+  wakeword detect BUNDLE FILE.wav     find the words of a trained bundle in recordings
 
 exit codes: 0 done, 1 a defect or a demo that failed its check, 2 configuration or usage, 3 data, 4 bundle,
 5 device, 6 missing extra, 7 run, 8 serving, 130 interrupted"""
 
+SUMMARY = "Say which phrase should wake a device, and get a small streaming detector."
+_SETTINGS: dict[str, Any] = {"context_settings": {"help_option_names": ["-h", "--help"]}}
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; every sub-parser sets `func(args) -> int`."""
-    parser = argparse.ArgumentParser(
-        prog="wakeword",
-        description="Say which phrase should wake a device, and get a small streaming detector.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"wakeword {wakeword.__version__}")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name in COMMANDS:
-        importlib.import_module(f"wakeword.cli.{name}").add_parser(subparsers)
-    return parser
+
+def _group(summary: str, functions: Sequence[Function] = (), **settings: Any) -> typer.Typer:
+    """A group of commands; rich is off in help, because it would take 0.2 s to load."""
+    group = typer.Typer(cls=Group, help=summary, rich_markup_mode=None, **_SETTINGS, **settings)
+    for function in functions:
+        group.command(function.__name__, cls=Command, **_SETTINGS)(function)
+    return group
+
+
+def _build_app() -> typer.Typer:
+    made = _group(SUMMARY, epilog=EPILOG, callback=_options)
+    for panel, entries in PANELS.items():
+        for entry in entries:
+            if callable(entry):
+                made.command(entry.__name__, cls=Command, rich_help_panel=panel, **_SETTINGS)(entry)
+            else:
+                name, summary, functions = entry
+                made.add_typer(_group(summary, functions, add_completion=False), name=name, rich_help_panel=panel)
+    return made
+
+
+def _print_version(given: bool) -> None:
+    if given:
+        print(f"wakeword {wakeword.__version__}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and exit")
+    ] = False,
+) -> None:
+    pass
+
+
+app = _build_app()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code (see `wakeword.errors`)."""
-    args = _parsed(build_parser(), argv)
+    command = get_command(app)
+    if "_WAKEWORD_COMPLETE" in os.environ:
+        command.main(prog_name="wakeword")  # the shell asks for completions; this ends the process
     try:
-        with _terminable():
-            return int(args.func(args))
+        with (
+            sigterm_interrupts(),
+            command.make_context("wakeword", list(sys.argv[1:] if argv is None else argv)) as running,
+        ):
+            return int(command.invoke(running) or 0)
+    except typer.Exit as ended:
+        return ended.exit_code
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        message = " ".join(error.format_message().split())
+        stop = "" if message.endswith((".", "?")) else "."
+        where = context.command_path if context else "wakeword"
+        print(f"error: {message}{stop} See `{where} --help`.", file=sys.stderr)
+        return error.exit_code
     except WakewordError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -76,35 +117,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output (head, less) went away: no fault, but Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-
-
-def _parsed(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
-    """The command line, with overrides (`key=value`) at any place: argparse takes them before options only."""
-    args, behind = parser.parse_known_args(argv)
-    late = [text for text in behind if re.match(r"[A-Za-z_][\w.]*=", text)]
-    if behind and (late != behind or not hasattr(args, "overrides")):
-        parser.error(f"unrecognized arguments: {' '.join(behind)}")
-    if late:
-        args.overrides = [*args.overrides, *late]
-    return args
-
-
-class _terminable:
-    """SIGTERM ends a command like Ctrl-C: local Ray processes and half-written files are cleaned up on the way out."""
-
-    def __enter__(self) -> None:
-        self._before = None
-        # ValueError: not the main thread (a test, an embedding program); its owner decides about signals.
-        with contextlib.suppress(ValueError):
-            self._before = signal.signal(signal.SIGTERM, self._interrupt)
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._before)
-
-    @staticmethod
-    def _interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

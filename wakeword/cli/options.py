@@ -1,37 +1,63 @@
-"""Arguments that several commands share: a recipe and its overrides."""
+"""Arguments and options that several commands share, and the recipe that they name."""
 
 from __future__ import annotations
 
-import argparse
-from typing import TYPE_CHECKING
+import shlex
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
+from typer import Argument, Option
+
+from wakeword.errors import ConfigError
 from wakeword.system.files import user_path
 
 if TYPE_CHECKING:
     from wakeword.config import Config
 
-VARIANTS = ("float32", "int8", "tflite")
-"""Forms of a bundle's model: the keys of `wakeword.runtime.bundle.VARIANTS`, without importing it for a help text."""
-OVERRIDES_HELP = "overrides of the recipe, such as training.epochs=5 data.sources.0.limit=100"
+
+def path_argument(metavar: str, text: str) -> Any:
+    """An argument that is a path; `~` stands for the home folder."""
+    return Argument(metavar=metavar, parser=user_path, help=text)
 
 
-def add_config_arguments(parser: argparse.ArgumentParser) -> None:
-    """`CONFIG.yaml [key=value …]`."""
-    parser.add_argument("config", metavar="CONFIG", type=user_path, help="a YAML recipe, such as configs/demo.yaml")
-    parser.add_argument("overrides", metavar="key=value", nargs="*", help=OVERRIDES_HELP)
+def value(metavar: str, text: str, default: str | bool = True, **settings: Any) -> Any:
+    """An option with a value; `default` is shown where no value can be."""
+    return Option(metavar=metavar, help=text, show_default=default, **settings)
 
 
-def add_variant_argument(parser: argparse.ArgumentParser) -> None:
-    """`--variant`: which of a bundle's models to take."""
-    parser.add_argument(
-        "--variant",
-        choices=VARIANTS,
-        default=VARIANTS[0],
-        help="form of the bundle's model (int8 needs export.int8=true, tflite export.tflite=true at the export)",
-    )
+path = partial(value, parser=user_path)
+"""An option whose value is a path; `~` stands for the home folder."""
+VariantName = StrEnum("VariantName", ["float32", "int8", "tflite"])
+"""Forms of a bundle's model: the keys of `wakeword.runtime.bundle.VARIANTS`, which would load pydantic."""
+FLOAT32 = VariantName.float32
+_OVERRIDES = "values that replace those of the recipe, such as training.epochs=5 data.sources.0.limit=100"
+_FAH = "take the bundle's operating point for N false alarms per hour"
+
+Recipe = Annotated[str, path_argument("CONFIG", "YAML recipe, such as configs/demo.yaml; also as --config CONFIG")]
+Overrides = Annotated[
+    list[str], Argument(metavar="KEY=VALUE", default_factory=list, show_default=False, help=_OVERRIDES)
+]
+Bundle = Annotated[str, path_argument("BUNDLE", "folder or zip that `wakeword export` wrote")]
+Variant = Annotated[
+    VariantName, value("float32|int8|tflite", "form of the bundle's model; int8 and tflite where exported")
+]
+Threshold = Annotated[float | None, value("X", "threshold for every word, from 0 to 1", "that of the bundle")]
+FahTarget = Annotated[float | None, value("N", _FAH)]
+Local = Annotated[bool, Option("--local", help="work in this process, without Ray")]
 
 
-def read_config(args: argparse.Namespace) -> Config:
+def require_one(threshold: float | None, fah_target: float | None) -> None:
+    """Refuse a threshold and a target of false alarms together.
+
+    Raises:
+        ConfigError: both are given.
+    """
+    if threshold is not None and fah_target is not None:
+        raise ConfigError("--threshold and --fah-target exclude each other: give one of them")
+
+
+def read_config(config: str | None, overrides: list[str]) -> Config:
     """The validated config of a command line; logging follows it from here on.
 
     Raises:
@@ -40,13 +66,11 @@ def read_config(args: argparse.Namespace) -> Config:
     from wakeword.config import load_config
     from wakeword.system.log import configure_logging
 
-    config = load_config(args.config, args.overrides)
-    configure_logging(config.tracking)
-    return config
+    loaded = load_config(config, overrides)
+    configure_logging(loaded.tracking)
+    return loaded
 
 
-def command_text(command: str, args: argparse.Namespace) -> str:
+def command_text(command: str, config: str, overrides: list[str], options: str = "") -> str:
     """The line to type for another command on the same recipe."""
-    import shlex
-
-    return " ".join(["wakeword", command, *(shlex.quote(part) for part in [args.config, *args.overrides])])
+    return " ".join(["wakeword", command, shlex.join([config, *overrides]), *([options] if options else [])])

@@ -1,43 +1,56 @@
-"""`wakeword serve BUNDLE`: the WebSocket endpoint on Ray Serve."""
+"""`wakeword serve BUNDLE` and `wakeword dashboard [BUNDLE]`: detection for many streams, and in the browser."""
 
 from __future__ import annotations
 
-import argparse
+from typing import Annotated
 
-from wakeword.cli.options import OVERRIDES_HELP
-from wakeword.system.files import user_path
+from typer import Option
 
+from wakeword.cli.options import Bundle, Overrides, path, path_argument, read_config, value
+from wakeword.system.endpoint import served
 
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser("serve", help="serve a bundle: WebSocket /v1/stream on Ray Serve")
-    parser.add_argument("bundle", metavar="BUNDLE", type=user_path, help="folder or zip that `wakeword export` wrote")
-    parser.add_argument("overrides", metavar="key=value", nargs="*", help=OVERRIDES_HELP)
-    parser.add_argument("--config", type=user_path, help="recipe whose sections serving, compute and tracking are used")
-    parser.add_argument("--host", help="serving.host")
-    parser.add_argument("--port", type=int, help="serving.port")
-    parser.add_argument("--dashboard", action="store_true", help="mount the dashboard beside it, at /ui")
-    parser.set_defaults(func=_serve)
+_CONFIG = "YAML recipe whose sections serving, compute and tracking, and whose runs_dir, are used"
+RecipeOption = Annotated[str | None, path("CONFIG", _CONFIG)]
+Host = Annotated[str | None, value("HOST", "address to listen on, the same as serving.host=HOST")]
 
 
-def _serve(args: argparse.Namespace) -> int:
-    """Serve until Ctrl-C or SIGTERM."""
-    from wakeword.cli.served import served
-    from wakeword.config import load_config
+def serve(
+    bundle: Bundle,
+    overrides: Overrides,
+    config: RecipeOption = None,
+    host: Host = None,
+    port: Annotated[int | None, value("PORT", "the same as serving.port=PORT")] = None,
+    dashboard: Annotated[bool, Option("--dashboard", help="mount the dashboard beside it, at /ui")] = False,
+) -> None:
+    """Serve a bundle over WebSocket (/v1/stream) on Ray Serve, until Ctrl-C."""
     from wakeword.runtime.bundle import load_bundle
-    from wakeword.system.log import configure_logging
 
-    labels = load_bundle(args.bundle).labels
-    overrides = list(args.overrides)
-    if not args.config:
-        # A config needs words; those of the bundle are what is served.
-        overrides.append("words=[" + ", ".join(f"{{label: {label}}}" for label in labels) + "]")
-    for name in ("host", "port"):
-        if getattr(args, name) is not None:
-            overrides.append(f"serving.{name}={getattr(args, name)}")
-    if args.dashboard:
-        overrides.append("serving.dashboard=true")
-    config = load_config(args.config, overrides)
-    configure_logging(config.tracking)
-    served("app").run(config, args.bundle)
-    return 0
+    labels = load_bundle(bundle).labels
+    # A config needs words; those of the bundle are what is served.
+    words = [] if config else ["words=[" + ", ".join(f"{{label: {label}}}" for label in labels) + "]"]
+    mounted = ["serving.dashboard=true"] if dashboard else []
+    settings = [*overrides, *words, *_overrides(host=host, port=port), *mounted]
+    served("app").run(read_config(config, settings), bundle)
+
+
+def dashboard(
+    *,
+    bundle: Annotated[str | None, path_argument("BUNDLE", "offered beside the bundles of the runs")] = None,
+    overrides: Overrides,
+    config: RecipeOption = None,
+    host: Host = None,
+    port: Annotated[int | None, value("PORT", "the same as serving.dashboard_port=PORT")] = None,
+) -> None:
+    """Show runs, reports and live detection in the browser, in one process without Ray."""
+    from wakeword.runtime.bundle import load_bundle
+
+    if bundle:
+        load_bundle(bundle)  # a damaged one is refused before anything starts
+    # A config needs words; the dashboard reads those of each run and bundle.
+    words = [] if config else ["words=[{label: any}]"]
+    settings = [*overrides, *words, *_overrides(host=host, dashboard_port=port)]
+    served("dashboard.launch").run_dashboard(read_config(config, settings), bundle)
+
+
+def _overrides(**values: str | int | None) -> list[str]:
+    return [f"serving.{name}={value}" for name, value in values.items() if value is not None]

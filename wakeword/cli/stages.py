@@ -2,149 +2,132 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-from contextlib import AbstractContextManager
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
-from wakeword.cli.console import epoch_bar, print_next, print_peak, print_table, status
-from wakeword.cli.options import command_text, read_config
+from wakeword.cli.console import print_next, print_peak, print_table
+from wakeword.cli.options import Overrides, Recipe, command_text, path, read_config, value
+from wakeword.errors import ConfigError
 
 if TYPE_CHECKING:
     from wakeword.config import Config
+    from wakeword.evaluation.results import EvaluationReport
     from wakeword.pipeline import PipelineResult
+
+AddedVariant = StrEnum("AddedVariant", ["int8", "tflite"])
+_ADD = "add this form of the model, as export.int8=true or export.tflite=true does; may be given again"
+TO_TRAINED = ("prepare", "targets", "train")
+
+
+def prepare(config: Recipe, overrides: Overrides) -> None:
+    """Turn recordings and synthesis into checked, split shards."""
+    run_stages(read_config(config, overrides), ("prepare",))
+    print_next(command_text("train", config, overrides))
+
+
+def train(config: Recipe, overrides: Overrides) -> None:
+    """Train a recipe's model, or continue where training stopped; prepares first where that is missing."""
+    run_stages(read_config(config, overrides), TO_TRAINED)
+    print_next(command_text("export", config, overrides))
+
+
+def distill(
+    config: Recipe,
+    overrides: Overrides,
+    teacher: Annotated[str | None, path("RUN", "folder of a trained run that teaches")] = None,
+) -> None:
+    """Train a student that also follows a teacher's scores."""
+    overrides = [*overrides, *([f"distillation.teacher={teacher}"] if teacher else [])]
+    loaded = read_config(config, overrides)
+    if not loaded.distillation.teacher:
+        raise ConfigError(
+            f"{config} names no teacher: give --teacher RUN_FOLDER (a trained run), or distillation.teacher=…"
+        )
+    run_stages(loaded, TO_TRAINED)
+    print_next(command_text("export", config, overrides))
+
+
+def export(
+    config: Recipe,
+    overrides: Overrides,
+    variant: Annotated[list[AddedVariant] | None, value("int8|tflite", _ADD)] = None,
+) -> None:
+    """Write the bundle of a trained run and check its parity with the trained model."""
+    from wakeword.export.readiness import readiness_lines
+    from wakeword.runtime.bundle import load_bundle
+
+    overrides = [*overrides, *(f"export.{form}=true" for form in variant or [])]
+    result = run_stages(read_config(config, overrides), ("export",))
+    print(f"\nbundle: {display_path(result.bundle_dir)}", *readiness_lines(load_bundle(result.bundle_dir)), sep="\n")
+    print_next(command_text("evaluate", config, overrides))
+
+
+def pipeline(config: Recipe, overrides: Overrides) -> None:
+    """Run all stages: prepare, train, export, evaluate."""
+    finish(run_stages(read_config(config, overrides)))
+
+
+def tune(config: Recipe, overrides: Overrides) -> None:
+    """Search the recipe's space for better settings and write the best recipe."""
+    from wakeword.pipeline import run_folder, run_pipeline
+    from wakeword.system.log import log_context
+    from wakeword.system.resources import ResourceSampler
+    from wakeword.tuning.search import run_sweep
+
+    loaded = read_config(config, overrides)
+    prepared = run_pipeline(loaded, ("prepare",))
+    if prepared.prepared is not None:
+        print(f"\n{prepared.prepared.table()}\n")
+    with log_context(loaded.name), ResourceSampler(interval_s=loaded.tracking.resource_interval_s) as sampler:
+        sweep = run_sweep(loaded, run_folder(loaded) / "sweep", prepared.prepared_dir)
+    print_peak(max(prepared.peak_gib, sampler.peak_gib))
+    print_next(sweep.next_command)
 
 
 def run_stages(config: Config, stages: tuple[str, ...] | None = None) -> PipelineResult:
     """Run the pipeline with progress on the terminal, then print the summary tables."""
-    from wakeword.pipeline import run_folder, run_pipeline
+    from wakeword.pipeline import run_pipeline
 
-    def observe(stage: str) -> AbstractContextManager[Any]:
-        if stage == "train":
-            # A run without workers trains in this process, where the loop shows its own bar.
-            return epoch_bar(config, run_folder(config)) if config.compute.workers else status("training")
-        if stage == "prepare":
-            return _nothing()
-        return status({"targets": "teacher targets", "export": "exporting", "evaluate": "evaluating"}[stage])
-
-    result = run_pipeline(config, stages, observe=observe)
-    print_result(result)
+    result = run_pipeline(config, stages)
+    _print_result(result)
     return result
 
 
-def _nothing() -> AbstractContextManager[Any]:
-    """Preparation shows bars of its own."""
-    from contextlib import nullcontext
-
-    return nullcontext()
-
-
-def print_result(result: PipelineResult) -> None:
+def _print_result(result: PipelineResult) -> None:
     """Tables of the prepared data, the training, the report and the stages; then the peak memory."""
+    from wakeword.training.progress import training_figures
+
     if result.prepared is not None:
         print(f"\n{result.prepared.table()}")
     if result.trained is not None:
-        best, last = result.trained.best, result.trained.metrics
-        figures = [(key, _number(best.get(key, "")), _number(value)) for key, value in last.items()]
+        figures = training_figures(result.trained)
         print_table(f"training: {result.trained.epochs} epochs", ("metric", "best epoch", "last epoch"), figures)
     if result.report is not None:
-        print(f"\n{result.report.table()}")
+        print_report(result.report)
     rows = [(s.name, s.state, f"{s.seconds:.1f}", f"{s.peak_gib:.2f}") for s in result.stages]
-    print_table(f"run {shown(result.run_dir)}", ("stage", "state", "seconds", "peak GiB"), rows)
+    print_table(f"run {display_path(result.run_dir)}", ("stage", "state", "seconds", "peak GiB"), rows)
     print_peak(result.peak_gib)
 
 
-def _number(value: Any) -> str:
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
-
-
-def shown(path: Path) -> str:
+def display_path(full: Path) -> str:
     """A path as it is typed from here: relative when it lies below the working folder."""
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative
+    relative = os.path.relpath(full)
+    return str(full) if relative.startswith("..") else relative
 
 
-def prepare_command(args: argparse.Namespace) -> int:
-    """`wakeword prepare`."""
-    run_stages(read_config(args), ("prepare",))
-    print_next(command_text("train", args))
-    return 0
+def print_report(report: EvaluationReport, folder: Path | None = None) -> None:
+    """The table of an evaluation, and where its page is."""
+    from wakeword.evaluation.report.wording import text_table
 
-
-def train_command(args: argparse.Namespace) -> int:
-    """`wakeword train`: prepares (and makes targets) first where that is missing."""
-    run_stages(read_config(args), ("prepare", "targets", "train"))
-    print_next(command_text("export", args))
-    return 0
-
-
-def distill_command(args: argparse.Namespace) -> int:
-    """`wakeword distill`: as train, and refuses a recipe that names no teacher."""
-    from wakeword.config import load_config
-    from wakeword.errors import ConfigError
-    from wakeword.system.log import configure_logging
-
-    teacher = [f"distillation.teacher={args.teacher}"] if args.teacher else []
-    args.overrides = [*args.overrides, *teacher]
-    config = load_config(args.config, args.overrides)
-    configure_logging(config.tracking)
-    if not config.distillation.teacher:
-        raise ConfigError(
-            f"{args.config} names no teacher: give --teacher RUN_FOLDER (a trained run), or distillation.teacher=…"
-        )
-    run_stages(config, ("prepare", "targets", "train"))
-    print_next(command_text("export", args))
-    return 0
-
-
-def export_command(args: argparse.Namespace) -> int:
-    """`wakeword export`."""
-    args.overrides = [*args.overrides, *(f"export.{variant}=true" for variant in args.variant)]
-    result = run_stages(read_config(args), ("export",))
-    print(f"\nbundle: {shown(result.bundle_dir)}")
-    print_readiness(result.bundle_dir)
-    print_next(command_text("evaluate", args))
-    return 0
-
-
-def print_readiness(bundle_dir: Path) -> None:
-    """A line per further form of the model and per word: ready, not ready and why, or not evaluated."""
-    from wakeword.runtime.bundle import VARIANTS, load_bundle
-
-    bundle = load_bundle(bundle_dir)
-    manifest = bundle.manifest
-    for variant in bundle.variants:
-        if (facts := manifest.variants.get(variant)) is None:
-            continue
-        size = manifest.files[VARIANTS[variant]].bytes / 1024
-        print(
-            f"{VARIANTS[variant]}: {size:.0f} KiB, scores within {facts.score_difference:.2g} of {VARIANTS['float32']},"
-            f" {facts.events_changed} of {facts.events} events changed"
-        )
-    for word in manifest.words:
-        point = next((p for p in word.operating_points if p.threshold == word.threshold), None)
-        if point is None:
-            told = "not evaluated yet, its threshold is a guess"
-        else:
-            told = str(getattr(point, "verdict", "ready" if word.ready else "not ready"))
-        print(f"{word.label}: {told}")
-
-
-def evaluate_command(args: argparse.Namespace) -> int:
-    """`wakeword evaluate`."""
-    finish(run_stages(read_config(args), ("evaluate",)))
-    return 0
-
-
-def pipeline_command(args: argparse.Namespace) -> int:
-    """`wakeword pipeline`."""
-    finish(run_stages(read_config(args)))
-    return 0
+    print(f"\n{text_table(report)}")
+    if folder is not None:
+        print(f"\nreport: {display_path(folder / 'report.html')}")
 
 
 def finish(result: PipelineResult) -> None:
     """Where the report and the bundle are, and what can be done with them."""
-    bundle = shown(result.bundle_dir)
-    print(f"\nreport: {shown(result.evaluation_dir / 'report.html')}\nbundle: {bundle}")
+    bundle = display_path(result.bundle_dir)
+    print(f"\nreport: {display_path(result.evaluation_dir / 'report.html')}\nbundle: {bundle}")
     print_next(f"wakeword detect {bundle} RECORDING.wav", f"wakeword listen {bundle}", f"wakeword serve {bundle}")

@@ -24,7 +24,7 @@ class RecordingConfig(Section):
 
 
 class EvaluationConfig(Section):
-    """Continuous tracks, events, intervals: see docs/evaluation.md."""
+    """Continuous tracks, events, intervals: see docs/explanation/evaluation.md."""
 
     snr_db: tuple[float, ...] = (20.0, 10.0, 5.0, 0.0)
     """Noisy conditions beside `clean`."""

@@ -1,4 +1,4 @@
-"""Dotted keys of the configuration, as overrides and search spaces write them: which exist, and what was meant."""
+"""Dotted keys of the configuration, as overrides and search spaces write them: which exist, what they were called."""
 
 from __future__ import annotations
 
@@ -7,6 +7,45 @@ from collections.abc import Mapping
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
+
+RENAMED: dict[str, str] = {
+    "augmentation.room_probability": "augmentation.rir_probability",
+    "augmentation.room_late_db": "augmentation.rir_late_db",
+    "detector.peak_hold_s": "detector.nms_window_s",
+}
+"""Old dotted keys to the keys that replaced them. An old key in a recipe, an override, a run's config or a bundle ends
+in an error that names the new one."""
+
+
+def renamed_key(tree: Any, model: type[BaseModel], renamed: Mapping[str, str] = RENAMED) -> str:
+    """The first old key of a plain tree as `old is now new`; empty where the tree holds none.
+
+    Args:
+        tree: what was read from YAML or JSON, before validation.
+        model: what the tree is validated against; a key that it still has is not reported.
+        renamed: old dotted keys to new ones.
+    """
+    for old, new in renamed.items():
+        if not key_fault(model, old):
+            continue
+        if _holds(tree, old.split(".")):
+            return f"{old} is now {new}"
+        space = _at(tree, ["tuning", "space"])
+        for key in space if isinstance(space, Mapping) else ():
+            if str(key) == old or str(key).startswith(f"{old}."):
+                return f"tuning.space.{key}: {old} is now {new}"
+    return ""
+
+
+def _holds(tree: Any, parts: list[str]) -> bool:
+    parent = _at(tree, parts[:-1])
+    return isinstance(parent, Mapping) and parts[-1] in parent
+
+
+def _at(tree: Any, parts: list[str]) -> Any:
+    for part in parts:
+        tree = tree.get(part) if isinstance(tree, Mapping) else None
+    return tree
 
 
 def key_fault(model: type[BaseModel], key: str) -> str:

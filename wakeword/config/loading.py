@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from wakeword.config.keys import hint
+from wakeword.config.keys import hint, renamed_key
 from wakeword.config.schema import Config
 from wakeword.errors import ConfigError, MissingExtraError
 from wakeword.system.files import write_text
@@ -27,15 +27,17 @@ def load_config(path: str | Path | None = None, overrides: list[str] | tuple[str
     """Read a recipe, apply overrides such as `training.epochs=5`, validate.
 
     Raises:
-        ConfigError: the file is absent or no YAML, a key is unknown or a value impossible.
+        ConfigError: the file is absent or no YAML, a key is unknown or has another name now, or a value is impossible.
     """
     tree: dict[str, Any] = {}
     where = "command line"
     if path is not None:
         where = str(path)
         tree = _read_yaml(Path(path))
+        _refuse_renamed(tree, where)
     for override in overrides:
         apply_override(tree, override)
+        _refuse_renamed(tree, f"override {override!r}")
     return validate_config(tree, where)
 
 
@@ -103,12 +105,22 @@ def _index(node: list[Any], name: str, override: str) -> int:
 
 
 def validate_config(tree: dict[str, Any], where: str = "config") -> Config:
-    """Validate a plain tree; every fault is named by its path, value and what is allowed."""
+    """Validate a plain tree; every fault is named by its path, value and what is allowed.
+
+    Raises:
+        ConfigError: a key is unknown or has another name now, or a value is impossible.
+    """
+    _refuse_renamed(tree, where)
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
         faults = "; ".join(_explain(fault) for fault in error.errors())
         raise ConfigError(f"{where}: {faults}") from error
+
+
+def _refuse_renamed(tree: dict[str, Any], where: str) -> None:
+    if told := renamed_key(tree, Config):
+        raise ConfigError(f"{where}: {told}: rename it")
 
 
 def _explain(fault: Any) -> str:

@@ -120,13 +120,14 @@ class SynthesisConfig(Section):
     """Sentences that do not hold the phrase, spoken by the same voices."""
     sentences: UserPath = ""
     """A UTF-8 text file with a sentence a line for `speech_clips` and near misses; empty takes the built-in ones, which
-    are there for the languages that docs/voices.md names, and English ones for the others."""
+    are there for the languages that docs/explanation/voices.md names, and English ones for the others."""
     carrier_share: float = Field(0.0, ge=0, le=1)
     """Share of the wake-word clips that are spoken within a sentence; the rest is the phrase alone."""
     carriers: tuple[str, ...] = CARRIERS
     """The sentences, `{phrase}` standing for the phrase; half of them serve training, the others val and test."""
     near_miss_clips: int = Field(0, ge=0)
-    """Phrases that sound alike, as negatives in training, for each word. Costly on real voices: see docs/voices.md."""
+    """Phrases that sound alike, as negatives in training, for each word. Costly on real voices: see
+    docs/explanation/voices.md."""
     near_miss_shares: dict[int, float] = Field({3: 1.0})
     """Distance in phonemes (3 stands for 3 and more) to its share of `near_miss_clips`."""
     near_miss_test_clips: int = Field(60, ge=0)
@@ -137,7 +138,7 @@ class SynthesisConfig(Section):
     needs the package pocketsphinx)."""
     check_words: bool = False
     """A recogniser (pocketsphinx, extra [mining]) listens to each wake word; a clip in which it hears one of twenty
-    other texts rather than the phrase is left out. See docs/voices.md for what that finds and loses."""
+    other texts rather than the phrase is left out. See docs/explanation/voices.md for what that finds and loses."""
     rates: tuple[float, float] = (0.8, 1.25)
     """Speaking rate, times normal, drawn uniformly."""
     pitch_semitones: tuple[float, float] = (-2.5, 2.5)

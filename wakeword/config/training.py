@@ -31,7 +31,7 @@ class TrainingConfig(Section):
     warmup_share: float = Field(0.1, ge=0, lt=1)
     gradient_clip: float = Field(2.0, gt=0)
     label_smoothing: float = Field(0.0, ge=0, lt=0.5)
-    """Off: smoothed words stop right above the worst false alarms (docs/accuracy.md)."""
+    """Off: smoothed words stop right above the worst false alarms (docs/explanation/journal.md)."""
     negative_weight: float = Field(2.0, gt=0)
     ema_decay: float = Field(0.995, ge=0, lt=1)
     amp: bool = False

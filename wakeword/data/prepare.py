@@ -57,7 +57,7 @@ def prepare(
             that every node sees.
         runner: `ray` (Ray Data), `local` (this process), or a function that runs a stage over a table and yields its
             output in any order; the bytes are the same.
-        progress: show a bar; None shows one on a terminal.
+        progress: True shows a bar, False nothing; None a bar on a terminal, and lines in the log elsewhere.
 
     Raises:
         DataError: nothing usable is left, no clip of any wake word, or a wake word with too few speakers.

@@ -16,22 +16,21 @@ from wakeword.evaluation.metrics.measure import WordOnSplit, alarm_times, at_thr
 from wakeword.evaluation.metrics.near_misses import near_miss_curve, near_miss_floor
 from wakeword.evaluation.metrics.thresholds import NEVER, Choice, choose_threshold, raise_to
 from wakeword.evaluation.report.examples import find_examples
-from wakeword.evaluation.report.wording import number, percent
 from wakeword.evaluation.results import (
     ClipLevel,
     Det,
     EvaluationReport,
     Oracle,
+    SliceReport,
     SplitResult,
     TargetResult,
     WordResult,
 )
 from wakeword.evaluation.scoring.store import ScoreStore
-from wakeword.evaluation.slices.inputs import slice_alarms, slice_words
-from wakeword.evaluation.slices.results import SliceReport
 from wakeword.evaluation.slices.slices import slice_report
-from wakeword.evaluation.slices.words import CONDITIONS, duration_edges
+from wakeword.evaluation.slices.words import duration_edges, slice_alarms, slice_words
 from wakeword.evaluation.statistics.intervals import hours_needed
+from wakeword.evaluation.statistics.numbers import number, percent
 from wakeword.runtime.bundle import DetectorSettings
 
 HISTOGRAM_BINS = 40
@@ -105,16 +104,8 @@ def _word(word: dict[str, Any], val: WordOnSplit, test: WordOnSplit, config: Eva
 def _slices(
     phrase: str, val: WordOnSplit, test: WordOnSplit, threshold: float, config: EvaluationConfig
 ) -> SliceReport:
-    alarms, hours = slice_alarms(test, threshold)
-    plain = [rows for name, (_, rows) in val.conditions.items() if name in CONDITIONS]
-    return slice_report(
-        slice_words(test, phrase, threshold),
-        alarms,
-        hours,
-        threshold,
-        edges_s=duration_edges(row.end_s - row.start_s for rows in plain for row in rows),
-        confidence=config.confidence,
-    )
+    words = slice_words(test, phrase, threshold, duration_edges(val))
+    return slice_report(words, *slice_alarms(test, threshold), threshold, config.confidence)
 
 
 def _target(

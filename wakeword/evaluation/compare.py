@@ -77,6 +77,23 @@ class Comparison(_Part):
     confidence: float
     words: tuple[WordComparison, ...]
 
+    def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+        """Header and rows: one per word and condition, and one for a word's false alarms."""
+        header = ("word", "condition", "missed A / B", "only A / B", "B - A, points", "interval", "p")
+        rows: list[tuple[str, ...]] = []
+        for word in self.words:
+            for c in word.conditions:
+                spread = "-" if c.interval is None else f"{100 * c.interval[0]:+.1f} to {100 * c.interval[1]:+.1f}"
+                missed = f"{c.missed_a} / {c.missed_b} of {c.words}"
+                only = f"{c.only_a_missed} / {c.only_b_missed}"
+                change = f"{100 * c.difference:+.1f}"
+                rows.append((word.label, c.condition, missed, only, change, spread, f"{c.p_value:.3g}"))
+            if word.alarms is not None:
+                alarms = f"{word.alarms.false_alarms_a} / {word.alarms.false_alarms_b}"
+                hours = f"false alarms in {word.alarms.hours:.2f} h"
+                rows.append((word.label, hours, alarms, "-", "-", "-", f"{word.alarms.p_value:.3g}"))
+        return header, rows
+
 
 def compare(a: str | Path, b: str | Path) -> Comparison:
     """Compare two evaluation folders, A (the old one) and B, each at its own operating point.

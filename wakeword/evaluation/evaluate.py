@@ -29,6 +29,7 @@ from wakeword.evaluation.scoring.store import SCORES_NAME, TRUTH_NAME, ScoreStor
 from wakeword.evaluation.tracks.plan import Track, TrackPlan, plan_tracks
 from wakeword.evaluation.tracks.recordings import RecordingTrack, with_recordings
 from wakeword.runtime.bundle import VARIANTS, Bundle, load_bundle
+from wakeword.stages.progress import Progress
 from wakeword.stages.runner import Runner, session
 from wakeword.system.files import atomic_path, sha256_of
 from wakeword.system.tracing import traced
@@ -206,14 +207,16 @@ def _score(
     """All tracks of all splits at once, so that batches are full."""
     tracks = [track for plan in plans for track in plan.tracks]
     total_s, done_s = sum(track.duration_s for track in tracks), 0.0
+    with Progress("scoring tracks", total_s / 3600, "h of audio") as shown:
 
-    def hear(seconds: float) -> None:
-        nonlocal done_s
-        done_s += seconds
-        if progress is not None:
-            progress(done_s, total_s)
+        def hear(seconds: float) -> None:
+            nonlocal done_s
+            done_s += seconds
+            shown.to(done_s / 3600)
+            if progress is not None:
+                progress(done_s, total_s)
 
-    return score(bundle, tracks, progress=hear)
+        return score(bundle, tracks, progress=hear)
 
 
 def _provenance(bundle: Bundle, shards: ShardSet) -> dict[str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 from wakeword.audio.fingerprint import near_duplicates
 
 CLUSTER_DISTANCE = 0.45
-"""Cosine distance between the embeddings of clusters up to which they are joined (docs/data.md)."""
+"""Cosine distance between the embeddings of clusters up to which they are joined (docs/howto/mine.md)."""
 
 
 def copies_of(prints: Sequence[np.ndarray], scores: Sequence[float]) -> dict[int, int]:

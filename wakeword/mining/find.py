@@ -44,7 +44,7 @@ from wakeword.mining.stage import MINING_VERSION, PART_SCHEMA, MiningStage
 from wakeword.runtime.bundle import MODEL_NAME, Bundle
 from wakeword.stages.runner import Runner, RunStage, stage_runner
 from wakeword.system.files import atomic_path, sha256_of, write_json
-from wakeword.system.run_record import lock_folder
+from wakeword.system.locks import lock_folder
 
 PLAN, PARTS, LEFT_OUT = "plan.json", "parts", "left_out.parquet"
 PART_S = 600.0
@@ -107,7 +107,7 @@ def mine(
         threshold: least score of a candidate; None takes `LIMIT_SHARE` of each word's threshold.
         most: candidates at most, the highest. Those that a person has decided about stay in any case.
         runner: `ray` (Ray Data) or `local` (this process); the result is the same.
-        progress: show a bar; None shows one on a terminal.
+        progress: True shows a bar, False nothing; None a bar on a terminal, and lines in the log elsewhere.
 
     Raises:
         DataError: the prepared data have no val or test clips, or there is nothing to hear.

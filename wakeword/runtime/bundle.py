@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from wakeword.config.keys import renamed_key
 from wakeword.errors import BundleError
 from wakeword.runtime.events import EventTiming
 from wakeword.runtime.onnx_file import has_external_data
@@ -289,6 +290,8 @@ def _parse_manifest(content: bytes, where: Path, verify: bool = True) -> BundleM
     version = values.get("schema_version") if isinstance(values, dict) else None
     if version != SCHEMA_VERSION:
         raise BundleError(f"{where}: schema version {version}, this wakeword reads version {SCHEMA_VERSION}")
+    if told := renamed_key(values, BundleManifest):
+        raise BundleError(f"{where}: {told}: export the bundle again")
     try:
         manifest = BundleManifest.model_validate(values)
     except ValidationError as error:

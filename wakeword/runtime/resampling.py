@@ -1,4 +1,4 @@
-"""Audio of another rate to 16 kHz, chunk by chunk: the one resampler of `Detector`, `StreamSlots` and the microphone.
+"""Audio of another rate to 16 kHz, whole or chunk by chunk: for files, `Detector`, `StreamSlots` and the microphone.
 
 soxr is imported only when a resampler is made: at 16 kHz the runtime needs numpy and onnxruntime alone.
 """
@@ -102,10 +102,22 @@ class StreamResampler:
         return ready
 
 
+def resample(audio: Float, sample_rate_hz: int) -> Float:
+    """`(samples,)` float32 at any rate, whole, to 16 kHz; not clipped."""
+    if sample_rate_hz == SAMPLE_RATE_HZ:
+        return np.asarray(audio, np.float32)
+    soxr = _soxr(sample_rate_hz)
+    return np.asarray(soxr.resample(np.asarray(audio, np.float32), sample_rate_hz, SAMPLE_RATE_HZ, quality="HQ"))
+
+
 def _soxr_stream(sample_rate_hz: int) -> Any:
+    return _soxr(sample_rate_hz).ResampleStream(sample_rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
+
+
+def _soxr(sample_rate_hz: int) -> Any:
     try:
         import soxr
     except ImportError as error:
         feature = f"Resampling {sample_rate_hz} Hz audio to {SAMPLE_RATE_HZ} Hz"
         raise MissingExtraError(feature, "resampling", error) from error
-    return soxr.ResampleStream(sample_rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
+    return soxr

@@ -1,11 +1,211 @@
-"""The bar of a running stage: units done, clips and hours of audio per second, time left."""
+"""How far a long task is: a bar on a terminal, lines in the log elsewhere. Every room shows its progress with this.
+
+Where standard error is a terminal and rich is installed, running tasks share one display. Elsewhere a task logs a line
+at every tenth of its work, and at least every `LINE_S` seconds while it runs, with the time that is left.
+"""
 
 from __future__ import annotations
 
+import contextvars
+import logging
+import os
+import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TextIO
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+log = logging.getLogger(__name__)
+
+LINE_S = 30.0
+"""Longest time without a line in the log."""
+SHARE = 0.1
+"""Share of the work after which a line comes."""
+SHORTEST_S = 2.0
+"""Shortest time between two lines about shares: a task of a few seconds logs no ten lines."""
+
+
+class Progress:
+    """The progress of one task, a context manager; `advance`, `to` and `line` may be called from any thread."""
+
+    _any_line_s = 0.0
+    """When any task of this process last logged a line: one without a total speaks only where the others are silent."""
+
+    def __init__(self, title: str, total: float | None = None, unit: str = "", visible: bool | None = None) -> None:
+        """Describe the task.
+
+        Args:
+            title: names it.
+            total: units of work; None: not known, and the bar or line shows the time that has passed.
+            unit: of `total`, in the plural.
+            visible: True shows a bar, False nothing at all; None a bar on a terminal, and lines in the log elsewhere.
+        """
+        self.title, self.total, self.unit, self.visible = title, total, unit, visible
+        self.done, self.text = 0.0, ""
+        self._first: float | None = None
+        self._bar: Any = None
+        self._lines = False
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._heartbeat: threading.Thread | None = None
+
+    def __enter__(self) -> Progress:
+        self._started_s = self._line_s = time.monotonic()
+        self._line_share = 0.0
+        if self.visible or (self.visible is None and sys.stderr.isatty()):
+            with suppress(ImportError):
+                self._bar = _Bar(self.title, self.total)
+        self._lines = self._bar is None and self.visible is None
+        if self._lines:
+            self._heartbeat = _thread(self._beat)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        if self._heartbeat is not None:
+            self._heartbeat.join()
+        if self._bar is not None:
+            self._bar.close(self.total is None)
+
+    def advance(self, units: float = 1.0, text: str | None = None) -> None:
+        """So many more units are done; `text` follows them on the bar and in lines."""
+        with self._lock:
+            self._update(self.done + units, None, text)
+
+    def to(self, done: float, total: float | None = None, text: str | None = None) -> None:
+        """So many units are done in all; `total` where it was not known before."""
+        with self._lock:
+            self._update(done, total, text)
+
+    def start_at(self, done: float) -> None:
+        """These units were done before this process began: they count as done, but not for the time that is left."""
+        with self._lock:
+            self._first = done
+            self._update(done, None, None, quiet=True)
+
+    def line(self, text: str) -> None:
+        """Log a line now, with the time that is left, also where a bar is shown."""
+        with self._lock:
+            self._write(text)
+
+    def _update(self, done: float, total: float | None, text: str | None, quiet: bool = False) -> None:
+        self.done = done
+        self.total = self.total if total is None else total
+        self.text = self.text if text is None else text
+        if self._bar is not None:
+            self._bar.update(self.done, self.total, self.text)
+        if quiet:
+            self._line_share = self.done / self.total if self.total else 0.0
+        if quiet or not self._lines or not self.total:
+            return
+        share = self.done / self.total
+        if share - self._line_share >= SHARE - 1e-9 and time.monotonic() - self._line_s >= SHORTEST_S:
+            self._write(self._state())
+
+    def _beat(self) -> None:
+        while not self._stopping.wait(max(0.05, self._due_s() - time.monotonic())):
+            with self._lock:
+                if time.monotonic() >= self._due_s():
+                    self._write(self._state())
+
+    def _due_s(self) -> float:
+        return LINE_S + (self._line_s if self.total else max(self._line_s, Progress._any_line_s))
+
+    def _state(self) -> str:
+        parts = []
+        if self.total:
+            unit = f" {self.unit}" if self.unit else ""
+            parts.append(f"{self.done:,.4g} of {self.total:,.4g}{unit} ({self.done / self.total:.0%})")
+        else:
+            parts.append(f"running for {duration(time.monotonic() - self._started_s)}")
+        return ", ".join([*parts, *([self.text] if self.text else [])])
+
+    def _write(self, text: str) -> None:
+        self._line_s = Progress._any_line_s = time.monotonic()
+        self._line_share = self.done / self.total if self.total else 0.0
+        about: dict[str, Any] = {"task": self.title, "done": round(self.done, 3), "total": self.total}
+        left_s = self.left_s()
+        if left_s is not None:
+            about["left_s"] = round(left_s, 1)
+            text = f"{text}, {duration(left_s)} left"
+        log.info("%s: %s", self.title, text, extra=about)
+
+    def left_s(self) -> float | None:
+        """Seconds until the end at the pace so far; None while nothing is known of it."""
+        made = self.done - (self._first or 0.0)
+        if not self.total or made <= 0 or self.done >= self.total:
+            return None
+        return (time.monotonic() - self._started_s) / made * (self.total - self.done)
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `3.2 min` or `1.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _thread(work: Callable[[], None]) -> threading.Thread:
+    """Start a thread whose lines carry the names that `log_context` has bound here."""
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(work,), name="wakeword-progress", daemon=True)
+    thread.start()
+    return thread
+
+
+class _Bar:
+    """A row of the display that all tasks of this process share: rich draws one display at a time."""
+
+    _display: Any = None
+    _rows = 0
+    _lock = threading.Lock()
+
+    def __init__(self, title: str, total: float | None) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as Display
+
+        with _Bar._lock:
+            if _Bar._display is None:
+                columns = (
+                    TextColumn("{task.description}"),
+                    BarColumn(),
+                    TaskProgressColumn(),
+                    TextColumn("{task.fields[text]}"),
+                    TimeElapsedColumn(),
+                    TimeRemainingColumn(),
+                )
+                _Bar._display = Display(*columns, console=Console(file=_own_stderr()))
+                _Bar._display.start()
+            _Bar._rows += 1
+            self.task = _Bar._display.add_task(title, total=total, text="")
+
+    def update(self, done: float, total: float | None, text: str) -> None:
+        _Bar._display.update(self.task, completed=done, total=total, text=text)
+
+    def close(self, remove: bool) -> None:
+        """End the row; a finished bar stays on the screen, a task without a total goes."""
+        with _Bar._lock:
+            if remove:
+                _Bar._display.remove_task(self.task)
+            _Bar._rows -= 1
+            if not _Bar._rows:
+                _Bar._display.stop()
+                if (stream := _Bar._display.console.file) is not sys.stderr:
+                    stream.close()
+                _Bar._display = None
+
+
+def _own_stderr() -> TextIO:
+    """A copy of the terminal's stream: the display stays on it when descriptor 2 is led elsewhere for a while."""
+    try:
+        return os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8", errors="replace")
+    except (OSError, ValueError):
+        return sys.stderr
 
 
 class Rate:
@@ -33,25 +233,29 @@ class Rate:
         return ", ".join(parts)
 
 
-def with_bar(batches: Iterator[pa.Table], total: int, title: str, visible: bool) -> Iterator[pa.Table]:
-    """Yield the batches; `visible` shows a bar on the terminal's error stream."""
-    if not visible or not total:
-        yield from batches
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
+def track_batches(batches: Iterator[pa.Table], total: int, title: str, visible: bool | None) -> Iterator[pa.Table]:
+    """Yield a stage's batches and show how many of its `total` rows are done."""
     rate = Rate()
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=total, rate="")
+    with Progress(title, total, visible=visible) as progress:
         for batch in batches:
             rate.add(batch)
-            bar.update(task, advance=batch.num_rows, rate=rate.text())
+            progress.advance(batch.num_rows, rate.text())
             yield batch
+
+
+@contextmanager
+def polled(progress: Progress, read: Callable[[Progress], None], interval_s: float) -> Iterator[None]:
+    """Call `read(progress)` every `interval_s` seconds, and at the end of the block, from a thread."""
+    stopping = threading.Event()
+
+    def watch() -> None:
+        while not stopping.wait(interval_s):
+            read(progress)
+        read(progress)
+
+    thread = _thread(watch)
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()

@@ -6,6 +6,7 @@ import logging
 import math
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ import pyarrow as pa
 from wakeword import errors
 from wakeword.errors import MissingExtraError, RunError, WakewordError
 from wakeword.stages.ray_session import most_cpus
+from wakeword.stages.ray_warnings import hidden_lines
 from wakeword.stages.stage import Stage
 
 QUEUED_PER_CPU = 8
@@ -69,8 +71,9 @@ def run_stage(stage: Stage, table: pa.Table, max_cpus: int | None = None) -> Ite
         compute=compute,
     )
     try:
-        for batch in data.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
-            yield stage.check(batch, stage.writes, "output")
+        with hidden_lines() if wanted.stateful else nullcontext():
+            for batch in data.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+                yield stage.check(batch, stage.writes, "output")
     except ray.exceptions.RayError as error:
         raise _own_error(error, stage) from error
     except ray.data.exceptions.UserCodeException as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Literal
@@ -11,7 +10,7 @@ import pyarrow as pa
 
 from wakeword.config import Config
 from wakeword.stages import in_process, ray_data
-from wakeword.stages.progress import with_bar
+from wakeword.stages.progress import track_batches
 from wakeword.stages.ray_session import ray_session
 from wakeword.stages.stage import Stage
 
@@ -45,16 +44,15 @@ def stage_runner(config: Config, runner: Runner | RunStage, progress: bool | Non
     Args:
         config: `compute` decides which Ray, and how many of its CPUs.
         runner: `ray` (Ray Data), `local` (this process), or a function that runs a stage.
-        progress: show a bar; None shows one on a terminal.
+        progress: True shows a bar, False nothing; None a bar on a terminal, and lines in the log elsewhere.
     """
-    visible = sys.stderr.isatty() if progress is None else progress
 
     def run(stage: Stage, table: pa.Table, title: str) -> Iterator[pa.Table]:
         if callable(runner):
             batches = runner(stage, table, title)
         else:
             batches = run_stage(stage, table, runner, config.compute.data_cpus)
-        return with_bar(batches, table.num_rows, title, visible)
+        return track_batches(batches, table.num_rows, title, progress)
 
     with nullcontext() if callable(runner) else session(config, runner):
         yield run

@@ -40,12 +40,12 @@ def configure_logging(tracking: TrackingConfig | None = None, stream: TextIO | N
     `tracking.log_format: auto` is human on a terminal and JSON otherwise. Without structlog (a core install) the
     lines are plain text. Calling it again replaces the earlier set-up.
     """
+    handler: logging.Handler = logging.StreamHandler(stream) if stream else _StderrHandler()
     stream = stream or sys.stderr
     level = (tracking.log_level if tracking else "info").upper()
     style = tracking.log_format if tracking else "auto"
     if style == "auto":
         style = "human" if stream.isatty() else "json"
-    handler = logging.StreamHandler(stream)
     handler.setFormatter(_formatter(style, stream))
     root = logging.getLogger()
     for old in [h for h in root.handlers if getattr(h, "wakeword", False)]:
@@ -60,6 +60,18 @@ def configure_logging(tracking: TrackingConfig | None = None, stream: TextIO | N
     logging.getLogger("py.warnings").setLevel(logging.WARNING if level == "DEBUG" else logging.ERROR)
 
 
+class _StderrHandler(logging.StreamHandler):  # type: ignore[type-arg]
+    """Writes to what `sys.stderr` is at that moment: while a progress bar is shown, lines go above it."""
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, _: TextIO) -> None:
+        pass
+
+
 def _formatter(style: str, stream: TextIO) -> logging.Formatter:
     try:
         import structlog
@@ -72,7 +84,8 @@ def _formatter(style: str, stream: TextIO) -> logging.Formatter:
         structlog.stdlib.PositionalArgumentsFormatter(),
     ]
     if style == "json":
-        shared.append(structlog.processors.TimeStamper(fmt="iso", utc=True))
+        # The fields of `logging`'s `extra`, such as those of progress.
+        shared += [structlog.stdlib.ExtraAdder(), structlog.processors.TimeStamper(fmt="iso", utc=True)]
         last: list[Any] = [
             structlog.processors.dict_tracebacks,
             structlog.processors.JSONRenderer(sort_keys=True, default=str),

@@ -1,13 +1,10 @@
-"""`run.json`: which stages of a run are complete, for which inputs, and what they cost; and the lock on its folder."""
+"""`run.json`: which stages of a run are complete, for which inputs, and what they cost."""
 
 from __future__ import annotations
 
-import fcntl
 import json
-import logging
 import platform
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -15,8 +12,6 @@ from typing import Any
 
 from wakeword.errors import RunError
 from wakeword.system.files import write_json
-
-log = logging.getLogger(__name__)
 
 RECORD_VERSION = 1
 _SOFTWARE = ("wakeword", "torch", "ray", "onnxruntime", "numpy")
@@ -69,31 +64,6 @@ class RunRecord:
             self.path,
             {"version": RECORD_VERSION, "name": self.name, "stages": self.stages, "software": software},
         )
-
-
-@contextmanager
-def lock_folder(folder: Path, name: str, wait: bool = False) -> Iterator[None]:
-    """Keep a second process out of `folder`; the system frees the lock however this process ends.
-
-    Args:
-        folder: an existing folder.
-        name: the lock's file in it.
-        wait: wait for the other process instead of raising.
-
-    Raises:
-        RunError: another process holds the lock.
-    """
-    with (folder / name).open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if not wait:
-                raise RunError(
-                    f"another process works on {folder}: wait for it, end it, or choose another name=…"
-                ) from None
-            log.info("waiting for another process that works on %s", folder)
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
 
 
 def now_text() -> str:

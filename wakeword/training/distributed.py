@@ -25,6 +25,7 @@ from wakeword.errors import RunError, WakewordError
 from wakeword.stages.ray_session import ray_session
 from wakeword.training.loop import TrainContext, TrainResult, train
 from wakeword.training.targets import TeacherTargets
+from wakeword.training.tracking import watch_epochs
 
 if TYPE_CHECKING:
     import torch
@@ -78,7 +79,8 @@ def _fit(config: Config, prepared_dir: Path, run_dir: Path, targets: TeacherTarg
         ),
     )
     try:
-        answer = trainer.fit().return_value  # type: ignore[attr-defined]
+        with watch_epochs(run_dir / "metrics.jsonl", config.training.epochs):
+            answer = trainer.fit().return_value  # type: ignore[attr-defined]
     except TrainingFailedError as error:
         reason = " ".join(str(error).split())[:400]
         raise RunError(

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 import torch.distributed
 
-from wakeword.batching.device import resolve_device, run_lock
+from wakeword.batching.device import resolve_device
 from wakeword.batching.material import training_augmenter, training_clips
 from wakeword.batching.plans import BatchSampler
 from wakeword.batching.views import ViewMaker
@@ -28,17 +28,21 @@ from wakeword.config import Config, config_hash, save_config
 from wakeword.data.shards import ShardSet
 from wakeword.errors import DataError, RunError, WakewordError
 from wakeword.models.streaming import StreamingModel
+from wakeword.stages.progress import Progress
 from wakeword.system.allocator import keep_freed_memory
+from wakeword.system.locks import lock_folder
 from wakeword.training import checkpoint
 from wakeword.training.checkpoint import RunState
 from wakeword.training.ema import ModelAverage
 from wakeword.training.schedule import learning_rate
 from wakeword.training.step import TrainingStep, make_optimizer
 from wakeword.training.targets import TargetStore, TeacherTargets
-from wakeword.training.tracking import RunTracker, progress
+from wakeword.training.tracking import RunTracker, epoch_text
 from wakeword.training.validation import Validator
 
 log = logging.getLogger(__name__)
+WAIT_S = 60.0
+"""The workers of a driver that was killed live a few seconds longer than it: their lock is waited for."""
 
 
 @dataclass
@@ -103,7 +107,7 @@ def _start(
     failure: WakewordError | None = None
     try:
         if context.rank == 0:
-            stack.enter_context(run_lock(run_dir))
+            stack.enter_context(lock_folder(run_dir, ".lock", WAIT_S, "trains into"))
         run = _Run(config, prepared_dir, run_dir, context, targets)
         if run.tracker:
             stack.callback(run.tracker.close)
@@ -195,34 +199,43 @@ class _Run:
         first = max(0, self.state.step - math.ceil(replay.capacity / rows))
         # Places in the ring are as they were: what is drawn is a place.
         replay.added = first * rows
-        for step in progress(range(first, self.state.step), "windows of the run so far", self.chief):
-            self.step.remember(self.sampler.batch(step, rank, world), step, rank)
+        with self._progress("windows of the run so far", self.state.step - first) as progress:
+            for step in range(first, self.state.step):
+                self.step.remember(self.sampler.batch(step, rank, world), step, rank)
+                progress.advance()
 
     def finish(self) -> TrainResult:
         """Run the epochs that are left."""
-        epochs = self.config.training.epochs
-        while self.state.epoch < epochs:
-            metrics = self._epoch()
-            if self.chief:
-                self._close_epoch(metrics)
-            if self.context.report:
-                self.context.report(metrics if self.chief else {})
+        training = self.config.training
+        with self._progress("training", training.epochs * training.steps_per_epoch) as progress:
+            progress.start_at(self.state.step)
+            while self.state.epoch < training.epochs:
+                metrics = self._epoch(progress)
+                if self.chief:
+                    self._close_epoch(metrics)
+                    progress.line(f"epoch {self.state.epoch} of {training.epochs}, {epoch_text(metrics)}")
+                if self.context.report:
+                    self.context.report(metrics if self.chief else {})
         return TrainResult(self.run_dir, self.state.epoch, dict(self.state.best), dict(self.state.metrics))
 
-    def _epoch(self) -> dict[str, Any]:
+    def _progress(self, title: str, steps: int) -> Progress:
+        """Rank 0 shows the progress, the others show nothing."""
+        return Progress(title, steps, "steps", None if self.chief else False)
+
+    def _epoch(self, progress: Progress) -> dict[str, Any]:
         """Steps of one epoch on this worker's part of each global batch; then, on rank 0, validation."""
         settings = self.config.training
         total = settings.epochs * settings.steps_per_epoch
         sums = torch.zeros(4, dtype=torch.float64)
         started = time.monotonic()
         rate = 0.0
-        title = f"epoch {self.state.epoch + 1}/{settings.epochs}"
-        for _ in progress(range(settings.steps_per_epoch), title, self.chief):
+        for _ in range(settings.steps_per_epoch):
             rate = learning_rate(self.state.step, total, settings.learning_rate, settings.warmup_share)
             plan = self.sampler.batch(self.state.step, self.context.rank, self.context.world)
             sums += self.step(plan, rate, self.state.step, self.context.rank)
             self.average.update(self.model)
             self.state.step += 1
+            progress.to(self.state.step)
         seconds = time.monotonic() - started
         if self.context.world > 1:
             torch.distributed.all_reduce(sums)
@@ -264,9 +277,6 @@ class _Run:
         )
         assert self.tracker is not None
         self.tracker.epoch(metrics)
-        frr = metrics.get("val_frr")
-        shown = "no validation" if frr is None else f"val_frr {frr:.4f}"
-        log.info("epoch %d: loss %.4f, %s, %.0f clips/s", state.epoch, metrics["loss"], shown, metrics["clips_per_s"])
 
 
 def _rank(metrics: dict[str, Any]) -> tuple[float, float]:

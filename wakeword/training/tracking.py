@@ -1,16 +1,18 @@
-"""What a run leaves behind while it trains: metrics.jsonl, TensorBoard scalars, Weights & Biases, a progress bar."""
+"""What a run leaves behind while it trains: metrics.jsonl, TensorBoard scalars, Weights & Biases; and its progress."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from wakeword.config import Config
 from wakeword.errors import MissingExtraError
+from wakeword.stages.progress import Progress, polled
 from wakeword.system.files import write_text
 
 
@@ -88,8 +90,27 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def progress(steps: Iterable[int], title: str, visible: bool) -> Iterable[int]:
-    """A progress bar on a terminal; nothing anywhere else."""
-    from tqdm import tqdm
+@contextmanager
+def watch_epochs(path: Path, epochs: int, interval_s: float = 0.5) -> Iterator[None]:
+    """Show the epochs of a training whose workers append to `path` (metrics.jsonl), on whatever nodes they run."""
+    with Progress("training", epochs, "epochs") as progress:
+        seen = max((line["epoch"] for line in read_metrics(path)), default=0)
+        progress.start_at(seen)
 
-    return tqdm(steps, desc=title, leave=False, disable=None if visible else True, unit="step")
+        def read(progress: Progress) -> None:
+            nonlocal seen
+            for line in read_metrics(path):
+                if line["epoch"] > seen:
+                    seen = line["epoch"]
+                    progress.to(seen, text=epoch_text(line))
+                    progress.line(f"epoch {seen} of {epochs}, {epoch_text(line)}")
+
+        with polled(progress, read, interval_s):
+            yield
+
+
+def epoch_text(metrics: dict[str, Any]) -> str:
+    """Loss, share of missed words on val, and speed of an epoch."""
+    frr = metrics.get("val_frr")
+    validation = "no validation" if frr is None else f"val_frr {frr:.4f}"
+    return f"loss {metrics['loss']:.4f}, {validation}, {metrics['clips_per_s']:.0f} clips/s"

@@ -6,7 +6,6 @@ state), `trials/trial-0003/` (a training run each), `best.yaml`, `trials.parquet
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import shutil
@@ -19,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from wakeword.config import Config, load_config, save_config
 from wakeword.errors import ConfigError, DataError, DeviceError, MissingExtraError, RunError
+from wakeword.stages.progress import Progress, polled
 from wakeword.stages.ray_session import cluster_address, ray_session
 from wakeword.system.files import sha256_of, write_text
+from wakeword.system.locks import lock_folder
 from wakeword.tuning.report import write_report
 from wakeword.tuning.results import SweepResult, best_table, ranked, read_trials, write_best, write_trials
 from wakeword.tuning.space import Dimension, build_space, leaf_differences
@@ -76,7 +77,7 @@ def run_sweep(
     _check_meaning(config, targets)
     sweep_dir, prepared_dir = Path(sweep_dir).resolve(), Path(prepared_dir).resolve()
     work = _Work(config, sweep_dir, prepared_dir, targets, train_fn)
-    with _only_one(sweep_dir):
+    with lock_folder(sweep_dir, ".lock", 0.0, "runs the sweep in", "wait for it, or end it"):
         _check_same_sweep(config, sweep_dir, prepared_dir)
         study = _run_missing(work, space)
         trials = read_trials(study, space, sweep_dir)
@@ -162,7 +163,12 @@ def _fit(work: _Work, space: dict[str, Dimension], study: optuna.Study, missing:
                 callbacks=[FailureReasons(search)],
             ),
         )
-        with _quiet_tune():
+        before = len(final_trials(study))
+        with (
+            _quiet_tune(),
+            Progress("sweep", missing, "trials") as progress,
+            polled(progress, lambda progress: progress.to(len(final_trials(study)) - before), 5.0),
+        ):
             tuner.fit()
     shutil.rmtree(scratch, ignore_errors=True)
 
@@ -237,18 +243,6 @@ def _differences(old: Config, new: Config) -> list[str]:
         for section in before
         for key, first, second in leaf_differences(section, before[section], after[section])
     ]
-
-
-@contextmanager
-def _only_one(sweep_dir: Path) -> Iterator[None]:
-    """Hold the sweep's lock; the kernel frees it with the process, however that ends."""
-    sweep_dir.mkdir(parents=True, exist_ok=True)
-    with (sweep_dir / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunError(f"another process is running the sweep in {sweep_dir}: wait for it, or end it") from error
-        yield
 
 
 @contextmanager

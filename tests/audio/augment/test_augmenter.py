@@ -31,7 +31,6 @@ def test_same_seed_same_batch_and_another_seed_another() -> None:
     assert torch.equal(transform.features(features, seeded(1)), transform.features(features, seeded(1)))
 
 
-@pytest.mark.field("augmentation.noise_snr_db", "augmentation.noise_probability")
 @pytest.mark.parametrize("snr_db", [0.0, 10.0, 25.0])
 @pytest.mark.parametrize("bank", [noise_bank(), None])
 def test_noise_has_the_ratio_that_was_asked_for(snr_db: float, bank: Bank | None) -> None:
@@ -63,7 +62,6 @@ def test_a_short_noise_goes_on_from_its_beginning() -> None:
     assert taken.tolist() == [[103, 100, 101, 102, 103, 100], [0, 1, 2, 3, 4, 0]]
 
 
-@pytest.mark.field("augmentation.gain_db")
 def test_gain_is_uniform_in_decibel_and_clips() -> None:
     audio = words(200)
     louder = augmenter(gain_db=(-12.0, -6.0))(audio, seeded()).audio
@@ -74,7 +72,6 @@ def test_gain_is_uniform_in_decibel_and_clips() -> None:
     assert augmenter(gain_db=(40.0, 40.0))(audio, seeded()).audio.abs().max() == 1.0
 
 
-@pytest.mark.field("augmentation.floor_dbfs")
 def test_every_clip_gets_a_floor() -> None:
     floor = augmenter(floor_dbfs=(-70.0, -60.0))(torch.zeros(50, RATE), seeded()).audio
     level_db = 10 * torch.log10(floor.square().mean(dim=1))
@@ -84,7 +81,6 @@ def test_every_clip_gets_a_floor() -> None:
     assert len({tuple(row[:10].tolist()) for row in floor}) == 50
 
 
-@pytest.mark.field("augmentation.room_probability")
 def test_room_keeps_level_and_place_and_adds_the_echo() -> None:
     audio = words(4)
     audio[:, 10000:] *= torch.exp(-torch.arange(22000) / 1500)
@@ -106,7 +102,6 @@ def test_without_rooms_there_is_no_room() -> None:
     assert torch.equal(augmenter(empty, empty, room_probability=1.0)(audio, seeded()).audio, audio)
 
 
-@pytest.mark.field("augmentation.speed", "augmentation.speed_probability")
 def test_speed_moves_pitch_and_time_alike_and_per_clip() -> None:
     result = augmenter(speed_probability=0.7, speed=(0.88, 1.14))(tones(24), seeded())
     for row, speed in enumerate(result.speed.tolist()):
@@ -141,8 +136,6 @@ def test_slowing_down_from_the_end_leaves_no_hole_at_the_start() -> None:
     assert float(played[0, :2000].std()) > 0.1
 
 
-@pytest.mark.field("augmentation.spec_probability", "augmentation.masks")
-@pytest.mark.field("augmentation.time_mask_frames", "augmentation.frequency_mask_mels")
 def test_masks_are_per_clip_limited_and_filled_with_the_mean() -> None:
     features = torch.randn(40, 100, 40, generator=seeded(3))
     masked = augmenter(spec_probability=0.5, masks=1, time_mask_frames=8, frequency_mask_mels=0).features(
@@ -163,7 +156,6 @@ def test_masks_are_per_clip_limited_and_filled_with_the_mean() -> None:
     assert 4 < int(mels.max()) <= 12
 
 
-@pytest.mark.field("augmentation.vtlp", "augmentation.vtlp_probability")
 def test_vtlp_moves_formants_by_its_factor_and_keeps_the_tempo() -> None:
     frontend = Frontend(FrontendConfig())
     features = frontend(tones(10, 1000.0), frontend.initial_state(10))[0].detach()

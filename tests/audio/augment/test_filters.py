@@ -57,7 +57,6 @@ def test_bands_are_those_of_butterworth(order: int) -> None:
     np.testing.assert_allclose(factor[kept], np.interp(np.arange(2049), axis, wanted)[kept], atol=5e-3)
 
 
-@pytest.mark.field("augmentation.eq_probability", "augmentation.eq_bands", "augmentation.eq_gain_db")
 def test_equaliser_colours_each_clip_otherwise_and_keeps_the_level() -> None:
     audio = noise().repeat(12, 1)
     result = augmenter(eq_probability=0.7, eq_bands=3, eq_gain_db=(-10.0, 10.0))(audio, seeded()).audio
@@ -77,8 +76,6 @@ def test_equaliser_colours_each_clip_otherwise_and_keeps_the_level() -> None:
     assert spread_db(1) != pytest.approx(spread_db(8), abs=0.5)
 
 
-@pytest.mark.field("augmentation.microphone_probability", "augmentation.microphone_peak_db")
-@pytest.mark.field("augmentation.microphone_low_hz", "augmentation.microphone_high_hz")
 def test_microphone_loses_both_ends_and_resonates() -> None:
     audio = noise(8)
     plain = {"microphone_low_hz": (200.0, 200.0), "microphone_high_hz": (5000.0, 5000.0)}
@@ -95,7 +92,6 @@ def test_microphone_loses_both_ends_and_resonates() -> None:
     assert 0 < int((some != audio).any(dim=1).sum()) < 8
 
 
-@pytest.mark.field("augmentation.band_probability", "augmentation.band_low_hz", "augmentation.band_high_hz")
 def test_band_limit_is_steep_and_per_clip() -> None:
     audio = noise().repeat(10, 1)
     limits = {"band_low_hz": (400.0, 400.0), "band_high_hz": (3000.0, 3000.0)}

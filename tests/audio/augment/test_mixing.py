@@ -26,9 +26,6 @@ def ratio_db(audio: Tensor, added: Tensor, loud_frames: bool = False) -> Tensor:
     return 10 * torch.log10(active_power(audio) / power)
 
 
-@pytest.mark.field("augmentation.music_probability", "augmentation.music_snr_db")
-@pytest.mark.field("augmentation.babble_probability", "augmentation.babble_snr_db")
-@pytest.mark.field("augmentation.speech_probability", "augmentation.speech_snr_db")
 @pytest.mark.parametrize("kind", ["music", "babble", "speech"])
 @pytest.mark.parametrize("snr_db", [0.0, 12.0])
 def test_additions_have_the_ratio_that_was_asked_for(kind: str, snr_db: float) -> None:
@@ -67,7 +64,6 @@ def test_music_is_the_chord_of_its_bank() -> None:
     assert min(abs(peak_hz(result[0]) - hz) for hz in (261.6, 329.6, 392.0)) < 0.5
 
 
-@pytest.mark.field("augmentation.babble_talkers")
 def test_babble_has_as_many_talkers_as_were_asked_for() -> None:
     # Every "voice" is a tone of its own: talkers can be counted.
     voices = Bank.of([tones(1, 200.0 + 100 * k)[0] for k in range(60)])
@@ -86,7 +82,6 @@ def test_babble_has_as_many_talkers_as_were_asked_for() -> None:
     assert not torch.equal(first, second)
 
 
-@pytest.mark.field("augmentation.noise_room_probability")
 def test_noise_in_a_room_has_its_echo_and_its_ratio() -> None:
     audio = words(8)
     asked = {"noise_probability": 1.0, "noise_snr_db": (5.0, 5.0), "noise_room_probability": 0.6}
@@ -107,7 +102,6 @@ def test_noise_rings_from_its_first_sample_on() -> None:
     torch.testing.assert_close(ringing(noise, response), noise.roll(13999, dims=1), atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.field("augmentation.room_late_db")
 def test_late_reflections_change_and_early_ones_stay() -> None:
     response = torch.zeros(2, 4000)
     response[:, 64], response[:, 700], response[:, 2000] = 1.0, 0.5, 0.5
@@ -127,7 +121,6 @@ def test_late_reflections_change_and_early_ones_stay() -> None:
     assert len(drawn.round(decimals=1).unique()) > 3
 
 
-@pytest.mark.field("augmentation.clip_probability", "augmentation.clip_db")
 def test_clipping_cuts_at_the_level_that_was_asked_for_and_makes_harmonics() -> None:
     audio = tones(12)
     result = augmenter(clip_probability=1.0, clip_db=(6.0206, 6.0206))(audio, seeded()).audio

@@ -24,7 +24,6 @@ def middle(audio: Tensor) -> Tensor:
     return (power * torch.arange(audio.shape[1])).sum(dim=1) / power.sum(dim=1)
 
 
-@pytest.mark.field("augmentation.tempo", "augmentation.tempo_probability")
 def test_tempo_keeps_the_pitch_and_is_drawn_per_clip() -> None:
     result = augmenter(tempo_probability=0.7, tempo=(0.85, 1.2))(tones(16), seeded())
     for row in result.audio:
@@ -50,7 +49,6 @@ def test_tempo_says_where_the_word_went(tempo: float, anchor: int) -> None:
     assert abs(float(middle(result.audio)) - expected) < 96
 
 
-@pytest.mark.field("augmentation.pitch_semitones", "augmentation.pitch_probability")
 @pytest.mark.parametrize("semitones", [-4.0, 3.0, 12.0])
 def test_pitch_moves_440_hz_and_keeps_the_tempo(semitones: float) -> None:
     transform = augmenter(pitch_probability=1.0, pitch_semitones=(semitones, semitones))

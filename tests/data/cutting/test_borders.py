@@ -62,7 +62,6 @@ def test_a_clean_cut_is_taken() -> None:
     assert fault_of([word(end_s=0.8), word("nine", 0.9, 1.3, place=1)], CuttingConfig()) is None
 
 
-@pytest.mark.field("cutting.min_cut_s", "cutting.letter_s")
 def test_length_is_checked_of_the_cut_and_of_each_word() -> None:
     brief = [word("the", 0.5, 0.6)]
     assert fault_of(brief, CuttingConfig()) == ("wrong_length", "'the' would last 0.10 s, 0.12 s are needed")
@@ -75,7 +74,6 @@ def test_length_is_checked_of_the_cut_and_of_each_word() -> None:
     assert fault_of([word()], CuttingConfig(letter_s=(0.2, 0.5)))[0] == "wrong_length"  # type: ignore[index]
 
 
-@pytest.mark.field("cutting.border_db")
 @pytest.mark.parametrize("side", ["before", "after"])
 def test_a_loud_border_is_refused(side: str) -> None:
     loud = [word(**{f"{side}_db": -24.0})]
@@ -87,7 +85,6 @@ def test_a_loud_border_is_refused(side: str) -> None:
     assert fault_of(inner, CuttingConfig(border_db=6)) is None
 
 
-@pytest.mark.field("cutting.min_confidence")
 def test_a_word_that_the_model_hardly_hears_is_refused() -> None:
     assert fault_of([word(confidence=0.1)], CuttingConfig()) is None
     assert fault_of([word(confidence=0.1)], CuttingConfig(min_confidence=0.3)) == (
@@ -97,7 +94,6 @@ def test_a_word_that_the_model_hardly_hears_is_refused() -> None:
     assert fault_of([word(confidence=None)], CuttingConfig(min_confidence=0.3)) is None
 
 
-@pytest.mark.field("cutting.gap_s")
 def test_a_long_pause_within_a_phrase_is_refused() -> None:
     phrase = [word(), word("nine", 1.4, 1.8, place=1)]
     assert fault_of(phrase, CuttingConfig()) == ("long_pause", "0.40 s between 'seven' and 'nine'")

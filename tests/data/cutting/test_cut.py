@@ -159,7 +159,6 @@ def test_preparation_reads_the_manifest_and_no_plain_speech_holds_the_phrase(
     assert all(row["word_end_s"] == pytest.approx(row["duration_s"] - 0.2, abs=1e-3) for row in words)
 
 
-@pytest.mark.field("cutting.aligner")
 def test_the_aligner_is_the_one_that_is_named(config: Config, tmp_path: Path) -> None:
     tree = config.model_dump(mode="json")
     tree["cutting"]["aligner"] = "nobody"
@@ -168,7 +167,6 @@ def test_the_aligner_is_the_one_that_is_named(config: Config, tmp_path: Path) ->
         cut(other, tmp_path)
 
 
-@pytest.mark.field("cutting.max_source_s")
 def test_long_recordings_are_left_out(config: Config, tmp_path: Path, tone_model: Path) -> None:
     # The shortest clip, of two words, lasts 1.4 s; none of its words makes a clip alone but a near miss.
     short = recipe(Path(config.data.sources[0].uri), tone_model, max_source_s=1.0)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-import pytest
-
 from wakeword.config import Config, WordConfig, validate_config
 from wakeword.data.cutting.occurrences import count_texts, to_mine, wanted_texts
 from wakeword.data.cutting.plan import CutPlan, Nearness, plan_cuts
@@ -104,7 +102,6 @@ def test_whole_phrases_joined_ones_and_parts() -> None:
     assert backwards.clips == made.clips
 
 
-@pytest.mark.field("cutting.joined_per_speaker")
 def test_joined_phrases_per_speaker() -> None:
     said = corpus(*[("a", "train", "nova and hey")] * 3, *[("b", "train", "hey you nova")] * 3)
     for most in (0, 1, 4):
@@ -113,7 +110,6 @@ def test_joined_phrases_per_speaker() -> None:
         assert speakers == ({"a": most, "b": most} if most else {})
 
 
-@pytest.mark.field("cutting.parts_per_text")
 def test_parts_are_spread_over_the_speakers() -> None:
     said = corpus(*[("a", "train", "hey")] * 5, ("b", "train", "hey"), ("c", "train", "hey"))
     for most, speakers in ((0, 0), (3, 3), (20, 3)):
@@ -122,7 +118,6 @@ def test_parts_are_spread_over_the_speakers() -> None:
         assert len({clip["speaker"] for clip in made.clips.values()}) == speakers
 
 
-@pytest.mark.field("cutting.hold_out_parts")
 def test_half_of_the_parts_never_train() -> None:
     said = corpus(("a", "train", "hey and nova"), ("b", "test", "nova and hey"))
     for held, expected in ((True, {("hey", "train"), ("nova", "test")}), (False, None)):

@@ -227,7 +227,6 @@ def test_webdataset_is_decoded_where_it_lies(tmp_path: Path) -> None:
         read(tmp_path / "packed.tar", "webdataset")
 
 
-@pytest.mark.field("data.sources.*.licence")
 def test_noise_trees(tmp_path: Path) -> None:
     files = ("musan/noise/free-sound/n1.wav", "musan/music/jamendo/m1.wav", "musan/speech/librivox/s1.wav")
     demand = ("DKITCHEN/ch01.wav", "DKITCHEN/ch02.wav")

@@ -44,7 +44,6 @@ def words(**synthesis: Any) -> list[dict[str, Any]]:
     return [row for row in plan_utterances(config(**synthesis)).to_pylist() if row["kind"] == "wakeword"]
 
 
-@pytest.mark.field("synthesis.carrier_share", "synthesis.carriers")
 def test_the_share_is_exact_and_splits_hear_other_sentences() -> None:
     plain = words()
     assert {row["carrier"] for row in plain} == {""}, "off by default"

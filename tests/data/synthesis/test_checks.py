@@ -112,7 +112,6 @@ def test_a_clip_that_is_too_long_is_quarantined(tmp_path: Path, monkeypatch: pyt
     assert "phonemes at the rate" in bad[0]["detail"]
 
 
-@pytest.mark.field("synthesis.check_words")
 def test_a_recogniser_is_asked_and_named_where_it_is_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wakeword.data.synthesis.espeak.Espeak", Mistaken)
     options = {"cache_dir": str(tmp_path / "cache"), "clips_per_word": 28, "speech_clips": 2}

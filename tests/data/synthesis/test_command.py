@@ -64,7 +64,6 @@ def speak(config: CommandConfig, text: str = "hey nova", voice: str = "low", rat
     return audio
 
 
-@pytest.mark.field("synthesis.commands.*.argv")
 def test_a_program_speaks_and_nothing_of_the_text_reaches_a_shell(script: Path, tmp_path: Path) -> None:
     assert len(speak(command(script))) == pytest.approx(0.64 * 16_000, rel=0.02)
     assert len(speak(command(script), rate=0.8)) == pytest.approx(0.8 * 16_000, rel=0.02)
@@ -97,7 +96,6 @@ def test_pitch_moves_the_tone_and_keeps_the_rate(script: Path) -> None:
         ("sleepy", "timeout", r"command:mine took longer than 1\.5 s for 'hey nova'$"),
     ],
 )
-@pytest.mark.field("synthesis.commands.*.timeout_s")
 def test_faults_of_an_utterance_are_one_sentence(script: Path, voice: str, reason: str, told: str) -> None:
     started_s = time.monotonic()
     with pytest.raises(SpeechError, match=told) as caught:
@@ -138,7 +136,6 @@ def config(commands: dict[str, Any], **synthesis: Any) -> Config:
     return validate_config({"words": [{"label": "hey_nova"}], "synthesis": {**small, **synthesis}})
 
 
-@pytest.mark.field("synthesis.commands.*.voices", "synthesis.commands.*.slow")
 def test_its_voices_are_cast_and_slow_ones_get_short_texts(script: Path) -> None:
     pytest.importorskip("espeakng_loader", reason="the text-to-speech extra [tts] is not installed")
     options = command(script, voices=[f"voice{i}" for i in range(6)]).model_dump()

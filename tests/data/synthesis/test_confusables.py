@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import random
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from rapidfuzz.distance.Levenshtein import distance as edit_distance
 
 from wakeword.config import Config, WordConfig, validate_config
 from wakeword.data.prepare import prepare
@@ -19,10 +22,11 @@ from wakeword.errors import ConfigError
 
 pytest.importorskip("espeakng_loader", reason="the text-to-speech extra [tts] is not installed")
 from wakeword.data.synthesis.confusables import confusables
-from wakeword.data.synthesis.pronunciation import contains, edit_distance, sounds_of, split_ipa
+from wakeword.data.synthesis.pronunciation import contains, sounds_of, split_ipa
 
 NOVA = WordConfig(label="hey_nova")
 COMPUTER = WordConfig(label="computer")
+SOUNDS = ("h", "eɪ", "n", "oʊ", "v", "ə", "tʃ", "t", "ʃ")
 
 
 def config(**synthesis: Any) -> Config:
@@ -38,7 +42,20 @@ def near(**synthesis: Any) -> list[dict[str, Any]]:
 def test_phonemes_are_counted_as_sounds_not_letters() -> None:
     assert split_ipa("tʃˈeɪndʒ") == ("tʃ", "eɪ", "n", "dʒ")
     assert sounds_of(["hey nova"]) == [{("h", "eɪ", "n", "oʊ", "v", "ə")}]
-    assert edit_distance("kitten", "sitting") == 3
+    draw = random.Random(0)
+    for _ in range(2_000):
+        first, second = (tuple(draw.choices(SOUNDS, k=draw.randrange(9))) for _ in range(2))
+        assert edit_distance(first, second) == textbook_distance(first, second)
+
+
+def textbook_distance(first: Sequence[str], second: Sequence[str]) -> int:
+    """Levenshtein's recurrence over whole phonemes."""
+    row = list(range(len(second) + 1))
+    for i, a in enumerate(first, 1):
+        before, row[0] = row[0], i
+        for j, b in enumerate(second, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
+    return row[-1]
 
 
 @pytest.mark.parametrize("word", [NOVA, COMPUTER], ids=lambda word: word.label)
@@ -79,7 +96,6 @@ def test_training_and_evaluation_share_neither_text_nor_sound() -> None:
     assert seeded != texts["val"] | texts["test"]
 
 
-@pytest.mark.field("synthesis.near_miss_clips", "synthesis.near_miss_shares", "synthesis.near_miss_test_clips")
 def test_counts_and_distances_follow_the_config() -> None:
     assert Counter(r["split"] for r in near()) == {"val": 60, "test": 60}, "evaluation has them by default"
     assert near(near_miss_test_clips=0) == []
@@ -117,7 +133,6 @@ def test_manifest_shards_and_list_carry_word_and_distance(tmp_path: Path) -> Non
     assert all(r["distance"] is None and r["resembles"] == "" for r in manifest if r["kind"] != "confusable")
 
 
-@pytest.mark.field("synthesis.pronunciations")
 def test_the_dictionary_adds_words_and_is_named_where_it_is_absent() -> None:
     if importlib.util.find_spec("pocketsphinx") is None:
         with pytest.raises(ConfigError, match=r"pip install 'wakeword\[mining\]'"):

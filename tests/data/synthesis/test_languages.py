@@ -125,7 +125,6 @@ def test_english_is_planned_as_it_was_before_there_were_languages() -> None:
     assert plan_identity(made.synthesis).count(";") == 1, "names the plan and the engine, no language"
 
 
-@pytest.mark.field("synthesis.language")
 def test_voices_follow_the_language() -> None:
     accents = {}
     for language, phrase in (("en", "hey nova"), ("en-gb", "hey nova"), ("de", "hey nova"), ("zh", "小爱同学")):
@@ -298,7 +297,6 @@ with wave.open(sys.argv[2], "wb") as sound:
 """
 
 
-@pytest.mark.field("synthesis.commands.*.languages")
 def test_a_program_speaks_what_its_config_names_or_anything(tmp_path: Path) -> None:
     (tmp_path / "speak.py").write_text(SPEAK)
     argv = [sys.executable, str(tmp_path / "speak.py"), "{text}", "{out}", "{voice}"]

@@ -33,7 +33,6 @@ def test_built_in_sentences_are_read_in_their_language() -> None:
     assert {row["text"] for row in rows_of(config(), "speech")} - set(sentences("de")) != set()
 
 
-@pytest.mark.field("synthesis.sentences")
 def test_sentences_of_a_file_are_spoken(tmp_path: Path) -> None:
     path = tmp_path / "mine.txt"
     path.write_text("\ufeffgod morgon allihopa\n\nvar är min bok\nhej nova kom hit\n", encoding="utf-8")

@@ -15,7 +15,7 @@ from wakeword.config import Config, validate_config
 from wakeword.config.data import SplitConfig
 from wakeword.data.prepare import prepare
 from wakeword.data.shards import ShardSet
-from wakeword.data.synthesis import espeak, load_engine, roster
+from wakeword.data.synthesis import ENGINES, espeak, load_engine, roster
 from wakeword.data.synthesis.plan import plan_utterances
 from wakeword.data.synthesis.roster import cast_voices
 from wakeword.data.synthesis.sentences import draw_text, sentences
@@ -85,7 +85,6 @@ def test_speaking_again_takes_what_is_there(spoken: Path) -> None:
     assert ShardSet.open(spoken).table("train").column("clip_id").to_pylist() == expected
 
 
-@pytest.mark.field("synthesis.cache_dir", "synthesis.enabled")
 def test_a_cache_folder_is_shared_by_prepared_folders(tmp_path: Path) -> None:
     options = {"cache_dir": str(tmp_path / "cache"), "speech_clips": 0, "noises": 0}
     prepare(config(**options), tmp_path / "one", runner="local")
@@ -98,13 +97,6 @@ def test_a_cache_folder_is_shared_by_prepared_folders(tmp_path: Path) -> None:
         prepare(config(enabled=False), tmp_path / "none", runner="local")
 
 
-@pytest.mark.field(
-    "synthesis.clips_per_word",
-    "synthesis.speech_clips",
-    "synthesis.rates",
-    "synthesis.pitch_semitones",
-    "synthesis.seed",
-)
 def test_what_is_planned_follows_the_config() -> None:
     def count(kind: str, **options: Any) -> int:
         return sum(row["kind"] == kind for row in planned(**options))
@@ -117,7 +109,6 @@ def test_what_is_planned_follows_the_config() -> None:
     assert planned(seed=1) != planned()
 
 
-@pytest.mark.field("synthesis.noises", "synthesis.rooms")
 def test_noises_and_rooms_are_made(tmp_path: Path) -> None:
     options = {"clips_per_word": 7, "speech_clips": 4, "noises": 7, "rooms": 2}
     summary = prepare(config(**options), tmp_path / "out", runner="local")
@@ -125,7 +116,6 @@ def test_noises_and_rooms_are_made(tmp_path: Path) -> None:
     assert summary.clips(kind="rir") == 2
 
 
-@pytest.mark.field("synthesis.engines", "synthesis.hold_out")
 def test_held_out_engines_are_heard_in_test_alone() -> None:
     pytest.importorskip("hibari", reason="the text-to-speech extra [tts] is not installed")
     rows = planned(clips_per_word=100, hold_out=["hibari"])
@@ -184,7 +174,7 @@ def test_voices_tell_what_is_known_of_them(name: str, genders: set[str | None], 
     assert {voice.accent for voice in voices} == accents
 
 
-@pytest.mark.parametrize("name", ["espeak", "hibari", "piper", "pico", "kokoro"])
+@pytest.mark.parametrize("name", sorted(ENGINES))
 def test_each_engine_speaks(name: str) -> None:
     try:
         engine = load_engine(name)
@@ -227,7 +217,6 @@ def test_pico_varies_its_melody_and_repeats_itself() -> None:
     assert not np.array_equal(first, other)
 
 
-@pytest.mark.field("synthesis.leave_out_missing")
 def test_an_engine_that_is_not_installed_is_left_out_where_that_is_allowed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

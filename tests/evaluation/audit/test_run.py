@@ -23,7 +23,7 @@ from wakeword.evaluation.audit.results import AuditReport
 from wakeword.evaluation.audit.run import ClipSpan, audit_folder, audit_stream
 from wakeword.evaluation.statistics.intervals import garwood, hours_needed
 from wakeword.runtime.bundle import Bundle, load_bundle
-from wakeword.system.run_record import lock_folder
+from wakeword.system.locks import lock_folder
 
 THRESHOLDS = [0.5, 0.5]
 

@@ -116,7 +116,6 @@ def test_a_limit_raises_the_threshold_and_says_so() -> None:
     assert (never.threshold, never.reached) == (NEVER, False)
 
 
-@pytest.mark.field("evaluation.near_miss_limits")
 def test_limits_raise_the_operating_point_of_an_evaluation(tmp_path) -> None:
     rng = np.random.default_rng(2)
     rows = [row for split in ("val", "test") for row in known.tone_rows(split, labels=("alpha",))]

@@ -69,7 +69,6 @@ def test_a_grid_changes_the_detector_only_where_val_gains(world, tmp_path) -> No
     assert "none of 1 other pairs" in (tmp_path / "stays" / "report.html").read_text()
 
 
-@pytest.mark.field("evaluation.smoothing_grid_s")
 def test_smoothing_that_keeps_clicks_apart_from_words_is_taken(tmp_path) -> None:
     """Clicks of 40 ms at the word's tone score as high as the word, unless scores are averaged over longer."""
     rows = [row for split in ("val", "test") for row in known.tone_rows(split, 6, 3, ("alpha",))]
@@ -87,7 +86,6 @@ def test_smoothing_that_keeps_clicks_apart_from_words_is_taken(tmp_path) -> None
     assert missed == [6, 0]
 
 
-@pytest.mark.field("evaluation.refractory_grid_s")
 def test_a_refractory_time_that_swallows_words_is_shortened(tmp_path) -> None:
     rows = [row for split in ("val", "test") for row in known.tone_rows(split, 6, 3)]
     bundle = known.tone_bundle(tmp_path / "b", refractory_s=20.0)

@@ -1,58 +1,25 @@
-"""Figures of calibration and slices show what the results hold."""
+"""Figures of slices show what the results hold."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
 import pytest
 
-from wakeword.evaluation.metrics.calibration import ScoredClips, calibrate
-from wakeword.evaluation.slices.figures import alarms_figure, reliability_figure, slices_figure
-from wakeword.evaluation.slices.results import SliceReport
+from wakeword.evaluation.results import SliceReport
+from wakeword.evaluation.slices.figures import alarms_figure, slices_figure
 from wakeword.evaluation.slices.slices import slice_report
-from wakeword.evaluation.slices.words import SliceAlarm, SliceHours, SliceWord
+from wakeword.evaluation.slices.words import SliceWord
+from wakeword.pages.figures import colour
 
 
 @pytest.fixture
 def report() -> SliceReport:
-    base = SliceWord(condition="clean", speaker="", source="lab", hit=True)
     words = [
-        replace(
-            base, speaker=f"s{place % 20}", gender="female" if place % 2 else "male", hit=place % 2 == 0 or place > 60
-        )
+        SliceWord("clean", f"s{place % 20}", place % 2 == 1 and place <= 60, {"gender": ("male", "female")[place % 2]})
         for place in range(200)
     ]
-    words += [replace(base, speaker="child", age="child", hit=False) for _ in range(3)]
-    hours = [
-        SliceHours(kind="speech", source="a", hours=3.0),
-        SliceHours(kind="noise", source="b", hours=5.0),
-        SliceHours(kind="music", source="c", hours=0.1),
-    ]
-    return slice_report(words, [SliceAlarm(kind="speech", source="a")] * 12, hours, 0.5)
-
-
-def test_reliability_shows_bins_intervals_and_counts_before_and_after() -> None:
-    rng = np.random.default_rng(0)
-    score = rng.random(1000)
-    clips = ScoredClips(score, rng.random(1000) < score**2, tuple(f"s{place // 5}" for place in range(1000)))
-    found = calibrate(clips, clips)
-    before, after = found.test_before, found.test_after
-    assert before is not None
-    assert after is not None
-    figure = reliability_figure(before, after)
-    assert figure is not None
-    dots = [trace for trace in figure.data if trace.type == "scatter" and trace.mode == "lines+markers"]
-    assert [list(trace.y) for trace in dots] == [[100 * p.share for p in each.reliability] for each in (before, after)]
-    assert dots[0].error_y.array[0] == pytest.approx(
-        100 * (before.reliability[0].wilson[1] - before.reliability[0].share)
-    )
-    bars = [trace for trace in figure.data if trace.type == "bar"]
-    assert [sum(trace.y) for trace in bars] == [1000, 1000]
-    assert "as scored: error" in dots[0].name
-    assert "calibrated: error" in dots[1].name
-    assert reliability_figure(None, None) is None
-    assert reliability_figure(before, None) is not None
+    words += [SliceWord("clean", "child", True, {"age": "child"}) for _ in range(3)]
+    hours = {("speech", "a"): 3.0, ("noise", "b"): 5.0, ("music", "c"): 0.1}
+    return slice_report(words, {("speech", "a"): 12}, hours, 0.5)
 
 
 def test_slices_have_dots_intervals_and_grey_notes(report: SliceReport) -> None:
@@ -60,7 +27,7 @@ def test_slices_have_dots_intervals_and_grey_notes(report: SliceReport) -> None:
     assert figure is not None
     rows = list(zip(*figure.data[0].y, strict=True))
     assert rows == [(d.name, part.name) for d in report.dimensions for part in d.slices]
-    notes = {trace.text[0] for trace in figure.data if trace.mode == "text"}
+    notes = {text for trace in figure.data if trace.mode == "text" for text in trace.text}
     assert notes == {"too little data: 3 words of 1 speaker"}
     drawn = {
         (name, part): (value, value - minus)
@@ -72,11 +39,7 @@ def test_slices_have_dots_intervals_and_grey_notes(report: SliceReport) -> None:
     assert female.by_speaker is not None
     assert drawn["gender", "female"] == pytest.approx((100 * female.frr, 100 * female.by_speaker[0]))  # type: ignore[operator]
     assert ("age", "child") not in drawn
-    colours = {
-        trace.y[1][0]: trace.marker.color
-        for trace in figure.data[1:]
-        if trace.mode == "markers" and trace.y[0][0] == "gender"
-    }
+    colours = {name: trace.marker.color for trace in figure.data[1:] if trace.mode == "markers" for name in trace.y[1]}
     assert [part.name for part in report.worse if part.dimension == "gender"] == ["female"]
     assert colours["female"] != colours["male"]
 
@@ -84,14 +47,34 @@ def test_slices_have_dots_intervals_and_grey_notes(report: SliceReport) -> None:
 def test_alarms_have_rates_and_notes(report: SliceReport) -> None:
     figure = alarms_figure(report)
     assert figure is not None
-    values = {(trace.y[0][0], trace.y[1][0]): trace.x[0] for trace in figure.data[1:] if trace.mode == "markers"}
+    values = {
+        (kind, name): x
+        for trace in figure.data[1:]
+        if trace.mode == "markers"
+        for kind, name, x in zip(*trace.y, trace.x, strict=True)
+    }
     assert values["kind", "speech"] == 4.0
     assert values["source", "b"] == 0.0
     assert ("kind", "music") not in values
-    assert "too little data: 0.10 h" in {trace.text[0] for trace in figure.data if trace.mode == "text"}
+    assert "too little data: 0.10 h" in figure.data[-1].text
+
+
+def test_a_source_that_is_worse_for_words_is_not_red_for_false_alarms() -> None:
+    words = [
+        SliceWord("clean", f"s{place % 20}", place % 2 == 1 and place <= 60, {"source": "ab"[place % 2]})
+        for place in range(200)
+    ]
+    report = slice_report(words, {}, {("speech", "a"): 3.0, ("speech", "b"): 3.0}, 0.5)
+    assert [(part.dimension, part.name) for part in report.worse] == [("source", "b")]
+    red = {
+        name: [part for trace in figure.data if trace.marker.color == colour(3) for part in trace.y[1]]
+        for name, figure in (("words", slices_figure(report)), ("alarms", alarms_figure(report)))
+        if figure is not None
+    }
+    assert red == {"words": ["b"], "alarms": []}
 
 
 def test_nothing_to_show_is_no_figure() -> None:
-    empty = slice_report([], [], [], 0.5)
+    empty = slice_report([], {}, {}, 0.5)
     assert slices_figure(empty) is None
     assert alarms_figure(empty) is None

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from wakeword.evaluation.statistics.intervals import speaker_wilson, wilson
-from wakeword.evaluation.statistics.significance import alarms_more, design_effect, holm, misses_more, worth
+from wakeword.evaluation.statistics.intervals import design_effect, speaker_wilson, wilson
+from wakeword.evaluation.statistics.significance import alarms_more, effective_counts, holm, misses_more
 
 
 def test_fishers_exact_test_of_the_lady_who_tastes_tea() -> None:
@@ -51,17 +51,17 @@ def test_design_effect_is_1_for_loose_words_and_all_of_a_speakers_where_they_go_
     assert design_effect([], []) == 1
 
 
-def test_worth_is_what_speaker_wilson_takes_words_for() -> None:
+def test_effective_counts_are_those_of_speaker_wilson() -> None:
     speakers = np.repeat([f"s{place}" for place in range(20)], 20)
     alike = np.repeat(np.arange(20) < 4, 20)
-    missed, words = worth(alike, speakers)
+    missed, words = effective_counts(alike, speakers)
     exact = 19 * (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 19)) ** 2
     assert words == round(exact)
     assert missed == round(0.2 * words)
     by_speaker = speaker_wilson(alike, speakers)
     assert by_speaker is not None
     assert wilson(missed, words) == pytest.approx(by_speaker, abs=0.03)
-    assert worth(np.zeros(30, dtype=bool), ["a", "b", "c"] * 10) == (0, 30)
+    assert effective_counts(np.zeros(30, dtype=bool), ["a", "b", "c"] * 10) == (0, 30)
 
 
 def test_equal_groups_are_called_worse_no_more_often_than_promised_though_speakers_differ() -> None:
@@ -72,7 +72,10 @@ def test_equal_groups_are_called_worse_no_more_often_than_promised_though_speake
         missed = (rng.random((40, 10)) < rates[:, None]).ravel()
         speakers = np.repeat(np.arange(40).astype(str), 10)
         part, rest = slice(0, 150), slice(150, 400)
-        heeding += misses_more(worth(missed[part], speakers[part]), worth(missed[rest], speakers[rest])) <= 0.05
+        heeding += (
+            misses_more(effective_counts(missed[part], speakers[part]), effective_counts(missed[rest], speakers[rest]))
+            <= 0.05
+        )
         plain += misses_more((int(missed[part].sum()), 150), (int(missed[rest].sum()), 250)) <= 0.05
     assert heeding / 400 <= 0.05
     assert plain / 400 > 0.08

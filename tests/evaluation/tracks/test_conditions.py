@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from tests.evaluation.known import RATE, coloured, row, table_of, tone_clip, tone_rows
+from wakeword.audio.rooms import direct_sound
 from wakeword.config import WordConfig, validate_config
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.errors import ConfigError
 from wakeword.evaluation.tracks.codecs import through_codec
-from wakeword.evaluation.tracks.conditions import direct_ratio_db, direct_sound
+from wakeword.evaluation.tracks.conditions import direct_ratio_db
 from wakeword.evaluation.tracks.plan import Track, TrackPlan, plan_tracks
 
 ALPHA = WordConfig(label="alpha")
@@ -51,7 +52,6 @@ def test_direct_sound_and_its_ratio_are_those_of_the_response() -> None:
     assert direct_ratio_db(np.eye(1, 100)[0]) == np.inf
 
 
-@pytest.mark.field("evaluation.near")
 def test_near_and_far_take_the_responses_of_their_side() -> None:
     rows = [*tone_rows("val", 2, 1, ("alpha",))[:-1]]
     rows += [row("val", "rir", "rir", audio, n) for n, audio in enumerate((NEAR, FAR, NEAR))]
@@ -66,7 +66,6 @@ def test_near_and_far_take_the_responses_of_their_side() -> None:
     assert any("no near room responses in any split: no near condition" in note for note in only_far.notes)
 
 
-@pytest.mark.field("evaluation.noise_kinds", "evaluation.noise_kind_snr_db")
 def test_kinds_of_noise_are_conditions_of_their_own() -> None:
     rng = np.random.default_rng(0)
     rows = [row("val", "wakeword", "alpha", tone_clip("alpha", rng), n) for n in range(2)]
@@ -116,7 +115,6 @@ def test_the_telephone_has_its_band() -> None:
     assert 10 * np.log10(power[4200:7800].mean() / inside) < -30
 
 
-@pytest.mark.field("evaluation.codecs")
 def test_words_stay_in_place_through_every_codec() -> None:
     rows = tone_rows("val", 3, 1, ("alpha",))
     plan = planned(rows, codecs=("mp3", "opus", "vorbis", "telephone"))

@@ -66,7 +66,6 @@ def test_rooms_do_not_shift_the_word() -> None:
     assert abs(onset[0] - onset[1]) < 0.002 * RATE
 
 
-@pytest.mark.field("evaluation.snr_db")
 def test_noise_lies_at_its_ratio_to_the_word() -> None:
     found = plan(EvaluationConfig(snr_db=(15.0, 3.0), codecs=()))
     assert sorted({t.condition for t in found.tracks if t.word == "alpha"}) == ["15 dB", "3 dB", "clean", "far"]
@@ -81,7 +80,6 @@ def test_noise_lies_at_its_ratio_to_the_word() -> None:
             assert ratio == pytest.approx(snr_db, abs=0.7)
 
 
-@pytest.mark.field("evaluation.far")
 def test_far_is_a_switch() -> None:
     assert not [t for t in plan(EvaluationConfig(far=False)).tracks if t.condition == "far"]
     assert [t for t in plan().tracks if t.condition == "far"]
@@ -92,7 +90,6 @@ def gaps(track: Track, clip_s: float) -> list[float]:
     return [later - earlier - clip_s for earlier, later in pairwise(starts)]
 
 
-@pytest.mark.field("evaluation.gap_s", "evaluation.negative_gap_s")
 def test_gaps_are_drawn_from_their_range_and_never_digital_zero() -> None:
     found = plan(EvaluationConfig(gap_s=(2.0, 2.5), negative_gap_s=(0.7, 0.8)))
     for name, low, high, clip_s in (("val/alpha/clean", 2.0, 2.5, CLIP_S), ("val/speech", 0.7, 0.8, 5.0)):
@@ -106,7 +103,6 @@ def test_gaps_are_drawn_from_their_range_and_never_digital_zero() -> None:
         validate_config({"words": [{"label": "a"}], "evaluation": {"gap_s": [3, 1]}})
 
 
-@pytest.mark.field("evaluation.seed")
 def test_a_seed_gives_one_track_and_another_seed_another() -> None:
     first, again, other = (named(plan(EvaluationConfig(seed=seed)), "val/alpha/10 dB") for seed in (1, 1, 2))
     assert first.truth == again.truth

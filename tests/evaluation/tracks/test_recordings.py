@@ -45,7 +45,6 @@ def planned(*recordings: dict[str, str], split: str = "test") -> TrackPlan:
     return with_recordings(TrackPlan(split, ()), [ALPHA], config, refractory_s=1.0)
 
 
-@pytest.mark.field("evaluation.recordings.*.uri", "evaluation.recordings.*.truth", "evaluation.recordings.*.split")
 def test_a_recording_is_a_track_of_its_split(tmp_path) -> None:
     one = recording(tmp_path / "a")
     two = {**recording(tmp_path / "b", seconds=20.0, name="day.wav"), "split": "val"}
@@ -74,7 +73,6 @@ def test_its_scores_do_not_depend_on_the_cutting_and_are_cached_by_content(tmp_p
     assert len(list((tmp_path / "cache").iterdir())) == 2
 
 
-@pytest.mark.field("evaluation.recordings.*.licence")
 def test_its_words_are_a_condition_and_the_rest_is_listening_time(tmp_path) -> None:
     bundle = known.tone_bundle(tmp_path / "tones")
     rows = [r for split in ("val", "test") for r in known.tone_rows(split, 3, 2)]

@@ -137,7 +137,6 @@ def shown(locator: Any) -> Any:
     return locator.filter(visible=True).first
 
 
-@pytest.mark.field("serving.dashboard_port")
 def test_without_the_token_nothing_is_shown(dashboard: str) -> None:
     answer = httpx.post(f"{dashboard}/login", data={"username": "me", "password": "wrong-password"})
     assert answer.status_code == 400

@@ -9,12 +9,11 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from wakeword.audio.augment.filters import at_bins, band_power
 from wakeword.audio.augment.speed import fast_length
+from wakeword.audio.telephone import RATE_HZ, band_gain
 from wakeword.config.augmentation import Codec
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 
-TELEPHONE_HZ = (300.0, 3400.0)
 BLOCK = 320
 """Samples between the blocks of the transform codec (20 ms); bins of 25 Hz."""
 EDGES = (0, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
@@ -57,14 +56,15 @@ def _signed(audio: Tensor, magnitude: Tensor) -> Tensor:
 
 
 def telephone(audio: Tensor, law: Callable[[Tensor], Tensor]) -> Tensor:
-    """A telephone line: 300 to 3400 Hz, 8 kHz, companded by `law` (`mu_law` or `a_law`), and back to 16 kHz."""
+    """The line of `audio.telephone` for clips `(batch, samples)`, companded by `law` (`mu_law` or `a_law`)."""
     samples = audio.shape[1]
     # Twice a quick length, so that half of it is one as well.
     length = 2 * fast_length(samples / 2 + 512)
-    low, high = (torch.full((1,), edge, device=audio.device) for edge in TELEPHONE_HZ)
-    spectrum = torch.fft.rfft(audio, length) * at_bins(band_power(low, high, order=4), length)
-    narrow = torch.fft.irfft(spectrum, length // 2) / 2
-    return torch.fft.irfft(torch.fft.rfft(law(narrow)), length)[:, :samples] * 2
+    frequency_hz = torch.fft.rfftfreq(length, 1 / SAMPLE_RATE_HZ, device=audio.device)
+    spectrum = torch.fft.rfft(audio, length) * band_gain(frequency_hz)
+    ratio = SAMPLE_RATE_HZ // RATE_HZ
+    narrow = torch.fft.irfft(spectrum, length // ratio) / ratio
+    return torch.fft.irfft(torch.fft.rfft(law(narrow)), length)[:, :samples] * ratio
 
 
 @lru_cache(maxsize=8)

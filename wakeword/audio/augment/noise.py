@@ -9,9 +9,8 @@ from wakeword.audio.augment.bank import Bank
 from wakeword.audio.augment.draws import below, crops, uniform
 from wakeword.audio.augment.levels import QUIETEST_NOISE, active_power, decibel
 from wakeword.audio.augment.speed import fast_length
+from wakeword.audio.noises import FLAT_BELOW_HZ, TALKER_DB, coloured_gain
 from wakeword.config.frontend import SAMPLE_RATE_HZ
-
-TALKER_DB = (-10.0, 0.0)
 
 
 def coloured_noise(slope: Tensor, samples: int, generator: torch.Generator) -> Tensor:
@@ -20,9 +19,7 @@ def coloured_noise(slope: Tensor, samples: int, generator: torch.Generator) -> T
     white = torch.randn(len(slope), length, generator=generator, device=generator.device).to(slope.device)
     spectrum = torch.fft.rfft(white)
     bins = torch.arange(spectrum.shape[1], device=slope.device, dtype=torch.float32)
-    # Flat below 20 Hz: brown noise would put all its power into the lowest bins.
-    lowest = 20.0 * length / SAMPLE_RATE_HZ
-    shape = bins.clamp(min=lowest)[None, :].pow(-slope[:, None] / 2) * (bins > 0)
+    shape = coloured_gain(bins, slope[:, None], FLAT_BELOW_HZ * length / SAMPLE_RATE_HZ)
     noise = torch.fft.irfft(spectrum * shape, length)[:, :samples]
     return noise / noise.square().mean(dim=1, keepdim=True).sqrt()
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from wakeword.audio.augment.bank import Bank, as_float
 from wakeword.audio.augment.levels import decibel
+from wakeword.audio.rooms import direct_sound
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 
 ROOM_LEAD = 64
@@ -17,16 +18,12 @@ ROOM_EARLY_S = 0.05
 
 
 def room_table(rooms: Bank) -> Tensor:
-    """Responses `(rooms, taps)` with the direct sound at tap `ROOM_LEAD`, unit energy.
-
-    The direct sound is the first tap within 10 dB of the strongest: a reflection may be stronger.
-    """
+    """Responses `(rooms, taps)` with the direct sound at tap `ROOM_LEAD`, unit energy."""
     taps = ROOM_LEAD + min(int(rooms.length.max()), int(ROOM_LONGEST_S * SAMPLE_RATE_HZ))
     table = torch.zeros(len(rooms), taps, device=rooms.audio.device)
     for row, (offset, length) in enumerate(zip(rooms.offset.tolist(), rooms.length.tolist(), strict=True)):
         response = as_float(rooms.audio[offset : offset + length])
-        strength = response.abs()
-        direct = int((strength >= 0.3 * strength.max()).nonzero()[0, 0])
+        direct = direct_sound(response.cpu().numpy())
         kept = response[max(0, direct - ROOM_LEAD) : direct + taps - ROOM_LEAD]
         begin = ROOM_LEAD - min(direct, ROOM_LEAD)
         table[row, begin : begin + len(kept)] = kept

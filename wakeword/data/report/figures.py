@@ -1,8 +1,8 @@
-"""Plotly figures of the report on data; histograms are counted here, so that a page holds bins and no clips."""
+"""Plotly figures of the report on data. Histograms are counted here, so that a page holds bins and no clips."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import plotly.graph_objects as go
@@ -10,28 +10,30 @@ import plotly.graph_objects as go
 from wakeword.data.manifest import KINDS, SPLITS, VOICED
 from wakeword.data.report.advice import MALE_BELOW_HZ
 from wakeword.data.report.facts import DataFacts
-from wakeword.system.html_page import COLOURS, styled
-
-
-@dataclass(frozen=True)
-class Axis:
-    """Bins of one measure: `(low, high)` in its unit, how many, and what the axis is called.
-
-    What lies outside is counted in the first or the last bin.
-    """
-
-    low: float
-    high: float
-    bins: int
-    title: str
-
+from wakeword.pages.figures import SOFT_INK, colour, styled
 
 AXES = {
-    "pitch_hz": Axis(60, 400, 34, "median pitch of a clip, Hz"),
-    "loudness_db": Axis(-70, 0, 35, "level of the speech, dBFS"),
-    "snr_db": Axis(-10, 80, 30, "speech above the pauses, dB"),
-    "duration_s": Axis(0, 30, 60, "length of a clip, s"),
+    "pitch_hz": (60, 400, 34, "median pitch of a clip, Hz"),
+    "loudness_db": (-70, 0, 35, "level of the speech, dBFS"),
+    "snr_db": (-10, 80, 30, "speech above the pauses, dB"),
+    "duration_s": (0, 30, 60, "length of a clip, s"),
 }
+"""Lower and upper edge, bins and title. Values outside are counted in the first or the last bin."""
+
+
+def all_figures(facts: DataFacts) -> dict[str, go.Figure | None]:
+    """The figures of the page by name; None where there is nothing to draw."""
+    pitch = histogram(facts, "pitch_hz", "split")
+    if pitch is not None:
+        pitch.add_vline(x=MALE_BELOW_HZ, line={"dash": "dot", "color": SOFT_INK, "width": 1})
+    return {
+        "hours": hours_figure(facts),
+        "pitch": pitch,
+        "level": histogram(facts, "loudness_db", "kind"),
+        "snr": histogram(facts, "snr_db", "kind"),
+        "snr_by_split": histogram(facts, "snr_db", "split"),
+        "length": histogram(facts, "duration_s", "kind"),
+    }
 
 
 def hours_figure(facts: DataFacts) -> go.Figure | None:
@@ -45,7 +47,7 @@ def hours_figure(facts: DataFacts) -> go.Figure | None:
             x=kinds,
             y=[facts.hours(split, kind) for kind in kinds],
             name=split,
-            marker={"color": COLOURS[place]},
+            marker={"color": colour(place)},
             customdata=[facts.clips(split, kind) for kind in kinds],
             hovertemplate="%{y:.2f} h, %{customdata} clips<extra>%{x}, " + split + "</extra>",
         )
@@ -53,47 +55,30 @@ def hours_figure(facts: DataFacts) -> go.Figure | None:
     return styled(figure)
 
 
-def by_split_figure(facts: DataFacts, measure: str) -> go.Figure | None:
-    """Share of a split's voiced clips per bin of `measure`, a line per split; None where nothing was measured."""
-    series = {split: _joined(facts, measure, split) for split in SPLITS}
-    figure = _histogram(measure, {name: values for name, values in series.items() if len(values)})
-    if figure is not None and measure == "pitch_hz":
-        figure.add_vline(x=MALE_BELOW_HZ, line={"dash": "dot", "color": "#5a6472", "width": 1})
-    return figure
+def histogram(facts: DataFacts, measure: str, by: Literal["split", "kind"]) -> go.Figure | None:
+    """Share of clips per bin of `measure`, a line per split (clips with a voice) or kind; None without values.
 
-
-def by_kind_figure(facts: DataFacts, measure: str) -> go.Figure | None:
-    """Share of a kind's clips per bin of `measure`, over all splits, a line per kind; None where nothing was measured.
-
-    Wake words and other speech whose lines lie apart can be told by level or noise alone.
+    Where the lines of wake words and other speech differ, level or noise alone separates them.
     """
-    found: dict[str, list[np.ndarray]] = {}
-    for (_, kind), values in facts.values.get(measure, {}).items():
-        found.setdefault(kind, []).append(values)
-    return _histogram(measure, {kind: np.concatenate(found[kind]) for kind in KINDS if kind in found})
-
-
-def _joined(facts: DataFacts, measure: str, split: str) -> np.ndarray:
-    parts = [values for (own, kind), values in facts.values.get(measure, {}).items() if own == split and kind in VOICED]
-    return np.concatenate(parts) if parts else np.zeros(0)
-
-
-def _histogram(measure: str, series: dict[str, np.ndarray]) -> go.Figure | None:
-    if not series:
+    clips = facts.measures if by == "kind" else facts.measures[facts.measures["kind"].isin(VOICED)]
+    names = KINDS if by == "kind" else SPLITS
+    groups = dict(list(clips[np.isfinite(clips[measure].astype(float))].groupby(by)[measure]))
+    if not groups:
         return None
-    axis = AXES[measure]
-    edges = np.linspace(axis.low, axis.high, axis.bins + 1)
+    low, high, bins, title = AXES[measure]
+    edges = np.linspace(low, high, bins + 1)
     figure = go.Figure()
-    for place, (name, values) in enumerate(series.items()):
-        counts, _ = np.histogram(np.clip(values, axis.low, axis.high), edges)
+    for place, name in enumerate(name for name in names if name in groups):
+        values = groups[name]
+        counts, _ = np.histogram(values.clip(low, high), edges)
         figure.add_scatter(
             x=((edges[:-1] + edges[1:]) / 2).tolist(),
             y=(100 * counts / len(values)).tolist(),
             mode="lines",
-            line={"shape": "hvh", "color": COLOURS[place % len(COLOURS)], "width": 2},
+            line={"shape": "hvh", "color": colour(place), "width": 2},
             name=f"{name} ({len(values)})",
             hovertemplate="%{x:.4g}: %{y:.1f} %<extra>" + name + "</extra>",
         )
-    figure.update_xaxes(title=axis.title, range=[axis.low, axis.high])
+    figure.update_xaxes(title=title, range=[low, high])
     figure.update_yaxes(title="clips, %", rangemode="tozero")
     return styled(figure)

@@ -1,4 +1,4 @@
-"""`wakeword data report`: what a prepared folder holds, how good it is to train on, and what to do about it."""
+"""`wakeword data report`: what a prepared folder holds, and what to improve before anything is trained on it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,18 @@ from pathlib import Path
 
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.data.report import wording
-from wakeword.data.report.advice import Advice, advise, score_of
+from wakeword.data.report.advice import MALE_BELOW_HZ, Advice, advise
 from wakeword.data.report.facts import DataFacts, read_facts
+from wakeword.errors import MissingExtraError
 from wakeword.system.files import write_text
 
 
 @dataclass(frozen=True)
 class DataReport:
-    """Facts, findings and the score.
-
-    Attributes:
-        findings: errors first, then what costs most.
-        score: 0 to 100; 0 with any error.
-    """
+    """Facts and findings (errors first, then by severity)."""
 
     facts: DataFacts
     findings: list[Advice]
-    score: int
 
     @property
     def errors(self) -> list[Advice]:
@@ -32,8 +27,8 @@ class DataReport:
 
     @property
     def verdict(self) -> str:
-        """The score in words."""
-        return wording.verdict(self.score, self.findings)
+        """One sentence: whether the data can be trained on."""
+        return wording.verdict(self.findings)
 
 
 def data_report(folder: str | Path, evaluation: EvaluationConfig | None = None) -> DataReport:
@@ -47,25 +42,31 @@ def data_report(folder: str | Path, evaluation: EvaluationConfig | None = None) 
         DataError: the folder is not prepared, is of another version, or a table of it is absent or damaged.
     """
     facts = read_facts(folder)
-    findings = advise(facts, evaluation or EvaluationConfig())
-    return DataReport(facts, findings, score_of(findings))
+    return DataReport(facts, advise(facts, evaluation or EvaluationConfig()))
 
 
 def write_html(report: DataReport, path: Path, command: str = "") -> None:
-    """Write the report as one HTML file that fetches nothing, atomically.
-
-    Args:
-        report: what to show.
-        path: the file.
-        command: the exact command to make it again.
+    """Write the report as one HTML file that fetches nothing, atomically; `command` is the one that made it.
 
     Raises:
-        MissingExtraError: plotly is not installed.
+        MissingExtraError: plotly or jinja2 is not installed.
     """
-    from wakeword.errors import MissingExtraError
-
     try:
-        from wakeword.data.report.page import report_page
+        from wakeword.data.report.figures import all_figures
+        from wakeword.pages.page import render
+
+        text = render(
+            "data_report.html.j2",
+            report=report,
+            facts=report.facts,
+            command=command,
+            advice=wording.advice_lines(report.findings),
+            tables=wording.tables(report.facts),
+            figures=all_figures(report.facts),
+            duplicates=wording.duplicates_text(report.facts),
+            near_miss_texts=wording.near_miss_texts(report.facts),
+            male_below_hz=MALE_BELOW_HZ,
+        )
     except ImportError as error:
         raise MissingExtraError("The report on data as HTML", "train", error) from error
-    write_text(path, report_page(report, command))
+    write_text(path, text)

@@ -1,167 +1,171 @@
-"""The report on data as people read it: tables that the terminal and the page share, and sentences."""
+"""The report on data in text: tables that the terminal and the page share, and sentences."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-import numpy as np
+import pandas as pd
 
 from wakeword.data.label_uses import LABEL_COLUMNS, label_table
 from wakeword.data.manifest import SPLITS, VOICED
-from wakeword.data.report.advice import Advice, side_of
-from wakeword.data.report.facts import Amount, DataFacts
+from wakeword.data.report.advice import Advice, sides_of
+from wakeword.data.report.facts import DataFacts
 
-GOOD, FAIR = 80, 50
-"""Scores from which data are called good, or fair."""
-_NAMES = {"pitch_hz": "pitch, Hz", "loudness_db": "level, dBFS", "snr_db": "SNR, dB"}
+_MEASURES = {"pitch_hz": "pitch, Hz", "loudness_db": "level, dBFS", "snr_db": "SNR, dB"}
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """A table of text."""
 
     title: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: Sequence[tuple[Any, ...]]
 
 
-def verdict(score: int, findings: list[Advice]) -> str:
-    """One sentence on the score."""
+def verdict(findings: list[Advice]) -> str:
+    """One sentence: whether the data can be trained on, and how many errors and warnings there are."""
     errors = sum(finding.error for finding in findings)
-    if errors:
-        return f"score {score} of 100: not to be trained on, {errors} error{'' if errors == 1 else 's'}"
-    word = "good" if score >= GOOD else "fair" if score >= FAIR else "poor"
-    return f"score {score} of 100: {word}" + ("" if findings else ", nothing to say against it")
+    counts = ((errors, "error"), (len(findings) - errors, "warning"))
+    parts = [f"{count} {name}{'' if count == 1 else 's'}" for count, name in counts if count]
+    return f"{'not to be trained on' if errors else 'can be trained on'}: {', '.join(parts) or 'no warnings'}"
 
 
 def advice_lines(findings: list[Advice]) -> list[str]:
-    """A sentence per finding, with what it costs."""
-    return [f"{'ERROR' if one.error else f'-{one.points}'} {one.rule}: {one.text}." for one in findings]
+    """A sentence per finding."""
+    return [f"{'ERROR' if one.error else 'warning'} {one.rule}: {one.text}." for one in findings]
 
 
 def clips_table(facts: DataFacts) -> Table:
     """Clips and hours per kind, label and split."""
-    pairs = sorted({(amount.kind, amount.label) for amount in facts.amounts})
-    rows = []
-    for kind, label in pairs:
+    keys: list[Any] = [*facts.amounts.groupby(["kind", "label"]).groups, (None, None)]
+    rows: list[tuple[Any, ...]] = []
+    for kind, label in keys:
         cells = []
         for split in SPLITS:
-            clips, hours = facts.clips(split, kind, label), facts.hours(split, kind, label)
-            cells.append(f"{clips} ({hours:.2f} h)" if clips else "-")
-        rows.append((kind, label, *cells))
-    totals = (f"{facts.clips(split)} ({facts.hours(split):.2f} h)" for split in SPLITS)
-    return Table("clips", ("kind", "label", *SPLITS), (*rows, ("all", "", *totals)))
+            clips, hours = facts.clips(split, kind or (), label), facts.hours(split, kind or (), label)
+            cells.append(f"{clips} ({hours:.2f} h)" if clips or kind is None else "-")
+        rows.append((kind or "all", label or "", *cells))
+    return Table("clips", ("kind", "label", *SPLITS), rows)
 
 
 def labels_table(facts: DataFacts) -> Table:
     """What became of each label: positives of which word, negatives, or left out."""
-    return Table("labels", LABEL_COLUMNS, tuple(label_table(facts.labelled)))
+    return Table("labels", LABEL_COLUMNS, label_table(facts.labelled))
 
 
 def speakers_table(facts: DataFacts) -> Table:
-    """Speakers of each wake word and of everything with a voice, per split; clips of nobody's or of a guessed name."""
+    """Speakers of each wake word and of everything with a voice, per split; clips without or with a guessed speaker."""
     rows = []
-    for label in facts.labels:
-        cells = []
+    for label in [*facts.labels, None]:
+        kinds, cells = ("wakeword",) if label else VOICED, []
         for split in SPLITS:
-            amounts = facts.of(split, "wakeword", label)
-            cells.append(_named(sum(one.speakers for one in amounts), amounts))
-        rows.append((label, *cells))
-    everyone = tuple(_named(facts.voiced.get(split, 0), facts.of(split, tuple(VOICED))) for split in SPLITS)
-    return Table("speakers", ("of", *SPLITS), (*rows, ("all voices", *everyone)))
-
-
-def _named(speakers: int, amounts: list[Amount]) -> str:
-    unnamed, guessed = sum(one.unnamed for one in amounts), sum(one.guessed for one in amounts)
-    told = f" + {unnamed} clips without a name" if unnamed else ""
-    return f"{speakers}{told}" + (f" ({guessed} clips by a guess)" if guessed else "")
+            speakers, amounts = facts.speakers(split, label)["speaker"].nunique(), facts.of(split, kinds, label)
+            unnamed, guessed = int(amounts["unnamed"].sum()), int(amounts["guessed"].sum())
+            cells.append(
+                f"{speakers}"
+                + (f" + {unnamed} clips without a name" if unnamed else "")
+                + (f" ({guessed} clips by a guess)" if guessed else "")
+            )
+        rows.append((label or "all voices", *cells))
+    return Table("speakers", ("of", *SPLITS), rows)
 
 
 def voices_table(facts: DataFacts) -> Table:
-    """Women and men (or high and low voices) among the speakers of each word; what cannot be told is `unknown`."""
+    """Women and men (or high and low voices) among the speakers of each word."""
     rows = []
     for label in facts.labels:
         for split in SPLITS:
-            voices = [voice for voice in facts.voices if voice.label == label and voice.split == split]
-            if voices:
-                sides = [side_of(voice) for voice in voices]
-                told = sum(voice.gender is not None for voice in voices)
-                counts = (sides.count("female"), sides.count("male"), sides.count(None), told)
-                rows.append((label, split, *(str(count) for count in counts)))
-    columns = ("word", "split", "female or high", "male or low", "unknown", "told by the source")
-    return Table("voices of the words", columns, tuple(rows))
+            voices = facts.speakers(split, label)
+            sides = sides_of(voices)
+            counts = [*((sides == side).sum() for side in ("female", "male", "")), voices["gender"].notna().sum()]
+            if len(voices):
+                rows.append((label, split, *map(str, counts)))
+    columns = ("word", "split", "female or high", "male or low", "unknown", "stated by the source")
+    return Table("voices of the words", columns, rows)
 
 
 def measures_table(facts: DataFacts) -> Table:
     """5th, 50th and 95th percentile of pitch, level and SNR per kind and split."""
     rows = []
-    keys = sorted({key for name in _NAMES for key in facts.values.get(name, {})}, key=lambda key: (key[1], key[0]))
-    for split, kind in keys:
-        cells = []
-        for name in _NAMES:
-            values = facts.values.get(name, {}).get((split, kind))
-            low, middle, high = np.percentile(values, [5, 50, 95]) if values is not None else (0, 0, 0)
-            cells.append("-" if values is None else f"{middle:.0f} ({low:.0f} to {high:.0f})")
-        rows.append((kind, split, *cells))
+    for (kind, split), clips in facts.measures.groupby(["kind", "split"]):
+        quantiles = clips[list(_MEASURES)].quantile([0.05, 0.5, 0.95]).T.to_numpy()
+        if not pd.isna(quantiles).all():
+            cells = (
+                "-" if low != low else f"{middle:.0f} ({low:.0f} to {high:.0f})" for low, middle, high in quantiles
+            )
+            rows.append((kind, split, *cells))
     rows.sort(key=lambda row: (row[0], SPLITS.index(row[1])))
-    return Table("median (5 % to 95 %)", ("kind", "split", *_NAMES.values()), tuple(rows))
+    return Table("median (5 % to 95 %)", ("kind", "split", *_MEASURES.values()), rows)
 
 
 def sources_table(facts: DataFacts) -> Table:
     """Clips and hours per source and licence, with the kinds and splits that it serves."""
     rows = []
-    for source, licence in sorted({(one.source, one.licence) for one in facts.sources}):
-        own = [one for one in facts.sources if (one.source, one.licence) == (source, licence)]
-        kinds = ", ".join(sorted({one.kind for one in own}))
-        splits = ", ".join(split for split in SPLITS if any(one.split == split for one in own))
-        clips, hours = sum(one.clips for one in own), sum(one.hours for one in own)
+    for (source, licence), own in facts.amounts.groupby(["source", "licence"]):
+        kinds, splits = ", ".join(sorted(set(own["kind"]))), ", ".join(sorted(set(own["split"]), key=SPLITS.index))
+        clips, hours = own["clips"].sum(), own["hours"].sum()
         rows.append((source or "(none)", licence or "(unknown)", kinds, splits, str(clips), f"{hours:.2f}"))
-    return Table("sources", ("source", "licence", "kinds", "splits", "clips", "hours"), tuple(rows))
+    return Table("sources", ("source", "licence", "kinds", "splits", "clips", "hours"), rows)
 
 
 def quarantine_table(facts: DataFacts) -> Table:
-    """What was left out, by reason, with one example."""
-    rows = tuple((one.reason, str(one.count), one.examples[0] if one.examples else "") for one in facts.refused)
+    """What was left out, by reason, the most frequent first, with at most three examples."""
+    rows = []
+    for reason, count in facts.refused["reason"].value_counts().items():
+        examples = facts.refused[facts.refused["reason"] == reason].head(3).itertuples()
+        rows.append((reason, str(count), "; ".join(f"{row.uri}: {row.detail}" for row in examples)))
     return Table("left out", ("reason", "rows", "for example"), rows)
 
 
 def near_miss_table(facts: DataFacts) -> Table:
     """How many texts and clips resemble each word, by distance in phonemes."""
-    keys = sorted({(one.word, one.distance) for one in facts.near_misses}, key=lambda key: (key[0], key[1] or 99))
     rows = []
-    for word, distance in keys:
-        own = [one for one in facts.near_misses if (one.word, one.distance) == (word, distance)]
-        clips = [str(sum(one.clips for one in own if one.split == split)) for split in SPLITS]
-        away = "unknown" if distance is None else str(distance)
-        rows.append((word or "(no word)", away, str(len({one.text for one in own})), *clips))
-    return Table("phrases that resemble a word", ("word", "phonemes away", "texts", *SPLITS), tuple(rows))
+    for (word, distance), own in facts.near_misses.groupby(["word", "distance"], dropna=False):
+        clips = own.groupby("split")["clips"].sum().reindex(SPLITS, fill_value=0)
+        rows.append((word or "(no word)", _away(distance), str(own["text"].nunique()), *map(str, clips)))
+    return Table("phrases that resemble a word", ("word", "phonemes away", "texts", *SPLITS), rows)
 
 
 def near_miss_texts(facts: DataFacts) -> list[tuple[str, str]]:
     """Heading and the texts of each word, distance and split."""
-    found: dict[tuple[str, str, str], list[str]] = {}
-    for one in facts.near_misses:
-        away = "at an unknown distance" if one.distance is None else f"{one.distance} away"
-        found.setdefault((one.word or "(no word)", away, one.split), []).append(one.text)
+    groups: Any = facts.near_misses.groupby(["word", "distance", "split"], dropna=False, sort=False)
     return [
-        (f"{word}, {away}, {split} (texts: {len(set(texts))})", ", ".join(sorted(set(texts))))
-        for (word, away, split), texts in found.items()
+        (f"{word or '(no word)'}, phonemes away: {_away(distance)}, {split}", ", ".join(rows["text"].unique()))
+        for (word, distance, split), rows in groups
     ]
 
 
+def _away(distance: Any) -> str:
+    return "unknown" if pd.isna(distance) else f"{distance:.0f}"
+
+
 def duplicates_text(facts: DataFacts) -> str:
-    """What was looked for and found of copies."""
+    """Which copies were looked for and found."""
     counts = facts.duplicates
     if not counts:
         return "Copies were not looked for (data.quality.duplicates is keep, or the folder does not say)."
     return (
         f"Pairs of clips with the same samples: {counts.get('equal', 0)}; pairs that are copies by fingerprint: "
-        f"{counts.get('copies', 0)}; clips taken out because another split holds the same: "
+        f"{counts.get('copies', 0)}; clips removed because another split holds the same: "
         f"{counts.get('across_splits', 0)}."
     )
 
 
+def tables(facts: DataFacts) -> dict[str, Table]:
+    """All tables by name, in the order in which the command prints them."""
+    return {
+        "clips": clips_table(facts),
+        "labels": labels_table(facts),
+        "speakers": speakers_table(facts),
+        "voices": voices_table(facts),
+        "measures": measures_table(facts),
+        "sources": sources_table(facts),
+        "near_misses": near_miss_table(facts),
+        "quarantine": quarantine_table(facts),
+    }
+
+
 def terminal_tables(facts: DataFacts) -> list[Table]:
-    """What the command prints, in order; tables without rows are left out."""
-    tables = [clips_table, labels_table, speakers_table, voices_table, measures_table, sources_table, near_miss_table]
-    return [table for make in [*tables, quarantine_table] if (table := make(facts)).rows]
+    """What the command prints; tables without rows are left out."""
+    return [table for table in tables(facts).values() if table.rows]

@@ -7,13 +7,14 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+from rapidfuzz.distance.Levenshtein import distance as edit_distance
 
 from wakeword.audio.io import level_dbfs, to_int16
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.data.quality import CLIPPED
 from wakeword.data.splits import draw
 from wakeword.data.synthesis.engine import SpeechError
-from wakeword.data.synthesis.pronunciation import Phonemes, as_arpabet, dictionary, edit_distance
+from wakeword.data.synthesis.pronunciation import Phonemes, as_arpabet, dictionary
 from wakeword.errors import MissingExtraError
 
 PHONEME_S = (0.03, 0.2)

@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rapidfuzz.distance.Levenshtein import distance as edit_distance
+
 from wakeword.config import WordConfig
 from wakeword.config.synthesis import ENGLISH
 from wakeword.data.splits import draw
@@ -15,7 +17,6 @@ from wakeword.data.synthesis.pronunciation import (
     Phonemes,
     contains,
     dictionary_words,
-    edit_distance,
     sounds_of,
     split_ipa,
     word_sounds,

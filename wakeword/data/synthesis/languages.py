@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from wakeword.config.synthesis import ENGLISH, plain_tag
+
+if TYPE_CHECKING:
+    from wakeword.config import Config
 
 _ALIASES = {"zh-cmn": "cmn", "zh-yue": "yue", "zh": "cmn", "no": "nb", "iw": "he", "in": "id", "sh": "hr", "ji": "yi"}
 """Other codes of one language: ISO 639-3 macrolanguages by their main member, withdrawn codes, extended subtags."""
@@ -164,6 +168,16 @@ def guessed_language(text: str) -> str:
         codes = set(languages_of_script(script))
         found = codes if found is None else found & codes
     return found.pop() if found and len(found) == 1 else ""
+
+
+def language_of_script(config: Config) -> str:
+    """The language that the script of the first phrase allows alone, where the recipe speaks English; else empty.
+
+    Empty too where the recipe gives a pronunciation, or synthesises nothing.
+    """
+    word = config.words[0]
+    settled = word.say or word.phonemes or not config.synthesis.enabled or config.synthesis.language != ENGLISH
+    return "" if settled else guessed_language(word.text)
 
 
 def without_spaces(text: str) -> bool:

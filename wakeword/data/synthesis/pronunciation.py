@@ -10,6 +10,8 @@ from importlib import import_module
 from itertools import islice, product
 from pathlib import Path
 
+from rapidfuzz.distance.Levenshtein import distance as edit_distance
+
 from wakeword.config import WordConfig
 from wakeword.config.synthesis import ENGLISH
 from wakeword.data.synthesis.espeak import phonemes
@@ -122,16 +124,6 @@ def word_sounds(word: WordConfig, source: str = "espeak", language: str = ENGLIS
     if word.phonemes:
         found.add(split_ipa(word.phonemes, language))
     return found - {()}
-
-
-def edit_distance(first: Sequence[str], second: Sequence[str]) -> int:
-    """Insertions, deletions and replacements between two sequences (Levenshtein 1966)."""
-    row = list(range(len(second) + 1))
-    for i, a in enumerate(first, 1):
-        before, row[0] = row[0], i
-        for j, b in enumerate(second, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
-    return row[-1]
 
 
 def contains(sounds: Phonemes, target: Phonemes) -> bool:

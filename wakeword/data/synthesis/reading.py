@@ -7,11 +7,13 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rapidfuzz.distance.Levenshtein import distance as edit_distance
+
 from wakeword.config import Config, WordConfig
 from wakeword.data.synthesis.engine import Engine
 from wakeword.data.synthesis.espeak import ipa_to_mnemonics, phonemes, switches, without_switches
 from wakeword.data.synthesis.languages import foreign_letters, languages_of_script, script_name
-from wakeword.data.synthesis.pronunciation import edit_distance, split_ipa, syllables_of
+from wakeword.data.synthesis.pronunciation import split_ipa, syllables_of
 from wakeword.data.synthesis.roster import engine_of, speakers_of
 from wakeword.errors import ConfigError
 

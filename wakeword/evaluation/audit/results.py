@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from wakeword.errors import DataError
 from wakeword.evaluation.metrics.measure import rate
-from wakeword.evaluation.report.wording import number, rate_with_interval, whole
 from wakeword.evaluation.statistics.intervals import hours_needed
+from wakeword.evaluation.statistics.numbers import number, rate_with_interval, whole
 from wakeword.evaluation.statistics.rates import Rate
 from wakeword.system.files import write_json
 

@@ -36,7 +36,7 @@ from wakeword.runtime.bundle import MODEL_NAME, Bundle
 from wakeword.runtime.detector import Detector
 from wakeword.runtime.events import Detection
 from wakeword.system.files import write_json
-from wakeword.system.run_record import lock_folder
+from wakeword.system.locks import lock_folder
 
 REPORT_NAME, PLAN_NAME = "audit.json", "plan.json"
 JOURNAL, CLIPS, SAID = "journal", "clips", "said"

@@ -13,7 +13,6 @@ from wakeword.evaluation.metrics import det as metrics
 from wakeword.evaluation.metrics.calibration import ScoredClips, stretch_scores, word_scores
 from wakeword.evaluation.metrics.near_misses import (
     NearMissClips,
-    NearMissResult,
     join_near_misses,
     near_miss_clips,
     near_miss_result,
@@ -29,7 +28,7 @@ from wakeword.evaluation.metrics.threshold_curve import (
     sweep,
     track_peaks,
 )
-from wakeword.evaluation.results import AlarmTimes, ConditionResult, SplitResult
+from wakeword.evaluation.results import AlarmTimes, ConditionResult, NearMissResult, SplitResult
 from wakeword.evaluation.scoring.store import TrackInfo
 from wakeword.evaluation.statistics.intervals import garwood, speaker_bootstrap, speaker_wilson, wilson
 from wakeword.evaluation.statistics.rates import Rate

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from wakeword.evaluation.metrics.threshold_curve import Curve, Peaks
+from wakeword.evaluation.results import FiredShare, NearMissCurve, NearMissResult
 from wakeword.evaluation.statistics.intervals import wilson
 from wakeword.evaluation.tracks.plan import TruthRow
 
@@ -27,42 +27,6 @@ CURVE_POINTS = 100
 """The stored curve has at most so many points, evenly taken from those there are."""
 
 Floats = NDArray[np.float64]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FiredShare(_Part):
-    """How many of some clips fire, with Wilson's interval of the share."""
-
-    clips: int
-    fired: int
-    wilson: tuple[float, float]
-
-    @property
-    def share(self) -> float:
-        """Fired clips among all."""
-        return self.fired / self.clips
-
-
-class NearMissResult(FiredShare):
-    """Near misses of one word at one threshold."""
-
-    by_distance: dict[str, FiredShare]
-    """By phonemes between phrase and word: `1`, `2`, `3`, `4 or more`, `unknown`; only those that there are."""
-    own_phrase: FiredShare | None
-    """Clean words of speakers who are heard in near misses as well: how many fire. None where there are none."""
-    shared_speakers: int
-    """Speakers who are heard in near misses and in clean words."""
-
-
-class NearMissCurve(_Part):
-    """Clean miss rate against the share of near misses that fires, over thresholds that rise."""
-
-    threshold: tuple[float, ...]
-    frr: tuple[float, ...]
-    fired_share: tuple[float, ...]
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from wakeword.evaluation.report.figures import NEGATIVE_COLOUR, colour
 from wakeword.evaluation.results import WordResult
 from wakeword.evaluation.statistics.intervals import garwood, wilson
-from wakeword.system.html_page import styled
+from wakeword.evaluation.statistics.numbers import whole
+from wakeword.pages.figures import GREY, SOFT_INK, colour, styled
 
 PUBLISHED = (
     ("openWakeWord alexa", 0.5, 0.04, "10 dB noise and rooms, DiPCo 5.5 h (its documentation)"),
@@ -18,8 +18,8 @@ PUBLISHED = (
 )
 """Name, false alarms per hour, miss rate, and on what: published figures, as read in the projects' own pages."""
 PUBLISHED_NOTE = (
-    "Grey crosses: figures that others publish for their own words on their own audio. They show the neighbourhood, "
-    "not a ranking: words, clips and counting differ."
+    "Grey crosses: figures that others publish for their own words on their own audio. They show the order of "
+    "magnitude, not a ranking: words, clips and counting differ."
 )
 
 
@@ -60,10 +60,10 @@ def det_figure(word: WordResult, confidence: float) -> go.Figure | None:
                 hovertemplate=f"threshold {word.operating.threshold:.3f}: %{{y:.1f}} % missed<extra>{name}</extra>",
             )
     _published(figure)
-    figure.add_vline(x=word.operating_fah, line={"dash": "dot", "color": "#5a6472", "width": 1})
-    figure.update_xaxes(type="log", title=f"false alarms per hour (left edge: none in {test.alarms.hours:.2f} h)")
+    figure.add_vline(x=word.operating_fah, line={"dash": "dot", "color": SOFT_INK, "width": 1})
+    figure.update_xaxes(type="log", title=f"false alarms per hour<br>(left edge: none in {test.alarms.hours:.2f} h)")
     figure.update_yaxes(title="missed words, %", rangemode="tozero")
-    return styled(figure, 380)
+    return styled(figure, 420)
 
 
 def _band(figure: go.Figure, word: WordResult, least: float, confidence: float) -> None:
@@ -93,7 +93,7 @@ def _published(figure: go.Figure) -> None:
         x=[fah for _, fah, _, _ in PUBLISHED],
         y=[100 * frr for _, _, frr, _ in PUBLISHED],
         mode="markers",
-        marker={"symbol": "x-thin", "size": 9, "line": {"color": NEGATIVE_COLOUR, "width": 2}},
+        marker={"symbol": "x-thin", "size": 9, "line": {"color": GREY, "width": 2}},
         name="published by others",
         customdata=[[name, told] for name, _, _, told in PUBLISHED],
         hovertemplate="%{customdata[0]}: %{y:.1f} % at %{x:g} per hour<br>%{customdata[1]}<extra></extra>",
@@ -125,11 +125,12 @@ def timeline_figure(word: WordResult, confidence: float) -> go.Figure | None:
         x=[0, times.total_h],
         y=[0, word.operating_fah * times.total_h],
         mode="lines",
-        line={"dash": "dot", "color": "#5a6472", "width": 1.5},
+        line={"dash": "dot", "color": SOFT_INK, "width": 1.5},
         name=f"{word.operating_fah:g} per hour",
         hoverinfo="skip",
     )
     low, high = garwood(len(order), times.total_h, confidence)
-    figure.update_xaxes(title=f"hours of other audio (rate {low:.2g} to {high:.2g} per hour at {confidence:.0%})")
-    figure.update_yaxes(title="false alarms", rangemode="tozero")
-    return styled(figure, 280)
+    figure.update_xaxes(title=f"hours of other audio<br>(rate {low:.2g} to {high:.2g} per hour at {whole(confidence)})")
+    top = max(1.0, len(order), word.operating_fah * times.total_h)
+    figure.update_yaxes(title="false alarms", range=[0, 1.05 * top])
+    return styled(figure, 300)

@@ -1,122 +1,118 @@
-"""The report's section on one word."""
+"""What the report's sections on one word show."""
 
 from __future__ import annotations
 
-import html
+from pathlib import Path
+from typing import Any
 
-from wakeword.evaluation.report import figures, wording
+from wakeword.evaluation.report import example_views, figures, wording
 from wakeword.evaluation.report.det import PUBLISHED_NOTE, det_figure, timeline_figure
+from wakeword.evaluation.report.reliability import reliability_figure
 from wakeword.evaluation.results import EvaluationReport, TargetResult, WordResult
-from wakeword.evaluation.slices.figures import alarms_figure, reliability_figure, slices_figure
-from wakeword.system.html_page import plot, section, table
+from wakeword.evaluation.scoring.store import ScoreStore
+from wakeword.evaluation.slices.figures import alarms_figure, slices_figure
+from wakeword.evaluation.statistics import numbers
 
 
-def word_section(word: WordResult, report: EvaluationReport) -> str:
-    target = word.operating
+def word_values(word: WordResult, report: EvaluationReport, folder: Path, store: ScoreStore | None) -> dict[str, Any]:
+    """Texts, rows and figures for `evaluation_word.html.j2`; `folder` holds the audio of the examples."""
+    target, slices = word.operating, word.slices
+    return {
+        "name": word.phrase or word.label,
+        "det": det_figure(word, report.confidence),
+        "histogram": figures.histogram_figure(word),
+        "published": PUBLISHED_NOTE,
+        "ranking": _ranking(word),
+        "threshold": f"Threshold {target.threshold:.3f}: {target.reason}.",
+        "conditions": _condition_rows(target),
+        "alarms": _alarm_rows(target),
+        "timeline": timeline_figure(word, report.confidence),
+        "near_misses": _near_misses(word),
+        "slices": {
+            "summary": [f"{wording.capitalised(sentence)}." for sentence in slices.summary],
+            "words": slices_figure(slices),
+            "alarms": alarms_figure(slices),
+        },
+        "speakers": _speakers(word),
+        "calibration": _calibration(word),
+        "examples": example_views.example_views(word, folder, store, report.detector),
+        "examples_about": example_views.summary(word),
+    }
+
+
+def _ranking(word: WordResult) -> str:
     clip = word.clip_level
-    ranking = "Clip level: not given, test lacks clips of the word or other speech."
-    if clip:
-        ranking = (
-            f"Clip level ({clip.positives} clips of the word, {clip.negatives} of other speech): EER "
-            f"{wording.percent(clip.eer)}, partial AUC (FPR up to 0.1) {clip.pauc:.3f}, ROC AUC {clip.roc_auc:.3f}."
-        )
-    parts = [
-        '<div class="two"><div><h3>Misses against false alarms</h3>',
-        plot(det_figure(word, report.confidence), "test lacks words or negatives"),
-        "</div><div><h3>Scores</h3>",
-        plot(figures.histogram_figure(word), "no clips were scored"),
-        "</div></div>",
-        f'<p class="note">Shaded: {wording.whole(report.confidence)} interval of clean. {PUBLISHED_NOTE}</p>',
-        f'<p class="note">{html.escape(ranking)} Threshold {target.threshold:.3f}: {html.escape(target.reason)}.</p>',
-        _condition_table(target),
-        _alarm_table(target),
-        plot(timeline_figure(word, report.confidence), "there is no audio to count false alarms in"),
-        *_near_misses(word),
-        *_slices(word),
-        *_calibration(word),
-    ]
-    return section(f"“{word.phrase or word.label}”", "".join(parts))
+    if clip is None:
+        return "Clip level: not given, test lacks clips of the word or other speech."
+    return (
+        f"Clip level ({clip.positives} clips of the word, {clip.negatives} of other speech): EER "
+        f"{numbers.percent(clip.eer)}, partial AUC (FPR up to 0.1) {clip.pauc:.3f}, ROC AUC {clip.roc_auc:.3f}."
+    )
 
 
-def _condition_table(target: TargetResult) -> str:
+def _condition_rows(target: TargetResult) -> list[list[str]]:
     rows = []
     for result in target.test.conditions if target.test else ():
-        spread = "says nothing here"
+        spread = "no interval"
         if result.bootstrap is not None:
             spread = f"{100 * result.bootstrap[0]:.1f}-{100 * result.bootstrap[1]:.1f} %"
         late = "-"
         if result.latency_p50_s is not None and result.latency_p95_s is not None:
-            late = f"{wording.seconds(result.latency_p50_s)} / {wording.seconds(result.latency_p95_s)} s"
-        counts = [f"{result.missed} of {result.words}", str(result.speakers), wording.share_with_interval(result)]
+            late = f"{numbers.seconds(result.latency_p50_s)} / {numbers.seconds(result.latency_p95_s)} s"
+        share = numbers.share_with_interval(result.frr, result.wilson)
+        counts = [f"{result.missed} of {result.words}", str(result.speakers), share]
         rows.append([result.condition, *counts, spread, late, str(result.duplicates), str(result.false_alarms)])
-    header = ["condition", "missed", "speakers", "FRR (Wilson)", "by speaker (bootstrap)", "latency p50 / p95"]
-    return "<h3>Words at the operating point</h3>" + table([*header, "twice", "false alarms beside"], rows)
+    return rows
 
 
-def _alarm_table(target: TargetResult) -> str:
+def _alarm_rows(target: TargetResult) -> list[list[str]]:
     rows = []
     for split, result in (("val", target.val), ("test", target.test)):
         for kind, rate in result.by_kind.items() if result else ():
-            rows.append([split, kind, str(rate.false_alarms), wording.rate_with_interval(rate)])
+            rows.append([split, kind, str(rate.false_alarms), numbers.rate_with_interval(rate)])
         if result and result.near_misses:
             near = result.near_misses
             rows.append([split, "near misses (outside FAH)", str(near.fired), wording.fired_share(near)])
-    return "<h3>False alarms by kind of audio</h3>" + table(["split", "audio", "count", "per hour"], rows)
+    return rows
 
 
-def _near_misses(word: WordResult) -> list[str]:
-    """Which near misses fire, by distance, beside the same voices' own phrase; nothing where there are none."""
+def _near_misses(word: WordResult) -> dict[str, Any] | None:
+    """Which near misses fire, by distance, beside the same voices' own phrase; None where there are none."""
     near = word.operating.test.near_misses if word.operating.test else None
     if near is None:
-        return []
+        return None
     rows = [[wording.away(name), wording.fired_share(part)] for name, part in near.by_distance.items()]
-    if near.own_phrase is None:
-        told = "No voice says both: the phrase itself cannot be set beside them."
-    else:
-        rows.append(
-            [f"the phrase itself, by the same {near.shared_speakers} voices", wording.fired_share(near.own_phrase)]
-        )
-        told = "A voice that training heard scores higher than people do, and so do its near misses."
-    return [
-        "<h3>Phrases that only resemble it (test, outside FRR and FAH)</h3>",
-        table(["clips", "fire"], rows),
-        f'<p class="note">{html.escape(told)}</p>',
-        plot(figures.near_miss_figure(word), "test lacks clean words"),
+    about = "No voice says both the phrase and a near miss: the two cannot be compared."
+    if near.own_phrase is not None:
+        own = f"the phrase itself, by the same {near.shared_speakers} voices"
+        rows.append([own, wording.fired_share(near.own_phrase)])
+        about = "A voice of the training data scores higher than people do, and so do its near misses."
+    return {"rows": rows, "about": about, "figure": figures.near_miss_figure(word)}
+
+
+def _speakers(word: WordResult) -> dict[str, Any] | None:
+    """The speakers with the most misses; None where there are none."""
+    spread = word.slices.speakers
+    if spread is None or not spread.worst:
+        return None
+    rows = [
+        [part.speaker, f"{part.missed} of {part.words}", f"{100 * part.wilson[0]:.0f}-{100 * part.wilson[1]:.0f} %"]
+        for part in spread.worst
     ]
+    about = (
+        f"{spread.without_miss} of {spread.speakers} speakers have no word missed; half of all misses are those of "
+        f"{spread.holding_half} ({', '.join(word.slices.conditions)})."
+    )
+    return {"rows": rows, "about": about}
 
 
-def _slices(word: WordResult) -> list[str]:
-    """Whom and where it fails: slices of words and of other audio, the worst speakers, what is surely worse."""
-    report = word.slices
-    parts = ["<h3>Slices of the test words and of the other audio</h3>"]
-    parts += [f'<p class="note">{html.escape(sentence[0].upper() + sentence[1:])}.</p>' for sentence in report.summary]
-    parts.append(plot(slices_figure(report), "test lacks words"))
-    parts.append(plot(alarms_figure(report), "test lacks negatives"))
-    spread = report.speakers
-    if spread is not None and spread.worst:
-        rows = [
-            [part.speaker, f"{part.missed} of {part.words}", f"{100 * part.wilson[0]:.0f}-{100 * part.wilson[1]:.0f} %"]
-            for part in spread.worst
-        ]
-        told = (
-            f"{spread.without_miss} of {spread.speakers} speakers have no word missed; half of all misses are those of "
-            f"{spread.holding_half} ({', '.join(report.conditions)})."
-        )
-        parts += [f'<p class="note">{html.escape(told)}</p>', table(["speaker", "missed", "FRR (Wilson)"], rows)]
-    return parts
-
-
-def _calibration(word: WordResult) -> list[str]:
+def _calibration(word: WordResult) -> dict[str, Any]:
     """Whether a score means a probability, before and after the map that val gave."""
     found = word.calibration
-    told = found.reason[0].upper() + found.reason[1:] + "."
+    about = f"{wording.capitalised(found.reason)}."
     if found.calibration is not None:
-        told += (
+        about += (
             f" {100 * found.calibration.prior:.0f} % of val's clips held the word; in a home one stretch in thousands "
             "does, so a probability must be shifted to the share that is expected."
         )
-    return [
-        "<h3>Does a score mean a probability?</h3>",
-        f'<p class="note">{html.escape(told)}</p>',
-        plot(reliability_figure(found.test_before, found.test_after), "test lacks clips"),
-    ]
+    return {"about": about, "figure": reliability_figure(found.test_before, found.test_after)}

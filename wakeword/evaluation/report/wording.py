@@ -4,38 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wakeword.evaluation.metrics.near_misses import FiredShare
-from wakeword.evaluation.results import ConditionResult, EvaluationReport, SplitResult, TargetResult, WordResult
+from wakeword.evaluation.results import EvaluationReport, FiredShare, SplitResult, TargetResult, WordResult
+from wakeword.evaluation.statistics.numbers import (
+    number,
+    percent,
+    rate_with_interval,
+    seconds,
+    share_with_interval,
+    whole,
+)
 from wakeword.evaluation.statistics.rates import Rate
-
-
-def percent(share: float) -> str:
-    """`3.1 %`; whole numbers from 10 on."""
-    value = 100 * share
-    return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.1f} %"
-
-
-def whole(share: float) -> str:
-    """`95 %`."""
-    return f"{100 * share:g} %"
-
-
-def seconds(value: float) -> str:
-    """Two decimals, never a negative zero."""
-    return f"{round(value, 2) + 0.0:.2f}"
-
-
-def number(value: float) -> str:
-    """Two significant digits without an exponent."""
-    if value == 0:
-        return "0"
-    return f"{value:.2f}" if value < 1 else f"{value:.1f}" if value < 10 else f"{value:,.0f}"
-
-
-def share_with_interval(result: ConditionResult) -> str:
-    """`3.1 % (1.2-7.5)`."""
-    low, high = (f"{100 * bound:.1f}" for bound in result.wilson)
-    return f"{percent(result.frr)} ({low}-{high})"
 
 
 def away(distance: str) -> str:
@@ -51,11 +29,9 @@ def fired_share(part: FiredShare) -> str:
     return f"{percent(part.share)} of {part.clips} ({low}-{high})"
 
 
-def rate_with_interval(rate: Rate) -> str:
-    """`0.5 (0.01-2.8) in 2.0 h`, or that there is nothing to count in."""
-    if rate.fah is None or rate.low is None or rate.high is None:
-        return "no negatives"
-    return f"{number(rate.fah)} ({number(rate.low)}-{number(rate.high)}) in {number(rate.hours)} h"
+def capitalised(sentence: str) -> str:
+    """The sentence with a capital letter first; the rest stays as it is."""
+    return sentence[:1].upper() + sentence[1:]
 
 
 def headline(word: WordResult, confidence: float) -> str:
@@ -126,7 +102,7 @@ def table_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
             cells.append(rate_with_interval(target.test.alarms) if target.test else "no test split")
             for name in conditions:
                 result = target.test.condition(name) if target.test else None
-                cells.append(share_with_interval(result) if result else "no words")
+                cells.append(share_with_interval(result.frr, result.wilson) if result else "no words")
             clean = target.oracle.frr.get("clean") if target.oracle else None
             cells.append("-" if clean is None else percent(clean))
             if rows and [rows[-1][0], *rows[-1][2:]] == [cells[0], *cells[2:]]:

@@ -1,194 +1,100 @@
-"""Plotly figures of calibration and slices, in the style of the report's others."""
+"""Plotly figures of slices: a dot with its interval per slice, red where the slice is worse than the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from wakeword.evaluation.metrics.calibration_results import CalibrationFigures
-from wakeword.evaluation.report.figures import NEGATIVE_COLOUR, colour
-from wakeword.evaluation.report.wording import number, percent
-from wakeword.evaluation.slices.results import SliceReport, WordSlice
-from wakeword.system.html_page import styled
+from wakeword.evaluation.results import AlarmSlice, SliceReport, WordSlice
+from wakeword.evaluation.slices.slices import BY_AUDIO, alarms_by
+from wakeword.evaluation.statistics.numbers import number
+from wakeword.evaluation.statistics.rates import Rate
+from wakeword.pages.figures import GREY, colour, styled
 
 _ROW_PX = 24
 _FRAME_PX = 110
-_INK = "#1d2430"
-_WORSE = colour(3)
 
 
-def reliability_figure(before: CalibrationFigures | None, after: CalibrationFigures | None) -> go.Figure | None:
-    """What scores say against what comes true, before and after calibration; None without either.
-
-    A dot is a bin of about as many clips, with Wilson's interval; below, how many clips lie where. On the dotted line
-    the score means a probability.
-    """
-    both = [(name, found) for name, found in (("as scored", before), ("calibrated", after)) if found is not None]
-    if not both:
-        return None
-    figure = go.Figure()
-    figure.add_scatter(
-        x=[0, 100],
-        y=[0, 100],
-        mode="lines",
-        line={"dash": "dot", "color": NEGATIVE_COLOUR, "width": 1.5},
-        showlegend=False,
-        hoverinfo="skip",
-    )
-    for place, (name, found) in enumerate(both):
-        _add_reliability(figure, name, found, colour(place))
-    figure.update_layout(
-        barmode="overlay",
-        xaxis={"title": "probability that is given (mean of the bin), %", "range": [-2, 102], "anchor": "y2"},
-        yaxis={"title": "clips that hold the word, %", "range": [-2, 102], "domain": [0.28, 1]},
-        yaxis2={"title": "clips", "domain": [0, 0.2], "rangemode": "tozero"},
-    )
-    return styled(figure, 460)
-
-
-def _add_reliability(figure: go.Figure, name: str, found: CalibrationFigures, ink: str) -> None:
-    table = found.reliability
-    figure.add_scatter(
-        x=[100 * part.mean for part in table],
-        y=[100 * part.share for part in table],
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": [100 * (part.wilson[1] - part.share) for part in table],
-            "arrayminus": [100 * (part.share - part.wilson[0]) for part in table],
-            "thickness": 1.3,
-        },
-        mode="lines+markers",
-        line={"color": ink, "width": 1.5},
-        marker={"size": 8},
-        name=f"{name}: error {percent(found.ece)} (by chance up to {percent(found.ece_by_chance)})",
-        customdata=[[part.positives, part.clips] for part in table],
-        hovertemplate="said %{x:.1f} %, came true %{y:.1f} % (%{customdata[0]} of %{customdata[1]} clips)"
-        f"<extra>{name}</extra>",
-    )
-    figure.add_bar(
-        x=[100 * part.mean for part in table],
-        y=[part.clips for part in table],
-        width=2,
-        opacity=0.6,
-        marker={"color": ink},
-        yaxis="y2",
-        showlegend=False,
-        hovertemplate="%{y} clips around %{x:.1f} %<extra>" + name + "</extra>",
-    )
+_Dot = tuple[float, float, float, str] | None
+"""Value, bounds and hover text; None where there is too little data."""
 
 
 def slices_figure(report: SliceReport) -> go.Figure | None:
-    """FRR per slice with the interval that heeds speakers, grouped by property; None without words.
+    """FRR per slice with the interval that heeds speakers, grouped by property; None without words."""
 
-    Slices with too little data are named in grey and have no dot; those that are surely worse have a red one.
-    """
-    rows = [(dimension.name, part) for dimension in report.dimensions for part in dimension.slices]
-    if not rows:
-        return None
+    def dot(part: WordSlice) -> _Dot:
+        if part.frr is None:
+            return None
+        low, high = part.by_speaker or part.wilson or (0.0, 1.0)
+        text = f"{part.missed} of {part.words} words of {part.speakers} speakers missed"
+        return 100 * part.frr, 100 * low, 100 * high, text
+
+    rows = [_Row(group.name, part, dot(part)) for group in report.dimensions for part in group.slices]
     worse = {(part.dimension, part.name) for part in report.worse}
-    figure = go.Figure()
-    for dimension in report.dimensions:
-        for is_worse in (False, True):
-            parts = [
-                part
-                for part in dimension.slices
-                if part.frr is not None and ((dimension.name, part.name) in worse) == is_worse
-            ]
-            _add_slices(figure, dimension.name, parts, _WORSE if is_worse else colour(0))
-    for dimension_name, part in rows:
-        if part.too_little:
-            _add_note(figure, [dimension_name, part.name], part.too_little)
-    return _by_name(figure, [(name, part.name) for name, part in rows], "missed words, %")
-
-
-def _add_slices(figure: go.Figure, dimension: str, parts: Sequence[WordSlice], ink: str) -> None:
-    if not parts:
-        return
-    bounds = [part.by_speaker or part.wilson or (0.0, 1.0) for part in parts]
-    rates = [part.frr or 0.0 for part in parts]
-    _add_dots(
-        figure,
-        [[dimension] * len(parts), [part.name for part in parts]],
-        [100 * rate for rate in rates],
-        [(100 * low, 100 * high) for low, high in bounds],
-        ink,
-        [f"{part.missed} of {part.words} words of {part.speakers} speakers missed" for part in parts],
-        "%{x:.1f} %",
-    )
+    return _figure(rows, worse, "missed words, %", "%{x:.1f} %")
 
 
 def alarms_figure(report: SliceReport) -> go.Figure | None:
-    """False alarms per hour per slice of the negative audio, with Garwood's interval; None without negatives."""
-    rows = [(dimension.name, part) for dimension in report.alarms for part in dimension.slices]
+    """False alarms per hour per slice of the negative audio, with the Poisson interval; None without negatives."""
+
+    def dot(rate: Rate | None) -> _Dot:
+        if rate is None or rate.fah is None or rate.low is None or rate.high is None:
+            return None
+        return rate.fah, rate.low, rate.high, f"{rate.false_alarms} in {number(rate.hours)} h"
+
+    rows = [_Row(group.name, part, dot(part.rate)) for group in report.alarms for part in group.slices]
+    worse = {(name, part.name) for part in report.worse for name in BY_AUDIO if part.dimension == alarms_by(name)}
+    return _figure(rows, worse, "false alarms per hour", "%{x:.2f} per hour")
+
+
+class _Row(NamedTuple):
+    dimension: str
+    part: WordSlice | AlarmSlice
+    dot: _Dot
+
+
+def _figure(rows: list[_Row], worse: set[tuple[str, str]], title: str, value: str) -> go.Figure | None:
+    """Rows from top to bottom in their order, grouped by dimension; `value` is the hover text's format of x."""
     if not rows:
         return None
-    worse = {(part.dimension, part.name) for part in report.worse}
     figure = go.Figure()
-    for name, part in rows:
-        rate = part.rate
-        if rate is None or rate.fah is None or rate.low is None or rate.high is None:
-            _add_note(figure, [name, part.name], part.too_little or "")
-            continue
-        ink = _WORSE if (f"false alarms by {name}", part.name) in worse else colour(0)
-        told = f"{rate.false_alarms} in {number(rate.hours)} h"
-        _add_dots(figure, [[name], [part.name]], [rate.fah], [(rate.low, rate.high)], ink, [told], "%{x:.2f} per hour")
-    return _by_name(figure, [(name, part.name) for name, part in rows], "false alarms per hour")
-
-
-def _add_dots(
-    figure: go.Figure,
-    y: list[list[str]],
-    x: list[float],
-    bounds: list[tuple[float, float]],
-    ink: str,
-    told: list[str],
-    value: str,
-) -> None:
+    # An invisible first trace fixes the order of the rows, which would otherwise be that of the traces.
+    figure.add_scatter(x=[None] * len(rows), y=_names(rows), mode="markers", hoverinfo="skip")
+    for is_worse, ink in ((False, colour(0)), (True, colour(3))):
+        own = [row for row in rows if row.dot and ((row.dimension, row.part.name) in worse) == is_worse]
+        dots = [row.dot for row in own if row.dot]
+        figure.add_scatter(
+            x=[at for at, *_ in dots],
+            y=_names(own),
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [high - at for at, _, high, _ in dots],
+                "arrayminus": [at - low for at, low, *_ in dots],
+                "thickness": 1.5,
+            },
+            mode="markers",
+            marker={"color": ink, "size": 9},
+            cliponaxis=False,
+            customdata=[text for *_, text in dots],
+            hovertemplate=value + ": %{customdata}<extra>%{y}</extra>",
+        )
+    empty = [row for row in rows if row.dot is None]
     figure.add_scatter(
-        x=x,
-        y=y,
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": [high - at for at, (_, high) in zip(x, bounds, strict=True)],
-            "arrayminus": [at - low for at, (low, _) in zip(x, bounds, strict=True)],
-            "thickness": 1.5,
-        },
-        mode="markers",
-        marker={"color": ink, "size": 9},
-        cliponaxis=False,
-        customdata=told,
-        hovertemplate=value + ": %{customdata}<extra>%{y}</extra>",
-        showlegend=False,
-    )
-
-
-def _add_note(figure: go.Figure, row: list[str], text: str) -> None:
-    figure.add_scatter(
-        x=[0],
-        y=[[row[0]], [row[1]]],
+        x=[0] * len(empty),
+        y=_names(empty),
         mode="text",
-        text=[text],
+        text=[row.part.too_little for row in empty],
         textposition="middle right",
-        textfont={"color": NEGATIVE_COLOUR, "size": 12},
-        hoverinfo="skip",
-        showlegend=False,
-    )
-
-
-def _by_name(figure: go.Figure, rows: Sequence[tuple[str, str]], title: str) -> go.Figure:
-    """Rows from the top in the order of `rows`, grouped by their first name."""
-    # An invisible first trace fixes the order of the rows, which would else be that of the traces.
-    figure.add_scatter(
-        x=[None] * len(rows),
-        y=[[name for name, _ in rows], [part for _, part in rows]],
-        mode="markers",
-        showlegend=False,
+        textfont={"color": GREY, "size": 12},
         hoverinfo="skip",
     )
-    figure.data = (figure.data[-1], *figure.data[:-1])
-    figure.update_yaxes(autorange="reversed", automargin=True, tickfont={"color": _INK}, showdividers=True)
+    figure.update_traces(showlegend=False)
+    figure.update_yaxes(autorange="reversed", automargin=True, showdividers=True)
     figure.update_xaxes(title=title, rangemode="tozero")
     return styled(figure, _FRAME_PX + _ROW_PX * len(rows))
+
+
+def _names(rows: list[_Row]) -> list[list[str]]:
+    return [[row.dimension for row in rows], [row.part.name for row in rows]]

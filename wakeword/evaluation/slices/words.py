@@ -1,83 +1,93 @@
-"""Records that slices are made of, and the slice that each one belongs to."""
+"""Test words and false alarms of one word at one threshold, each with the slices that it belongs to."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from wakeword.config.labels import fold
+from wakeword.evaluation.metrics.measure import WordOnSplit
+from wakeword.evaluation.metrics.threshold_curve import outcome
+from wakeword.evaluation.scoring.store import TrackInfo
+from wakeword.evaluation.tracks.track import TruthRow
 
 CONDITIONS = ("clean", "recorded")
-"""Every utterance lies in one of these once. The other conditions play the same utterances again."""
+"""Every utterance lies in one of these once. The other conditions repeat the same utterances."""
 PITCH_EDGES_HZ = (165.0, 255.0)
-"""Ranges that are given for adults are some 85 to 155 Hz for men and 165 to 255 Hz for women; children lie above. Pitch
-is only a proxy: voices overlap (165 Hz has 96 % of 254 clips of men below and 84 % of 70 of women above), and tells no
-person's sex or age. But it can be measured where a source tells neither."""
+"""Adult men speak at about 85 to 155 Hz, women at 165 to 255 Hz, children higher. Pitch is only a proxy: voices overlap
+(254 clips of men: 96 % below 165 Hz; 70 clips of women: 84 % above). It is measured where a source states neither."""
 PITCH_RANGES = ("below 165 Hz", "165-255 Hz", "above 255 Hz")
-ANY_NOISE = "mixed noise"
-"""Noise of all kinds, in conditions that name none."""
 _NOISY = re.compile(r"(?P<snr>-?\d+(?:\.\d+)?) dB(?: (?P<kind>.+))?")
 
+AudioKey = tuple[str, str]
+"""Kind and source of negative audio."""
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True)
 class SliceWord:
-    """One test word in one condition at the threshold. What is not known is empty or None.
-
-    `condition`: as `conditions` names it. `score`: highest smoothed peak in the window (None: no peak). `duration_s`
-    of the word. `position`: of the phrase in its utterance, such as `phrase_position` gives it.
-    """
+    """One test word in one condition. `slices`: the name of its slice per dimension, empty where it is not known."""
 
     condition: str
     speaker: str
-    source: str
-    hit: bool
-    score: float | None = None
-    duration_s: float | None = None
-    pitch_hz: float | None = None
-    accent: str = ""
-    gender: str = ""
-    age: str = ""
-    position: str = ""
+    missed: bool
+    slices: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
-class SliceAlarm:
-    """One false alarm at the threshold, by the kind of audio and the source of the clip that it came in."""
-
-    kind: str
-    source: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class SliceHours:
-    """Hours of negative audio of one kind and source; several of the same add up."""
-
-    kind: str
-    source: str
-    hours: float
-
-
-def noise_of_condition(condition: str) -> tuple[float, str] | None:
-    """SNR in dB and kind of noise (`ANY_NOISE` where it names none); None where the condition is not noisy."""
-    match = _NOISY.fullmatch(condition)
-    return (float(match["snr"]), match["kind"] or ANY_NOISE) if match else None
+def slice_words(
+    view: WordOnSplit, phrase: str, threshold: float, edges_s: tuple[float, float] | None
+) -> list[SliceWord]:
+    """Every word of every condition; `edges_s`: the borders of short, medium and long words (`duration_edges`)."""
+    kinds = noise_kinds(view.conditions)
+    words = []
+    for condition, (peaks, rows) in view.conditions.items():
+        shared = {
+            "condition": condition,
+            "distance": condition if condition in ("near", "far") else "",
+            "noise kind": kinds.get(condition, ""),
+        }
+        for row, hit in zip(rows, outcome(peaks, threshold).hit.tolist(), strict=True):
+            words.append(SliceWord(condition, row.speaker, not hit, shared | _of_clip(row, phrase, edges_s)))
+    return words
 
 
-def pitch_range(pitch_hz: float | None) -> str:
-    """The name of the range of `PITCH_RANGES`; empty where nothing is known."""
-    if pitch_hz is None:
-        return ""
-    low, high = PITCH_EDGES_HZ
-    return PITCH_RANGES[0] if pitch_hz < low else PITCH_RANGES[1] if pitch_hz <= high else PITCH_RANGES[2]
+def _of_clip(row: TruthRow, phrase: str, edges_s: tuple[float, float] | None) -> dict[str, str]:
+    low, high = edges_s or (0.0, 0.0)
+    lengths = (f"short (below {low:.2f} s)", f"medium ({low:.2f}-{high:.2f} s)", f"long (above {high:.2f} s)")
+    return {
+        "source": row.source,
+        "pitch": in_range(row.pitch_hz, PITCH_EDGES_HZ, PITCH_RANGES),
+        "accent": row.accent,
+        "gender": row.gender,
+        "age": row.age,
+        "position": phrase_position(row.text, phrase),
+        "duration": in_range(row.end_s - row.start_s, edges_s, lengths) if edges_s else "",
+    }
+
+
+def noise_kinds(conditions: Iterable[str]) -> dict[str, str]:
+    """The kind of noise of each noisy condition.
+
+    `mixed noise` (a condition such as `10 dB`) is compared at the SNRs at which there is a named kind (`10 dB babble`)
+    only: otherwise the kind of the noise and its level would be confounded.
+    """
+    found = {condition: match for condition in conditions if (match := _NOISY.fullmatch(condition))}
+    levels = {match["snr"] for match in found.values() if match["kind"]}
+    return {name: match["kind"] or "mixed noise" for name, match in found.items() if match["snr"] in levels}
+
+
+def in_range(value: float | None, edges: tuple[float, float], names: tuple[str, ...]) -> str:
+    """The name of the low, middle (edges included) or high range; empty for None."""
+    return "" if value is None else names[int(value >= edges[0]) + int(value > edges[1])]
 
 
 def phrase_position(text: str, phrase: str) -> str:
     """Where `phrase` stands in the transcript: alone, or at the start, inside or at the end of a sentence.
 
-    Empty where the transcript is, or does not hold the phrase; case and punctuation do not matter.
+    Empty where the transcript is empty or does not contain the phrase. Case and punctuation are ignored.
     """
     said, sought = ([word for word in fold(part).split("_") if word] for part in (text, phrase))
     places = [at for at in range(len(said) - len(sought) + 1) if said[at : at + len(sought)] == sought]
@@ -89,66 +99,37 @@ def phrase_position(text: str, phrase: str) -> str:
     return "at the end of a sentence" if before else "at the start of a sentence" if after else "alone"
 
 
-def duration_edges(durations_s: Iterable[float]) -> tuple[float, float] | None:
-    """Terciles of val's words in seconds, for `duration_range`; None without words."""
-    values = np.asarray(list(durations_s), dtype=np.float64)
-    if not len(values):
+def duration_edges(view: WordOnSplit) -> tuple[float, float] | None:
+    """Terciles in seconds of the words' lengths (on val), each utterance once; None without words."""
+    durations = [row.end_s - row.start_s for name in CONDITIONS for row in view.conditions.get(name, ((), ()))[1]]
+    if not durations:
         return None
-    low, high = np.quantile(values, [1 / 3, 2 / 3])
+    low, high = np.quantile(durations, [1 / 3, 2 / 3])
     return float(low), float(high)
 
 
-def duration_names(edges: tuple[float, float]) -> tuple[str, str, str]:
-    """Names of the three lengths."""
-    low, high = edges
-    return (f"short (below {low:.2f} s)", f"medium ({low:.2f}-{high:.2f} s)", f"long (above {high:.2f} s)")
+def slice_alarms(view: WordOnSplit, threshold: float) -> tuple[Counter[AudioKey], dict[AudioKey, float]]:
+    """False alarms at a threshold and hours of negative audio, both by kind and source.
 
-
-def duration_range(duration_s: float | None, edges: tuple[float, float] | None) -> str:
-    """The name of the length; empty where nothing is known."""
-    if duration_s is None or edges is None:
-        return ""
-    low, high = edges
-    return duration_names(edges)[0 if duration_s < low else 1 if duration_s <= high else 2]
-
-
-def by_condition(words: Sequence[SliceWord]) -> dict[str, Callable[[SliceWord], str]]:
-    """Per dimension that follows from the condition, the name of a word's slice (empty: none).
-
-    Noise of a named kind is compared with other noise at the same SNRs only, so that loud and kind are not mixed up.
+    A false alarm belongs to the clip during or after which it came. A track's hours are divided among its sources in
+    proportion to the length of their clips, gaps included.
     """
-    noises = [noise for word in words if (noise := noise_of_condition(word.condition))]
-    levels = {snr for snr, kind in noises if kind != ANY_NOISE}
-
-    def noise_kind(word: SliceWord) -> str:
-        noise = noise_of_condition(word.condition)
-        return noise[1] if noise and noise[0] in levels else ""
-
-    return {
-        "condition": lambda word: word.condition,
-        "distance": lambda word: word.condition if word.condition in ("near", "far") else "",
-        "noise kind": noise_kind,
-    }
-
-
-def by_word(edges: tuple[float, float] | None) -> dict[str, Callable[[SliceWord], str]]:
-    """Per dimension that does not follow from the condition, the name of a word's slice (empty: none)."""
-    return {
-        "source": lambda word: word.source,
-        "pitch": lambda word: pitch_range(word.pitch_hz),
-        "accent": lambda word: word.accent,
-        "gender": lambda word: word.gender,
-        "age": lambda word: word.age,
-        "position": lambda word: word.position,
-        "duration": lambda word: duration_range(word.duration_s, edges),
-    }
+    alarms: Counter[AudioKey] = Counter()
+    hours: dict[AudioKey, float] = {}
+    for kind, part in view.negatives.items():
+        for track, track_hours in zip(part.tracks, part.track_hours, strict=True):
+            lengths: dict[str, float] = {} if track.clips else {track.name: 1.0}
+            for row in track.clips:
+                lengths[row.source] = lengths.get(row.source, 0.0) + row.end_s - row.start_s
+            for source, length in lengths.items():
+                share = max(0.0, track_hours) * length / sum(lengths.values())
+                hours[kind, source] = hours.get((kind, source), 0.0) + share
+        false = outcome(part.peaks, threshold).false_alarms
+        for number, time_s in zip(part.peaks.track[false].tolist(), part.peaks.time_s[false].tolist(), strict=True):
+            alarms[kind, _source_at(part.tracks[number], time_s)] += 1
+    return alarms, hours
 
 
-def in_order(name: str, found: Iterable[str], edges: tuple[float, float] | None) -> list[str]:
-    """Names of slices as people expect them: pitch and length rising, conditions as they come, others by name."""
-    known = list(dict.fromkeys(found))
-    if name == "pitch":
-        return [part for part in PITCH_RANGES if part in known]
-    if name == "duration" and edges is not None:
-        return [part for part in duration_names(edges) if part in known]
-    return known if name in ("condition", "distance", "noise kind") else sorted(known)
+def _source_at(track: TrackInfo, time_s: float) -> str:
+    row = track.clip_at(time_s) or next(iter(track.clips), None)
+    return row.source if row is not None else track.name

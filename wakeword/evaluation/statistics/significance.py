@@ -1,4 +1,4 @@
-"""Whether a part is surely worse than the rest: for misses, for false alarms, and for many parts at once."""
+"""Tests whether a part is worse than the rest: misses, false alarms, and the correction for many parts."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ from scipy.stats import binomtest, fisher_exact
 
 from wakeword.evaluation.statistics.intervals import design_effect
 
-Floats = NDArray[np.float64]
-Rows = NDArray[np.bool_]
 
-
-def worth(missed: ArrayLike, speakers: Sequence[str], confidence: float = 0.95) -> tuple[int, int]:
-    """`(misses, words)` that so many *independent* words would show, rounded, at least one word.
+def effective_counts(missed: ArrayLike, speakers: Sequence[str], confidence: float = 0.95) -> tuple[int, int]:
+    """`(misses, words)` of as many *independent* words as these words are equivalent to, rounded, at least one word.
 
     Counts over the design effect (J. N. K. Rao and A. J. Scott 1992, "A simple method for the analysis of clustered
     binary data", Biometrics 48), and, as in `intervals.speaker_wilson`, over the square of t over z where it is above
-    1, since few speakers tell it poorly.
+    1, because few speakers give a poor estimate of it.
     """
     misses = np.asarray(missed, dtype=bool)
     effect = design_effect(misses, speakers)
@@ -48,11 +45,11 @@ def alarms_more(part: tuple[int, float], rest: tuple[int, float]) -> float:
     return float(binomtest(part[0], total, part[1] / (part[1] + rest[1]), alternative="greater").pvalue)
 
 
-def holm(p_values: ArrayLike) -> Floats:
-    """P values corrected for how many they are (S. Holm 1979, step-down), in their order."""
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """P values corrected for their number (S. Holm 1979, step-down), in their order."""
     values = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(values, kind="stable")
-    stepped = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
     corrected = np.empty(len(values))
+    stepped = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
     corrected[order] = np.minimum(stepped, 1.0)
     return corrected

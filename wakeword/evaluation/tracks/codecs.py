@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wakeword.audio.telephone import RATE_HZ, band_gain
 from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.errors import MissingExtraError
 
@@ -16,10 +17,6 @@ Audio = NDArray[np.float32]
 
 FORMATS = {"mp3": ("MP3", "MPEG_LAYER_III"), "opus": ("OGG", "OPUS"), "vorbis": ("OGG", "VORBIS")}
 """Container and codec at libsndfile's default quality."""
-TELEPHONE_HZ = 8_000
-TELEPHONE_BAND_HZ = (300.0, 3_400.0)
-"""The band of ITU-T G.712; A-law (G.711) at 8 kHz inside it."""
-_EDGE_HZ = 100.0
 _LONGEST_DELAY = 4096
 
 
@@ -69,16 +66,12 @@ def _round_trip(audio: Audio, codec: str) -> Audio:
 def _telephone(audio: Audio) -> Audio:
     import soxr
 
-    spectrum = np.fft.rfft(audio, len(audio) + SAMPLE_RATE_HZ // 10)
-    frequency = np.fft.rfftfreq(len(audio) + SAMPLE_RATE_HZ // 10, 1 / SAMPLE_RATE_HZ)
-    # Slopes of zero phase move nothing in time.
-    low, high = TELEPHONE_BAND_HZ
-    spectrum *= np.clip((frequency - low + _EDGE_HZ) / _EDGE_HZ, 0, 1)
-    spectrum *= np.clip((high + _EDGE_HZ - frequency) / _EDGE_HZ, 0, 1)
-    band = np.fft.irfft(spectrum, len(audio) + SAMPLE_RATE_HZ // 10)[: len(audio)].astype(np.float32)
-    narrow = soxr.resample(band, SAMPLE_RATE_HZ, TELEPHONE_HZ)
-    coded = _coded(narrow, TELEPHONE_HZ, "WAV", "ALAW")
-    return np.asarray(soxr.resample(coded, TELEPHONE_HZ, SAMPLE_RATE_HZ), dtype=np.float32)
+    size = len(audio) + SAMPLE_RATE_HZ // 10
+    spectrum = np.fft.rfft(audio, size)
+    spectrum *= band_gain(np.fft.rfftfreq(size, 1 / SAMPLE_RATE_HZ))
+    band = np.fft.irfft(spectrum, size)[: len(audio)].astype(np.float32)
+    coded = _coded(soxr.resample(band, SAMPLE_RATE_HZ, RATE_HZ), RATE_HZ, "WAV", "ALAW")
+    return np.asarray(soxr.resample(coded, RATE_HZ, SAMPLE_RATE_HZ), dtype=np.float32)
 
 
 def _coded(audio: Audio, rate_hz: int, container: str, subtype: str) -> Audio:

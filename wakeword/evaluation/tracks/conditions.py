@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wakeword.audio.rooms import direct_sound
 from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.evaluation.tracks.clips import Audio, Clips, Pool
@@ -17,8 +18,6 @@ FADE_S = 0.005
 """Clips and noise fade in and out this long, so that an edge is no click."""
 NOISE_TRIES = 12
 """Segments of noise that are all but silent (padded recordings) are drawn again so often."""
-DIRECT_SHARE = 0.3
-"""The direct sound is the first sample of a response within 10 dB of its strongest: a reflection may be stronger."""
 DIRECT_S = 0.0025
 """The direct sound lasts this long to either side of its sample (as in measurements of clarity at short distances)."""
 NEAR_DB = 0.0
@@ -109,12 +108,6 @@ def _of_distance(name: str) -> Callable[[Clips], list[int]]:
         return [row for row, ratio in ratios.items() if (ratio >= NEAR_DB) == (name == "near")]
 
     return choose
-
-
-def direct_sound(response: Audio) -> int:
-    """Sample of a room response `(samples,)` at which the direct sound arrives."""
-    strength = np.abs(response)
-    return int(np.argmax(strength >= DIRECT_SHARE * strength.max(initial=0.0)))
 
 
 def direct_ratio_db(response: Audio) -> float:

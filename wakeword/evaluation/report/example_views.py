@@ -1,0 +1,120 @@
+"""The worst misses and false alarms as the report shows them: caption, sound, spectrogram with the score under it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from wakeword.config import SAMPLE_RATE_HZ
+from wakeword.evaluation.report.examples import FOLDER, audio_name
+from wakeword.evaluation.results import Example, WordResult
+from wakeword.evaluation.scoring.store import ScoreStore
+from wakeword.pages.figures import COLOURS
+from wakeword.pages.media import FFT_SAMPLES, HOP_SAMPLES, flac_address, png_address, spectrogram_db
+from wakeword.runtime.events import EventTiming, smooth
+
+TITLES = {"miss": "missed", "false alarm": "false alarm", "nearest": "nearest to a false alarm"}
+
+
+@dataclass(frozen=True)
+class ExampleView:
+    """One example of the page; `picture` and `sound` are data addresses, empty where its audio is absent."""
+
+    title: str
+    about: str
+    lines: tuple[str, ...]
+    picture: str
+    sound: str
+
+
+def example_views(
+    word: WordResult, folder: Path, store: ScoreStore | None, detector: Mapping[str, float]
+) -> list[ExampleView]:
+    """The examples of a word, the worst first.
+
+    Args:
+        word: whose examples.
+        folder: folder of the report; audio lies in `examples/` of it.
+        store: the scores that are drawn; None draws no curve.
+        detector: the detector's times, for the smoothing of the scores.
+    """
+    return [_view(example, word, folder, store, detector) for example in word.examples]
+
+
+def summary(word: WordResult) -> str:
+    """What the examples of a word are."""
+    kinds = {example.kind for example in word.examples}
+    text = "What it missed and what fired wrongly, the worst first."
+    if "miss" not in kinds:
+        text = "It missed nothing; " + ("what fired wrongly." if "false alarm" in kinds else "nothing fired wrongly.")
+    return text + (" There was no false alarm: these peaks came nearest to one." if "nearest" in kinds else "")
+
+
+def _view(
+    example: Example, word: WordResult, folder: Path, store: ScoreStore | None, detector: Mapping[str, float]
+) -> ExampleView:
+    path, picture, sound = folder / FOLDER / audio_name(example), "", ""
+    if path.is_file():
+        audio, _ = soundfile.read(path, dtype="float32")
+        picture = png_address(_picture(audio, example, word, _trace(example, word, store, detector)))
+        sound = flac_address(path.read_bytes())
+    who = ", ".join(part for part in (example.speaker and f"speaker {example.speaker}", example.source) if part)
+    about = f"({example.condition}), score {example.score:.3f}, threshold {word.operating.threshold:.3f}"
+    lines = (who, f"{example.track} at {example.start_s:.1f} s", "" if sound else "no audio at hand")
+    return ExampleView(TITLES[example.kind], about, tuple(line for line in lines if line), picture, sound)
+
+
+def _trace(
+    example: Example, word: WordResult, store: ScoreStore | None, detector: Mapping[str, float]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Times within the example in seconds and smoothed scores; empty without a store."""
+    if store is None:
+        return np.zeros(0), np.zeros(0)
+    timing = EventTiming.from_seconds(store.step_s, **detector)
+    # From a little before, so that the moving average is that of the whole track.
+    first = max(0, int(example.start_s / store.step_s) - timing.window)
+    last = int(np.ceil(example.end_s / store.step_s))
+    scores = smooth(store.scores(example.track, word.label)[first:last], timing.window)
+    times_s = (np.arange(first, first + len(scores)) + 1) * store.step_s - example.start_s
+    return times_s, scores
+
+
+def _picture(
+    audio: NDArray[np.float32],
+    example: Example,
+    word: WordResult,
+    trace: tuple[NDArray[Any], NDArray[Any]],
+) -> bytes:
+    """PNG: spectrogram above, smoothed score with the threshold below."""
+    from librosa.display import specshow
+
+    # Fixed margins: a layout engine would draw each of a report's many pictures twice.
+    margins = {"left": 0.1, "right": 0.985, "top": 0.97, "bottom": 0.15, "hspace": 0.12}
+    figure = Figure(figsize=(4.2, 2.6), dpi=110)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1), gridspec_kw=margins)
+    scale = {"sr": SAMPLE_RATE_HZ, "n_fft": FFT_SAMPLES, "hop_length": HOP_SAMPLES}
+    specshow(spectrogram_db(audio), **scale, y_axis="linear", x_axis="s", ax=above, cmap="magma")
+    above.set(xlabel=None, ylabel=None)
+    above.yaxis.set_major_formatter(lambda hz, _: f"{hz / 1000:g}")
+    above.set_ylabel("kHz", fontsize=7)
+    above.label_outer()
+    if example.word_s is not None:
+        for edge in example.word_s:
+            above.axvline(edge - example.start_s, color="white", linewidth=0.8, linestyle=":")
+    below.plot(*trace, color=COLOURS[0], linewidth=1.2)
+    below.axhline(min(word.operating.threshold, 1.0), color=COLOURS[3], linewidth=0.8, linestyle="--")
+    below.set(ylim=(0, 1.02), xlim=(0, max(len(audio) / SAMPLE_RATE_HZ, 0.1)))
+    below.set_xlabel("s", fontsize=7)
+    for axis in (above, below):
+        axis.tick_params(labelsize=6)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png")
+    return stream.getvalue()

@@ -1,0 +1,103 @@
+"""A trial of a detector by a synthetic voice that was held out of training: the phrase and other sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wakeword.audio.io import resample, to_int16
+from wakeword.config import SAMPLE_RATE_HZ, Config
+from wakeword.data.synthesis import load_engine
+from wakeword.data.synthesis.sentences import draw_text
+from wakeword.errors import ConfigError
+from wakeword.runtime.bundle import Bundle
+from wakeword.runtime.detector import Detector
+
+TIMES_SAID = 12
+SENTENCES = 40
+GAP_S = 1.5
+HIT_AFTER_S = 1.0
+REQUIRED_SHARE = 0.75
+"""Share of the phrases that must be detected; other speech must not fire at all."""
+_SEED = 20_260_101
+
+
+@dataclass(frozen=True)
+class SpokenTrack:
+    """Utterances in a row: `audio` `(samples,)` int16 at 16 kHz, and where each utterance lies, in seconds."""
+
+    name: str
+    audio: np.ndarray
+    spans_s: list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Events of a detector in the tracks: `detected` counts phrases with an event, `fired` all other events."""
+
+    said: int
+    detected: int
+    sentences: int
+    minutes: float
+    fired: int
+
+    @property
+    def passed(self) -> bool:
+        """True when enough phrases were detected and nothing else fired."""
+        return self.detected >= REQUIRED_SHARE * self.said and self.fired == 0
+
+
+def speak_track(name: str, engine_spec: str, texts: list[str], seed: int) -> SpokenTrack:
+    """Speak texts with the engine's voices in turn, rate and pitch varied, a pause after each.
+
+    Raises:
+        MissingExtraError: the engine is not installed.
+    """
+    engine, chance = load_engine(engine_spec), np.random.default_rng(seed)
+    voices = engine.voices()
+    gap = np.zeros(round(GAP_S * SAMPLE_RATE_HZ), np.float32)
+    parts, spans, length = [gap], [], len(gap)
+    for number, text in enumerate(texts):
+        rate, pitch = float(chance.uniform(0.85, 1.2)), float(chance.uniform(-1.5, 1.5))
+        spoken, rate_hz = engine.speak(text, voices[number % len(voices)].name, rate, pitch, seed + number)
+        utterance = resample(spoken, rate_hz).astype(np.float32)
+        spans.append((length / SAMPLE_RATE_HZ, (length + len(utterance)) / SAMPLE_RATE_HZ))
+        parts += [utterance, gap]
+        length += len(utterance) + len(gap)
+    audio = np.concatenate(parts)
+    # A quiet room, not digital silence: no microphone gives that.
+    audio += chance.normal(scale=10 ** (-65 / 20), size=len(audio)).astype(np.float32)
+    return SpokenTrack(name, to_int16(audio), spans)
+
+
+def run_trial(bundle: Bundle, phrases: SpokenTrack, other: SpokenTrack, word: str) -> Trial:
+    """Detect in both tracks with the bundle's own thresholds."""
+
+    def ends_s(track: SpokenTrack) -> list[float]:
+        detector = Detector(bundle)
+        found = [*detector.process(track.audio), *detector.flush()]
+        return [event.end_s for event in found if event.word == word]
+
+    events = ends_s(phrases)
+    inside = [[e for e in events if start <= e <= end + HIT_AFTER_S] for start, end in phrases.spans_s]
+    detected = sum(bool(hits) for hits in inside)
+    fired = len(ends_s(other)) + len(events) - detected
+    minutes = len(other.audio) / SAMPLE_RATE_HZ / 60
+    return Trial(len(phrases.spans_s), detected, len(other.spans_s), minutes, fired)
+
+
+def make_tracks(config: Config, word_index: int = 0) -> tuple[SpokenTrack, SpokenTrack, str]:
+    """The phrase and other sentences in the voice of the first engine that is held out of training, and its name.
+
+    Raises:
+        ConfigError: the recipe holds no engine out.
+    """
+    if not config.synthesis.hold_out:
+        raise ConfigError("synthesis.hold_out is empty: the demo needs an engine that training does not hear")
+    engine = config.synthesis.hold_out[0]
+    chance = np.random.default_rng(_SEED)
+    phrases = [word.text for word in config.words]
+    texts = [draw_text(chance, phrases) for _ in range(SENTENCES)]
+    said = speak_track("phrase", engine, [config.words[word_index].text] * TIMES_SAID, _SEED)
+    return said, speak_track("other", engine, texts, _SEED + 1), engine

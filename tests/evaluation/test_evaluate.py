@@ -11,7 +11,7 @@ import pytest
 
 from tests.evaluation import known
 from wakeword.config import Config, validate_config
-from wakeword.errors import BundleError, ConfigError, DataError
+from wakeword.errors import BundleError, ConfigError, DataError, RunError
 from wakeword.evaluation.evaluate import evaluate
 from wakeword.evaluation.metrics.threshold_curve import HitWindow, Truth, outcome, track_peaks
 from wakeword.evaluation.report.wording import text_table
@@ -282,6 +282,19 @@ def detections(folder: Path, report: EvaluationReport) -> list[tuple[str, Detect
         events = detector.push(part.score.to_numpy()[None, :, None]) + detector.flush()
         found += [(track, event) for event in events]
     return found
+
+
+@pytest.mark.field("tracking.weave_project")
+def test_weave_is_opened_before_anything_is_evaluated(tmp_path, monkeypatch) -> None:
+    """`tests/system/test_tracing.py` shows what reaches its server."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WEAVE_DISABLED"):
+        monkeypatch.delenv(name, raising=False)
+    settings = config().model_dump() | {"tracking": {"weave_project": "nova"}}
+    with pytest.raises(RunError, match="weave_project = nova: no key"):
+        evaluate(tmp_path / "none", tmp_path, validate_config(settings), tmp_path)
+    with pytest.raises(BundleError):
+        evaluate(tmp_path / "none", tmp_path, config(), tmp_path)
 
 
 def test_bad_input_is_one_sentence(bundle, data, tmp_path) -> None:

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from wakeword.evaluation.results import WordResult
 from wakeword.evaluation.statistics.intervals import garwood, wilson
-from wakeword.evaluation.statistics.numbers import whole
+from wakeword.evaluation.statistics.numbers import number, whole
 from wakeword.pages.figures import GREY, SOFT_INK, colour, styled
 
 PUBLISHED = (
@@ -130,7 +130,9 @@ def timeline_figure(word: WordResult, confidence: float) -> go.Figure | None:
         hoverinfo="skip",
     )
     low, high = garwood(len(order), times.total_h, confidence)
-    figure.update_xaxes(title=f"hours of other audio<br>(rate {low:.2g} to {high:.2g} per hour at {whole(confidence)})")
+    figure.update_xaxes(
+        title=f"hours of other audio<br>(rate {number(low)} to {number(high)} per hour at {whole(confidence)})"
+    )
     top = max(1.0, len(order), word.operating_fah * times.total_h)
     figure.update_yaxes(title="false alarms", range=[0, 1.05 * top])
     return styled(figure, 300)

@@ -102,6 +102,7 @@ def test_a_killed_worker_is_replaced_and_all_epochs_are_done(prepared: Path, tmp
     assert [line["done"] for line in epochs] == [1, 2, 3, 4]
     assert re.match(r"training: epoch 2 of 4, loss [\d.]+, val_frr [\d.]+, \d+ clips/s, .* left$", epochs[1]["event"])
     assert {line["run"] for line in lines} == {"tiny"}
+    assert set(lines[0]) <= {"task", "done", "total", "left_s", "run", "event", "level", "logger", "timestamp"}
     whole = train(config, prepared, tmp_path / "whole")
     killed = json.loads((epoch_folder(tmp_path / "run", 4) / "state.json").read_text())
     assert killed["metrics"]["loss"] == pytest.approx(whole.metrics["loss"], rel=1e-4)

@@ -35,7 +35,9 @@ class Progress:
     _any_line_s = 0.0
     """When any task of this process last logged a line: one without a total speaks only where the others are silent."""
 
-    def __init__(self, title: str, total: float | None = None, unit: str = "", visible: bool | None = None) -> None:
+    def __init__(
+        self, title: str, total: float | None = None, unit: str = "", visible: bool | None = None, tenths: bool = True
+    ) -> None:
         """Describe the task.
 
         Args:
@@ -43,8 +45,9 @@ class Progress:
             total: units of work; None: not known, and the bar or line shows the time that has passed.
             unit: of `total`, in the plural.
             visible: True shows a bar, False nothing at all; None a bar on a terminal, and lines in the log elsewhere.
+            tenths: log a line at every tenth; False where the caller logs lines of its own (`line`).
         """
-        self.title, self.total, self.unit, self.visible = title, total, unit, visible
+        self.title, self.total, self.unit, self.visible, self.tenths = title, total, unit, visible, tenths
         self.done, self.text = 0.0, ""
         self._first: float | None = None
         self._bar: Any = None
@@ -100,7 +103,7 @@ class Progress:
             self._bar.update(self.done, self.total, self.text)
         if quiet:
             self._line_share = self.done / self.total if self.total else 0.0
-        if quiet or not self._lines or not self.total:
+        if quiet or not (self._lines and self.tenths and self.total):
             return
         share = self.done / self.total
         if share - self._line_share >= SHARE - 1e-9 and time.monotonic() - self._line_s >= SHORTEST_S:

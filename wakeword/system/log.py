@@ -34,6 +34,10 @@ NOISY = (
 )
 
 
+_PROGRESS_FIELDS = ("task", "done", "total", "left_s")
+"""Of `logging`'s `extra`, what goes into JSON lines: other packages add fields of their own to every record."""
+
+
 def configure_logging(tracking: TrackingConfig | None = None, stream: TextIO | None = None) -> None:
     """Send every logger of this process to `stream` (stderr by default) in the format and from the level asked for.
 
@@ -84,8 +88,7 @@ def _formatter(style: str, stream: TextIO) -> logging.Formatter:
         structlog.stdlib.PositionalArgumentsFormatter(),
     ]
     if style == "json":
-        # The fields of `logging`'s `extra`, such as those of progress.
-        shared += [structlog.stdlib.ExtraAdder(), structlog.processors.TimeStamper(fmt="iso", utc=True)]
+        shared += [structlog.stdlib.ExtraAdder(_PROGRESS_FIELDS), structlog.processors.TimeStamper(fmt="iso", utc=True)]
         last: list[Any] = [
             structlog.processors.dict_tracebacks,
             structlog.processors.JSONRenderer(sort_keys=True, default=str),

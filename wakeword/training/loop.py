@@ -228,7 +228,7 @@ class _Run:
 
     def _progress(self, title: str, steps: int) -> Progress:
         """Rank 0 shows the progress, the others show nothing."""
-        return Progress(title, steps, "steps", None if self.chief else False)
+        return Progress(title, steps, "steps", None if self.chief else False, tenths=False)
 
     def _epoch(self, progress: Progress) -> dict[str, Any]:
         """Steps of one epoch on this worker's part of each global batch; then, on rank 0, validation."""

@@ -93,7 +93,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 @contextmanager
 def watch_epochs(path: Path, epochs: int, interval_s: float = 0.5) -> Iterator[None]:
     """Show the epochs of a training whose workers append to `path` (metrics.jsonl), on whatever nodes they run."""
-    with Progress("training", epochs, "epochs") as progress:
+    with Progress("training", epochs, "epochs", tenths=False) as progress:
         seen = max((line["epoch"] for line in read_metrics(path)), default=0)
         progress.start_at(seen)
 

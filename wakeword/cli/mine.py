@@ -39,14 +39,14 @@ def run(
     Candidates come without copies and in clusters, to be reviewed in DIR/review.html. Val and test clips of the
     recipe's prepared data cannot come in. Interrupted in any way, the same command continues where it stopped.
     """
+    from wakeword.runtime import load_bundle
+
+    loaded = read_config(config, overrides)
     try:
         from wakeword.mining.find import mine
         from wakeword.mining.negatives import source_of
     except ImportError as error:
         raise MissingExtraError("Mining", "train", error) from error
-    from wakeword.runtime import load_bundle
-
-    loaded = read_config(config, overrides)
     prepared_dir = prepared_or_refuse(loaded, config, overrides)
     sources = [source_of(text) for text in source or []]
     mined = mine(load_bundle(bundle), loaded, prepared_dir, out, sources, threshold, most, "local" if local else "ray")

@@ -19,6 +19,7 @@ from wakeword.evaluation.results import EvaluationReport
 from wakeword.evaluation.scoring.run import score_tracks
 from wakeword.evaluation.scoring.store import ScoreStore
 from wakeword.evaluation.tracks.plan import plan_tracks
+from wakeword.export.bundle import set_operating_points
 from wakeword.runtime.bundle import load_bundle
 from wakeword.runtime.detector import Detector
 from wakeword.runtime.events import Detection, EventDetector, EventTiming, find_events
@@ -142,6 +143,31 @@ def test_points_and_metrics_are_ready_for_the_bundle(done) -> None:
     assert chosen["ready"] is False
     assert chosen["test_false_alarms"] == 1
     json.dumps([points, report.metrics], allow_nan=False)
+
+
+def test_the_probability_map_of_val_is_measured_on_test_and_goes_into_the_bundle(tmp_path) -> None:
+    """From scores to `Detection.probability`: evaluate, write into the bundle, detect."""
+    rows = [row for split in ("val", "test") for row in known.tone_rows(split, 24, 20, ("alpha",))]
+    settings = {"snr_db": [10.0], "near": False, "far": False, "codecs": [], "noise_kinds": []}
+    only_alpha = validate_config({"words": [{"label": "alpha"}], "evaluation": settings})
+    folder = known.tone_bundle(tmp_path / "b", ("alpha",))
+    report = evaluate(folder, known.prepared(tmp_path / "p", rows), only_alpha, tmp_path / "out")
+    found = report.words[0].calibration
+    assert found.probability_map is not None, found.reason
+    # Words of two conditions; clips of speech and noise.
+    assert (found.test_before.positives, found.test_before.clips) == (48, 48 + 20 + 3)
+    assert found.test_after.ece < 0.05
+    assert report.metrics["words"]["alpha"]["calibration"]["test_ece_after"] == found.test_after.ece
+    loaded = set_operating_points(
+        folder, report.operating_points, report.metrics, probability_maps=report.probability_maps
+    )
+    assert loaded.manifest.words[0].probability_map == found.probability_map
+    audio = known.tone_clip("alpha", np.random.default_rng(0))
+    detector = Detector(loaded)
+    (event,) = detector.process(audio) + detector.flush()
+    assert event.probability == pytest.approx(found.probability_map.probability(event.score))
+    assert event.probability > 0.9
+    assert text_table(report).count("probability = sigmoid(") == 1
 
 
 def test_the_table_says_it_in_words(done) -> None:

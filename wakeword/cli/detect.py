@@ -100,4 +100,4 @@ def _detect_in_files(
 
 def _record(file: str, event: Detection) -> dict[str, Any]:
     times = {"start_s": round(event.start_s, 6), "end_s": round(event.end_s, 6)}
-    return {"file": file, "word": event.word, "score": event.score, **times}
+    return {"file": file, "word": event.word, "score": event.score, "probability": event.probability, **times}

@@ -77,11 +77,11 @@ def tune(config: Recipe, overrides: Overrides) -> None:
     from wakeword.tuning.search import run_sweep
 
     loaded = read_config(config, overrides)
-    prepared = run_pipeline(loaded, ("prepare",))
+    prepared = run_pipeline(loaded, ("prepare", "targets"))
     if prepared.prepared is not None:
         print(f"\n{prepared.prepared.table()}\n")
     with log_context(loaded.name), ResourceSampler(interval_s=loaded.tracking.resource_interval_s) as sampler:
-        sweep = run_sweep(loaded, run_folder(loaded) / "sweep", prepared.prepared_dir)
+        sweep = run_sweep(loaded, run_folder(loaded) / "sweep", prepared.prepared_dir, prepared.targets)
     print_peak(max(prepared.peak_gib, sampler.peak_gib))
     print_next(sweep.next_command)
 
@@ -97,12 +97,10 @@ def run_stages(config: Config, stages: tuple[str, ...] | None = None) -> Pipelin
 
 def _print_result(result: PipelineResult) -> None:
     """Tables of the prepared data, the training, the report and the stages; then the peak memory."""
-    from wakeword.training.progress import training_figures
-
     if result.prepared is not None:
         print(f"\n{result.prepared.table()}")
     if result.trained is not None:
-        figures = training_figures(result.trained)
+        figures = result.trained.figures()
         print_table(f"training: {result.trained.epochs} epochs", ("metric", "best epoch", "last epoch"), figures)
     if result.report is not None:
         print_report(result.report)

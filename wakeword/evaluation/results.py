@@ -8,11 +8,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from wakeword.errors import DataError
-from wakeword.evaluation.metrics.calibration_results import CalibrationResult
 from wakeword.evaluation.statistics.rates import Rate
+from wakeword.runtime.bundle import ProbabilityMap
 from wakeword.system.files import write_json
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class _Part(BaseModel):
@@ -71,6 +71,37 @@ class NearMissCurve(_Part):
     threshold: tuple[float, ...]
     frr: tuple[float, ...]
     fired_share: tuple[float, ...]
+
+
+class ReliabilityBin(_Part):
+    """Clips with similar probabilities: their mean probability and the share that holds the word."""
+
+    mean: float
+    share: float
+    clips: int
+
+
+class CalibrationFigures(_Part):
+    """How well the probabilities of some clips hold. Smaller is better for `ece`, `brier` and `log_loss`."""
+
+    clips: int
+    positives: int
+    ece: float
+    """Expected calibration error: mean of `abs(mean - share)` over the bins, weighted by their clips."""
+    brier: float
+    log_loss: float
+    """In nats. Probabilities within half a level of the detector's rounding of 0 or 1 count as that far away."""
+    reliability: tuple[ReliabilityBin, ...]
+
+
+class CalibrationResult(_Part):
+    """The map that val gave, or None, and the figures on test with scores taken as probabilities and with the map."""
+
+    probability_map: ProbabilityMap | None
+    reason: str
+    """What the map was fitted to, or why there is none."""
+    test_before: CalibrationFigures | None
+    test_after: CalibrationFigures | None
 
 
 class SplitResult(_Part):
@@ -265,7 +296,7 @@ class WordResult(_Part):
     near_miss_curve: NearMissCurve | None
     """On test, clean words; None without near misses or words."""
     calibration: CalibrationResult
-    """Of the highest smoothed score of a stretch of audio; the detector's events do not depend on it."""
+    """The map from scores to probabilities; the detector's events do not depend on it."""
     slices: SliceReport
     """On test at the operating point."""
     alarm_times: AlarmTimes
@@ -318,6 +349,12 @@ class EvaluationReport(_Part):
     def operating_points(self) -> dict[str, list[dict[str, Any]]]:
         """For `export.bundle.set_operating_points`: per label a record for each target, rising."""
         return {word.label: [_point(target) for target in word.targets] for word in self.words}
+
+    @property
+    def probability_maps(self) -> dict[str, dict[str, float] | None]:
+        """For `export.bundle.set_operating_points`: per label the map from score to probability; None without one."""
+        maps = {word.label: word.calibration.probability_map for word in self.words}
+        return {label: found.model_dump() if found else None for label, found in maps.items()}
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -383,12 +420,8 @@ def _near_misses(near: NearMissResult | None) -> dict[str, float]:
     return {name: part.share for name, part in near.by_distance.items()} if near else {}
 
 
-def _calibration(found: CalibrationResult) -> dict[str, Any] | None:
-    """The map from score to probability and what it is worth on test; None where val could not give one."""
-    if found.calibration is None:
+def _calibration(found: CalibrationResult) -> dict[str, float] | None:
+    """Calibration error on test without and with the bundle's probability map; None where there is no map or test."""
+    if found.test_before is None or found.test_after is None:
         return None
-    errors = {"test_ece_before": found.test_before, "test_ece_after": found.test_after}
-    return {
-        **found.calibration.model_dump(mode="json"),
-        **{name: figures.ece if figures else None for name, figures in errors.items()},
-    }
+    return {"test_ece_before": found.test_before.ece, "test_ece_after": found.test_after.ece}

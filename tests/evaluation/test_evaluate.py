@@ -284,7 +284,6 @@ def detections(folder: Path, report: EvaluationReport) -> list[tuple[str, Detect
     return found
 
 
-@pytest.mark.field("tracking.weave_project")
 def test_weave_is_opened_before_anything_is_evaluated(tmp_path, monkeypatch) -> None:
     """`tests/system/test_tracing.py` shows what reaches its server."""
     monkeypatch.setenv("HOME", str(tmp_path))

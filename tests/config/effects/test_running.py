@@ -36,6 +36,7 @@ from wakeword.batching.views import ViewMaker
 from wakeword.batching.windows import WindowMaker
 from wakeword.config import Config
 from wakeword.data.shards import ShardSet
+from wakeword.evaluation.evaluate import evaluate
 from wakeword.models.streaming import StreamingModel
 from wakeword.pipeline import prepared_folder, run_folder, run_pipeline
 from wakeword.stages.ray_session import cluster_address
@@ -105,6 +106,14 @@ def opened(config: Config, folder: Path) -> Any:
     """What happens when metrics are to be kept and the package wandb is not installed."""
     with mock.patch.dict(sys.modules, {"wandb": None}):
         return outcome(lambda: RunTracker(config, folder).open(0, {}))
+
+
+def traced(config: Config, folder: Path) -> Any:
+    """What happens when an evaluation of nothing is to be traced and the package weave is not installed."""
+    with mock.patch.dict(sys.modules, {"weave": None}), mock.patch.dict(os.environ):
+        for name in ("WANDB_MODE", "WEAVE_DISABLED"):
+            os.environ.pop(name, None)
+        return outcome(lambda: evaluate(folder / "none", folder, config, folder))
 
 
 def logged(config: Config, folder: Path) -> list[str]:
@@ -184,6 +193,7 @@ EFFECTS: Effects = {
     "compute.ray_address": Effect(cluster, "cluster:6379"),
     "tracking.tensorboard": Effect(tensorboard, True, given={**SMALL, "training.steps_per_epoch": 1}, holds=rises),
     "tracking.wandb_project": Effect(opened, "wake", given={"tracking.tensorboard": False}),
+    "tracking.weave_project": Effect(traced, "wake"),
     "tracking.resource_interval_s": Effect(sampled, 0.005, 100, PREPARED, rises),
     "tracking.log_format": Effect(logged, "human", "json"),
     "tracking.log_level": Effect(logged, "warning", given={"tracking.log_format": "json"}),

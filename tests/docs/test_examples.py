@@ -24,7 +24,7 @@ PAGES = {
 def cases(slow: bool) -> Iterator[object]:
     """A case for each page that has something to run, with the marks that it needs."""
     for page, blocks in PAGES.items():
-        marks = [pytest.mark.ray] if SCENES.get(page, Scene()).needs_ray(slow) else []
+        marks = [pytest.mark.ray] if slow and SCENES.get(page, Scene()).slow_ray else []
         if slow:
             marks.append(pytest.mark.slow)
         if any(not block.not_run and block.slow == slow for block in blocks):
@@ -98,7 +98,7 @@ def run_page(
     def run(page: str, slow: bool) -> None:
         scene(page, tmp_path)
         monkeypatch.chdir(tmp_path)
-        if SCENES.get(page, Scene()).needs_ray(slow):
+        if slow and SCENES.get(page, Scene()).slow_ray:
             one_ray()
         with SCENES.get(page, Scene()).beside():
             for block in PAGES[page]:

@@ -9,6 +9,8 @@ EXTRAS := lean,dev
 STAMP := $(VENV)/.installed
 TFLITE_VENV := .venv-tflite
 TFLITE_STAMP := $(TFLITE_VENV)/.installed
+# Measuring takes 40 % more processor time on Python 3.11 (`make test COVERAGE=` does without).
+COVERAGE ?= --cov --cov-report=
 TFLITE_TESTS := tests/export/test_tflite.py tests/runtime/test_tflite_graph.py
 
 export RAY_AUTH_MODE ?= disabled
@@ -36,12 +38,13 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## from a phrase to a trained, measured, exported detector, in about seven minutes on two cores
 	$(VENV)/bin/wakeword demo
 
-test: $(STAMP) lint types  ## lint, types, import rules and every test that is not slow
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow and not ray and not browser"
+test: $(STAMP) lint types  ## lint, types, import rules and every test that is not slow; coverage by package
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow and not ray and not browser" $(COVERAGE)
 	@# A file a process: Ray keeps the first cluster's authentication for as long as its process lives.
 	@for file in $$(grep -rlE --include='test_*.py' 'mark\.(ray|browser)' tests | sort); do \
-	  OMP_NUM_THREADS=1 $(PY) -m pytest -m "not slow and (ray or browser)" $$file; code=$$?; \
+	  OMP_NUM_THREADS=1 $(PY) -m pytest -m "not slow and (ray or browser)" $(if $(COVERAGE),$(COVERAGE) --cov-append) $$file; code=$$?; \
 	  [ $$code = 0 ] || [ $$code = 5 ] || exit $$code; done
+	@$(if $(COVERAGE),$(PY) -m tests.coverage_by_room)
 
 test-slow: $(STAMP)  ## the suites that take minutes each (one compares with ffmpeg, where it is installed)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -m slow --timeout 1800
@@ -78,4 +81,4 @@ dashboard: $(STAMP)  ## the dashboard on its own
 	$(VENV)/bin/wakeword dashboard
 
 clean:  ## remove the environment and caches (runs stay)
-	rm -rf $(VENV) $(TFLITE_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache site
+	rm -rf $(VENV) $(TFLITE_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* site

@@ -84,7 +84,7 @@ def measure_cell(cell: Cell, folder: Path, quick: bool, steps: int, updates: int
 def _figures(real: WordOnSplit, spoken: WordOnSplit) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for allowed in ALARMS:
-        threshold = oracle_threshold(real.words, real.alarms, allowed)
+        threshold = oracle_threshold(real.alarms, allowed)
         result[str(allowed)] = {
             "threshold": threshold,
             "missed": _missed(real, threshold),

@@ -79,17 +79,16 @@ def track(kind: str, number: int, seconds: float = 3600.0) -> tuple[Scores, Trut
 def figures(curve: Curve, peaks: Peaks, hours: float) -> dict[str, Any]:
     """Every figure of the evaluation that is made from events."""
     det = metrics.det_curve(curve, curve, hours)
-    threshold = metrics.oracle_threshold(curve, curve, 0.5 * hours)
+    threshold = metrics.oracle_threshold(curve, 0.5 * hours)
     played = outcome(peaks, threshold)
-    late = metrics.latency(played.latency_s)
     return {
         "det": [det.threshold[:-1].tolist(), det.fah.tolist(), det.frr.tolist()],
         "corners": [part.tolist() for part in metrics.det_corners(det, 1000.0)],
-        "frr": [metrics.frr_at_fah(curve, curve, target, hours) for target in FAH_TARGETS],
-        "fah": metrics.fah_at(curve, 0.5, hours),
+        "frr": [float(curve.frr(metrics.oracle_threshold(curve, target * hours))) for target in FAH_TARGETS],
+        "fah": float(curve.at(0.5)[1]) / hours,
         "area": metrics.frr_area(curve, curve, hours),
         "played": [int(played.hit.sum()), len(played.false_alarms)],
-        "latency_s": None if late is None else [late.p50_s, late.p95_s],
+        "latency_s": metrics.latency(played.latency_s),
     }
 
 

@@ -273,6 +273,7 @@ class MicroBatcher:
                 "type": "detection",
                 "word": detection.word,
                 "score": float(detection.score),
+                "probability": detection.probability,
                 "start_s": float(detection.start_s),
                 "end_s": float(detection.end_s),
             }

@@ -78,7 +78,7 @@ def build_gateway(service: DetectionService) -> FastAPI:
 
 def _described(event: Detection) -> dict[str, Any]:
     times = {"start_s": float(event.start_s), "end_s": float(event.end_s)}
-    return {"word": event.word, "score": float(event.score), **times}
+    return {"word": event.word, "score": float(event.score), "probability": event.probability, **times}
 
 
 def _choice(request: Request) -> Choice:

@@ -28,7 +28,6 @@ RULES: dict[str, tuple[str, ...]] = {
     "wakeword/system/locks.py": ("train",),
     "wakeword/system/torchaudio_guard.py": (ANY,),
     "wakeword/system/tracing.py": ("train+tracking",),
-    "wakeword/system/html_page.py": ("train",),
     "wakeword/audio/io.py": ("train", "serve"),
     "wakeword/audio/decoding": ("train", "serve"),
     "wakeword/audio/decoding/containers.py": ("train+containers", "serve+containers"),

@@ -357,7 +357,13 @@ class _Pipeline:
                 runner="ray" if cluster_address(self.config) else "local",
                 cache_dir=result.run_dir / "score-cache",
             )
-            set_operating_points(result.bundle_dir, report.operating_points, report.metrics, detector=report.detector)
+            set_operating_points(
+                result.bundle_dir,
+                report.operating_points,
+                report.metrics,
+                detector=report.detector,
+                probability_maps=report.probability_maps,
+            )
             result.report = report
 
 

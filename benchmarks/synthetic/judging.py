@@ -77,16 +77,13 @@ def judge(bundle_dir: Path, prepared_dir: Path, judge_dir: Path, word: str, conf
     training, judging = configs
     real = _heard(bundle, real_tracks(judge_dir, word, judging), word, judging)
     spoken = _heard(bundle, spoken_tracks(prepared_dir, training), word, judging)
-    words = real.words
-    free = oracle_threshold(words, real.alarms, TARGET_FAH * real.hours)
+    free = oracle_threshold(real.alarms, TARGET_FAH * real.hours)
     limited = max(free, near_miss_floor(spoken.near_misses, NEAR_MISS_LIMITS).threshold)
     return {
         "free": _told(real, spoken, free, judging),
         "limited": _told(real, spoken, limited, judging),
         "curve": [_point(real, spoken, threshold) for threshold in _levels(real, spoken)],
-        "by_fah": {
-            str(fah): _misses(real, oracle_threshold(words, real.alarms, fah * real.hours)) for fah in CURVE_FAH
-        },
+        "by_fah": {str(fah): _misses(real, oracle_threshold(real.alarms, fah * real.hours)) for fah in CURVE_FAH},
         "speakers": len({row.speaker for row in real.conditions["clean"][1]}),
     }
 

@@ -19,7 +19,7 @@ from wakeword.runtime.events import Detection, score_time_s, smooth
 
 from .plots import wave_envelope
 
-EVENT_COLUMNS = ["word", "score", "start (s)", "end (s)"]
+EVENT_COLUMNS = ["word", "score", "probability", "start (s)", "end (s)"]
 _WINDOW_S = 12.0
 """Length of the live plot."""
 _PLOT_EVERY_S = 1.0
@@ -30,7 +30,8 @@ _KEPT_EVENTS = 100
 
 def event_rows(events: Iterable[Detection]) -> list[list[Any]]:
     """Rows of the table of detections."""
-    return [[e.word, f"{e.score:.3f}", f"{e.start_s:.2f}", f"{e.end_s:.2f}"] for e in events]
+    chances = ((e, "-" if e.probability is None else f"{e.probability:.3f}") for e in events)
+    return [[e.word, f"{e.score:.3f}", chance, f"{e.start_s:.2f}", f"{e.end_s:.2f}"] for e, chance in chances]
 
 
 def read_threshold(text: str) -> float | None:

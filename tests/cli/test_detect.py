@@ -89,7 +89,7 @@ def test_json_and_scores_are_those_of_the_runtime(bundle: Path, recording: Path,
     events = [json.loads(line) for line in done.stdout.splitlines()]
     expected = detect_file(load_bundle(bundle), recording)
     assert [(e["word"], e["end_s"]) for e in events] == [(e.word, pytest.approx(e.end_s)) for e in expected]
-    assert set(events[0]) == {"file", "word", "score", "start_s", "end_s"}
+    assert set(events[0]) == {"file", "word", "score", "probability", "start_s", "end_s"}
     table = pq.read_table(out).to_pydict()
     with wave.open(str(recording)) as sound:
         audio = np.frombuffer(sound.readframes(10**9), "<i2")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.evaluation import known
 from wakeword.config import Config, validate_config
-from wakeword.errors import BundleError, ConfigError, DataError
+from wakeword.errors import BundleError, ConfigError, DataError, RunError
 from wakeword.evaluation.evaluate import evaluate
 from wakeword.evaluation.metrics.threshold_curve import HitWindow, Truth, outcome, track_peaks
 from wakeword.evaluation.report.wording import text_table
@@ -19,6 +19,7 @@ from wakeword.evaluation.results import EvaluationReport
 from wakeword.evaluation.scoring.run import score_tracks
 from wakeword.evaluation.scoring.store import ScoreStore
 from wakeword.evaluation.tracks.plan import plan_tracks
+from wakeword.export.bundle import set_operating_points
 from wakeword.runtime.bundle import load_bundle
 from wakeword.runtime.detector import Detector
 from wakeword.runtime.events import Detection, EventDetector, EventTiming, find_events
@@ -144,6 +145,31 @@ def test_points_and_metrics_are_ready_for_the_bundle(done) -> None:
     json.dumps([points, report.metrics], allow_nan=False)
 
 
+def test_the_probability_map_of_val_is_measured_on_test_and_goes_into_the_bundle(tmp_path) -> None:
+    """From scores to `Detection.probability`: evaluate, write into the bundle, detect."""
+    rows = [row for split in ("val", "test") for row in known.tone_rows(split, 24, 20, ("alpha",))]
+    settings = {"snr_db": [10.0], "near": False, "far": False, "codecs": [], "noise_kinds": []}
+    only_alpha = validate_config({"words": [{"label": "alpha"}], "evaluation": settings})
+    folder = known.tone_bundle(tmp_path / "b", ("alpha",))
+    report = evaluate(folder, known.prepared(tmp_path / "p", rows), only_alpha, tmp_path / "out")
+    found = report.words[0].calibration
+    assert found.probability_map is not None, found.reason
+    # Words of two conditions; clips of speech and noise.
+    assert (found.test_before.positives, found.test_before.clips) == (48, 48 + 20 + 3)
+    assert found.test_after.ece < 0.05
+    assert report.metrics["words"]["alpha"]["calibration"]["test_ece_after"] == found.test_after.ece
+    loaded = set_operating_points(
+        folder, report.operating_points, report.metrics, probability_maps=report.probability_maps
+    )
+    assert loaded.manifest.words[0].probability_map == found.probability_map
+    audio = known.tone_clip("alpha", np.random.default_rng(0))
+    detector = Detector(loaded)
+    (event,) = detector.process(audio) + detector.flush()
+    assert event.probability == pytest.approx(found.probability_map.probability(event.score))
+    assert event.probability > 0.9
+    assert text_table(report).count("probability = sigmoid(") == 1
+
+
 def test_the_table_says_it_in_words(done) -> None:
     text = text_table(done[0])
     assert "“alpha” misses none of 8 clean test words" in text
@@ -256,6 +282,19 @@ def detections(folder: Path, report: EvaluationReport) -> list[tuple[str, Detect
         events = detector.push(part.score.to_numpy()[None, :, None]) + detector.flush()
         found += [(track, event) for event in events]
     return found
+
+
+@pytest.mark.field("tracking.weave_project")
+def test_weave_is_opened_before_anything_is_evaluated(tmp_path, monkeypatch) -> None:
+    """`tests/system/test_tracing.py` shows what reaches its server."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WEAVE_DISABLED"):
+        monkeypatch.delenv(name, raising=False)
+    settings = config().model_dump() | {"tracking": {"weave_project": "nova"}}
+    with pytest.raises(RunError, match="weave_project = nova: no key"):
+        evaluate(tmp_path / "none", tmp_path, validate_config(settings), tmp_path)
+    with pytest.raises(BundleError):
+        evaluate(tmp_path / "none", tmp_path, config(), tmp_path)
 
 
 def test_bad_input_is_one_sentence(bundle, data, tmp_path) -> None:

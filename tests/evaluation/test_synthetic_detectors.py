@@ -32,9 +32,9 @@ def test_a_perfect_detector() -> None:
     result = outcome(peaks, 0.5)
     assert result.hit.all()
     assert len(result.false_alarms) == 0
-    assert metrics.latency(result.latency_s).p50_s == pytest.approx(0.1)
+    assert metrics.latency(result.latency_s) == pytest.approx((0.1, 0.1))
     curve, silent = sweep(peaks), sweep(track_peaks(np.zeros(HOUR), Truth.of(), WINDOW, TIMING))
-    assert metrics.frr_at_fah(curve, silent, 0.05, 1.0) == 0.0
+    assert curve.frr(metrics.oracle_threshold(silent, 0.05)) == 0.0
     assert wilson(0, len(ENDS_S)).low == 0.0
 
 
@@ -44,13 +44,13 @@ def test_a_detector_that_is_always_late_misses_all_and_alarms_at_each() -> None:
     assert not result.hit.any()
     assert len(result.false_alarms) == len(ENDS_S)
     assert metrics.latency(result.latency_s) is None
-    assert metrics.frr_at_fah(sweep(peaks), sweep(peaks), len(ENDS_S), 1.0) == 1.0
+    assert sweep(peaks).frr(metrics.oracle_threshold(sweep(peaks), len(ENDS_S))) == 1.0
 
 
 def test_a_detector_that_fires_every_seven_seconds() -> None:
     times_s = np.arange(7.0, 3600.0, 7.0)
     silence = sweep(track_peaks(spikes(times_s), Truth.of(), WINDOW, TIMING))
-    assert metrics.fah_at(silence, 0.5, 1.0) == len(times_s) == 514
+    assert silence.at(0.5)[1] == len(times_s) == 514
     found = rate(514, 1.0, EvaluationConfig().confidence)
     assert (found.low, found.high) == garwood(514, 1.0)
     # Words end every 20 s, events come every 7: by the arithmetic of both, which windows hold an event.

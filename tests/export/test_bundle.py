@@ -18,6 +18,7 @@ from wakeword.export.bundle import export_bundle, pack, set_operating_points
 from wakeword.export.manifest import build_manifest
 from wakeword.export.training_data import parity_clips, summarise_training_data
 from wakeword.runtime import Detector, load_bundle
+from wakeword.runtime.bundle import ProbabilityMap
 from wakeword.training.checkpoint import RunState, save_checkpoint
 
 POINTS = {
@@ -156,6 +157,22 @@ def test_operating_points(tmp_path: Path) -> None:
     times = {"smoothing_s": 0.2, "peak_hold_s": 0.1, "refractory_s": 2.0}
     changed = set_operating_points(folder, POINTS, METRICS, detector=times)
     assert changed.manifest.detector.model_dump() == times
+
+
+def test_probability_maps(tmp_path: Path) -> None:
+    folder = write_tone_bundle(tmp_path / "bundle")
+    fitted = {"slope": 1.5, "offset": -0.25, "prior": 0.4}
+    bundle = set_operating_points(folder, POINTS, METRICS, probability_maps={"alpha": fitted, "beta": None})
+    assert [word.probability_map for word in bundle.manifest.words] == [ProbabilityMap(**fitted), None]
+    card = (folder / "MODEL_CARD.md").read_text()
+    assert "sigmoid(1.5 × logit(score) -0.25), where 40 % of the clips hold the word" in card
+    assert card.count("sigmoid(") == 1
+    kept = set_operating_points(folder, {}, METRICS)
+    assert kept.manifest.words == bundle.manifest.words, "without maps to write, the bundle's stay"
+    taken = set_operating_points(folder, {}, METRICS, probability_maps={})
+    assert [word.probability_map for word in taken.manifest.words] == [None, None]
+    with pytest.raises(BundleError, match="no word gamma"):
+        set_operating_points(folder, {}, METRICS, probability_maps={"gamma": fitted})
 
 
 def test_operating_points_that_do_not_fit(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import soundfile
 
 from tests.evaluation import known
 from tests.mining.corpus import home_config, talk, write_home
+from tests.pages.hostile import HOSTILE, assert_escaped
 from wakeword.audio.io import read_audio, write_flac, write_wav
 from wakeword.config.data import SourceConfig
 from wakeword.data.mined import decide, read_candidates, read_decisions
@@ -26,7 +27,7 @@ from wakeword.evaluation.tracks.codecs import through_codec
 from wakeword.mining import find as mining
 from wakeword.mining.find import mine
 from wakeword.mining.negatives import source_of
-from wakeword.mining.review import refresh_page
+from wakeword.mining.review import refresh_page, write_page
 from wakeword.mining.stage import MiningStage
 from wakeword.runtime.bundle import Bundle, load_bundle
 from wakeword.stages.in_process import run_stage
@@ -272,6 +273,21 @@ def test_the_page_plays_what_is_to_decide(mined) -> None:
     assert "http" not in page.replace("http://www.w3.org", "")
     assert read_decisions(mined.folder) == dict.fromkeys(ids, "")
     assert len(page) < 2_000_000
+
+
+def test_a_script_in_a_word_or_a_file_name_is_text(mined, tmp_path) -> None:
+    folder = tmp_path / "<script>hacked()<"
+    shutil.copytree(mined.folder, folder)
+    found = read_candidates(folder)
+    for name in ("word", "recording", "speaker", "source", "kind", "text"):
+        hostile = pa.array([HOSTILE] * len(found), found.schema.field(name).type)
+        found = found.set_column(found.schema.get_field_index(name), found.schema.field(name), hostile)
+    summary = {"hours": 1.0, "clusters": 4, "left_out": {HOSTILE: 1}}
+    write_page(folder, found, {}, summary)
+    page = (folder / "review.html").read_text()
+    assert_escaped(page)
+    assert page.count("&lt;script&gt;hacked()") == 1 + 4 * 6
+    assert r"\u003cscript\u003ehacked()\u003c" in page
 
 
 @pytest.mark.browser

@@ -8,10 +8,8 @@ import jinja2
 import plotly.graph_objects as go
 import pytest
 
+from tests.pages.hostile import HOSTILE, assert_escaped
 from wakeword.pages.page import _environment, render
-
-HOSTILE = "<script>alert('x')</script> & “nova”"
-ESCAPED = "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; “nova”"
 
 
 def of_macros(text: str, **values: object) -> str:
@@ -32,9 +30,7 @@ def of_macros(text: str, **values: object) -> str:
     ],
 )
 def test_every_part_escapes_its_text(text) -> None:
-    page = of_macros(text, bad=HOSTILE)
-    assert "<script" not in page
-    assert ESCAPED in page
+    assert_escaped(of_macros(text, bad=HOSTILE))
 
 
 def test_a_player_keeps_its_address_in_one_attribute() -> None:
@@ -56,8 +52,8 @@ def test_long_cells_break_and_marked_rows_stand_out() -> None:
 def test_the_base_page_holds_the_script_once_and_names_what_is_absent() -> None:
     page = render("base.html.j2", title=HOSTILE, heading=HOSTILE, subtitle=HOSTILE)
     assert page.startswith("<!doctype html>")
-    assert page.count(ESCAPED) == 3
-    assert page.count("<script>/**\n* plotly.js") == page.count("<script") == 1
+    assert_escaped(page)
+    assert page.count("<script>/**\n* plotly.js") == 1
     with pytest.raises(jinja2.UndefinedError, match="subtitle"):
         render("base.html.j2", title="", heading="")
     with pytest.raises(jinja2.TemplateNotFound):

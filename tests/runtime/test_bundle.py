@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import zipfile
 from pathlib import Path
@@ -18,7 +19,8 @@ from wakeword.errors import BundleError
 from wakeword.export.bundle import pack
 from wakeword.export.manifest import graph_metadata, write_bundle_files
 from wakeword.runtime import Detector, load_bundle
-from wakeword.runtime.bundle import DetectorSettings
+from wakeword.runtime.bundle import DetectorSettings, ProbabilityMap
+from wakeword.runtime.events import SCORE_LEVELS
 from wakeword.runtime.onnx_file import has_external_data
 
 
@@ -131,6 +133,32 @@ def test_other_versions_rates_and_values(folder: Path) -> None:
     assert "surprise" in refused(folder)
     (folder / "wake.json").write_text("{")
     assert "not valid JSON" in refused(folder)
+
+
+def test_bundles_from_before_there_were_maps_load_and_are_written_as_before(tone_folder: Path) -> None:
+    assert "probability_map" not in (tone_folder / "wake.json").read_text()
+    assert [word.probability_map for word in load_bundle(tone_folder).manifest.words] == [None, None]
+
+
+@pytest.mark.parametrize("wrong", [{"slope": 0.0}, {"slope": -1.0}, {"prior": 1.0}, {"offset": "x"}, {"more": 1}])
+def test_maps_that_cannot_be_are_refused(tmp_path: Path, wrong: dict[str, object]) -> None:
+    words = tone_manifest(["alpha", "beta"])["words"]
+    words[0]["probability_map"] = {"slope": 1.0, "offset": 0.0, "prior": 0.5, **wrong}
+    with pytest.raises(BundleError, match=r"words\.0\.probability_map"):
+        write_tone_bundle(tmp_path / "bundle", words=words)
+
+
+def test_a_map_is_its_formula_for_a_float_and_for_arrays_and_saturates() -> None:
+    found = ProbabilityMap(slope=2.0, offset=-1.0, prior=0.5)
+    odds = math.log(0.7 / 0.3)
+    assert found.probability(0.7) == pytest.approx(1 / (1 + math.exp(-(2 * odds - 1))))
+    assert isinstance(found.probability(0.7), float)
+    assert found.probability(np.full((2, 3), 0.7)) == pytest.approx(np.full((2, 3), found.probability(0.7)))
+    half = 0.5 / SCORE_LEVELS
+    assert (found.probability(0.0), found.probability(1.0)) == (found.probability(half), found.probability(1 - half))
+    assert 0 < found.probability(0.0) < 1e-9
+    steep = ProbabilityMap(slope=1e6, offset=0.0, prior=0.5)
+    assert (steep.probability(0.4), steep.probability(0.6)) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.bundles import STEP_SAMPLES, track, write_tone_bundle
+from tests.bundles import STEP_SAMPLES, tone_manifest, track, write_tone_bundle
 from wakeword.errors import BundleError, DataError
-from wakeword.runtime import Bundle, Detection, Detector, detect_file, load_bundle
+from wakeword.runtime import Bundle, Detection, Detector, StreamSlots, detect_file, load_bundle
 from wakeword.runtime.engine import Engine
 from wakeword.runtime.onnx_graph import OnnxGraph
 
@@ -35,6 +35,26 @@ def test_tones_are_detected_where_they_are(tones: Bundle) -> None:
         assert start_s + 0.1 < event.end_s < start_s + 0.5
         assert start_s <= event.start_s < event.end_s
         assert 0.5 <= event.score <= 1.0
+
+
+def test_a_word_with_a_map_has_probabilities_in_streams_slots_and_at_the_end(tmp_path: Path) -> None:
+    words = tone_manifest(["alpha", "beta"])["words"]
+    words[0]["probability_map"] = {"slope": 0.5, "offset": -1.0, "prior": 0.3}
+    bundle = load_bundle(write_tone_bundle(tmp_path / "bundle", words=words))
+    audio = track([*EVENTS, ("alpha", 5.7)], 6.0)
+    found = hear(Detector(bundle), audio, [1280])
+    assert [e.word for e in found] == ["alpha", "beta", "alpha", "alpha"]
+    for event in found:
+        expected = 1 / (1 + np.exp(-(0.5 * np.log(event.score / (1 - event.score)) - 1)))
+        assert event.probability == (pytest.approx(expected) if event.word == "alpha" else None)
+    slots = StreamSlots(bundle, 2)
+    slots.feed(slots.open(), audio)
+    assert [event.probability for _, event in slots.step()] == [e.probability for e in found[:3]]
+    assert [event.probability for event in slots.flush(0)] == [found[3].probability]
+
+
+def test_without_a_map_there_is_no_probability(tones: Bundle) -> None:
+    assert {event.probability for event in hear(Detector(tones), track(EVENTS, 6.0), [1280])} == {None}
 
 
 @pytest.mark.parametrize("sizes", [[1], [7, 1, 400], [320], [1280], [5000, 3], [10**6]])

@@ -171,3 +171,5 @@ def test_reset_forgets_one_stream_only() -> None:
         EventDetector(["a", "b"], STEP_S, 0.0, 0.1, 1.0, [0.5, 0.5, 0.5])
     with pytest.raises(ValueError):
         EventDetector(["a", "b"], STEP_S, 0.0, 0.1, 1.0, [[0.5, 0.5]] * 3, streams=2)
+    with pytest.raises(ValueError, match="2 words need as many probability maps, got 1"):
+        EventDetector(["a", "b"], STEP_S, 0.0, 0.1, 1.0, 0.5, probabilities=[None])

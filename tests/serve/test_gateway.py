@@ -57,6 +57,7 @@ def test_an_uploaded_file(gateway: Start) -> None:
     audio = spoken([("alpha", 0.5), ("beta", 1.5)], 2.5)
     answer = httpx.post(f"{server.http_url}/v1/detect", headers=AUTH, content=wav_bytes(audio)).json()
     assert [event["word"] for event in answer["detections"]] == ["alpha", "beta"]
+    assert set(answer["detections"][0]) == {"word", "score", "probability", "start_s", "end_s"}
     assert answer["audio_s"] == pytest.approx(2.5)
     cut = wav_bytes(audio[: round(1.8 * 16_000)])
     answer = httpx.post(f"{server.http_url}/v1/detect", headers=AUTH, content=cut).json()

@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from serve.client import stream_audio
-from tests.bundles import write_tone_bundle
+from tests.bundles import tone_manifest, write_tone_bundle
 from wakeword.runtime.bundle import load_bundle
 from wakeword.runtime.detector import Detector
 from wakeword.runtime.events import Detection
@@ -75,6 +75,31 @@ def test_streams_give_the_detectors_events_at_any_chunking(gateway: Start, tone_
     assert stats["detections"] == 24
     assert stats["chunk_latency_p99_ms"] > 0
     server.wait_idle()
+
+
+def test_a_detection_holds_its_probability_or_null(gateway: Start, tmp_path: Path) -> None:
+    words = tone_manifest(["alpha", "beta"])["words"]
+    words[0]["probability_map"] = {"slope": 0.5, "offset": -1.0, "prior": 0.3}
+    mapped = write_tone_bundle(tmp_path / "bundle", words=words)
+    server = gateway(mapped)
+    audio = spoken([("alpha", 0.5), ("beta", 1.5)], 2.5)
+    wanted = expected(mapped, audio)
+    alpha, beta = asyncio.run(stream_audio(server.stream_url, TOKEN, audio)).detections
+    assert same([alpha, beta], wanted)
+    assert alpha.probability == pytest.approx(wanted[0].probability, abs=1e-4)
+    assert beta.probability is wanted[1].probability is None
+
+    async def messages() -> list[dict[str, Any]]:
+        async with connect(server.stream_url, additional_headers=HEADERS) as connection:
+            await connection.send(audio.tobytes())
+            await connection.send(b"")
+            return [json.loads(text) async for text in connection]
+
+    kinds = {"ready", "detection", "end"}
+    found = asyncio.run(messages())
+    assert {message["type"] for message in found} == kinds
+    fields = {"type", "word", "score", "probability", "start_s", "end_s"}
+    assert all(set(message) == fields for message in found if message["type"] == "detection")
 
 
 def test_a_word_that_ends_with_the_stream_is_heard(gateway: Start, tone_bundle: Path) -> None:

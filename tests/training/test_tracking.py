@@ -16,7 +16,6 @@ def epoch(number: int, loss: float) -> dict[str, Any]:
     return {"epoch": number, "step": 5 * number, "loss": loss, "val_frr": float("inf") if number == 9 else 0.5}
 
 
-@pytest.mark.field("tracking.tensorboard")
 def test_tensorboard_shows_the_scalars_of_a_continued_run_once(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -33,7 +32,6 @@ def test_tensorboard_shows_the_scalars_of_a_continued_run_once(tmp_path: Path) -
     assert [line["loss"] for line in read_metrics(tmp_path / "metrics.jsonl")] == [1.0, 0.75, 0.5]
 
 
-@pytest.mark.field("tracking.wandb_project")
 def test_wandb_offline_writes_a_run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")

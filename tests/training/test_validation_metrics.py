@@ -1,4 +1,4 @@
-"""Miss rate, equal error rate and area on hand-made scores."""
+"""Miss rate on hand-made scores; what the validator scores and reports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import torch
 
 from wakeword.config import validate_config
 from wakeword.data.resident import ResidentClips
-from wakeword.training.validation import Validator, equal_error, miss_rate
+from wakeword.errors import RunError
+from wakeword.ranking import equal_error_rate
+from wakeword.training.validation import Validator, miss_rate
 
 
 def test_miss_rate_lets_at_most_the_share_fire() -> None:
@@ -22,13 +24,41 @@ def test_with_few_negatives_none_may_fire() -> None:
     assert miss_rate(np.array([1.0, 3.0]), np.array([0.0, 2.0]), 0.005) == 0.5
 
 
-def test_equal_error_and_area() -> None:
-    eer, auc = equal_error(np.array([3.0, 4.0, 5.0]), np.array([0.0, 1.0, 2.0]))
-    assert (eer, auc) == (0.0, 1.0)
-    eer, auc = equal_error(np.array([0.0, 3.0]), np.array([1.0, 2.0]))
-    assert eer == pytest.approx(0.5)
-    assert auc == pytest.approx(0.5)
-    assert equal_error(np.array([1.0]), np.array([1.0]))[1] == pytest.approx(0.5)
+class Fixed(torch.nn.Module):
+    """A stand-in for a net: the logit of every frame is the loudest sample of its window."""
+
+    def offline(self, audio: torch.Tensor) -> torch.Tensor:
+        return audio.abs().amax(1)[:, None, None]
+
+
+def test_the_equal_error_rate_is_that_of_evaluation() -> None:
+    """Positives at 3, 2, 1 and negatives at 2, 0: interpolated it is 2/5; the nearest point would give 5/12."""
+    level = [3, 2, 1, 2, 0]
+    kinds = ["wakeword"] * 3 + ["speech"] * 2
+    columns = {"kind": kinds, "label": ["nova"] * 3 + ["speech"] * 2, "contains": [""] * 5}
+    samples = torch.tensor(level, dtype=torch.int16).mul(10_000).repeat_interleave(8000)
+    length = torch.full((5,), 8000)
+    clips = ResidentClips(samples, torch.arange(5) * 8000, length, columns)
+    validator = Validator(validate_config({"words": [{"label": "nova"}]}), clips, 8_000)
+    found = validator(Fixed())  # type: ignore[arg-type]
+    assert found["val_eer"] == pytest.approx(equal_error_rate([3, 2, 1], [2, 0])) == pytest.approx(0.4)
+    assert found["val_auc"] == pytest.approx(4.5 / 6)
+    assert found["val_frr"] == found["val_frr_nova"] == pytest.approx(2 / 3), "no negative may fire; a tie misses"
+
+
+def test_a_model_that_gives_nan_is_an_error_not_a_perfect_epoch() -> None:
+    columns = {"kind": ["wakeword", "speech"], "label": ["nova", "speech"], "contains": [""] * 2}
+    clips = ResidentClips(
+        torch.zeros(32_000, dtype=torch.int16), torch.tensor([0, 16_000]), torch.full((2,), 16_000), columns
+    )
+    validator = Validator(validate_config({"words": [{"label": "nova"}]}), clips, 8_000)
+
+    class Broken(torch.nn.Module):
+        def offline(self, audio: torch.Tensor) -> torch.Tensor:
+            return torch.full((len(audio), 3, 1), float("nan"))
+
+    with pytest.raises(RunError, match=r"NaN or infinite.*learning_rate"):
+        validator(Broken())  # type: ignore[arg-type]
 
 
 def test_near_misses_do_not_rank_epochs() -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from tests.training.synthetic import make_prepared, tiny_config
 from wakeword.config import load_config
+from wakeword.teachers.targets import make_targets
 from wakeword.training.checkpoint import load_trained
+from wakeword.training.loop import train
 from wakeword.tuning.search import run_sweep
 
 
@@ -41,3 +43,25 @@ def test_a_sweep_trains_students_and_its_best_config_is_the_best_students(tmp_pa
     assert best.training.learning_rate == winner.values["training.learning_rate"]
     assert best.model.width == winner.values["model.width"]
     assert best.compute.workers == config.compute.workers
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_trials_train_on_a_teachers_targets(tmp_path: Path) -> None:
+    prepared = make_prepared(tmp_path / "prepared", words=8)
+    short = {"epochs": 1, "steps_per_epoch": 2}
+    train(tiny_config(training=short), prepared, tmp_path / "teacher")
+    config = tiny_config(
+        training=short,
+        distillation={"teacher": str(tmp_path / "teacher"), "views": 1},
+        tuning={
+            "trials": 1,
+            "metric": "val_loss",
+            "space": {"distillation.weight": {"type": "uniform", "low": 0.2, "high": 0.8}},
+        },
+    )
+    targets = make_targets(config, prepared, tmp_path / "targets", runner="local")
+    result = run_sweep(config, tmp_path / "sweep", prepared, targets, quiet=True)
+    assert [trial.state for trial in result.trials] == ["finished"], result.trials
+    lines = (result.trials[0].run_dir / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["loss_soft"] > 0, "the loss against the teacher's scores is part of the trial"

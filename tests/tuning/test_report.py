@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
 import pytest
 
+from tests.pages.hostile import HOSTILE, assert_escaped
 from wakeword.config import Config, validate_config
 from wakeword.errors import RunError
 from wakeword.tuning.report import best_so_far, importances, parallel_figure, write_report
@@ -67,6 +69,17 @@ def test_the_report_shows_the_best_its_changes_and_the_reasons(
     assert "<code>wakeword pipeline best.yaml</code>" in page
     assert "<script src=" not in page, "the page needs no network"
     assert page.count("Plotly.newPlot") >= 3
+
+
+def test_a_script_in_a_reason_or_a_command_is_text(config: Config, study: optuna.Study, tmp_path: Path) -> None:
+    trials = [
+        trial if trial.state != "failed" else replace(trial, reason=HOSTILE)
+        for trial in read_trials(study, build_space(config), tmp_path)
+    ]
+    page = write_report(config, config, study, trials, tmp_path / "report.html", HOSTILE).read_text()
+    assert_escaped(page)
+    assert page.count("&lt;script&gt;hacked()") == 2
+    assert "no trial was better than the values of the start" in page
 
 
 def test_a_stopped_trial_is_never_the_best(config: Config, study: optuna.Study, tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ def detect(
     from wakeword.audio.listing import list_given
     from wakeword.runtime import Detector, load_bundle
     from wakeword.runtime.score_file import ScoreFile
+    from wakeword.system.resources import peak_rss_mib
 
     require_one(threshold, fah_target)
     loaded = load_bundle(bundle, variant)
@@ -59,20 +60,14 @@ def detect(
         title = f"{len(events)} events in {len(found) - failed} of {len(found) + len(skipped)} files"
         rows = [(f, e.word, f"{e.start_s:.2f}", f"{e.end_s:.2f}", f"{e.score:.3f}") for f, e in events]
         print_table(title, ("file", "word", "start_s", "end_s", "score"), rows)
-    _print_end(bundle, scores, as_json)
-    return DataError.exit_code if failed or skipped else 0
-
-
-def _print_end(bundle: str, scores: str | None, as_json: bool) -> None:
-    """Where the scores are, the memory, what to do next; on standard error where standard output is JSON."""
-    from wakeword.system.resources import peak_rss_mib
-
+    # Standard output is data when it is JSON: everything else goes to standard error then.
     stream = sys.stderr if as_json else sys.stdout
     if scores:
         print(f"scores: {scores}", file=stream)
     print(f"peak memory {peak_rss_mib():.0f} MiB", file=stream)
     if not as_json:
         print_next(f"wakeword listen {bundle}")
+    return DataError.exit_code if failed or skipped else 0
 
 
 def _detect_in_files(
@@ -105,4 +100,4 @@ def _detect_in_files(
 
 def _record(file: str, event: Detection) -> dict[str, Any]:
     times = {"start_s": round(event.start_s, 6), "end_s": round(event.end_s, 6)}
-    return {"file": file, "word": event.word, "score": event.score, **times}
+    return {"file": file, "word": event.word, "score": event.score, "probability": event.probability, **times}

@@ -16,7 +16,9 @@ _FROM_SCORES = "finished evaluation folder: all tables again from its scores, wi
 
 def evaluate(
     *,
-    config: Annotated[str | None, path_argument("CONFIG", "YAML recipe, such as configs/demo.yaml")] = None,
+    config: Annotated[
+        str | None, path_argument("CONFIG", "YAML recipe, such as configs/demo.yaml; also as --config CONFIG")
+    ] = None,
     overrides: Overrides,
     variant: Variant = FLOAT32,
     compare: Annotated[list[str] | None, path("DIR…", _COMPARE)] = None,

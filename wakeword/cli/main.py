@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from types import FrameType
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +14,7 @@ import wakeword
 from wakeword.cli import audit, config, data, demo, detect, doctor, evaluate, listen, mine, new, serve, stages
 from wakeword.cli.parsing import Command, Group
 from wakeword.errors import WakewordError
+from wakeword.system.signals import sigterm_interrupts
 
 Function = Callable[..., int | None]
 PANELS: dict[str, tuple[Function | tuple[str, str, tuple[Function, ...]], ...]] = {
@@ -95,7 +93,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "_WAKEWORD_COMPLETE" in os.environ:
         command.main(prog_name="wakeword")  # the shell asks for completions; this ends the process
     try:
-        with _terminable(), command.make_context("wakeword", list(sys.argv[1:] if argv is None else argv)) as running:
+        with (
+            sigterm_interrupts(),
+            command.make_context("wakeword", list(sys.argv[1:] if argv is None else argv)) as running,
+        ):
             return int(command.invoke(running) or 0)
     except typer.Exit as ended:
         return ended.exit_code
@@ -116,24 +117,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output (head, less) went away: no fault, but Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM ends a command like Ctrl-C: local Ray processes and half-written files are cleaned up on the way out."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = None
-    # ValueError: not the main thread (a test, an embedding program); its owner decides about signals.
-    with contextlib.suppress(ValueError):
-        before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

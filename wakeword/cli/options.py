@@ -39,7 +39,9 @@ Overrides = Annotated[
     list[str], Argument(metavar="KEY=VALUE", default_factory=list, show_default=False, help=_OVERRIDES)
 ]
 Bundle = Annotated[str, path_argument("BUNDLE", "folder or zip that `wakeword export` wrote")]
-Variant = Annotated[VariantName, Option(help="form of the bundle's model; int8 and tflite where it was exported")]
+Variant = Annotated[
+    VariantName, value("float32|int8|tflite", "form of the bundle's model; int8 and tflite where exported")
+]
 Threshold = Annotated[float | None, value("X", "threshold for every word, from 0 to 1", "that of the bundle")]
 FahTarget = Annotated[float | None, value("N", _FAH)]
 Local = Annotated[bool, Option("--local", help="work in this process, without Ray")]

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-from typer import Option
+from typing import TYPE_CHECKING, Annotated
 
 from wakeword.cli.console import print_next, print_peak, print_table
-from wakeword.cli.options import Overrides, Recipe, command_text, path, read_config
+from wakeword.cli.options import Overrides, Recipe, command_text, path, read_config, value
 from wakeword.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from wakeword.pipeline import PipelineResult
 
 AddedVariant = StrEnum("AddedVariant", ["int8", "tflite"])
-_ADD = "add this form of the model, as export.int8=true or export.tflite=true does; may be given for each"
+_ADD = "add this form of the model, as export.int8=true or export.tflite=true does; may be given again"
 TO_TRAINED = ("prepare", "targets", "train")
 
 
@@ -52,9 +50,11 @@ def distill(
 
 
 def export(
-    config: Recipe, overrides: Overrides, variant: Annotated[list[AddedVariant] | None, Option(help=_ADD)] = None
+    config: Recipe,
+    overrides: Overrides,
+    variant: Annotated[list[AddedVariant] | None, value("int8|tflite", _ADD)] = None,
 ) -> None:
-    """Write the bundle of a trained run and check that its scores equal those of training."""
+    """Write the bundle of a trained run and check its parity with the trained model."""
     from wakeword.export.readiness import readiness_lines
     from wakeword.runtime.bundle import load_bundle
 
@@ -77,11 +77,11 @@ def tune(config: Recipe, overrides: Overrides) -> None:
     from wakeword.tuning.search import run_sweep
 
     loaded = read_config(config, overrides)
-    prepared = run_pipeline(loaded, ("prepare",))
+    prepared = run_pipeline(loaded, ("prepare", "targets"))
     if prepared.prepared is not None:
         print(f"\n{prepared.prepared.table()}\n")
     with log_context(loaded.name), ResourceSampler(interval_s=loaded.tracking.resource_interval_s) as sampler:
-        sweep = run_sweep(loaded, run_folder(loaded) / "sweep", prepared.prepared_dir)
+        sweep = run_sweep(loaded, run_folder(loaded) / "sweep", prepared.prepared_dir, prepared.targets)
     print_peak(max(prepared.peak_gib, sampler.peak_gib))
     print_next(sweep.next_command)
 
@@ -100,8 +100,7 @@ def _print_result(result: PipelineResult) -> None:
     if result.prepared is not None:
         print(f"\n{result.prepared.table()}")
     if result.trained is not None:
-        best, last = result.trained.best, result.trained.metrics
-        figures = [(key, _number(best.get(key, "")), _number(value)) for key, value in last.items()]
+        figures = result.trained.figures()
         print_table(f"training: {result.trained.epochs} epochs", ("metric", "best epoch", "last epoch"), figures)
     if result.report is not None:
         print_report(result.report)
@@ -110,14 +109,10 @@ def _print_result(result: PipelineResult) -> None:
     print_peak(result.peak_gib)
 
 
-def _number(value: Any) -> str:
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
-
-
-def display_path(path: Path) -> str:
+def display_path(full: Path) -> str:
     """A path as it is typed from here: relative when it lies below the working folder."""
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative
+    relative = os.path.relpath(full)
+    return str(full) if relative.startswith("..") else relative
 
 
 def print_report(report: EvaluationReport, folder: Path | None = None) -> None:

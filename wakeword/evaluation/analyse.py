@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wakeword import ranking
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.evaluation.metrics import det as metrics
 from wakeword.evaluation.metrics.calibration import calibrate
@@ -21,12 +22,12 @@ from wakeword.evaluation.results import (
     Det,
     EvaluationReport,
     Oracle,
+    SliceReport,
     SplitResult,
     TargetResult,
     WordResult,
 )
 from wakeword.evaluation.scoring.store import ScoreStore
-from wakeword.evaluation.slices.results import SliceReport
 from wakeword.evaluation.slices.slices import slice_report
 from wakeword.evaluation.slices.words import duration_edges, slice_alarms, slice_words
 from wakeword.evaluation.statistics.intervals import hours_needed
@@ -93,7 +94,7 @@ def _word(word: dict[str, Any], val: WordOnSplit, test: WordOnSplit, config: Eva
         targets=targets,
         det=_det(test),
         near_miss_curve=near_miss_curve(test.near_misses, clean),
-        calibration=calibrate(val.scored, test.scored, config.confidence, config.seed),
+        calibration=calibrate(val.scored, test.scored),
         slices=_slices(word["phrase"] or word["label"], val, test, operating.threshold, config),
         alarm_times=alarm_times(test, operating.threshold),
         examples=find_examples(test, operating.threshold),
@@ -140,7 +141,7 @@ def _on_split(view: WordOnSplit, threshold: float, config: EvaluationConfig) -> 
 def _oracle(test: WordOnSplit, target: float) -> Oracle | None:
     if test.hours <= 0 or not test.curves:
         return None
-    threshold = metrics.oracle_threshold(test.words, test.alarms, target * test.hours)
+    threshold = metrics.oracle_threshold(test.alarms, target * test.hours)
     frr = {name: float(curve.frr(threshold)) for name, curve in test.curves.items()}
     return Oracle(threshold=min(threshold, NEVER), frr=frr)
 
@@ -174,9 +175,9 @@ def _clip_level(test: WordOnSplit) -> ClipLevel | None:
     return ClipLevel(
         positives=len(positive),
         negatives=len(negative),
-        eer=metrics.equal_error_rate(positive, negative),
-        roc_auc=metrics.roc_auc(positive, negative),
-        pauc=metrics.partial_auc(positive, negative),
+        eer=ranking.equal_error_rate(positive, negative),
+        roc_auc=ranking.roc_auc(positive, negative),
+        pauc=ranking.partial_auc(positive, negative),
     )
 
 

@@ -22,9 +22,7 @@ from scipy import stats
 from wakeword.errors import DataError
 from wakeword.evaluation.metrics.outcomes import OUTCOMES_NAME
 from wakeword.evaluation.results import EvaluationReport, WordResult
-from wakeword.evaluation.statistics.intervals import BOOTSTRAP_ROUNDS, Interval
-
-MIN_SPEAKERS = 2
+from wakeword.evaluation.statistics.intervals import Interval, bootstrap_mean
 
 
 class _Part(BaseModel):
@@ -193,15 +191,7 @@ def difference_interval(
 ) -> Interval | None:
     """Percentile interval of FRR(B) - FRR(A) when whole speakers are drawn again; None where it says nothing."""
     change = np.asarray(missed_b, dtype=np.float64) - np.asarray(missed_a, dtype=np.float64)
-    names, group = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)
-    if len(names) < MIN_SPEAKERS or not change.any():
-        return None
-    change_of, words_of = np.bincount(group, weights=change), np.bincount(group)
-    even = np.full(len(names), 1 / len(names))
-    draws = np.random.default_rng(seed).multinomial(len(names), even, size=BOOTSTRAP_ROUNDS)
-    differences = (draws @ change_of) / (draws @ words_of)
-    low, high = np.quantile(differences, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(float(low), float(high))
+    return bootstrap_mean(change, speakers, confidence, seed) if change.any() else None
 
 
 def judge(

@@ -8,12 +8,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from wakeword.errors import DataError
-from wakeword.evaluation.metrics.calibration_results import CalibrationResult
-from wakeword.evaluation.slices.results import SliceReport
 from wakeword.evaluation.statistics.rates import Rate
+from wakeword.runtime.bundle import ProbabilityMap
 from wakeword.system.files import write_json
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class _Part(BaseModel):
@@ -72,6 +71,37 @@ class NearMissCurve(_Part):
     threshold: tuple[float, ...]
     frr: tuple[float, ...]
     fired_share: tuple[float, ...]
+
+
+class ReliabilityBin(_Part):
+    """Clips with similar probabilities: their mean probability and the share that holds the word."""
+
+    mean: float
+    share: float
+    clips: int
+
+
+class CalibrationFigures(_Part):
+    """How well the probabilities of some clips hold. Smaller is better for `ece`, `brier` and `log_loss`."""
+
+    clips: int
+    positives: int
+    ece: float
+    """Expected calibration error: mean of `abs(mean - share)` over the bins, weighted by their clips."""
+    brier: float
+    log_loss: float
+    """In nats. Probabilities within half a level of the detector's rounding of 0 or 1 count as that far away."""
+    reliability: tuple[ReliabilityBin, ...]
+
+
+class CalibrationResult(_Part):
+    """The map that val gave, or None, and the figures on test with scores taken as probabilities and with the map."""
+
+    probability_map: ProbabilityMap | None
+    reason: str
+    """What the map was fitted to, or why there is none."""
+    test_before: CalibrationFigures | None
+    test_after: CalibrationFigures | None
 
 
 class SplitResult(_Part):
@@ -150,6 +180,100 @@ class Example(_Part):
     """Highest smoothed score: in the word's window, or of the false peak."""
 
 
+class WordSlice(_Part):
+    """Misses of the words of a slice. With too little data, `too_little` says so and the figures are None."""
+
+    name: str
+    words: int
+    speakers: int
+    too_little: str | None = None
+    missed: int | None = None
+    frr: float | None = None
+    wilson: tuple[float, float] | None = None
+    by_speaker: tuple[float, float] | None = None
+    """`intervals.speaker_wilson`: the one to use, because misses of one speaker are correlated."""
+
+
+class WordDimension(_Part):
+    """Slices by one property of the words. `known`: words whose property is known; the others are in no slice."""
+
+    name: str
+    known: int
+    words: int
+    slices: tuple[WordSlice, ...]
+
+
+class SpeakerMisses(_Part):
+    """One speaker's words."""
+
+    speaker: str
+    words: int
+    missed: int
+    frr: float
+    wilson: tuple[float, float]
+
+
+class SpeakerSpread(_Part):
+    """How misses are distributed over speakers."""
+
+    speakers: int
+    without_miss: int
+    holding_half: int
+    """The smallest number of speakers who have half of all misses; 0 without a miss."""
+    worst: tuple[SpeakerMisses, ...]
+    """Speakers with a miss, the highest lower bound of the interval first."""
+
+
+class AlarmSlice(_Part):
+    """False alarms of a slice of negative audio. With too few hours, `too_little` says so and `rate` is None."""
+
+    name: str
+    hours: float
+    too_little: str | None = None
+    rate: Rate | None = None
+
+
+class AlarmDimension(_Part):
+    """Slices by one property of the negative audio."""
+
+    name: str
+    slices: tuple[AlarmSlice, ...]
+
+
+class WorseSlice(_Part):
+    """A slice that is significantly worse than the rest of its dimension: FRR or false alarms per hour of both."""
+
+    dimension: str
+    name: str
+    value: float
+    rest: float
+    p_value: float
+    """One-sided, after Holm's correction over all slices that were tested."""
+    sentence: str
+
+
+class SliceReport(_Part):
+    """All slices at one threshold. `tested`: slices that were compared with a rest."""
+
+    threshold: float
+    confidence: float
+    conditions: tuple[str, ...]
+    """Conditions whose words are in the slices that do not depend on the condition."""
+    dimensions: tuple[WordDimension, ...]
+    speakers: SpeakerSpread | None
+    """None without words."""
+    alarms: tuple[AlarmDimension, ...]
+    tested: int
+    worse: tuple[WorseSlice, ...]
+    """The smallest p value first."""
+    summary: tuple[str, ...]
+    """What is worse, in sentences, or that nothing was found to be."""
+
+    def dimension(self, name: str) -> WordDimension | None:
+        """The slices of the words by `name`; None where there are none."""
+        return next((dimension for dimension in self.dimensions if dimension.name == name), None)
+
+
 class AlarmTimes(_Part):
     """When false alarms came, in hours of listening from the first negative track on, at the operating point."""
 
@@ -172,7 +296,7 @@ class WordResult(_Part):
     near_miss_curve: NearMissCurve | None
     """On test, clean words; None without near misses or words."""
     calibration: CalibrationResult
-    """Of the highest smoothed score of a stretch of audio; the detector's events do not depend on it."""
+    """The map from scores to probabilities; the detector's events do not depend on it."""
     slices: SliceReport
     """On test at the operating point."""
     alarm_times: AlarmTimes
@@ -225,6 +349,12 @@ class EvaluationReport(_Part):
     def operating_points(self) -> dict[str, list[dict[str, Any]]]:
         """For `export.bundle.set_operating_points`: per label a record for each target, rising."""
         return {word.label: [_point(target) for target in word.targets] for word in self.words}
+
+    @property
+    def probability_maps(self) -> dict[str, dict[str, float] | None]:
+        """For `export.bundle.set_operating_points`: per label the map from score to probability; None without one."""
+        maps = {word.label: word.calibration.probability_map for word in self.words}
+        return {label: found.model_dump() if found else None for label, found in maps.items()}
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -290,12 +420,8 @@ def _near_misses(near: NearMissResult | None) -> dict[str, float]:
     return {name: part.share for name, part in near.by_distance.items()} if near else {}
 
 
-def _calibration(found: CalibrationResult) -> dict[str, Any] | None:
-    """The map from score to probability and what it is worth on test; None where val could not give one."""
-    if found.calibration is None:
+def _calibration(found: CalibrationResult) -> dict[str, float] | None:
+    """Calibration error on test without and with the bundle's probability map; None where there is no map or test."""
+    if found.test_before is None or found.test_after is None:
         return None
-    errors = {"test_ece_before": found.test_before, "test_ece_after": found.test_after}
-    return {
-        **found.calibration.model_dump(mode="json"),
-        **{name: figures.ece if figures else None for name, figures in errors.items()},
-    }
+    return {"test_ece_before": found.test_before.ece, "test_ece_after": found.test_after.ece}

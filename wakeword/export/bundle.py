@@ -121,6 +121,7 @@ def set_operating_points(
     metrics: Mapping[str, Any],
     default_fah: float | None = None,
     detector: Mapping[str, float] | None = None,
+    probability_maps: Mapping[str, Mapping[str, float] | None] | None = None,
 ) -> Bundle:
     """Write what evaluation found into `wake.json`, `MODEL_CARD.md` and the checksums; the models stay as they are.
 
@@ -130,14 +131,19 @@ def set_operating_points(
 
     `detector`: the detector times that the thresholds were chosen with; None keeps the bundle's.
 
+    `probability_maps`: for each word's label, the values of its `ProbabilityMap`; a label with None, or without an
+    entry, has no map afterwards. None instead of a mapping keeps the bundle's.
+
     Raises BundleError for a bundle that does not load, a label it does not have or values that do not fit.
     """
     bundle = load_bundle(bundle_dir)
-    if unknown := sorted(set(points) - set(bundle.labels)):
+    if unknown := sorted({*points, *(probability_maps or {})} - set(bundle.labels)):
         raise BundleError(f"{bundle_dir}: has no word {', '.join(unknown)} (it has {', '.join(bundle.labels)})")
     manifest = bundle.manifest.model_dump(mode="json", exclude={"files", "checksum"})
     for word in manifest["words"]:
         label = word["label"]
+        if probability_maps is not None:
+            word["probability_map"] = probability_maps.get(label)
         if label not in points:
             continue
         word["operating_points"] = sorted(map(dict, points[label]), key=lambda record: record["fah_target"])

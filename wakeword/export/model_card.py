@@ -54,6 +54,11 @@ def _words(words: Sequence[Mapping[str, Any]]) -> str:
     lines = []
     for word in words:
         lines.append(f"* `{word['label']}`, “{word['phrase']}”: threshold {word['threshold']:.4f} ({_basis(word)})")
+        if found := word.get("probability_map"):
+            lines[-1] += (
+                f"; probability of a detection = sigmoid({found['slope']:.3g} × logit(score) {found['offset']:+.3g}),"
+                f" where {100 * found['prior']:.0f} % of the clips hold the word"
+            )
     text = "\n".join(lines) + "\n"
     rows = [{"word": word["label"], **point} for word in words for point in word["operating_points"]]
     return text + ("\n" + _table(rows) if rows else "")

@@ -25,7 +25,7 @@ def styled(figure: go.Figure, height: int = 320) -> go.Figure:
         height=height,
         margin={"l": 56, "r": 16, "t": 24, "b": 52},
         font={"family": FONT, "size": 13, "color": INK},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "traceorder": "normal"},
         hovermode="closest",
         bargap=0.25,
     )

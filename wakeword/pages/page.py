@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import jinja2
+from markupsafe import Markup
+
 if TYPE_CHECKING:
-    import jinja2
     import plotly.graph_objects as go
-    from markupsafe import Markup
 
 _PLOT_OPTIONS = {"displayModeBar": False, "responsive": True}
 
@@ -30,8 +31,6 @@ def render(template: str, **values: Any) -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
-    import jinja2
-
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("wakeword.pages"),
         autoescape=True,
@@ -47,8 +46,6 @@ def _environment() -> jinja2.Environment:
 
 def _plotly(figure: go.Figure) -> Markup:
     """A figure as HTML; plotly escapes the texts in it."""
-    from markupsafe import Markup
-
     return Markup(
         figure.to_html(full_html=False, include_plotlyjs=False, config=_PLOT_OPTIONS, default_width="100%").strip()
     )
@@ -56,7 +53,6 @@ def _plotly(figure: go.Figure) -> Markup:
 
 def _plotly_script() -> Markup:
     """Plotly's own script, 4 MB: the base template puts it into a page once."""
-    from markupsafe import Markup
     from plotly.offline import get_plotlyjs
 
     return Markup(get_plotlyjs())

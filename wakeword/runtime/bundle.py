@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from wakeword.config.keys import renamed_key
 from wakeword.errors import BundleError
-from wakeword.runtime.events import EventTiming
+from wakeword.runtime.events import SCORE_LEVELS, EventTiming
 from wakeword.runtime.onnx_file import has_external_data
 
 SCHEMA_VERSION = 1
@@ -48,6 +50,27 @@ class OperatingPoint(_Part):
     """On the smoothed score. Just above 1 means: never."""
 
 
+class ProbabilityMap(_Part):
+    """How a smoothed peak score becomes a probability: `sigmoid(slope * logit(score) + offset)`.
+
+    Evaluation fits it on val. The probability is the chance that a clip whose highest score this is holds the word,
+    where a share `prior` of the clips does. For another share q, add `logit(q) - logit(prior)` to `offset`. It is the
+    common scale of different models: scores of teachers or of cascade stages are averaged as log odds on it.
+    """
+
+    slope: float = Field(gt=0)
+    """Its inverse is the temperature; below 1, the model's scores are too extreme."""
+    offset: float
+    prior: float = Field(gt=0, lt=1)
+
+    def probability(self, score: ArrayLike) -> Any:
+        """Probabilities of scores in [0, 1], of the same shape; a float for a float."""
+        edge = 0.5 / SCORE_LEVELS  # Saturated scores count as half a level of the detector's rounding away from 0 or 1.
+        inside = np.clip(np.asarray(score, dtype=np.float64), edge, 1 - edge)
+        found = 0.5 + 0.5 * np.tanh(0.5 * (self.slope * np.log(inside / (1 - inside)) + self.offset))
+        return found if np.ndim(score) else float(found)
+
+
 class BundleWord(_Part):
     """One output of the model."""
 
@@ -57,6 +80,8 @@ class BundleWord(_Part):
     ready: bool = False
     """True once evaluation chose the threshold; until then it is a guess."""
     operating_points: tuple[OperatingPoint, ...] = ()
+    probability_map: ProbabilityMap | None = None
+    """Absent until evaluation fits it, and where val is too small to fit it."""
 
 
 class DetectorSettings(_Part):
@@ -221,9 +246,13 @@ def complete_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
     Raises BundleError when it is not a valid manifest.
     """
     text = json.dumps({**manifest, "checksum": _NO_CHECKSUM}, allow_nan=False)
-    return _parse_manifest(text.encode(), Path(MANIFEST_NAME), verify=False).model_dump(
-        mode="json", exclude={"checksum"}
-    )
+    parsed = _parse_manifest(text.encode(), Path(MANIFEST_NAME), verify=False)
+    complete = parsed.model_dump(mode="json", exclude={"checksum"})
+    for word in complete["words"]:
+        # Left out rather than null: a runtime from before there were maps can read a bundle without one.
+        if word["probability_map"] is None:
+            del word["probability_map"]
+    return complete
 
 
 def seal_manifest(manifest: Mapping[str, Any]) -> str:

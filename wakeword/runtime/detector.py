@@ -39,8 +39,9 @@ def to_float(audio: ArrayLike) -> Float:
 
 
 def events_for(bundle: Bundle, streams: int, thresholds: ArrayLike) -> EventDetector:
-    """The event detector with the bundle's words and timing."""
+    """The event detector with the bundle's words, timing and probability maps."""
     settings = bundle.manifest.detector
+    maps = [word.probability_map for word in bundle.manifest.words]
     return EventDetector(
         bundle.labels,
         bundle.step_s,
@@ -49,6 +50,7 @@ def events_for(bundle: Bundle, streams: int, thresholds: ArrayLike) -> EventDete
         settings.refractory_s,
         thresholds,
         streams,
+        [found.probability if found else None for found in maps],
     )
 
 

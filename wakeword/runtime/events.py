@@ -9,8 +9,8 @@ Lengths here are counted in scores; `EventTiming.from_seconds` is the one place 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,9 @@ class Detection:
     `start_s` is where the score began to rise: the first score of the unbroken run up to the peak that is at least
     half the threshold, at most `RISE_LIMIT_S` back. A net answers near a word's end, so this usually lies inside
     the word, after its first sound. Times are seconds of audio consumed since the stream began.
+
+    `probability` is the chance that audio with this score holds the word, in the mix of clips that the bundle was
+    calibrated on (`ProbabilityMap`); None where the bundle has no map. It rises with `score` and decides nothing.
     """
 
     word: str
@@ -39,6 +42,7 @@ class Detection:
     start_s: float
     end_s: float
     stream: int = 0
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,12 +217,17 @@ class EventDetector:
         refractory_s: float,
         thresholds: ArrayLike,
         streams: int = 1,
+        probabilities: Sequence[Callable[[float], float] | None] | None = None,
     ) -> None:
-        """`thresholds`: one for all, one per word, or `(streams, words)`.
+        """`thresholds`: one for all, one per word, or `(streams, words)`. `probabilities`: per word, the map from score
+        to probability or None.
 
         Raises ValueError when their number does not fit.
         """
         self.words = list(words)
+        self._probabilities = list(probabilities or [None] * len(self.words))
+        if len(self._probabilities) != len(self.words):
+            raise ValueError(f"{len(self.words)} words need as many probability maps, got {len(self._probabilities)}")
         self.timing = EventTiming.from_seconds(step_s, smoothing_s, peak_hold_s, refractory_s)
         shape = (streams, len(self.words))
         self.thresholds = np.broadcast_to(np.asarray(thresholds, dtype=np.float64), shape).copy()
@@ -272,7 +281,9 @@ class EventDetector:
             limit = float(self.thresholds[stream, word])
             back = place - rise_start(history[:, row, word], place, limit, self.timing.rise)
             score = float(history[place, row, word])
-            events.append(_detection(self.words[word], score, peak - back, peak, self.timing.step_s, stream))
+            event = _detection(self.words[word], score, peak - back, peak, self.timing.step_s, stream)
+            probability = self._probabilities[word]
+            events.append(replace(event, probability=probability(score)) if probability else event)
         return events
 
     def flush(self, stream: int | None = None) -> list[Detection]:

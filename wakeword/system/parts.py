@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib import metadata
 
 from wakeword.system import checks
 
@@ -99,6 +98,8 @@ def find_gpus() -> list[str]:
 
 def version_of(distribution: str) -> str | None:
     """Installed version, or None."""
+    from importlib import metadata
+
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:

@@ -68,6 +68,14 @@ class TrainResult:
     metrics: dict[str, Any] = field(default_factory=dict)
     """Metrics of the last epoch."""
 
+    def figures(self) -> list[tuple[str, str, str]]:
+        """A row per metric as text: its name, the best epoch's value (empty if none), the last epoch's value."""
+
+        def text(value: Any) -> str:
+            return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+        return [(name, text(self.best.get(name, "")), text(last)) for name, last in self.metrics.items()]
+
 
 def train(
     config: Config,

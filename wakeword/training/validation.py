@@ -19,7 +19,9 @@ from wakeword.batching.plans import word_targets
 from wakeword.batching.windows import WindowMaker
 from wakeword.config import SAMPLE_RATE_HZ, Config
 from wakeword.data.resident import ResidentClips
+from wakeword.errors import RunError
 from wakeword.models.streaming import StreamingModel
+from wakeword.ranking import equal_error_rate, roc_auc
 
 PIECE_S = 3.0
 TAIL_S = 0.5
@@ -67,12 +69,20 @@ class Validator:
         return torch.cat(best).numpy()
 
     def __call__(self, model: StreamingModel) -> dict[str, Any]:
-        """Metrics `val_frr`, `val_eer`, `val_auc`, `val_loss` (means over the words) and `val_frr_<label>`; None where
-        the split has no positives or no negatives."""
+        """Metrics `val_frr`, `val_eer`, `val_auc`, `val_loss` (means over the words) and `val_frr_<label>`.
+
+        They are None where the split has no positives or no negatives. Epochs are ranked by `val_frr`, then `val_loss`;
+        the other two are shown only. Raises RunError when a logit is not finite.
+        """
         metrics: dict[str, Any] = dict.fromkeys(("val_frr", "val_eer", "val_auc", "val_loss"))
         if not self.complete:
             return metrics
         pieces = self.piece_logits(model)
+        if not np.isfinite(pieces).all():
+            raise RunError(
+                "the averaged model gives scores on the val split that are NaN or infinite: lower "
+                "training.learning_rate or switch off training.amp, and train again"
+            )
         clips = np.full((len(self.safe), pieces.shape[1]), -np.inf, dtype=np.float64)
         np.maximum.at(clips, self.owner, pieces)
         per_word: list[tuple[float, float, float, float]] = []
@@ -80,7 +90,7 @@ class Validator:
             positive = clips[self.targets[:, word] > 0.5, word]
             negative = pieces[self.targets[self.owner, word] < 0.5, word].astype(np.float64)
             frr = miss_rate(positive, negative, FALSE_SHARE)
-            eer, auc = equal_error(positive, negative)
+            eer, auc = equal_error_rate(positive, negative), roc_auc(positive, negative)
             loss = _mean_loss(positive, 1.0) + _mean_loss(negative, 0.0)
             per_word.append((frr, eer, auc, loss))
             metrics[f"val_frr_{label}"] = frr
@@ -94,19 +104,6 @@ def miss_rate(positive: np.ndarray, negative: np.ndarray, false_share: float) ->
     allowed = int(false_share * len(negative))
     threshold = np.sort(negative)[::-1][allowed]
     return float(np.mean(positive <= threshold))
-
-
-def equal_error(positive: np.ndarray, negative: np.ndarray) -> tuple[float, float]:
-    """Equal error rate (where misses and false alarms come closest, their mean) and area under the ROC curve."""
-    scores = np.concatenate([positive, negative])
-    thresholds = np.unique(scores)
-    misses = np.searchsorted(np.sort(positive), thresholds, side="left") / len(positive)
-    alarms = 1.0 - np.searchsorted(np.sort(negative), thresholds, side="left") / len(negative)
-    closest = int(np.argmin(np.abs(misses - alarms)))
-    below = np.searchsorted(np.sort(negative), positive, side="left")
-    tied = np.searchsorted(np.sort(negative), positive, side="right") - below
-    auc = float(np.mean(below + 0.5 * tied) / len(negative))
-    return float((misses[closest] + alarms[closest]) / 2), auc
 
 
 def _mean_loss(logits: np.ndarray, target: float) -> float:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import html
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wakeword.config import Config
+from wakeword.pages.figures import COLOURS, GREY, styled
+from wakeword.pages.page import render
 from wakeword.system.files import write_text
 from wakeword.tuning.results import TrialRecord, ranked
 from wakeword.tuning.space import leaf_differences
@@ -15,12 +17,10 @@ if TYPE_CHECKING:
     import optuna
     import plotly.graph_objects as go
 
-_COLOURS = {"finished": "#1f77b4", "stopped": "#aaaaaa", "failed": "#d62728", "interrupted": "#ff7f0e"}
-_STYLE = (
-    "body{font-family:system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}"
-    "table{border-collapse:collapse}td,th{border:1px solid #ccc;padding:.3rem .6rem;text-align:right}"
-    "td:first-child,th:first-child{text-align:left}code{background:#f2f2f2;padding:.1rem .3rem}"
-)
+_COLOURS = {"finished": COLOURS[0], "stopped": GREY, "failed": COLOURS[3], "interrupted": COLOURS[2]}
+
+_AXIS_PX = 150
+"""Least width of one axis of the parallel coordinates: narrower ones overlap."""
 
 
 def write_report(
@@ -37,26 +37,24 @@ def write_report(
         next_command: what to type next.
     """
     order = ranked(trials, config.tuning.mode)
-    figures = [
-        ("Trials in order", history_figure(config, trials)),
-        ("Values of the finished trials", parallel_figure(config, order)),
-    ]
     shares = importances(study, trials)
-    if shares:
-        figures.append((f"What {config.tuning.metric} depended on", importance_figure(shares)))
-    plots = "".join(
-        f"<h2>{html.escape(title)}</h2>"
-        + figure.to_html(full_html=False, include_plotlyjs=number == 0, default_height="420px")
-        for number, (title, figure) in enumerate(figures)
-    )
-    if not shares:
-        plots += "<p>Importances need at least four finished trials whose results differ.</p>"
-    title = html.escape(f"Sweep {config.name}")
-    page = (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{_STYLE}</style></head><body><h1>{title}</h1>{_summary(config, order[0], trials)}"
-        f"<h2>Best config against the start</h2>{_difference_table(config, best)}"
-        f"<p>Next: <code>{html.escape(next_command)}</code></p>{plots}{_failures(trials)}</body></html>"
+    counts = {state: sum(trial.state == state for trial in trials) for state in _COLOURS}
+    states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    differences = leaf_differences("", config.model_dump(mode="json"), best.model_dump(mode="json"))
+    page = render(
+        "sweep.html.j2",
+        title=f"Sweep {config.name}",
+        heading=f"Sweep {config.name}",
+        subtitle=f"{len(trials)} trials: {states}. Best: trial {order[0].number}, {config.tuning.metric} = "
+        f"{order[0].value:.4g} after {order[0].epochs} epochs.",
+        differences=[(key, _short(old), _short(new)) for key, old, new in differences if key != "name"],
+        next_command=next_command,
+        metric=config.tuning.metric,
+        history=history_figure(config, trials),
+        parallel=parallel_figure(config, order),
+        parallel_px=_AXIS_PX * (len(config.tuning.space) + 1),
+        importances=importance_figure(shares) if shares else None,
+        failures=[(trial.number, trial.reason) for trial in trials if trial.reason],
     )
     write_text(path, page)
     return path
@@ -80,10 +78,14 @@ def history_figure(config: Config, trials: list[TrialRecord]) -> go.Figure:
             )
     steps = best_so_far(trials, config.tuning.mode)
     figure.add_scatter(
-        x=[number for number, _ in steps], y=[value for _, value in steps], mode="lines", name="best", line_shape="hv"
+        x=[number for number, _ in steps],
+        y=[value for _, value in steps],
+        mode="lines",
+        name="best so far",
+        line={"shape": "hv", "color": COLOURS[1], "width": 2},
     )
     figure.update_layout(xaxis_title="trial", yaxis_title=config.tuning.metric)
-    return figure
+    return styled(figure, 380)
 
 
 def best_so_far(trials: list[TrialRecord], mode: str) -> list[tuple[int, float]]:
@@ -104,15 +106,13 @@ def parallel_figure(config: Config, order: list[TrialRecord]) -> go.Figure:
     metric = [trial.value for trial in order]
     axes.append({"label": config.tuning.metric, "values": metric})
     scale = "Viridis_r" if config.tuning.mode == "min" else "Viridis"
-    return go.Figure(
-        go.Parcoords(line={"color": metric, "colorscale": scale, "showscale": True}, dimensions=axes),
-    )
+    figure = go.Figure(go.Parcoords(line={"color": metric, "colorscale": scale, "showscale": True}, dimensions=axes))
+    # The names of the axes stand above them, half of the first beside it.
+    return styled(figure, 420).update_layout(margin={"t": 60, "l": 90})
 
 
 def _axis(config: Config, key: str, order: list[TrialRecord]) -> dict[str, Any]:
     """Numbers as they are, logarithmic ranges by their logarithm, choices by their place in the list."""
-    import math
-
     values = [trial.values[key] for trial in order]
     kind = config.tuning.space[key].type
     if kind == "loguniform":
@@ -149,37 +149,11 @@ def importance_figure(shares: dict[str, float]) -> go.Figure:
     import plotly.graph_objects as go
 
     keys = list(reversed(shares))
-    figure = go.Figure(go.Bar(x=[shares[key] for key in keys], y=keys, orientation="h"))
-    figure.update_layout(xaxis_title="share of the variance", margin={"l": 220})
-    return figure
+    figure = go.Figure(go.Bar(x=[shares[key] for key in keys], y=keys, orientation="h", marker={"color": COLOURS[0]}))
+    figure.update_xaxes(title="share of the variance")
+    figure.update_yaxes(automargin=True)
+    return styled(figure, 110 + 34 * len(keys))
 
 
-def _summary(config: Config, best: TrialRecord, trials: list[TrialRecord]) -> str:
-    counts = {state: sum(trial.state == state for trial in trials) for state in _COLOURS}
-    told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    return (
-        f"<p>{len(trials)} trials: {told}. Best: trial {best.number}, "
-        f"{html.escape(config.tuning.metric)} = {best.value:.4g} after {best.epochs} epochs.</p>"
-    )
-
-
-def _difference_table(config: Config, best: Config) -> str:
-    rows = "".join(
-        f"<tr><td>{html.escape(key)}</td><td>{html.escape(_told(old))}</td><td>{html.escape(_told(new))}</td></tr>"
-        for key, old, new in leaf_differences("", config.model_dump(mode="json"), best.model_dump(mode="json"))
-        if key != "name"
-    )
-    if not rows:
-        return "<p>None: no trial did better than the values of the start.</p>"
-    return f"<table><tr><th>key</th><th>start</th><th>best</th></tr>{rows}</table>"
-
-
-def _told(value: Any) -> str:
+def _short(value: Any) -> str:
     return f"{value:.5g}" if isinstance(value, float) else str(value)
-
-
-def _failures(trials: list[TrialRecord]) -> str:
-    rows = "".join(
-        f"<tr><td>{trial.number}</td><td>{html.escape(trial.reason)}</td></tr>" for trial in trials if trial.reason
-    )
-    return f"<h2>Failed trials</h2><table><tr><th>trial</th><th>reason</th></tr>{rows}</table>" if rows else ""

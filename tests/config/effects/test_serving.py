@@ -18,7 +18,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from tests.bundles import write_tone_bundle
 from tests.config.effects.effect import Effect, Effects, Observe, check, falls, outcome, rises, shared_folder
-from tests.serve.conftest import spoken
+from tests.serve.conftest import free_port, spoken
 from tests.serve.test_gateway import wav_bytes
 from wakeword.config import Config
 
@@ -215,7 +215,7 @@ def token_file() -> str:
 
 
 ONE_PORT = {"serving.port": port("one")}
-FREE = {"serving.port": 48_731}
+FREE = {"serving.port": cache(free_port)}
 
 EFFECTS: Effects = {
     "serving.host": Effect(endpoint, "127.0.0.2", given=ONE_PORT),

@@ -1,4 +1,4 @@
-"""Calibrations with known answers, and figures on probabilities that hold or do not."""
+"""Probability maps with known answers, and figures on probabilities that hold or do not."""
 
 from __future__ import annotations
 
@@ -6,226 +6,200 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize
 from scipy.special import expit, logit
-from sklearn.linear_model import LogisticRegression
 
 from wakeword.errors import DataError
 from wakeword.evaluation.metrics.calibration import (
-    METHODS,
     ScoredClips,
     calibrate,
-    fit_isotonic,
-    fit_platt,
-    fit_temperature,
+    fit_probability_map,
     stretch_scores,
     word_scores,
 )
-from wakeword.evaluation.metrics.calibration_results import (
-    Calibration,
-    CalibrationResult,
-    Isotonic,
-    Platt,
-    Temperature,
-    Unchanged,
-    log_odds,
-    shift_prior,
-)
 from wakeword.evaluation.metrics.threshold_curve import HitWindow, Truth, track_peaks
+from wakeword.evaluation.results import CalibrationFigures, CalibrationResult
 from wakeword.evaluation.tracks.plan import TruthRow
+from wakeword.runtime.bundle import ProbabilityMap
 from wakeword.runtime.events import EventTiming
 
 
-def drawn(count: int, temperature: float = 1.0, offset: float = 0.0, seed: int = 0) -> ScoredClips:
-    """Scores whose calibrated log odds are `log odds / temperature + offset`, 10 clips a speaker."""
+def drawn(count: int, slope: float = 1.0, offset: float = 0.0, seed: int = 0) -> ScoredClips:
+    """Scores of clips that hold the word with probability `sigmoid(slope * logit(score) + offset)`."""
     rng = np.random.default_rng(seed)
-    odds = rng.normal(0.0, 2.0 * temperature, count)
-    positive = rng.random(count) < expit(odds / temperature + offset)
-    return ScoredClips(expit(odds), positive, tuple(f"s{place // 10}" for place in range(count)))
+    odds = rng.normal(0.0, 2.0 / slope, count)
+    holds = rng.random(count) < expit(slope * odds + offset)
+    return ScoredClips(expit(odds[holds]), expit(odds[~holds]))
 
 
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
-def test_known_temperature_is_recovered(temperature: float) -> None:
-    clips = drawn(20_000, temperature)
-    assert fit_temperature(clips.score, clips.positive).temperature == pytest.approx(temperature, rel=0.05)
+def fitted(clips: ScoredClips) -> ProbabilityMap:
+    found, reason = fit_probability_map(clips.positive, clips.negative)
+    assert found is not None, reason
+    return found
 
 
-@pytest.mark.parametrize(("temperature", "offset"), [(1.0, -1.5), (2.0, 1.0)])
-def test_known_line_is_recovered_and_is_scikit_learns(temperature: float, offset: float) -> None:
-    clips = drawn(20_000, temperature, offset)
-    line = fit_platt(clips.score, clips.positive)
-    assert line.a == pytest.approx(1 / temperature, rel=0.05)
-    assert line.b == pytest.approx(offset, abs=0.07)
-    other = LogisticRegression(C=1e12).fit(log_odds(clips.score)[:, None], clips.positive)
-    assert line.a == pytest.approx(other.coef_[0, 0], rel=0.01)
-    assert line.b == pytest.approx(other.intercept_[0], abs=0.01)
+def measured(positive: list[float] | np.ndarray, negative: list[float] | np.ndarray) -> CalibrationFigures:
+    """Figures of probabilities as they are."""
+    test = ScoredClips(np.asarray(positive, dtype=float), np.asarray(negative, dtype=float))
+    found = calibrate(ScoredClips(np.zeros(0), np.zeros(0)), test).test_before
+    assert found is not None
+    return found
 
 
-def test_isotonic_never_falls_and_follows_any_rising_curve() -> None:
-    rng = np.random.default_rng(0)
-    score = rng.random(20_000)
-    positive = rng.random(20_000) < score**3
-    curve = fit_isotonic(score, positive)
-    at = np.linspace(0, 1, 501)
-    found = curve.probability(at)
-    assert np.all(np.diff(found) >= 0)
-    assert np.max(np.abs(found - at**3)) < 0.08
-    assert found[0] > 0
-    assert found[-1] < 1
+@pytest.mark.parametrize(("slope", "offset"), [(1.0, 0.0), (0.4, 0.0), (1.0, -1.5), (0.5, 1.0)])
+def test_a_known_map_is_recovered(slope: float, offset: float) -> None:
+    clips = drawn(20_000, slope, offset)
+    found = fitted(clips)
+    assert found.slope == pytest.approx(slope, rel=0.05)
+    assert found.offset == pytest.approx(offset, abs=0.07)
+    assert found.prior == pytest.approx(len(clips.positive) / 20_000)
 
 
-def test_classes_that_do_not_overlap_stay_finite_and_saturated_scores_do_too() -> None:
-    score = np.repeat([0.0, 1.0], 50)
-    positive = score == 1
-    for name, fit in METHODS.items():
-        found = fit(score, positive).probability(np.asarray([0.0, 0.5, 1.0]))
-        assert np.all(np.isfinite(found)), name
-        if name != "none":
-            assert 0 < found[0] < 0.1, name
-            assert 0.9 < found[-1] < 1, name
+@pytest.mark.parametrize("count", [60, 2000])
+def test_the_map_has_the_highest_likelihood_of_platts_targets(count: int) -> None:
+    clips = drawn(count, 0.5, -1.0)
+    odds = logit(np.concatenate([clips.positive, clips.negative]))
+    yes, no = len(clips.positive), len(clips.negative)
+    target = np.repeat([(yes + 1) / (yes + 2), 1 / (no + 2)], [yes, no])
+
+    def loss(line: np.ndarray) -> float:
+        value = line[0] * odds + line[1]
+        return float(np.mean(np.logaddexp(0, value) - target * value))
+
+    best = minimize(loss, [1.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-14})
+    found = fitted(clips)
+    assert (found.slope, found.offset) == pytest.approx(tuple(best.x), abs=1e-4)
 
 
-def test_scores_that_say_the_opposite_do_not_turn_the_order_round() -> None:
-    clips = drawn(2000)
-    line = fit_platt(1 - clips.score, clips.positive)
-    assert line.a == 0
-    assert line.probability([0.1, 0.9]) == pytest.approx(np.mean(clips.positive), abs=0.01)
+def test_classes_that_do_not_overlap_and_saturated_scores_stay_finite() -> None:
+    found = fitted(ScoredClips(np.ones(50), np.zeros(50)))
+    # Platt's targets are the most that 50 clips of each class can say.
+    assert found.probability(np.asarray([0.0, 0.5, 1.0])) == pytest.approx([1 / 52, 0.5, 51 / 52], abs=1e-5)
 
 
 @given(
-    score=st.lists(st.floats(0, 1), min_size=2, max_size=60),
-    seed=st.integers(0, 100),
-    name=st.sampled_from(sorted(METHODS)),
-    prior=st.floats(0.001, 0.999),
+    positive=st.lists(st.floats(0, 1), min_size=20, max_size=60),
+    negative=st.lists(st.floats(0, 1), min_size=20, max_size=60),
 )
-@settings(deadline=None)
-def test_probabilities_lie_in_0_to_1_and_never_fall(score: list[float], seed: int, name: str, prior: float) -> None:
-    values = np.asarray(score)
-    positive = np.random.default_rng(seed).random(len(values)) < 0.5
-    positive[:2] = True, False
-    fitted = Calibration(map=METHODS[name](values, positive), prior=float(positive.mean()))
-    at = np.unique(np.concatenate([values, np.linspace(0, 1, 30)]))
-    for found in (fitted.probability(at), fitted.probability(at, prior)):
-        assert np.all((found >= 0) & (found <= 1))
-        assert np.all(np.diff(found) >= -1e-12)
-    stored = Calibration.model_validate_json(fitted.model_dump_json())
-    assert np.array_equal(stored.probability(at), fitted.probability(at))
+@settings(deadline=None, max_examples=50)
+def test_probabilities_lie_in_0_to_1_and_rise_with_the_score(positive: list[float], negative: list[float]) -> None:
+    found, reason = fit_probability_map(positive, negative)
+    if found is None:
+        assert "does not score above" in reason
+        return
+    probabilities = found.probability(np.linspace(0, 1, 200))
+    assert np.all((probabilities >= 0) & (probabilities <= 1))
+    assert np.all(np.diff(probabilities) >= 0)
 
 
-def test_prior_is_shifted_as_saerens_has_it() -> None:
-    # One in two becomes one in eleven: odds of 4 become odds of 0.4.
-    assert shift_prior(0.8, 0.5, 1 / 11) == pytest.approx(0.4 / 1.4)
-    given_ = np.linspace(0, 1, 11)
-    assert shift_prior(given_, 0.3, 0.3) == pytest.approx(given_)
-    assert shift_prior(shift_prior(given_, 0.3, 0.01), 0.01, 0.3) == pytest.approx(given_)
-    assert shift_prior([0.0, 1.0], 0.5, 0.001).tolist() == [0.0, 1.0]
-    for wrong in ((0.0, 0.5), (0.5, 1.0)):
-        with pytest.raises(ValueError, match="inside"):
-            shift_prior(0.5, *wrong)
+@given(
+    positive=st.lists(st.integers(1, 99).map(lambda n: n / 100), min_size=20, max_size=50),
+    negative=st.lists(st.integers(1, 99).map(lambda n: n / 100), min_size=20, max_size=50),
+)
+@settings(deadline=None, max_examples=50)
+def test_mirrored_scores_of_exchanged_classes_give_the_mirrored_map(positive, negative) -> None:
+    found, _ = fit_probability_map(positive, negative)
+    mirrored, _ = fit_probability_map(1 - np.asarray(negative), 1 - np.asarray(positive))
+    assert (found is None) == (mirrored is None) or min(p.slope for p in (found, mirrored) if p) < 1e-3
+    if found and mirrored:
+        at = np.linspace(0.01, 0.99, 30)
+        assert mirrored.probability(1 - at) == pytest.approx(1 - found.probability(at), abs=1e-3)
 
 
-def test_a_shifted_calibration_holds_on_audio_with_fewer_words() -> None:
-    val = drawn(8000, 2.0)
-    other = drawn(16_000, 2.0, seed=1)
-    kept = ~other.positive | (np.random.default_rng(2).random(16_000) < 0.1)
-    speakers = tuple(np.asarray(other.speakers)[kept])
-    result = calibrate(val, ScoredClips(other.score[kept], other.positive[kept], speakers))
-    assert result.test_after is not None
-    assert result.test_at_own_prior is not None
-    assert result.test_after.ece > 0.2
-    assert result.test_at_own_prior.ece < 0.02
-    assert result.test_at_own_prior.ece < result.test_at_own_prior.ece_by_chance * 1.5
+@pytest.mark.parametrize(
+    ("words", "others", "reason"),
+    [
+        (0, 50, "0 clips of the word and 50 others, 20 of each"),
+        (19, 50, "19 clips of the word and 50 others, 20 of each"),
+        (50, 0, "50 clips of the word and 0 others, 20 of each"),
+    ],
+)
+def test_too_few_clips_give_no_map_and_say_so(words: int, others: int, reason: str) -> None:
+    result = calibrate(ScoredClips(np.full(words, 0.9), np.full(others, 0.1)), drawn(100))
+    assert result.probability_map is None
+    assert reason in result.reason
+    assert result.test_before is not None
+    assert result.test_after is None
 
 
-@pytest.mark.parametrize(("temperature", "offset", "method"), [(2.5, 0.0, "temperature"), (1.0, -2.0, "platt")])
-def test_method_is_chosen_by_speakers_that_the_fit_has_not_heard(
-    temperature: float, offset: float, method: str
-) -> None:
-    result = calibrate(drawn(3000, temperature, offset), drawn(3000, temperature, offset, seed=1))
-    assert result.calibration is not None
-    assert result.cross_validated[method] == pytest.approx(min(result.cross_validated.values()), rel=0.01)
-    assert result.cross_validated["none"] > 1.05 * result.cross_validated[method]
-    assert result.calibration.map.method in result.reason
+def test_scores_that_say_the_opposite_give_no_map() -> None:
+    clips = drawn(2000)
+    found, reason = fit_probability_map(1 - clips.positive, 1 - clips.negative)
+    assert found is None
+    assert "does not score above" in reason
+
+
+@pytest.mark.parametrize(("slope", "offset"), [(0.4, 0.0), (1.0, -2.0)])
+def test_probabilities_of_test_hold_better_than_scores(slope: float, offset: float) -> None:
+    result = calibrate(drawn(3000, slope, offset), drawn(3000, slope, offset, seed=1))
     before, after = result.test_before, result.test_after
     assert before is not None
     assert after is not None
     assert after.ece < before.ece / 2
     assert after.log_loss < before.log_loss
     assert after.brier < before.brier
-    assert result.val_after is not None
     assert CalibrationResult.model_validate_json(result.model_dump_json()) == result
 
 
-def test_isotonic_is_chosen_where_no_line_fits_and_nothing_where_the_score_is_right() -> None:
-    rng = np.random.default_rng(3)
-    score = rng.random(6000)
-    steps = np.where(score < 0.3, 0.05, np.where(score < 0.9, 0.5, 0.95))
-    speakers = tuple(f"s{place // 10}" for place in range(6000))
-    stepped = calibrate(ScoredClips(score, rng.random(6000) < steps, speakers), None)
-    assert stepped.calibration is not None
-    assert isinstance(stepped.calibration.map, Isotonic)
-    assert stepped.test_before is None
-    right = calibrate(drawn(3000), drawn(3000, seed=1))
-    assert right.cross_validated["none"] <= 1.001 * min(right.cross_validated.values())
+def test_another_share_of_words_is_an_offset() -> None:
+    """As the docstring of ProbabilityMap says: on test with a tenth of the words, the shifted map holds."""
+    found = fitted(drawn(8000, 0.5))
+    other = drawn(16_000, 0.5, seed=1)
+    kept = other.positive[np.random.default_rng(2).random(len(other.positive)) < 0.1]
+    share = len(kept) / (len(kept) + len(other.negative))
+    offset = found.offset + logit(share) - logit(found.prior)
+    shifted = ProbabilityMap(slope=found.slope, offset=offset, prior=share)
+    assert measured(found.probability(kept), found.probability(other.negative)).ece > 0.2
+    assert measured(shifted.probability(kept), shifted.probability(other.negative)).ece < 0.02
 
 
-def test_speaker_who_is_alone_in_a_class_leaves_nothing_to_compare_methods_by() -> None:
-    clips = drawn(400)
-    one_voice = tuple("one" if positive else "other" for positive in clips.positive)
-    result = calibrate(ScoredClips(clips.score, clips.positive, one_voice), None)
-    assert result.calibration is not None
-    assert isinstance(result.calibration.map, Temperature)
-    assert "too few speakers" in result.reason
-    assert result.val_after is None
+def test_error_of_one_bin_is_the_distance_of_its_means() -> None:
+    found = measured([0.75] * 4, [0.75] * 6)
+    assert found.ece == pytest.approx(0.35)
+    assert [(part.clips, part.mean, part.share) for part in found.reliability] == [(10, 0.75, 0.4)]
+    assert found.brier == pytest.approx(0.4 * 0.0625 + 0.6 * 0.5625)
+    assert found.log_loss == pytest.approx(-0.4 * np.log(0.75) - 0.6 * np.log(0.25))
 
 
-@pytest.mark.parametrize(
-    ("words", "others", "reason"),
-    [
-        (0, 50, "val holds no words, 20"),
-        (7, 50, "val holds 7 words, 20"),
-        (50, 0, "no negative clips"),
-        (0, 0, "no clips"),
-    ],
-)
-def test_too_little_to_calibrate_is_said(words: int, others: int, reason: str) -> None:
-    clips = ScoredClips.of(np.full(words, 0.9), np.full(others, 0.1), ["a"] * words, ["b"] * others)
-    result = calibrate(clips, drawn(100))
-    assert result.calibration is None
-    assert reason in result.reason
-    assert result.test_before is not None
-    assert result.test_after is None
-    assert calibrate(None, None).calibration is None
+def test_error_is_weighted_by_clips_and_equal_probabilities_share_a_bin() -> None:
+    found = measured(np.repeat([0.1, 0.9], [30, 40]), np.repeat([0.1, 0.9], [120, 10]))
+    assert found.ece == pytest.approx(0.75 * 0.1 + 0.25 * 0.1)
+    assert [(part.clips, part.share) for part in found.reliability] == [(150, 0.2), (50, 0.8)]
+    assert (found.clips, found.positives) == (200, 70)
 
 
-def test_test_audio_without_words_has_figures_but_no_prior_of_its_own() -> None:
-    test = ScoredClips.of([], np.linspace(0, 0.4, 60), [], [""] * 60)
-    result = calibrate(drawn(1000), test)
-    assert result.test_after is not None
-    assert result.test_after.positives == 0
-    assert result.test_at_own_prior is None
+def test_bins_hold_as_many_clips_each_and_are_few_where_clips_are() -> None:
+    assert [part.clips for part in measured(np.linspace(0, 1, 1000), []).reliability] == [100] * 10
+    assert len(measured(np.linspace(0, 1, 45), []).reliability) == 2
+    rng = np.random.default_rng(0)
+    said = rng.random(20_000)
+    true = rng.random(20_000) < said
+    found = measured(said[true], said[~true])
+    assert found.ece < 0.015
+    assert found.brier == pytest.approx(1 / 6, abs=0.01)
+
+
+def test_saturated_scores_that_are_wrong_cost_half_a_level_of_rounding() -> None:
+    assert measured([0.0], [1.0]).log_loss == pytest.approx(np.log(2**17), rel=1e-6)
+
+
+@given(st.lists(st.floats(0, 1), max_size=60), st.lists(st.floats(0, 1), min_size=1, max_size=60))
+@settings(deadline=None, max_examples=50)
+def test_figures_lie_in_their_ranges(positive: list[float], negative: list[float]) -> None:
+    found = measured(positive, negative)
+    assert 0 <= found.ece <= 1
+    assert 0 <= found.brier <= 1
+    assert 0 <= found.log_loss <= 12
+    assert sum(part.clips for part in found.reliability) == found.clips == len(positive) + len(negative)
+    assert sum(part.share * part.clips for part in found.reliability) == pytest.approx(len(positive))
+    means = [part.mean for part in found.reliability]
+    assert means == sorted(means)
 
 
 @pytest.mark.parametrize("score", [[0.5, np.nan], [0.5, 1.2], [-0.1, 0.5]])
 def test_scores_that_cannot_be_are_refused(score: list[float]) -> None:
     with pytest.raises(DataError, match="0, 1"):
-        ScoredClips.of(score, [], ["a", "b"], [])
-    with pytest.raises(DataError, match="one score"):
-        ScoredClips.of([0.5], [], [], [])
-
-
-def test_knots_that_fall_are_refused() -> None:
-    for scores, probabilities in [((0.1, 0.1), (0.1, 0.2)), ((0.1, 0.2), (0.3, 0.2)), ((0.1,), (0.1, 0.2))]:
-        with pytest.raises(ValueError, match="knots"):
-            Isotonic(scores=scores, probabilities=probabilities)
-
-
-def test_maps_are_what_their_formulas_say() -> None:
-    assert Temperature(temperature=2.0).probability(0.8) == pytest.approx(expit(logit(0.8) / 2))
-    assert Platt(a=0.5, b=-1.0).probability([0.8]) == pytest.approx(expit(0.5 * logit(0.8) - 1))
-    assert Isotonic(scores=(0.2, 0.6), probabilities=(0.1, 0.5)).probability([0, 0.4, 1]) == pytest.approx(
-        [0.1, 0.3, 0.5]
-    )
-    assert Unchanged().probability([0.3]).tolist() == [0.3]
+        ScoredClips(np.asarray(score), np.zeros(0))
 
 
 def test_scores_of_words_and_stretches_are_their_highest_smoothed_peaks() -> None:
@@ -234,6 +208,7 @@ def test_scores_of_words_and_stretches_are_their_highest_smoothed_peaks() -> Non
     scores[[100, 110, 200, 400]] = 0.5, 0.75, 0.25, 0.875
     peaks = track_peaks(scores, Truth.of([(1.5, 2.0), (6.0, 6.5)]), HitWindow(0.2, 1.0), timing)
     assert word_scores(peaks).tolist() == [0.75, 0.0]
+    assert word_scores(peaks, without=-np.inf).tolist() == [0.75, -np.inf]
     rows = [TruthRow("t", "clip", "", start, end, "s", "c", "as is", "x", "speech") for start, end in ((3, 5), (5, 7))]
     assert stretch_scores(peaks, rows).tolist() == [0.25, 0.0]
     assert stretch_scores(peaks, []).shape == (0,)

@@ -11,7 +11,8 @@ import pytest
 _PLAYS = """async () => Promise.all([...document.querySelectorAll('audio')].map(async (player) => {
   player.muted = true;
   await player.play();
-  await new Promise((done) => setTimeout(done, 300));
+  for (let waits = 0; waits < 100 && player.currentTime === 0; waits++)
+    await new Promise((done) => setTimeout(done, 100));
   return player.currentTime > 0 ? player.duration : 0;
 }))"""
 

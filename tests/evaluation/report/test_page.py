@@ -11,11 +11,13 @@ import soundfile
 
 from tests.evaluation import known
 from tests.evaluation.report.browser import look_at
+from tests.pages.hostile import HOSTILE, assert_escaped
 from wakeword.config import validate_config
 from wakeword.errors import DataError
 from wakeword.evaluation.evaluate import evaluate
 from wakeword.evaluation.report.examples import EACH, audio_name
 from wakeword.evaluation.report.page import write_html
+from wakeword.evaluation.report.plots import miss_table, write_plots
 from wakeword.evaluation.results import EvaluationReport
 from wakeword.evaluation.scoring.store import ScoreStore
 
@@ -65,6 +67,31 @@ def test_damaged_training_curves_are_named(report, tmp_path) -> None:
     assert not (tmp_path / "report.html").exists()
 
 
+@pytest.fixture
+def hostile(report, tmp_path) -> Path:
+    """The report's page with a script in each text that a user or a corpus gives."""
+    word = report.words[0]
+    example = word.examples[0].model_copy(update=dict.fromkeys(("track", "speaker", "source", "condition"), HOSTILE))
+    target = word.operating.model_copy(update={"reason": HOSTILE, "verdict": HOSTILE})
+    words = (word.model_copy(update={"phrase": HOSTILE, "examples": (example,), "targets": (target,)}),)
+    update = {"words": words, "notes": (HOSTILE,), "licences": ((HOSTILE, HOSTILE, "test", 1),)}
+    write_html(report.model_copy(update=update), tmp_path / "hostile.html", command=HOSTILE, title=HOSTILE)
+    return tmp_path / "hostile.html"
+
+
+def test_a_script_in_a_phrase_or_a_name_is_text(hostile) -> None:
+    text = hostile.read_text()
+    assert_escaped(text)
+    assert text.count("&lt;script&gt;hacked()") >= 12
+
+
+@pytest.mark.browser
+def test_a_browser_runs_no_script_of_a_phrase(hostile) -> None:
+    found = look_at(hostile)
+    assert not found.faults
+    assert not found.fetched
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [390, 1100])
 def test_a_browser_draws_it_plays_it_and_does_not_scroll_sideways(evaluated, width) -> None:
@@ -110,7 +137,25 @@ def test_examples_are_the_worst_and_sound_as_they_were_scored(evaluated) -> None
 
 def test_plots_are_written_for_model_cards(evaluated) -> None:
     names = {path.name for path in (evaluated[1] / "plots").iterdir()}
-    assert names == {"conditions.png", "alpha-det.png", "alpha-scores.png", "beta-det.png", "beta-scores.png"}
+    of_words = {f"{label}-{what}.png" for label in ("alpha", "beta") for what in ("det", "scores")}
+    assert names == {"conditions.png", "misses.png"} | of_words
     for path in (evaluated[1] / "plots").iterdir():
         assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
         assert path.stat().st_size > 10_000
+
+
+def test_the_heat_map_holds_every_target_and_condition(report) -> None:
+    table = miss_table(report)
+    assert list(table.columns) == [result.condition for result in report.words[0].operating.test.conditions]
+    for word in report.words:
+        for target in word.targets:
+            row = table.loc[f"{word.label}, {target.fah_target:g} per hour"]
+            assert row.tolist() == [100 * result.frr for result in target.test.conditions]
+
+
+def test_a_phrase_with_dollar_signs_is_no_formula(report, tmp_path) -> None:
+    (tmp_path / "old.png").write_bytes(b"")
+    words = tuple(word.model_copy(update={"phrase": r"$\oops$"}) for word in report.words)
+    written = write_plots(report.model_copy(update={"words": words}), tmp_path)
+    assert len(written) == 6
+    assert set(tmp_path.iterdir()) == set(written), "a figure of an earlier report is removed"

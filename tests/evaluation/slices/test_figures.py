@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from wakeword.evaluation.results import SliceReport
 from wakeword.evaluation.slices.figures import alarms_figure, slices_figure
-from wakeword.evaluation.slices.results import SliceReport
 from wakeword.evaluation.slices.slices import slice_report
 from wakeword.evaluation.slices.words import SliceWord
+from wakeword.pages.figures import colour
 
 
 @pytest.fixture
@@ -56,6 +57,21 @@ def test_alarms_have_rates_and_notes(report: SliceReport) -> None:
     assert values["source", "b"] == 0.0
     assert ("kind", "music") not in values
     assert "too little data: 0.10 h" in figure.data[-1].text
+
+
+def test_a_source_that_is_worse_for_words_is_not_red_for_false_alarms() -> None:
+    words = [
+        SliceWord("clean", f"s{place % 20}", place % 2 == 1 and place <= 60, {"source": "ab"[place % 2]})
+        for place in range(200)
+    ]
+    report = slice_report(words, {}, {("speech", "a"): 3.0, ("speech", "b"): 3.0}, 0.5)
+    assert [(part.dimension, part.name) for part in report.worse] == [("source", "b")]
+    red = {
+        name: [part for trace in figure.data if trace.marker.color == colour(3) for part in trace.y[1]]
+        for name, figure in (("words", slices_figure(report)), ("alarms", alarms_figure(report)))
+        if figure is not None
+    }
+    assert red == {"words": ["b"], "alarms": []}
 
 
 def test_nothing_to_show_is_no_figure() -> None:

@@ -70,14 +70,3 @@ def test_hours_and_false_alarms_are_shared_out_by_source(world) -> None:
     assert len(words) == 48
     assert sum(word.missed for word in words) == sum(result.missed for result in target.test.conditions)
     assert {word.slices["duration"].split(" (")[0] for word in words} <= {"short", "medium", "long"}
-
-
-def test_the_calibration_of_val_is_told_on_test_and_goes_into_the_bundle(world) -> None:
-    report, _ = world
-    found = report.words[0].calibration
-    assert found.calibration is not None
-    # Words of two conditions; clips of speech and noise.
-    assert (found.test_before.positives, found.test_before.clips) == (48, 48 + 21 + 3)
-    stored = report.metrics["words"]["alpha"]["calibration"]
-    assert stored["map"]["method"] == found.calibration.map.method
-    assert stored["test_ece_after"] == found.test_after.ece

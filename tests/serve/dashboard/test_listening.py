@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soxr
 
-from serve.dashboard.listening import LiveSession, analyse_file, read_threshold
+from serve.dashboard.listening import EVENT_COLUMNS, LiveSession, analyse_file, event_rows, read_threshold
 from serve.dashboard.plots import curves_figure, detection_figure, wave_envelope
 from tests.serve.conftest import spoken
 from wakeword.errors import DataError
@@ -34,6 +35,9 @@ def test_a_file(tone_bundle: Path, tmp_path: Path) -> None:
     found = analyse_file(path, tone_bundle, None, 60)
     assert found.events == wanted
     assert len(wanted) == 2
+    shown = event_rows([wanted[0], replace(wanted[1], probability=0.25)])
+    assert [len(row) for row in shown] == [len(EVENT_COLUMNS)] * 2
+    assert [row[2] for row in shown] == ["-", "0.250"]
     # The plotted curve passes through the event's score at its time.
     for event in found.events:
         index = int(np.argmin(abs(found.score_times_s - event.end_s)))

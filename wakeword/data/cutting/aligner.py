@@ -51,11 +51,6 @@ class Aligner(Protocol):
         """
 
 
-def register(name: str, module: str) -> None:
-    """Make `module.make(argument, device)` available as an aligner."""
-    ALIGNERS[name] = module
-
-
 def load_aligner(spec: str, device: str = "cpu") -> Aligner:
     """Load an aligner from `cutting.aligner`.
 

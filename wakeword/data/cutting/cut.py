@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
 from rapidfuzz.distance.Levenshtein import distance as edit_distance
 
 from wakeword.config import Config, WordConfig
-from wakeword.data.cutting.align_stage import AlignStage
-from wakeword.data.cutting.cut_stage import CutStage, clip_path
 from wakeword.data.cutting.occurrences import to_mine, wanted_texts
 from wakeword.data.cutting.plan import CutPlan, Nearness, plan_cuts
+from wakeword.data.cutting.stages import AlignStage, CutStage, clip_path
 from wakeword.data.manifest import MANIFEST_SCHEMA, SPLITS, Row, quarantine_row, quarantine_table
 from wakeword.data.prepare import distinct_ids, gather_clips
 from wakeword.data.splits import assign_splits, draw
@@ -30,32 +27,13 @@ from wakeword.stages.runner import Runner, RunStage, stage_runner
 from wakeword.system.files import atomic_path, write_json, write_text
 from wakeword.system.locks import lock_folder
 
-MANIFEST_COLUMNS = (
-    "path",
-    "kind",
-    "label",
-    "speaker",
-    "speaker_source",
-    "split",
-    "source",
-    "licence",
-    "duration_s",
-    "text",
-    "contains",
-    "resembles",
-    "distance",
-    "sha256",
-    "synthetic",
-    "accent",
-    "age",
-    "gender",
-    "word_start_s",
-    "word_end_s",
-    "way",
-    "cut_from",
-)
+MANIFEST_COLUMNS = [
+    *("path", "kind", "label", "speaker", "speaker_source", "split", "source", "licence", "duration_s", "text"),
+    *("contains", "resembles", "distance", "sha256", "synthetic", "accent", "age", "gender", "word_start_s"),
+    *("word_end_s", "way", "cut_from"),
+]
 RECORD = "cut.json"
-"""What a finished folder holds; it also tells a folder of ours from another."""
+"""The record of a finished folder; a folder with a manifest but without it was not written by this command."""
 
 
 @dataclass
@@ -72,17 +50,15 @@ class CutSummary:
     """Result of `cut_words_out`.
 
     Attributes:
-        counts: clips by `(label or text, way, split)`: whole, joined, part.
-        speakers: the voices in them.
-        refused: places of the transcripts and clips that were refused, by reason.
+        groups: clips and speakers by text (the label of a whole or joined phrase), way (whole, joined, part) and split.
+        refused: places in transcripts and clips that were refused, by reason.
         aligned: recordings that were aligned in this run, of `recordings`.
         made: clips that were written in this run, of `clips`.
         holding: recordings whose transcript holds a phrase: `prepare` leaves them out of the plain speech.
     """
 
     out_dir: Path
-    counts: dict[tuple[str, str, str], int]
-    speakers: dict[tuple[str, str, str], int]
+    groups: pd.DataFrame
     refused: dict[str, int]
     recordings: int
     aligned: int
@@ -91,15 +67,11 @@ class CutSummary:
     holding: int
 
     def rows(self) -> list[tuple[str, ...]]:
-        """Lines of the table: label or text, way, clips and speakers in train, val and test."""
-        lines = []
-        for text, way in sorted({key[:2] for key in self.counts}, key=lambda key: (key[1] == "part", key)):
-            cells = (
-                f"{self.counts.get((text, way, split), 0)} ({self.speakers.get((text, way, split), 0)})"
-                for split in SPLITS
-            )
-            lines.append((text, way, *cells))
-        return lines
+        """Lines of the table, parts last: text, way, clips and speakers in train, val and test."""
+        cells = self.groups.assign(cell=[f"{row.clips} ({row.speakers})" for row in self.groups.itertuples()])
+        table = cells.pivot(index=["text", "way"], columns="split", values="cell").reindex(columns=SPLITS)
+        rows: list[tuple[str, ...]] = list(table.fillna("0 (0)").reset_index().itertuples(index=False, name=None))
+        return sorted(rows, key=lambda row: (row[1] == "part", row))
 
 
 def find_speech(config: Config) -> Corpus:
@@ -241,15 +213,21 @@ def _written(
         raise DataError(f"not one clip could be cut out of {len(corpus.rows)} recordings ({reasons}): see {out_dir}")
     rows = [_manifest_row(config, plan.clips[result["name"]], result) for result in good]
     rows.sort(key=lambda row: (row["kind"] != "wakeword", row["label"], row["path"]))
-    counts = Counter(_group(row) for row in rows)
-    voices = {key: len({r["speaker"] or r["path"] for r in rows if _group(r) == key}) for key in counts}
+    manifest = pd.DataFrame(rows, columns=MANIFEST_COLUMNS, dtype=object)
+    groups = _groups(manifest)
+    record = {
+        "counts": groups.to_dict("records"),
+        "refused": refused,
+        "recordings": len(corpus.rows),
+        "words": [word.model_dump(mode="json") for word in config.words],
+        "cutting": config.cutting.model_dump(mode="json"),
+    }
     # The record comes before the manifest: a manifest without one is somebody else's.
-    write_json(out_dir / RECORD, _record(config, counts, voices, refused, len(corpus.rows)))
-    write_text(out_dir / "manifest.csv", _as_csv(rows))
+    write_json(out_dir / RECORD, record)
+    write_text(out_dir / "manifest.csv", manifest.to_csv(index=False, lineterminator="\n"))
     return CutSummary(
         out_dir=out_dir,
-        counts=dict(counts),
-        speakers=voices,
+        groups=groups,
         refused=refused,
         recordings=len(corpus.rows),
         aligned=sum(row["aligned"] for row in aligned),
@@ -273,29 +251,12 @@ def _manifest_row(config: Config, clip: Row, result: Row) -> Row:
     }
 
 
-def _group(row: Row) -> tuple[str, str, str]:
-    return row["text"] if row["way"] == "part" else row["label"], row["way"], row["split"]
-
-
-def _record(
-    config: Config,
-    counts: Counter[tuple[str, str, str]],
-    voices: dict[tuple[str, str, str], int],
-    refused: dict[str, int],
-    recordings: int,
-) -> dict[str, Any]:
-    lines = [
-        {"text": text, "way": way, "split": split, "clips": number, "speakers": voices[text, way, split]}
-        for (text, way, split), number in sorted(counts.items())
-    ]
-    words = [word.model_dump(mode="json") for word in config.words]
-    settings = config.cutting.model_dump(mode="json")
-    return {"counts": lines, "refused": refused, "recordings": recordings, "words": words, "cutting": settings}
-
-
-def _as_csv(rows: Sequence[Row]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, MANIFEST_COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: "" if row.get(name) is None else row[name] for name in MANIFEST_COLUMNS} for row in rows)
-    return text.getvalue()
+def _groups(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Clips and speakers by text, way and split; a clip without a speaker is a voice of its own."""
+    part = manifest["way"] == "part"
+    named = manifest.assign(
+        text=manifest["text"].where(part, manifest["label"]),
+        voice=manifest["speaker"].where(manifest["speaker"] != "", manifest["path"]),
+    )
+    groups = named.groupby(["text", "way", "split"]).agg(clips=("path", "size"), speakers=("voice", "nunique"))
+    return groups.reset_index()

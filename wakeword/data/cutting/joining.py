@@ -74,17 +74,14 @@ def matched_gains(levels_db: Sequence[float]) -> list[float] | None:
 
 def join_parts(
     parts: Sequence[tuple[np.ndarray, float, float]], gains: Sequence[float], gaps_s: Sequence[float], seed: int
-) -> tuple[np.ndarray, float, float]:
-    """Lay words on room tone.
+) -> np.ndarray:
+    """Words on room tone: `(samples,)` float32, the phrase from `MARGIN_S` on to `MARGIN_S` before the end.
 
     Args:
         parts: recording `(samples,)` float32 at 16 kHz, start and end in seconds of each word or phrase.
         gains: factor of each.
         gaps_s: pauses between them, one less.
         seed: of the room tone, which is that of the noisiest part.
-
-    Returns:
-        `(samples,)` float32, start and end of the phrase in it, seconds.
     """
     rate, margin, half = SAMPLE_RATE_HZ, round(MARGIN_S * SAMPLE_RATE_HZ), round(FADE_S * SAMPLE_RATE_HZ / 2)
     bounds = [(round(start_s * rate), min(round(end_s * rate), len(audio))) for audio, start_s, end_s in parts]
@@ -108,4 +105,4 @@ def join_parts(
         out[place] = (1 - weight) * out[place] + weight * piece
         at += end - start + gap
     peak = float(np.abs(out).max())
-    return (out * min(1.0, PEAK / peak)).astype(np.float32), MARGIN_S, (length - margin) / rate
+    return (out * min(1.0, PEAK / peak)).astype(np.float32)

@@ -140,7 +140,7 @@ def plan_cuts(
     Args:
         config: words and `cutting`.
         clips: rows of the manifest by their key.
-        aligned: rows of `align_stage.ALIGNED_SCHEMA` that went well, in any order.
+        aligned: rows of `stages.ALIGNED_SCHEMA` that went well, in any order.
         nearness: of a text to a word.
     """
     plan = CutPlan()

@@ -128,7 +128,7 @@ class _Heard:
         self._conditions: dict[str, list[tuple[Peaks, list[TruthRow]]]] = {}
         self._negatives: dict[str, list[tuple[Peaks, float, TrackInfo]]] = {}
         self._highest: dict[str, list[NDArray[np.float64]]] = {}
-        self._others: list[tuple[NDArray[np.float64], list[str]]] = []
+        self._others: list[NDArray[np.float64]] = []
 
     def words(self, track: TrackInfo, peaks: Peaks, rows: list[TruthRow], values: NDArray[np.float32]) -> None:
         self._conditions.setdefault(track.condition, []).append((peaks, rows))
@@ -144,7 +144,7 @@ class _Heard:
     def clips(self, track: TrackInfo, peaks: Peaks, ignored: Sequence[TruthRow], values: NDArray[np.float32]) -> None:
         held = {row.clip_id for row in ignored}
         others = [row for row in track.truth if row.role == "clip" and row.clip_id not in held]
-        self._others.append((stretch_scores(peaks, others), [row.speaker for row in others]))
+        self._others.append(stretch_scores(peaks, others))
         if track.kind == "speech":
             highest = _clip_scores(values, others, self.step_s, 0.0)
             self._highest.setdefault("other speech", []).append(highest)
@@ -168,15 +168,10 @@ class _Heard:
             hours=sum(part.hours for part in parts.values()),
             near_misses=join_near_misses(self.near),
             clip_scores={name: np.concatenate(values) for name, values in self._highest.items()},
-            scored=self._scored(joined),
-        )
-
-    def _scored(self, joined: dict[str, tuple[Peaks, list[TruthRow]]]) -> ScoredClips:
-        return ScoredClips.of(
-            np.concatenate([np.zeros(0), *(word_scores(peaks) for peaks, _ in joined.values())]),
-            np.concatenate([np.zeros(0), *(scores for scores, _ in self._others)]),
-            [row.speaker for _, rows in joined.values() for row in rows],
-            [speaker for _, speakers in self._others for speaker in speakers],
+            scored=ScoredClips(
+                np.concatenate([np.zeros(0), *(word_scores(peaks) for peaks, _ in joined.values())]),
+                np.concatenate([np.zeros(0), *self._others]),
+            ),
         )
 
 
@@ -243,7 +238,7 @@ def _condition(
 ) -> ConditionResult:
     result = outcome(peaks, threshold)
     missed = int(np.sum(~result.hit))
-    late = metrics.latency(result.latency_s)
+    p50_s, p95_s = metrics.latency(result.latency_s) or (None, None)
     bootstrap = speaker_bootstrap(~result.hit, speakers, config.confidence, config.seed)
     return ConditionResult(
         condition=name,
@@ -254,8 +249,8 @@ def _condition(
         wilson=wilson(missed, peaks.words, config.confidence),
         bootstrap=bootstrap,
         by_speaker=speaker_wilson(~result.hit, speakers, config.confidence),
-        latency_p50_s=late.p50_s if late else None,
-        latency_p95_s=late.p95_s if late else None,
+        latency_p50_s=p50_s,
+        latency_p95_s=p95_s,
         duplicates=result.duplicates,
         false_alarms=len(result.false_alarms),
     )

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from wakeword.evaluation.metrics.calibration import word_scores
 from wakeword.evaluation.metrics.measure import WordOnSplit
 from wakeword.evaluation.metrics.threshold_curve import outcome
 from wakeword.evaluation.scoring.store import METADATA_KEY
@@ -38,10 +39,7 @@ def outcome_rows(view: WordOnSplit, threshold: float) -> list[dict]:
     """A row of `OUTCOMES_SCHEMA` for every word of every condition."""
     rows = []
     for condition, (peaks, truth) in view.conditions.items():
-        played = outcome(peaks, threshold)
-        best = np.full(peaks.words, -np.inf)
-        inside = peaks.owner >= 0
-        np.maximum.at(best, peaks.owner[inside], peaks.score[inside])
+        played, best = outcome(peaks, threshold), word_scores(peaks, without=-np.inf)
         for place, row in enumerate(truth):
             about = {name: getattr(row, name) for name in ("track", "clip_id", "speaker", "source", "start_s", "end_s")}
             found = {

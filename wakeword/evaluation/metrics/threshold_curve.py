@@ -147,11 +147,8 @@ def _last(time_s: Floats, step_s: float) -> Ints:
     return np.floor(time_s / step_s + 1e-6).astype(np.int64) - 1
 
 
-def join_peaks(parts: Sequence[Peaks], refractory: int | None = None) -> Peaks:
-    """Several tracks as one, set apart by more than the refractory time; word numbers run on."""
-    if not parts:
-        empty, nothing = np.zeros(0, dtype=np.int64), np.zeros(0)
-        return Peaks(empty, nothing, empty, nothing, empty, nothing, 0, refractory or 0)
+def join_peaks(parts: Sequence[Peaks]) -> Peaks:
+    """One track or more as one, set apart by more than the refractory time; word and track numbers run on."""
     reach = max(part.refractory for part in parts) + 1
     index, owner, track, words, tracks = [], [], [], 0, 0
     offset = 0

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from wakeword.evaluation.results import WordResult
 from wakeword.evaluation.statistics.intervals import garwood, wilson
+from wakeword.evaluation.statistics.numbers import whole
 from wakeword.pages.figures import GREY, SOFT_INK, colour, styled
 
 PUBLISHED = (
@@ -17,8 +18,8 @@ PUBLISHED = (
 )
 """Name, false alarms per hour, miss rate, and on what: published figures, as read in the projects' own pages."""
 PUBLISHED_NOTE = (
-    "Grey crosses: figures that others publish for their own words on their own audio. They show the neighbourhood, "
-    "not a ranking: words, clips and counting differ."
+    "Grey crosses: figures that others publish for their own words on their own audio. They show the order of "
+    "magnitude, not a ranking: words, clips and counting differ."
 )
 
 
@@ -60,9 +61,9 @@ def det_figure(word: WordResult, confidence: float) -> go.Figure | None:
             )
     _published(figure)
     figure.add_vline(x=word.operating_fah, line={"dash": "dot", "color": SOFT_INK, "width": 1})
-    figure.update_xaxes(type="log", title=f"false alarms per hour (left edge: none in {test.alarms.hours:.2f} h)")
+    figure.update_xaxes(type="log", title=f"false alarms per hour<br>(left edge: none in {test.alarms.hours:.2f} h)")
     figure.update_yaxes(title="missed words, %", rangemode="tozero")
-    return styled(figure, 380)
+    return styled(figure, 420)
 
 
 def _band(figure: go.Figure, word: WordResult, least: float, confidence: float) -> None:
@@ -129,6 +130,7 @@ def timeline_figure(word: WordResult, confidence: float) -> go.Figure | None:
         hoverinfo="skip",
     )
     low, high = garwood(len(order), times.total_h, confidence)
-    figure.update_xaxes(title=f"hours of other audio (rate {low:.2g} to {high:.2g} per hour at {confidence:.0%})")
-    figure.update_yaxes(title="false alarms", rangemode="tozero")
-    return styled(figure, 280)
+    figure.update_xaxes(title=f"hours of other audio<br>(rate {low:.2g} to {high:.2g} per hour at {whole(confidence)})")
+    top = max(1.0, len(order), word.operating_fah * times.total_h)
+    figure.update_yaxes(title="false alarms", range=[0, 1.05 * top])
+    return styled(figure, 300)

@@ -1,4 +1,4 @@
-"""The worst misses and false alarms of a word, to hear and to see: one listens before one believes a figure."""
+"""The worst misses and false alarms of a word: which stretches of the tracks they are, and their audio."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from wakeword.system.files import atomic_path
 
 FOLDER = "examples"
 EACH = 5
-"""Misses and false alarms that are shown per word."""
+"""At most so many misses and so many false alarms per word."""
 BEFORE_S, AFTER_S = 0.7, 1.0
-"""Heard before and after a word."""
+"""Seconds of audio before and after a missed word."""
 ALARM_BEFORE_S, ALARM_AFTER_S = 2.0, 0.7
+"""Seconds of audio before and after the peak of a false alarm."""
 
 
 def find_examples(view: WordOnSplit, threshold: float) -> tuple[Example, ...]:

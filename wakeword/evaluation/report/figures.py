@@ -20,7 +20,8 @@ def conditions_figure(report: EvaluationReport) -> go.Figure | None:
     for place, word in enumerate(report.words):
         results = word.operating.test.conditions if word.operating.test else ()
         drawn |= bool(results)
-        figure.add_bar(
+        figure.add_scatter(
+            mode="markers",
             x=[result.condition for result in results],
             y=[100 * result.frr for result in results],
             error_y={
@@ -28,14 +29,17 @@ def conditions_figure(report: EvaluationReport) -> go.Figure | None:
                 "symmetric": False,
                 "array": [100 * (result.wilson[1] - result.frr) for result in results],
                 "arrayminus": [100 * (result.frr - result.wilson[0]) for result in results],
-                "thickness": 1.3,
-                "color": "#39424f",
+                "thickness": 1.5,
             },
-            marker={"color": colour(place)},
+            marker={"color": colour(place), "size": 10},
+            cliponaxis=False,
             name=word.phrase or word.label,
             customdata=[[result.missed, result.words] for result in results],
             hovertemplate="%{customdata[0]} of %{customdata[1]} missed: %{y:.1f} %<extra>%{x}</extra>",
         )
+    # Dots of several words stand side by side.
+    figure.update_xaxes(ticklabelstandoff=8)
+    figure.update_layout(scattermode="group", scattergap=0.6)
     figure.update_yaxes(title="missed words, %", rangemode="tozero")
     return styled(figure, 380) if drawn else None
 
@@ -60,9 +64,9 @@ def histogram_figure(word: WordResult) -> go.Figure | None:
             hovertemplate="score %{x:.2f}: %{y:.1f} % of the clips<extra>" + name + "</extra>",
         )
     figure.add_vline(x=min(word.operating.threshold, 1.0), line={"dash": "dot", "color": "#1d2430", "width": 1.5})
-    figure.update_xaxes(title="highest score of the clip (dotted: threshold)", range=[0, 1])
+    figure.update_xaxes(title="highest score of the clip<br>(dotted: threshold)", range=[0, 1])
     figure.update_yaxes(title="clips, %", rangemode="tozero")
-    return styled(figure, 320)
+    return styled(figure, 420)
 
 
 def near_miss_figure(word: WordResult) -> go.Figure | None:
@@ -126,10 +130,11 @@ def training_figure(run_dir: Path) -> go.Figure | None:
             line={"color": colour(place), "width": 2},
             yaxis="y" if "loss" in name else "y2",
         )
-    figure.update_layout(yaxis2={"overlaying": "y", "side": "right", "title": "share", "showgrid": False})
+    right = {"overlaying": "y", "side": "right", "title": "share", "showgrid": False, "tickmode": "auto"}
+    figure.update_layout(yaxis2={**right, "rangemode": "tozero"}, yaxis={"rangemode": "tozero"})
     figure.update_xaxes(title="epoch")
     figure.update_yaxes(title="loss", selector={"side": None})
-    return styled(figure, 380) if names else None
+    return styled(figure, 380).update_layout(margin={"r": 56}) if names else None
 
 
 def _is_curve(name: str) -> bool:

@@ -1,87 +1,156 @@
-"""The main plots as PNG files, for model cards and slides."""
+"""The main figures as PNG files, for model cards, papers and slides."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from wakeword.evaluation.results import EvaluationReport, WordResult
-from wakeword.pages.figures import GREY, colour
+from wakeword.evaluation.report.wording import conditions_of
+from wakeword.evaluation.results import EvaluationReport, SplitResult, WordResult
+from wakeword.pages.figures import GREY, INK, SOFT_INK, colour
 from wakeword.system.files import atomic_path
 
 PLOTS = "plots"
-_SIZE = (6.4, 4.0)
+_WIDTH, _HEIGHT = 6.4, 4.0
+_OTHER_SPEECH = "other speech"
+_SHOWN = ("clean", "10 dB", "far", _OTHER_SPEECH)
+"""Clips whose scores are drawn."""
 
 
 def write_plots(report: EvaluationReport, folder: Path) -> list[Path]:
-    """`conditions.png`, and `<label>-det.png` and `<label>-scores.png` for each word that has them; atomically."""
+    """Write the figures that the report has data for, atomically, and remove other PNG files of the folder.
+
+    `conditions.png`: missed words by condition at the operating point. `misses.png`: heat map of missed words,
+    operating points by conditions. For each word `<label>-det.png` and `<label>-scores.png`, its score distributions.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     with seaborn.axes_style("whitegrid"):
         if any(word.operating.test and word.operating.test.conditions for word in report.words):
-            written.append(_save(folder / "conditions.png", _conditions, report))
+            written.append(_save(folder / "conditions.png", partial(_conditions, report=report)))
+            frr = miss_table(report)
+            height = 1.6 + 0.34 * len(frr)
+            written.append(_save(folder / "misses.png", partial(_misses, frr=frr), height))
         for word in report.words:
             test = word.operating.test
             if word.det and test is not None and test.alarms.hours > 0:
-                written.append(_save(folder / f"{word.label}-det.png", _det, word))
+                draw = partial(_det, word=word, test=test)
+                written.append(_save(folder / f"{word.label}-det.png", draw))
             if word.histogram:
-                written.append(_save(folder / f"{word.label}-scores.png", _scores, word))
+                written.append(_save(folder / f"{word.label}-scores.png", partial(_scores, word=word)))
     for path in folder.glob("*.png"):
         if path not in written:
             path.unlink()
     return written
 
 
-def _save(path: Path, draw, what: EvaluationReport | WordResult) -> Path:  # type: ignore[no-untyped-def]
-    figure = Figure(figsize=_SIZE, dpi=150, layout="constrained")
-    draw(figure.subplots(), what)
+def miss_table(report: EvaluationReport) -> pd.DataFrame:
+    """Missed test words in percent: a row per word and false-alarm target, a column per condition, NaN: no words."""
+    names = conditions_of(report)
+    rows = {}
+    for word in report.words:
+        for target in word.targets:
+            found = [target.test.condition(name) if target.test else None for name in names]
+            rows[f"{_name(word)}, {target.fah_target:g} per hour"] = [
+                100 * result.frr if result else np.nan for result in found
+            ]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=names)
+
+
+def _save(path: Path, draw: Callable[[Axes], None], height: float = _HEIGHT) -> Path:
+    figure = Figure(figsize=(_WIDTH, height), dpi=150, layout="constrained")
+    draw(figure.subplots())
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png")
     return path
 
 
+def _name(word: WordResult) -> str:
+    """The phrase; its dollar signs start no formula."""
+    return (word.phrase or word.label).replace("$", r"\$")
+
+
 def _conditions(axes: Axes, report: EvaluationReport) -> None:
-    width = 0.8 / len(report.words)
-    names: list[str] = []
+    """Dots with Wilson intervals; seaborn's own intervals would be those of a mean."""
+    step = min(0.15, 0.8 / len(report.words))
+    names = conditions_of(report)
     for place, word in enumerate(report.words):
         results = word.operating.test.conditions if word.operating.test else ()
-        names = names or [result.condition for result in results]
-        at = np.arange(len(results)) + (place - (len(report.words) - 1) / 2) * width
+        at = [names.index(result.condition) + (place - (len(report.words) - 1) / 2) * step for result in results]
         frr = np.asarray([result.frr for result in results])
         bounds = np.asarray([result.wilson for result in results]).reshape(-1, 2)
         spread = 100 * np.maximum(0, np.stack([frr - bounds[:, 0], bounds[:, 1] - frr]))
-        axes.bar(at, 100 * frr, width, yerr=spread, capsize=2, label=word.phrase or word.label, color=colour(place))
-    axes.set(ylabel="missed words, %", title="at the operating point, test")
+        axes.errorbar(at, 100 * frr, spread, fmt="o", capsize=3, label=_name(word), color=colour(place), clip_on=False)
+    axes.set(ylabel="missed words, %", title="at the operating point, test", ylim=(0, None))
+    axes.grid(False, axis="x")
+    axes.margins(x=0.08)
     axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
-    axes.set_ylim(bottom=0)
     axes.legend()
 
 
-def _det(axes: Axes, word: WordResult) -> None:
-    hours = word.operating.test.alarms.hours if word.operating.test else 0.0
-    least = 0.5 / hours
-    for place, (name, det) in enumerate(word.det.items()):
-        x = np.maximum(det.fah, least)
-        axes.step(np.append(x, max(x[-1], 100.0)), 100 * np.append(det.frr, det.frr[-1]), where="post", label=name)
-        axes.get_lines()[-1].set_color(colour(place))
-    axes.axvline(word.operating_fah, color="#5a6472", linestyle=":", linewidth=1)
+def _misses(axes: Axes, frr: pd.DataFrame) -> None:
+    seaborn.heatmap(
+        frr,
+        ax=axes,
+        annot=True,
+        fmt=".1f",
+        vmin=0,
+        vmax=max(10.0, float(np.nanmax(frr.to_numpy()))),
+        cmap="rocket_r",
+        linewidths=0.5,
+        cbar_kws={"label": "missed words, %"},
+    )
+    axes.set(title="missed words at each target of false alarms, test")
+    axes.tick_params(axis="y", rotation=0)
+    axes.tick_params(axis="x", rotation=30)
+
+
+def _det(axes: Axes, word: WordResult, test: SplitResult) -> None:
+    hours, parts = test.alarms.hours, []
+    for name in (result.condition for result in test.conditions if result.condition in word.det):
+        det = word.det[name]
+        fah = np.maximum(det.fah, 0.5 / hours)
+        corners = {"fah": np.append(fah, max(fah[-1], 100.0)), "frr": 100 * np.append(det.frr, det.frr[-1])}
+        parts.append(pd.DataFrame({**corners, "condition": name}))
+    curves = pd.concat(parts, ignore_index=True)
+    style = {"palette": [colour(place) for place in range(len(parts))], "estimator": None, "drawstyle": "steps-post"}
+    seaborn.lineplot(curves, x="fah", y="frr", hue="condition", ax=axes, clip_on=False, **style)
+    axes.axvline(word.operating_fah, color=SOFT_INK, linestyle=":", linewidth=1)
     axes.set(xscale="log", xlabel=f"false alarms per hour (left edge: none in {hours:.2f} h)", ylabel="missed words, %")
-    axes.set(title=f"{word.phrase or word.label}, test", ylim=(0, None))
+    axes.set(title=f"{_name(word)}, test", ylim=(0, max(10.0, 1.05 * curves["frr"].max())))
     axes.legend(fontsize="small")
 
 
 def _scores(axes: Axes, word: WordResult) -> None:
-    for place, (name, counts) in enumerate(word.histogram.items()):
-        if name not in ("clean", "10 dB", "far", "other speech"):
-            continue
-        ink = GREY if name == "other speech" else colour(place)
+    shown = {name: word.histogram[name] for name in _SHOWN if any(word.histogram.get(name, ()))}
+    parts = []
+    for name, counts in shown.items():
         edges = np.linspace(0, 1, len(counts) + 1)
-        axes.stairs(100 * np.asarray(counts) / max(1, sum(counts)), edges, label=name, color=ink, linewidth=1.6)
-    axes.axvline(min(word.operating.threshold, 1.0), color="#1d2430", linestyle=":", linewidth=1.2)
+        parts.append(pd.DataFrame({"score": (edges[:-1] + edges[1:]) / 2, "clips": counts, "clips of": name}))
+    if parts:
+        inks = {name: GREY if name == _OTHER_SPEECH else colour(place) for place, name in enumerate(shown)}
+        seaborn.histplot(
+            pd.concat(parts, ignore_index=True),
+            x="score",
+            weights="clips",
+            hue="clips of",
+            palette=inks,
+            bins=len(edges) - 1,
+            binrange=(0, 1),
+            stat="percent",
+            common_norm=False,
+            element="step",
+            alpha=0.15,
+            ax=axes,
+        )
+        seaborn.move_legend(axes, "upper center")
+    axes.axvline(min(word.operating.threshold, 1.0), color=INK, linestyle=":", linewidth=1.2)
     axes.set(xlabel="highest score of the clip (dotted: threshold)", ylabel="clips, %", xlim=(0, 1), ylim=(0, None))
-    axes.set(title=f"{word.phrase or word.label}, test")
-    axes.legend(fontsize="small")
+    axes.set(title=f"{_name(word)}, test")

@@ -53,7 +53,7 @@ def _ranking(word: WordResult) -> str:
 def _condition_rows(target: TargetResult) -> list[list[str]]:
     rows = []
     for result in target.test.conditions if target.test else ():
-        spread = "says nothing here"
+        spread = "no interval"
         if result.bootstrap is not None:
             spread = f"{100 * result.bootstrap[0]:.1f}-{100 * result.bootstrap[1]:.1f} %"
         late = "-"
@@ -107,12 +107,12 @@ def _speakers(word: WordResult) -> dict[str, Any] | None:
 
 
 def _calibration(word: WordResult) -> dict[str, Any]:
-    """Whether a score means a probability, before and after the map that val gave."""
+    """The probability map, and how well scores and probabilities hold on test."""
     found = word.calibration
-    about = f"{wording.capitalised(found.reason)}."
-    if found.calibration is not None:
-        about += (
-            f" {100 * found.calibration.prior:.0f} % of val's clips held the word; in a home one stretch in thousands "
-            "does, so a probability must be shifted to the share that is expected."
-        )
-    return {"about": about, "figure": reliability_figure(found.test_before, found.test_after)}
+    rows = [
+        [name, numbers.percent(part.ece), f"{part.brier:.4f}", f"{part.log_loss:.4f}"]
+        for name, part in (("score as it is", found.test_before), ("probability", found.test_after))
+        if part is not None
+    ]
+    about = f"{wording.capitalised(wording.calibration(found))}."
+    return {"about": about, "rows": rows, "figure": reliability_figure(found.test_before, found.test_after)}

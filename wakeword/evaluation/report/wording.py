@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wakeword.evaluation.results import EvaluationReport, FiredShare, SplitResult, TargetResult, WordResult
+from wakeword.evaluation.results import (
+    CalibrationResult,
+    EvaluationReport,
+    FiredShare,
+    SplitResult,
+    TargetResult,
+    WordResult,
+)
 from wakeword.evaluation.statistics.numbers import (
     number,
     percent,
@@ -76,6 +83,17 @@ def evidence(target: TargetResult, confidence: float) -> str:
     return f"{needed} ({whole(confidence)}); there are only {number(rate.hours)} h, so the target is not proven"
 
 
+def calibration(found: CalibrationResult) -> str:
+    """The probability map with its calibration error on test, or why there is none."""
+    fitted, before, after = found.probability_map, found.test_before, found.test_after
+    if fitted is None:
+        return found.reason
+    error = "test holds no clips"
+    if before and after:
+        error = f"calibration error on test {percent(before.ece)} before, {percent(after.ece)} after"
+    return f"probability = sigmoid({fitted.slope:.3g} * logit(score) {fitted.offset:+.3g}), {found.reason}: {error}"
+
+
 def conditions_of(report: EvaluationReport) -> list[str]:
     """Conditions that any word was tested in, in their order."""
     names: list[str] = []
@@ -134,11 +152,7 @@ def text_table(report: EvaluationReport) -> str:
             shares = ", ".join(f"{name} away {fired_share(part)}" for name, part in near.by_distance.items())
             own = f"; the same voices' own phrase {fired_share(near.own_phrase)}" if near.own_phrase else ""
             lines.append(f"  near misses that fire, by phonemes: {shares}{own}")
-        before, after = word.calibration.test_before, word.calibration.test_after
-        if before and after:
-            map_ = word.calibration.calibration
-            method = map_.map.method if map_ else "none"
-            lines.append(f"  calibration ({method}): error {percent(before.ece)} before, {percent(after.ece)} after")
+        lines.append(f"  {calibration(word.calibration)}")
         lines += [f"  worse than the rest: {part.sentence}" for part in word.slices.worse]
         lines.append(f"  {word.reason}; {evidence(word.operating, report.confidence)}")
     lines += [f"note: {note}" for note in report.notes]

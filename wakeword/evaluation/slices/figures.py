@@ -2,64 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from wakeword.evaluation.slices.results import SliceReport
+from wakeword.evaluation.results import AlarmSlice, SliceReport, WordSlice
+from wakeword.evaluation.slices.slices import BY_AUDIO, alarms_by
 from wakeword.evaluation.statistics.numbers import number
+from wakeword.evaluation.statistics.rates import Rate
 from wakeword.pages.figures import GREY, colour, styled
 
 _ROW_PX = 24
 _FRAME_PX = 110
 
 
-@dataclass(frozen=True)
-class _Row:
-    """A slice; `value` and its bounds are None where `text` says that there is too little data."""
-
-    dimension: str
-    name: str
-    text: str
-    value: float | None = None
-    low: float = 0.0
-    high: float = 0.0
-    worse: bool = False
+_Dot = tuple[float, float, float, str] | None
+"""Value, bounds and hover text; None where there is too little data."""
 
 
 def slices_figure(report: SliceReport) -> go.Figure | None:
     """FRR per slice with the interval that heeds speakers, grouped by property; None without words."""
+
+    def dot(part: WordSlice) -> _Dot:
+        if part.frr is None:
+            return None
+        low, high = part.by_speaker or part.wilson or (0.0, 1.0)
+        text = f"{part.missed} of {part.words} words of {part.speakers} speakers missed"
+        return 100 * part.frr, 100 * low, 100 * high, text
+
+    rows = [_Row(group.name, part, dot(part)) for group in report.dimensions for part in group.slices]
     worse = {(part.dimension, part.name) for part in report.worse}
-    rows = []
-    for dimension in report.dimensions:
-        for part in dimension.slices:
-            if part.frr is None:
-                rows.append(_Row(dimension.name, part.name, part.too_little or ""))
-                continue
-            low, high = part.by_speaker or part.wilson or (0.0, 1.0)
-            text = f"{part.missed} of {part.words} words of {part.speakers} speakers missed"
-            is_worse = (dimension.name, part.name) in worse
-            rows.append(_Row(dimension.name, part.name, text, 100 * part.frr, 100 * low, 100 * high, is_worse))
-    return _figure(rows, "missed words, %", "%{x:.1f} %")
+    return _figure(rows, worse, "missed words, %", "%{x:.1f} %")
 
 
 def alarms_figure(report: SliceReport) -> go.Figure | None:
     """False alarms per hour per slice of the negative audio, with the Poisson interval; None without negatives."""
-    worse = {(part.dimension, part.name) for part in report.worse}
-    rows = []
-    for dimension in report.alarms:
-        for part in dimension.slices:
-            rate = part.rate
-            if rate is None or rate.fah is None or rate.low is None or rate.high is None:
-                rows.append(_Row(dimension.name, part.name, part.too_little or ""))
-                continue
-            text = f"{rate.false_alarms} in {number(rate.hours)} h"
-            is_worse = (f"false alarms by {dimension.name}", part.name) in worse
-            rows.append(_Row(dimension.name, part.name, text, rate.fah, rate.low, rate.high, is_worse))
-    return _figure(rows, "false alarms per hour", "%{x:.2f} per hour")
+
+    def dot(rate: Rate | None) -> _Dot:
+        if rate is None or rate.fah is None or rate.low is None or rate.high is None:
+            return None
+        return rate.fah, rate.low, rate.high, f"{rate.false_alarms} in {number(rate.hours)} h"
+
+    rows = [_Row(group.name, part, dot(part.rate)) for group in report.alarms for part in group.slices]
+    worse = {(name, part.name) for part in report.worse for name in BY_AUDIO if part.dimension == alarms_by(name)}
+    return _figure(rows, worse, "false alarms per hour", "%{x:.2f} per hour")
 
 
-def _figure(rows: list[_Row], title: str, value: str) -> go.Figure | None:
+class _Row(NamedTuple):
+    dimension: str
+    part: WordSlice | AlarmSlice
+    dot: _Dot
+
+
+def _figure(rows: list[_Row], worse: set[tuple[str, str]], title: str, value: str) -> go.Figure | None:
     """Rows from top to bottom in their order, grouped by dimension; `value` is the hover text's format of x."""
     if not rows:
         return None
@@ -67,29 +62,30 @@ def _figure(rows: list[_Row], title: str, value: str) -> go.Figure | None:
     # An invisible first trace fixes the order of the rows, which would otherwise be that of the traces.
     figure.add_scatter(x=[None] * len(rows), y=_names(rows), mode="markers", hoverinfo="skip")
     for is_worse, ink in ((False, colour(0)), (True, colour(3))):
-        dots = [(row, row.value) for row in rows if row.value is not None and row.worse == is_worse]
+        own = [row for row in rows if row.dot and ((row.dimension, row.part.name) in worse) == is_worse]
+        dots = [row.dot for row in own if row.dot]
         figure.add_scatter(
-            x=[at for _, at in dots],
-            y=_names([row for row, _ in dots]),
+            x=[at for at, *_ in dots],
+            y=_names(own),
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": [row.high - at for row, at in dots],
-                "arrayminus": [at - row.low for row, at in dots],
+                "array": [high - at for at, _, high, _ in dots],
+                "arrayminus": [at - low for at, low, *_ in dots],
                 "thickness": 1.5,
             },
             mode="markers",
             marker={"color": ink, "size": 9},
             cliponaxis=False,
-            customdata=[row.text for row, _ in dots],
+            customdata=[text for *_, text in dots],
             hovertemplate=value + ": %{customdata}<extra>%{y}</extra>",
         )
-    empty = [row for row in rows if row.value is None]
+    empty = [row for row in rows if row.dot is None]
     figure.add_scatter(
         x=[0] * len(empty),
         y=_names(empty),
         mode="text",
-        text=[row.text for row in empty],
+        text=[row.part.too_little for row in empty],
         textposition="middle right",
         textfont={"color": GREY, "size": 12},
         hoverinfo="skip",
@@ -101,4 +97,4 @@ def _figure(rows: list[_Row], title: str, value: str) -> go.Figure | None:
 
 
 def _names(rows: list[_Row]) -> list[list[str]]:
-    return [[row.dimension for row in rows], [row.name for row in rows]]
+    return [[row.dimension for row in rows], [row.part.name for row in rows]]

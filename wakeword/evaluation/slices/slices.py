@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from wakeword.evaluation.slices.results import (
+from wakeword.evaluation.results import (
     AlarmDimension,
     AlarmSlice,
     SliceReport,
@@ -162,7 +162,7 @@ def _alarm_dimension(
             rest = rest_count / rest_h
             finding = f"has {number(count / own)} false alarms per hour in {number(own)} h, the rest {number(rest)}"
             p_value = alarms_more((count, own), (rest_count, rest_h))
-            compared.append(_compared(f"false alarms by {name}", part, count / own, rest, p_value, finding))
+            compared.append(_compared(alarms_by(name), part, count / own, rest, p_value, finding))
     return AlarmDimension(name=name, slices=tuple(slices))
 
 
@@ -188,6 +188,11 @@ def _spread(words: Sequence[SliceWord], confidence: float) -> SpeakerSpread | No
         holding_half=int(np.searchsorted(most, most[-1] / 2)) + 1 if len(most) else 0,
         worst=tuple(worst[:MAX_WORST_SPEAKERS]),
     )
+
+
+def alarms_by(name: str) -> str:
+    """The name of a dimension of false alarms in `SliceReport.worse`."""
+    return f"false alarms by {name}"
 
 
 def _compared(dimension: str, name: str, value: float, rest: float, p_value: float, finding: str) -> WorseSlice:

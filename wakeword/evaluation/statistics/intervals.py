@@ -112,14 +112,22 @@ def speaker_bootstrap(
     an interval of no width would be a lie; Wilson's holds).
     """
     misses = np.asarray(missed, dtype=bool)
+    return None if misses.all() or not misses.any() else bootstrap_mean(misses, speakers, confidence, seed)
+
+
+def bootstrap_mean(
+    values: Sequence[float] | np.ndarray, speakers: Sequence[str], confidence: float = 0.95, seed: int = 0
+) -> Interval | None:
+    """Percentile interval of the mean of `values (words,)` when whole speakers are drawn again, `speakers`: one per
+    word. None with fewer than two speakers.
+    """
     names, group = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)
-    if len(names) < 2 or misses.all() or not misses.any():
+    if len(names) < 2:
         return None
-    missed_of = np.bincount(group, weights=misses, minlength=len(names))
-    words_of = np.bincount(group, minlength=len(names))
-    draws = np.random.default_rng(seed).multinomial(
-        len(names), np.full(len(names), 1 / len(names)), size=BOOTSTRAP_ROUNDS
+    sum_of = np.bincount(group, weights=np.asarray(values, dtype=np.float64))
+    even = np.full(len(names), 1 / len(names))
+    draws = np.random.default_rng(seed).multinomial(len(names), even, size=BOOTSTRAP_ROUNDS)
+    low, high = np.quantile(
+        (draws @ sum_of) / (draws @ np.bincount(group)), [(1 - confidence) / 2, (1 + confidence) / 2]
     )
-    rates = (draws @ missed_of) / (draws @ words_of)
-    low, high = np.quantile(rates, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(float(low), float(high))

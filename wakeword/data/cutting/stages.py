@@ -1,4 +1,7 @@
-"""The stage that aligns: a clip and its transcript to the times of the words that are wanted, kept as a file each."""
+"""The stages of cutting: clips and transcripts to the times of words, planned rows to FLAC files.
+
+Both keep what they made as files, named by a hash of what it was made of; an earlier run's are not made again.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,20 @@ import numpy as np
 import pyarrow as pa
 
 from wakeword.audio.decoding.guard import shared_decoder
-from wakeword.audio.io import AudioError, read_audio
+from wakeword.audio.io import AudioError, length_s, read_audio, write_flac
 from wakeword.config.cutting import CuttingConfig
 from wakeword.config.data import QualityConfig
+from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.data.cutting.aligner import Aligner, AlignmentError, load_aligner
 from wakeword.data.cutting.borders import CutWord, cut_words
+from wakeword.data.cutting.joining import MARGIN_S, join_parts
+from wakeword.data.cutting.plan import CUT_SCHEMA
 from wakeword.data.manifest import Row
+from wakeword.data.quality import check_clip
 from wakeword.data.shard_stage import verified_digest
 from wakeword.data.words import spoken
 from wakeword.stages.stage import Stage, StageResources
-from wakeword.system.files import write_json
+from wakeword.system.files import sha256_of, write_json
 
 ALIGN_VERSION = 1
 """Raised when the same clip, text and aligner would give other times: kept alignments are then made again."""
@@ -31,12 +38,7 @@ _WORD = pa.struct(
     [
         ("place", pa.int64()),
         ("text", pa.string()),
-        ("start_s", pa.float64()),
-        ("end_s", pa.float64()),
-        ("level_db", pa.float64()),
-        ("before_db", pa.float64()),
-        ("after_db", pa.float64()),
-        ("confidence", pa.float64()),
+        *((name, pa.float64()) for name in ("start_s", "end_s", "level_db", "before_db", "after_db", "confidence")),
     ]
 )
 ALIGNED_SCHEMA = pa.schema(
@@ -104,25 +106,14 @@ class AlignStage(Stage):
         return pa.Table.from_pylist([self._aligned(row) for row in table.to_pylist()], schema=ALIGNED_SCHEMA)
 
     def _aligned(self, row: Row) -> Row:
-        empty: Row = {"key": row["key"], "sha256": "", "words": [], "gaps_s": [], "aligned": False}
         try:
             digest = verified_digest(row)
             kept, aligned = self._times(row, digest)
         except AudioError as error:
-            return {**empty, "reason": error.reason, "detail": error.detail}
-        if kept["reason"]:
-            return {**empty, "sha256": digest, "aligned": aligned, **kept, "words": [], "gaps_s": []}
-        words = kept["words"]
-        gaps = [round(b["start_s"] - a["end_s"], 4) for a, b in pairwise(words)]
-        return {
-            "key": row["key"],
-            "sha256": digest,
-            "words": [word for word in words if word["text"] in self.wanted],
-            "gaps_s": [max(0.0, gap) for gap in gaps],
-            "aligned": aligned,
-            "reason": "",
-            "detail": "",
-        }
+            return {"key": row["key"], "aligned": False, "reason": error.reason, "detail": error.detail}
+        gaps_s = [max(0.0, round(b["start_s"] - a["end_s"], 4)) for a, b in pairwise(kept["words"])]
+        words = [word for word in kept["words"] if word["text"] in self.wanted]
+        return {**kept, "key": row["key"], "sha256": digest, "words": words, "gaps_s": gaps_s, "aligned": aligned}
 
     def _times(self, row: Row, digest: str) -> tuple[dict[str, Any], bool]:
         """All words of the clip, or why there are none, from an earlier run or made now."""
@@ -153,3 +144,72 @@ def _read(path: Path) -> dict[str, Any] | None:
         return {name: kept[name] for name in ("words", "reason", "detail")}
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+RESULT_SCHEMA = pa.schema(
+    [
+        ("name", pa.string()),
+        *((name, pa.float64()) for name in ("duration_s", "word_start_s", "word_end_s")),
+        ("sha256", pa.string()),
+        ("made", pa.bool_()),
+        *((name, pa.string()) for name in ("reason", "detail")),
+    ]
+)
+"""`made` is false where the file was there from an earlier run."""
+KEPT_RECORDINGS = 4
+"""Decoded recordings that are kept for the rows that follow."""
+
+
+def clip_path(name: str) -> str:
+    """Where a clip lies in the output folder."""
+    return f"clips/{name[:2]}/{name}.flac"
+
+
+class CutStage(Stage):
+    """Plans to clips; a clip that is there is not made again.
+
+    Args:
+        cutting: limit of the recordings' length.
+        quality: how recordings are decoded, and what makes a clip unfit.
+        folder: output folder; every worker must see it.
+    """
+
+    name = "cut"
+    reads = tuple(CUT_SCHEMA.names)
+    writes = tuple(RESULT_SCHEMA.names)
+    resources = StageResources(cpus=1.0, batch_size=32)
+
+    def __init__(self, cutting: CuttingConfig, quality: QualityConfig, folder: str | Path) -> None:
+        self.cutting = cutting
+        self.quality = quality
+        self.folder = str(folder)
+        self._recordings: dict[str, np.ndarray] = {}
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Make each row's clip; `reason` is empty where it went well."""
+        self._recordings = {}
+        return pa.Table.from_pylist([self._made(row) for row in table.to_pylist()], schema=RESULT_SCHEMA)
+
+    def _made(self, row: Row) -> Row:
+        path = Path(self.folder) / clip_path(row["name"])
+        duration_s = length_s(path)
+        made = duration_s is None
+        if duration_s is None:
+            try:
+                parts = [(self._recording(p["uri"]), p["start_s"], p["end_s"]) for p in row["parts"]]
+                audio = join_parts(parts, row["gains"], row["gaps_s"], int(row["name"][:8], 16))
+                check_clip(audio, row["kind"], self.quality, row["parts"][0]["uri"])
+            except AudioError as error:
+                return {"name": row["name"], "made": False, "reason": error.reason, "detail": error.detail}
+            write_flac(path, audio)
+            duration_s = len(audio) / SAMPLE_RATE_HZ
+        word_end_s = round(duration_s - MARGIN_S, 4)
+        times = {"duration_s": duration_s, "word_start_s": MARGIN_S, "word_end_s": word_end_s}
+        return {"name": row["name"], **times, "sha256": sha256_of(path), "made": made, "reason": "", "detail": ""}
+
+    def _recording(self, uri: str) -> np.ndarray:
+        if uri not in self._recordings:
+            while len(self._recordings) >= KEPT_RECORDINGS:
+                del self._recordings[next(iter(self._recordings))]
+            self._recordings[uri] = read_clip(uri, self.quality, self.cutting.max_source_s)
+        return self._recordings[uri]

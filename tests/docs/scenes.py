@@ -94,12 +94,6 @@ def write_finished(folder: Path) -> None:
     run_pipeline(load_config("hey_nova.yaml"), runner="local")
 
 
-def write_run(folder: Path) -> None:
-    """A recording and a finished run `runs/hey_nova`, without the recipe that a page writes."""
-    write_finished(folder)
-    (folder / "hey_nova.yaml").unlink()
-
-
 def write_checkout(folder: Path) -> None:
     """The files of this checkout that a new module is added to."""
     for name in ("wakeword", "tests", "configs", "jobs"):
@@ -136,12 +130,14 @@ class Scene:
     """
 
     make: Callable[[Path], None] = write_nothing
+    without: str = ""
+    """A file that the page itself writes."""
     slow_ray: bool = False
     beside: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 SCENES: dict[str, Scene] = {
-    "tutorial/phrase.md": Scene(write_run, slow_ray=True),
+    "tutorial/phrase.md": Scene(write_finished, without="hey_nova.yaml", slow_ray=True),
     "tutorial/recordings.md": Scene(write_recordings, slow_ray=True),
     "tutorial/several_words.md": Scene(write_recordings, slow_ray=True),
     "howto/cluster.md": Scene(write_checkout),

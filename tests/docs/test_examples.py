@@ -57,13 +57,16 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path], Non
     made: dict[Callable[[Path], None], Path] = {}
 
     def fill(page: str, folder: Path) -> None:
-        make = SCENES.get(page, Scene()).make
+        wanted = SCENES.get(page, Scene())
+        make = wanted.make
         if make not in made:
             made[make] = tmp_path_factory.mktemp(make.__name__)
             with pytest.MonkeyPatch.context() as patch:
                 patch.chdir(made[make])
                 make(made[make])
         shutil.copytree(made[make], folder, dirs_exist_ok=True)
+        if wanted.without:
+            (folder / wanted.without).unlink()
 
     return fill
 

@@ -24,7 +24,7 @@ PAGES = {
 def cases(slow: bool) -> Iterator[object]:
     """A case for each page that has something to run, with the marks that it needs."""
     for page, blocks in PAGES.items():
-        marks = [pytest.mark.ray] if SCENES.get(page, Scene()).needs_ray(slow) else []
+        marks = [pytest.mark.ray] if slow and SCENES.get(page, Scene()).slow_ray else []
         if slow:
             marks.append(pytest.mark.slow)
         if any(not block.not_run and block.slow == slow for block in blocks):
@@ -57,13 +57,16 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path], Non
     made: dict[Callable[[Path], None], Path] = {}
 
     def fill(page: str, folder: Path) -> None:
-        make = SCENES.get(page, Scene()).make
+        wanted = SCENES.get(page, Scene())
+        make = wanted.make
         if make not in made:
             made[make] = tmp_path_factory.mktemp(make.__name__)
             with pytest.MonkeyPatch.context() as patch:
                 patch.chdir(made[make])
                 make(made[make])
         shutil.copytree(made[make], folder, dirs_exist_ok=True)
+        if wanted.without:
+            (folder / wanted.without).unlink()
 
     return fill
 
@@ -98,7 +101,7 @@ def run_page(
     def run(page: str, slow: bool) -> None:
         scene(page, tmp_path)
         monkeypatch.chdir(tmp_path)
-        if SCENES.get(page, Scene()).needs_ray(slow):
+        if slow and SCENES.get(page, Scene()).slow_ray:
             one_ray()
         with SCENES.get(page, Scene()).beside():
             for block in PAGES[page]:

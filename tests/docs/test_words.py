@@ -12,7 +12,13 @@ from wakeword.cli.main import main
 from wakeword.config.augmentation import AugmentationConfig
 from wakeword.config.keys import RENAMED, key_fault
 from wakeword.config.schema import Config
+from wakeword.data.manifest import MANIFEST_SCHEMA
+from wakeword.data.report.advice import RULES
+from wakeword.data.sources.types import source_types
+from wakeword.data.synthesis import ENGINES
+from wakeword.models.families import families
 
+NEW_COLUMNS = {"quality": "peak_level_dbfs", "distance": "phoneme_distance"}
 PAGES = [*sorted(DOCS.rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 SPAN = re.compile(r"`([^`\n]+)`")
 FILES = ("py", "yaml", "md", "json", "txt", "parquet", "npz", "onnx", "tflite", "")
@@ -46,6 +52,19 @@ def test_the_page_on_augmentation_has_every_field() -> None:
     fields = {f"augmentation.{name}" for name in AugmentationConfig.model_fields}
     fields = {RENAMED.get(name, name).partition(".")[2] for name in fields}
     assert fields <= named, f"not in the page: {sorted(fields - named)}"
+
+
+def test_the_pages_on_data_have_every_rule_column_source_and_engine() -> None:
+    named = {
+        name: set(spans(DOCS / name))
+        for name in ("explanation/data.md", "reference/manifest.md", "reference/sources.md", "explanation/voices.md")
+    }
+    assert set(RULES) <= named["explanation/data.md"]
+    columns = {NEW_COLUMNS.get(name, name) for name in MANIFEST_SCHEMA.names}
+    assert columns <= named["reference/manifest.md"]
+    assert set(source_types()) <= named["reference/sources.md"]
+    assert set(ENGINES) <= named["explanation/voices.md"]
+    assert set(families()) <= set(spans(DOCS / "explanation" / "accuracy.md"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

@@ -65,7 +65,7 @@ def measure_cell(cell: Cell, folder: Path, quick: bool, steps: int, updates: int
     model = lab.learn(updates)
     step_s = model.step_samples / SAMPLE_RATE_HZ
     detector = training.detector
-    timing = EventTiming.from_seconds(step_s, detector.smoothing_s, detector.peak_hold_s, detector.refractory_s)
+    timing = EventTiming.from_seconds(step_s, detector.smoothing_s, detector.nms_window_s, detector.refractory_s)
     real = Embedded.of(model, real_tracks(judge, cell.word, judging), folder / "embedded")
     spoken = Embedded.of(model, spoken_tracks(prepared, training), folder / "embedded")
     real_scores, spoken_scores = real.scores(model), spoken.scores(model)

@@ -55,17 +55,17 @@ TURN = 3
 SHIFT_S, SNR_DB, GAIN_DB = 0.3, (0.0, 30.0), (-18.0, 6.0)
 EQ_DB, LOW_HZ, HIGH_HZ = (-8.0, 8.0), (80.0, 400.0), (3000.0, 7000.0)
 QUIET = {
-    "noise_probability": 0.0, "room_probability": 0.0, "speed_probability": 0.0, "floor_dbfs": None, "gain_db": (0, 0),
+    "noise_probability": 0.0, "rir_probability": 0.0, "speed_probability": 0.0, "floor_dbfs": None, "gain_db": (0, 0),
 }  # fmt: skip
 CORE = {
-    "noise_probability": 1.0, "noise_snr_db": SNR_DB, "room_probability": 1.0, "gain_db": GAIN_DB,
+    "noise_probability": 1.0, "noise_snr_db": SNR_DB, "rir_probability": 1.0, "gain_db": GAIN_DB,
     "band_probability": 1.0, "band_low_hz": LOW_HZ, "band_high_hz": HIGH_HZ,
 }  # fmt: skip
 EQ = {"eq_probability": 1.0, "eq_bands": 7, "eq_gain_db": EQ_DB}
 ONE_BY_ONE: dict[str, dict[str, Any]] = {
     "nothing but the shift": {}, "speed": {"speed_probability": 1.0}, "tempo": {"tempo_probability": 1.0},
-    "pitch": {"pitch_probability": 1.0}, "room": {"room_probability": 1.0}, "noise": {"noise_probability": 1.0},
-    "noise in a room": {"noise_probability": 1.0, "noise_room_probability": 1.0}, "music": {"music_probability": 1.0},
+    "pitch": {"pitch_probability": 1.0}, "room": {"rir_probability": 1.0}, "noise": {"noise_probability": 1.0},
+    "noise in a room": {"noise_probability": 1.0, "noise_rir_probability": 1.0}, "music": {"music_probability": 1.0},
     "babble": {"babble_probability": 1.0}, "voice": {"speech_probability": 1.0}, "equaliser": EQ,
     "microphone": {"microphone_probability": 1.0}, "band limit": {"band_probability": 1.0},
     "clipping": {"clip_probability": 1.0}, "codec, any": {"codec_probability": 1.0},

@@ -17,7 +17,7 @@ import sys
 import numpy as np
 
 from benchmarks.harness import Bar, run
-from wakeword.evaluation.statistics.intervals import garwood, speaker_bootstrap, speaker_wilson, wilson
+from wakeword.evaluation.statistics.intervals import poisson_interval, speaker_bootstrap, speaker_wilson, wilson
 
 SPEAKERS = 25
 WORDS = (60, 150, 300)
@@ -72,7 +72,7 @@ def measure(args: argparse.Namespace) -> list[Bar]:
     rng = np.random.default_rng(1)
     for expected in EXPECTED_ALARMS:
         counts = rng.poisson(expected, simulations)
-        intervals = [garwood(int(count), 10.0) for count in counts]
+        intervals = [poisson_interval(int(count), 10.0) for count in counts]
         share = np.mean([low <= expected / 10 <= high for low, high in intervals])
         noise = _slack(simulations) if args.quick else 0.0
         bars.append(Bar(f"Garwood, {expected:g} expected", 100 * float(share), "%", 95 - noise, "least"))

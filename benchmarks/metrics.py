@@ -44,7 +44,7 @@ from wakeword.evaluation.metrics.threshold_curve import (
 from wakeword.runtime.events import EventTiming
 
 STEP_S = 0.01
-TIMING = EventTiming.from_seconds(STEP_S, smoothing_s=0.06, peak_hold_s=0.1, refractory_s=1.0)
+TIMING = EventTiming.from_seconds(STEP_S, smoothing_s=0.06, nms_window_s=0.1, refractory_s=1.0)
 WINDOW = HitWindow(before_s=0.2, after_s=1.0)
 WORDS_PER_HOUR = 50
 FAH_TARGETS = (0.05, 0.1, 0.5, 1.0)

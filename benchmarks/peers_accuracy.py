@@ -147,7 +147,7 @@ def peers_listen(peers: Sequence[Peer], plans: tuple[TrackPlan, TrackPlan], fold
 def peer_rows(peer: Peer, found: Listened, plans: tuple[TrackPlan, TrackPlan], config: Config) -> list[Row]:
     """The two rows of a peer."""
     detector, evaluation = config.detector, config.evaluation
-    timing = EventTiming.from_seconds(peer.step_s, detector.smoothing_s, detector.peak_hold_s, detector.refractory_s)
+    timing = EventTiming.from_seconds(peer.step_s, detector.smoothing_s, detector.nms_window_s, detector.refractory_s)
     return [
         chosen_row(found, plans, timing, WORD, evaluation),
         shipped_row(found, plans[1], peer.shipped_timing, peer.threshold, WORD, evaluation),
@@ -161,7 +161,7 @@ def our_row(bundle: Bundle, plans: tuple[TrackPlan, TrackPlan], folder: Path, co
     scores = [part[:, [column]] for part in score_tracks(bundle, tracks, cache_dir=folder / "scores")]
     border = len(plans[0].tracks)
     detector = config.detector
-    timing = EventTiming.from_seconds(bundle.step_s, detector.smoothing_s, detector.peak_hold_s, detector.refractory_s)
+    timing = EventTiming.from_seconds(bundle.step_s, detector.smoothing_s, detector.nms_window_s, detector.refractory_s)
     return chosen_row(Listened(OURS, scores[:border], scores[border:]), plans, timing, WORD, config.evaluation)
 
 

@@ -67,7 +67,7 @@ def untrained_bundle(folder: Path, tracks: list[np.ndarray]) -> Path:
     config = validate_config({"name": "untrained", "words": [{"label": "one"}, {"label": "two"}]})
     model = StreamingModel(config, config.labels).eval()
     with torch.no_grad():
-        classifier: Any = model.student.classify
+        classifier: Any = model.network.classify
         classifier.weight *= _GAIN
         audio = torch.from_numpy(np.stack(tracks[:4]).astype(np.float32) / 32768)
         logits = model.offline(audio)

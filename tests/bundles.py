@@ -102,7 +102,7 @@ def tone_manifest(labels: list[str], **changes: Any) -> dict[str, Any]:
             {"label": label, "phrase": label, "threshold": 0.5, "ready": False, "operating_points": []}
             for label in labels
         ],
-        "detector": {"smoothing_s": 0.06, "peak_hold_s": 0.1, "refractory_s": 1.0},
+        "detector": {"smoothing_s": 0.06, "nms_window_s": 0.1, "refractory_s": 1.0},
         "metrics": {},
         "training_data": {},
         **changes,

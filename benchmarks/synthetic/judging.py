@@ -116,8 +116,8 @@ def shares(spoken: WordOnSplit, threshold: float) -> dict[str, list[int]]:
     """Near misses that fire and all near misses, by distance."""
     clips = spoken.near_misses
     fired: NDArray[np.bool_] = clips.score >= threshold
-    groups = {name: clips.distance == int(name) for name in DISTANCES[:-1]}
-    groups[DISTANCES[-1]] = clips.distance >= len(DISTANCES)
+    groups = {name: clips.phoneme_distance == int(name) for name in DISTANCES[:-1]}
+    groups[DISTANCES[-1]] = clips.phoneme_distance >= len(DISTANCES)
     return {name: [int(fired[inside].sum()), int(inside.sum())] for name, inside in groups.items()}
 
 

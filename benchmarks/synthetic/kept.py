@@ -105,10 +105,10 @@ class Embedded:
     @torch.no_grad()
     def scores(self, model: StreamingModel) -> list[NDArray[np.float32]]:
         """Scores `(times, heads + 1)` of each track of a model of one word: of all heads together, and of each."""
-        heads = len(model.student.heads)  # type: ignore[arg-type]
+        heads = len(model.network.heads)  # type: ignore[arg-type]
         result = []
         for track in self.embeddings:
-            logits = model.student.answer(track.float().T[None].repeat(heads, 1, 1))[:, :, 0]
+            logits = model.network.answer(track.float().T[None].repeat(heads, 1, 1))[:, :, 0]
             result.append(torch.sigmoid(torch.cat([logits.mean(0, keepdim=True), logits])).T.numpy())
         return result
 

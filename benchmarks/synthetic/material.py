@@ -28,7 +28,7 @@ Row = dict[str, str]
 
 PLAIN = [
     "augmentation.noise_probability=0",
-    "augmentation.room_probability=0",
+    "augmentation.rir_probability=0",
     "augmentation.speed_probability=0",
     "augmentation.vtlp_probability=0",
     "augmentation.spec_probability=0",
@@ -96,7 +96,7 @@ VARIANTS = (
         "harder",
         "final, more rooms and noise",
         (
-            "augmentation.room_probability=0.6",
+            "augmentation.rir_probability=0.6",
             "augmentation.noise_probability=0.85",
             "augmentation.noise_snr_db=[-5, 25]",
         ),
@@ -108,7 +108,7 @@ VARIANTS = (
         (
             "augmentation.pitch_probability=0.3",
             "augmentation.eq_probability=0.3",
-            "augmentation.noise_room_probability=0.3",
+            "augmentation.noise_rir_probability=0.3",
         ),
         real_words=True,
     ),

@@ -45,7 +45,7 @@ def test_music_and_voices_are_those_of_train_and_no_voice_says_the_word(with_mus
 
 
 def test_a_view_with_everything_on_sounds_the_same_in_any_batch(with_music: Path) -> None:
-    config = tiny_config(augmentation={f"{name}_probability": 0.7 for name in NEW} | {"room_late_db": (-10.0, 0.0)})
+    config = tiny_config(augmentation={f"{name}_probability": 0.7 for name in NEW} | {"rir_late_db": (-10.0, 0.0)})
     shards = ShardSet.open(with_music)
     clips = training_clips(shards, "train", CPU)
     sampler = BatchSampler(config, clips, 4000, views=3)
@@ -63,7 +63,7 @@ def test_an_augmentation_without_recordings_to_work_with_is_told(
 ) -> None:
     def told(prepared: Path, **augmentation: float) -> list[str]:
         caplog.clear()
-        shards, silent = ShardSet.open(prepared), {"room_probability": 0.0}
+        shards, silent = ShardSet.open(prepared), {"rir_probability": 0.0}
         clips = training_clips(shards, "train", CPU)
         training_augmenter(tiny_config(augmentation=silent | augmentation), shards, clips, CPU)
         return [record.getMessage() for record in caplog.records]
@@ -76,10 +76,8 @@ def test_an_augmentation_without_recordings_to_work_with_is_told(
     (message,) = told(without_music, music_probability=0.3, babble_probability=0.1)
     assert "music" in message
     dry = make_prepared(tmp_path / "dry", words=6, drop="rir")
-    (message,) = told(dry, room_probability=0.4, noise_room_probability=0.2)
-    assert (
-        "no clip of kind rir, so augmentation.room_probability and augmentation.noise_room_probability do " in message
-    )
+    (message,) = told(dry, rir_probability=0.4, noise_rir_probability=0.2)
+    assert "no clip of kind rir, so augmentation.rir_probability and augmentation.noise_rir_probability do " in message
     silent = make_prepared(tmp_path / "silent", words=6, drop="speech")
     (message,) = told(silent, babble_probability=0.1)
     assert "no clip of kind speech that holds none of the words, so augmentation.babble_probability does" in message

@@ -89,10 +89,10 @@ def test_windows_are_embedded_once_and_the_heads_go_on_learning(tmp_path: Path) 
     replay = lab.step.replay
     assert replay is not None
     before = replay.draw(16, torch.Generator().manual_seed(0)).content
-    start = lab.step.model.student.heads[0].classify.weight.detach().clone()
+    start = lab.step.model.network.heads[0].classify.weight.detach().clone()
     model = lab.learn(3)
     assert replay.added == 16
     assert torch.equal(before, replay.draw(16, torch.Generator().manual_seed(0)).content)
-    assert not torch.equal(start, lab.step.model.student.heads[0].classify.weight)
+    assert not torch.equal(start, lab.step.model.network.heads[0].classify.weight)
     assert lab.average.updates == 3
     assert not model.training

@@ -17,7 +17,7 @@ from wakeword.pipeline import prepared_folder, run_folder
 from wakeword.runtime.bundle import VARIANTS, seal_manifest
 from wakeword.system.files import sha256_of
 
-NEAR = {"resembles": "alpha", "distance": 1}
+NEAR = {"resembles": "alpha", "phoneme_distance": 1}
 
 
 @pytest.fixture(scope="module")

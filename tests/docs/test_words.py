@@ -18,7 +18,7 @@ from wakeword.data.sources.types import source_types
 from wakeword.data.synthesis import ENGINES
 from wakeword.models.families import families
 
-NEW_COLUMNS = {"quality": "peak_level_dbfs", "distance": "phoneme_distance"}
+NEW_COLUMNS = {"quality": "peak_level_dbfs", "phoneme_distance": "phoneme_distance"}
 PAGES = [*sorted(DOCS.rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 SPAN = re.compile(r"`([^`\n]+)`")
 FILES = ("py", "yaml", "md", "json", "txt", "parquet", "npz", "onnx", "tflite", "")

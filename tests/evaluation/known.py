@@ -58,7 +58,7 @@ def tone_bundle(
         "state_size": max(1, recalls * len(labels)),
         "context_samples": recalls * STEP,
         "words": [{"label": label, "phrase": label} for label in labels],
-        "detector": {"smoothing_s": 0.06, "peak_hold_s": 0.1, "refractory_s": 1.0, **detector},
+        "detector": {"smoothing_s": 0.06, "nms_window_s": 0.1, "refractory_s": 1.0, **detector},
         "files": files,
     }
     (folder / "wake.json").write_text(seal_manifest(manifest))

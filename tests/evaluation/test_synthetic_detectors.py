@@ -9,7 +9,7 @@ from wakeword.config.evaluation import EvaluationConfig
 from wakeword.evaluation.metrics import det as metrics
 from wakeword.evaluation.metrics.measure import rate
 from wakeword.evaluation.metrics.threshold_curve import HitWindow, Truth, join_peaks, outcome, sweep, track_peaks
-from wakeword.evaluation.statistics.intervals import garwood, wilson
+from wakeword.evaluation.statistics.intervals import poisson_interval, wilson
 from wakeword.runtime.events import EventTiming
 
 STEP_S = 0.02
@@ -52,7 +52,7 @@ def test_a_detector_that_fires_every_seven_seconds() -> None:
     silence = sweep(track_peaks(spikes(times_s), Truth.of(), WINDOW, TIMING))
     assert silence.at(0.5)[1] == len(times_s) == 514
     found = rate(514, 1.0, EvaluationConfig().confidence)
-    assert (found.low, found.high) == garwood(514, 1.0)
+    assert (found.low, found.high) == poisson_interval(514, 1.0)
     # Words end every 20 s, events come every 7: by the arithmetic of both, which windows hold an event.
     offsets = [[t - end for t in times_s if -0.2 - 1e-9 <= t - end <= 1.0 + 1e-9] for end in ENDS_S]
     result = outcome(track_peaks(spikes(times_s), Truth.of(WORDS), WINDOW, TIMING), 0.5)
@@ -78,7 +78,7 @@ def test_a_random_detector_hits_as_often_as_its_rate_says() -> None:
     low, high = wilson(missed, words, 0.999)
     assert low < expected < high
     events = len(peaks.events(0.5))
-    low, high = garwood(events, hours, 0.999)
+    low, high = poisson_interval(events, hours, 0.999)
     assert low < per_hour < high
     assert len(result.false_alarms) == events - (words - missed)
 

@@ -28,7 +28,7 @@ def untrained(config: Config) -> StreamingModel:
         from wakeword.export.verify import synthetic_audio
 
         logits = model.offline(torch.from_numpy(synthetic_audio()[0])[None])[0]
-        final = [module for module in model.student.modules() if isinstance(module, torch.nn.Conv1d | torch.nn.Linear)]
+        final = [module for module in model.network.modules() if isinstance(module, torch.nn.Conv1d | torch.nn.Linear)]
         scale = 2.0 / logits.std(dim=0)
         _rescale(final[-1], scale, logits.mean(dim=0))
     return model

@@ -54,7 +54,7 @@ def prepared(folder: Path) -> Path:
             "clip_id": f"{split}{number}", "kind": kind, "label": "hey_nova" if kind == "wakeword" else "",
             "speaker": f"s{number % 3}", "split": split, "licence": "CC0" if number % 2 else "CC-BY-4.0",
             "source": "made", "duration_s": 1.5, "word_start_s": None, "word_end_s": None,
-            "synthetic": number == 0, "quality": -20.0, "distance": None, "audio": audio,
+            "synthetic": number == 0, "peak_level_dbfs": -20.0, "phoneme_distance": None, "audio": audio,
         }  # fmt: skip
 
     index: dict = {"version": INDEX_VERSION, "config_hash": "abc", "labels": ["hey_nova"], "splits": {}}
@@ -133,9 +133,9 @@ def test_chunks_are_whole_steps(asked_ms: float, written_ms: float) -> None:
 
 
 def test_detector_settings_travel(tmp_path: Path) -> None:
-    config = small_config(detector={"smoothing_s": 0.1, "peak_hold_s": 0.2, "refractory_s": 2.0})
+    config = small_config(detector={"smoothing_s": 0.1, "nms_window_s": 0.2, "refractory_s": 2.0})
     manifest = build_manifest(config, 320, 10, 3200, {})
-    assert manifest["detector"] == {"smoothing_s": 0.1, "peak_hold_s": 0.2, "refractory_s": 2.0}
+    assert manifest["detector"] == {"smoothing_s": 0.1, "nms_window_s": 0.2, "refractory_s": 2.0}
 
 
 def test_operating_points(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_operating_points(tmp_path: Path) -> None:
     assert again.thresholds == [0.83, 0.7]
     assert not again.manifest.words[0].ready
     assert again.manifest.detector.smoothing_s == 0.06
-    times = {"smoothing_s": 0.2, "peak_hold_s": 0.1, "refractory_s": 2.0}
+    times = {"smoothing_s": 0.2, "nms_window_s": 0.1, "refractory_s": 2.0}
     changed = set_operating_points(folder, POINTS, METRICS, detector=times)
     assert changed.manifest.detector.model_dump() == times
 

@@ -8,20 +8,20 @@ import torch
 from wakeword.config.model import ModelConfig
 from wakeword.errors import ConfigError
 from wakeword.models.bc_resnet import BroadcastBlock
-from wakeword.models.families import build_student
+from wakeword.models.families import build_model
 
 
 @pytest.mark.parametrize(
     ("tau", "parameters"), [(1, 9_232), (1.5, 17_154), (2, 27_284), (3, 54_168), (6, 187_812), (8, 321_068)]
 )
 def test_parameter_counts_are_the_published_ones(tau: float, parameters: int) -> None:
-    student = build_student(ModelConfig(family="bc_resnet", width=tau), 40, 12)
+    student = build_model(ModelConfig(family="bc_resnet", width=tau), 40, 12)
     assert sum(value.numel() for value in student.parameters()) == parameters
 
 
 def test_receptive_field_keeps_its_seconds_whatever_the_stride() -> None:
     reach = [
-        build_student(ModelConfig(family="bc_resnet", frame_stride=stride, pool_frames=1), 40, 1).reach_frames
+        build_model(ModelConfig(family="bc_resnet", frame_stride=stride, pool_frames=1), 40, 1).lookback_frames
         for stride in (1, 2)
     ]
     assert abs(reach[0] - reach[1]) <= 20
@@ -29,13 +29,13 @@ def test_receptive_field_keeps_its_seconds_whatever_the_stride() -> None:
 
 @pytest.mark.parametrize("mels", [8, 16, 64, 80])
 def test_other_multiples_of_8_mels_work(mels: int) -> None:
-    student = build_student(ModelConfig(family="bc_resnet", width=1), mels, 2).eval()
+    student = build_model(ModelConfig(family="bc_resnet", width=1), mels, 2).eval()
     assert student(torch.randn(1, student.context_frames, mels)).shape == (1, 1, 2)
 
 
 def test_other_mels_are_refused() -> None:
     with pytest.raises(ConfigError, match="multiple of 8"):
-        build_student(ModelConfig(family="bc_resnet"), 42, 1)
+        build_model(ModelConfig(family="bc_resnet"), 42, 1)
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from wakeword.models.blocks import SlidingMean, StateTape, StreamConv1d, SubSpectralNorm, cache_size
+from wakeword.models.blocks import SlidingMean, StreamCache, StreamConv1d, SubSpectralNorm, cache_size
 
 
 def test_sliding_mean_is_the_mean_of_the_last_frames() -> None:
@@ -28,7 +28,7 @@ def test_sub_spectral_norm_normalises_each_band_alone() -> None:
 def test_unused_state_is_an_error() -> None:
     conv = StreamConv1d(4, 4, 3, dilation=2, depthwise=True)
     assert cache_size(conv) == 16
-    tape = StateTape(torch.zeros(1, 17))
-    conv(torch.randn(1, 4, 5), tape)
+    cache = StreamCache(torch.zeros(1, 17))
+    conv(torch.randn(1, 4, 5), cache)
     with pytest.raises(RuntimeError, match="17 numbers, the layers used 16"):
-        tape.next_state()
+        cache.next_state()

@@ -12,8 +12,8 @@ from torch import nn
 
 from wakeword.config.model import ModelConfig
 from wakeword.errors import ConfigError
-from wakeword.models.families import build_student, families, family_of
-from wakeword.models.registry import Student, register
+from wakeword.models.families import build_model, families, family_of
+from wakeword.models.registry import KeywordModel, register
 
 FAMILIES = families()
 
@@ -28,7 +28,7 @@ def mels_of(family: str) -> int:
     return family_of(family).MELS or 40
 
 
-def lived_in(student: Student) -> Student:
+def lived_in(student: KeywordModel) -> KeywordModel:
     """Norms with statistics and maps away from 0 and 1, and a student in evaluation mode."""
     torch.manual_seed(1)
     for part in student.modules():
@@ -42,13 +42,13 @@ def lived_in(student: Student) -> Student:
 
 
 @cache
-def student_of(family: str, stride: int, pool: int) -> Student:
+def student_of(family: str, stride: int, pool: int) -> KeywordModel:
     torch.manual_seed(0)
-    return lived_in(build_student(config_of(family, frame_stride=stride, pool_frames=pool), mels_of(family), 2))
+    return lived_in(build_model(config_of(family, frame_stride=stride, pool_frames=pool), mels_of(family), 2))
 
 
 @torch.no_grad()
-def streamed(student: Student, features: torch.Tensor, cuts: list[int]) -> torch.Tensor:
+def streamed(student: KeywordModel, features: torch.Tensor, cuts: list[int]) -> torch.Tensor:
     state, parts, place = student.initial_state(features.shape[0]), [], 0
     for cut in cuts:
         chunk = features[:, place : place + cut * student.frame_stride]
@@ -99,14 +99,14 @@ def test_a_score_forgets_what_lies_before_its_context(family: str) -> None:
     features = torch.randn(1, frames, mels_of(family)).requires_grad_()
     student(features)[0, -1].sum().backward()
     seen = features.grad.abs().amax(dim=(0, 2)).nonzero()[:, 0]  # type: ignore[union-attr]
-    assert int(seen.min()) == frames - student.reach_frames
+    assert int(seen.min()) == frames - student.lookback_frames
     assert int(seen.max()) == frames - 1
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_gradient_reaches_every_parameter(family: str) -> None:
     torch.manual_seed(0)
-    student = build_student(config_of(family), mels_of(family), 2).train()
+    student = build_model(config_of(family), mels_of(family), 2).train()
     student(torch.randn(4, student.context_frames + 20, mels_of(family))).square().mean().backward()
     trained = [(name, value) for name, value in student.named_parameters() if value.requires_grad]
     idle = [name for name, value in trained if value.grad is None or not value.grad.abs().sum() > 0]
@@ -119,7 +119,7 @@ def test_learns_a_pattern_in_few_steps(family: str) -> None:
     """Tell a rising chirp from a falling one with AdamW at the default learning rate."""
     torch.manual_seed(0)
     mels = mels_of(family)
-    student = build_student(config_of(family), mels, 1).train()
+    student = build_model(config_of(family), mels, 1).train()
     optimiser = torch.optim.AdamW([value for value in student.parameters() if value.requires_grad], lr=3e-3)
     ridge = torch.zeros(student.context_frames, mels)
     ridge[torch.arange(-mels, 0), torch.arange(mels)] = 3.0
@@ -140,21 +140,21 @@ def test_learns_a_pattern_in_few_steps(family: str) -> None:
 def test_each_field_changes_the_network(family: str) -> None:
     mels = mels_of(family)
 
-    def trained(student: Student) -> int:
+    def trained(student: KeywordModel) -> int:
         return sum(value.numel() for value in student.parameters() if value.requires_grad)
 
-    base = build_student(config_of(family), mels, 1)
-    assert trained(build_student(config_of(family, width=2.0), mels, 1)) > 1.5 * trained(base)
-    assert build_student(config_of(family, pool_frames=40), mels, 1).reach_frames > base.reach_frames
+    base = build_model(config_of(family), mels, 1)
+    assert trained(build_model(config_of(family, width=2.0), mels, 1)) > 1.5 * trained(base)
+    assert build_model(config_of(family, pool_frames=40), mels, 1).lookback_frames > base.lookback_frames
     dense = ModelConfig(family=family, width=1.0, frame_stride=1)
     if family_of(family).STRIDE:
         with pytest.raises(ConfigError, match=r"needs frontend\.n_mels = 32 and model\.frame_stride = 8"):
-            build_student(dense, mels, 1)
+            build_model(dense, mels, 1)
     else:
         features = torch.randn(1, 400, mels)
-        scores = build_student(dense, mels, 1).eval()(features).shape[1]
+        scores = build_model(dense, mels, 1).eval()(features).shape[1]
         assert scores > 1.5 * base.eval()(features).shape[1]
-    others = [build_student(config_of(other), mels_of(other), 1) for other in FAMILIES if other != family]
+    others = [build_model(config_of(other), mels_of(other), 1) for other in FAMILIES if other != family]
     assert all(type(other) is not type(base) for other in others)
 
 
@@ -162,10 +162,10 @@ def test_each_field_changes_the_network(family: str) -> None:
 def test_heads_answer_one_by_one_in_training_and_together_afterwards(family: str) -> None:
     if not family_of(family).ENSEMBLE:
         with pytest.raises(ConfigError, match="has one head"):
-            build_student(config_of(family, heads=2), mels_of(family), 2)
+            build_model(config_of(family, heads=2), mels_of(family), 2)
         return
     torch.manual_seed(0)
-    student = build_student(config_of(family, heads=3, dropout=0.0), mels_of(family), 2)
+    student = build_model(config_of(family, heads=3, dropout=0.0), mels_of(family), 2)
     features = torch.randn(4, student.context_frames + student.frame_stride, mels_of(family))
     assert student.train()(features).shape == (12, 2, 2)
     whole = student.eval()(features)
@@ -184,7 +184,7 @@ def test_dropout_acts_in_training_only(family: str) -> None:
     features = torch.randn(2, 300, mels_of(family))
     for dropout, moves in ((0.3, True), (0.0, False)):
         torch.manual_seed(0)
-        student = build_student(config_of(family, dropout=dropout), mels_of(family), 1).train()
+        student = build_model(config_of(family, dropout=dropout), mels_of(family), 1).train()
         first, second = student(features), student(features)
         assert bool((first - second).abs().max() > 1e-4) is moves
         student.eval()
@@ -200,9 +200,9 @@ def test_chunk_of_no_whole_step_is_refused(family: str) -> None:
 
 def test_unknown_family_is_named_with_what_is_known() -> None:
     with pytest.raises(ConfigError, match="did you mean 'bc_resnet'"):
-        build_student(ModelConfig(family="bcresnet"), 40, 1)
+        build_model(ModelConfig(family="bcresnet"), 40, 1)
 
 
 def test_two_families_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="two model families"):
-        register("bc_resnet")(Student)
+        register("bc_resnet")(KeywordModel)

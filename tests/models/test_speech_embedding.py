@@ -14,7 +14,7 @@ from wakeword.audio.frontend import Frontend
 from wakeword.config import validate_config
 from wakeword.config.model import ModelConfig
 from wakeword.errors import ConfigError
-from wakeword.models.families import build_student
+from wakeword.models.families import build_model
 from wakeword.models.speech_embedding import FEATURE_SCALE, FEATURE_SHIFT, SpeechEmbedding
 from wakeword.models.streaming import StreamingModel
 from wakeword.training.step import make_optimizer
@@ -85,7 +85,7 @@ def test_streaming_equals_offline_from_audio_on() -> None:
 def test_training_changes_the_heads_alone(heads: int) -> None:
     torch.manual_seed(0)
     config = validate_config(config_of(heads=heads))
-    student = build_student(config.model, 32, 1).train()
+    student = build_model(config.model, 32, 1).train()
     before = {name: value.clone() for name, value in student.state_dict().items()}
     optimiser = make_optimizer(student, config.training)
     student(torch.randn(4, student.context_frames + 16, 32)).square().mean().backward()
@@ -100,9 +100,9 @@ def test_training_changes_the_heads_alone(heads: int) -> None:
 def test_what_does_not_fit_the_body_is_refused(mels: int, model: dict[str, int]) -> None:
     config = ModelConfig.model_validate({**config_of()["model"], **model})
     with pytest.raises(ConfigError, match=r"needs frontend\.n_mels = 32 and model\.frame_stride = 8"):
-        build_student(config, mels, 1)
+        build_model(config, mels, 1)
 
 
 def test_a_head_too_narrow_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"needs at least 0\.125"):
-        build_student(ModelConfig.model_validate(config_of(width=0.1)["model"]), 32, 1)
+        build_model(ModelConfig.model_validate(config_of(width=0.1)["model"]), 32, 1)

@@ -24,7 +24,7 @@ def model_of(family: str = "bc_resnet", kind: str = "log_mel", **model: object) 
         }
     )
     built = StreamingModel(config, config.labels).eval()
-    lived_in(built.student)
+    lived_in(built.network)
     return built
 
 

@@ -153,7 +153,7 @@ def test_thresholds(tones: Bundle) -> None:
 
 
 def test_the_bundle_decides_the_refractory_time(tmp_path: Path) -> None:
-    settings = {"smoothing_s": 0.06, "peak_hold_s": 0.1, "refractory_s": 3.5}
+    settings = {"smoothing_s": 0.06, "nms_window_s": 0.1, "refractory_s": 3.5}
     bundle = load_bundle(write_tone_bundle(tmp_path / "slow", detector=settings))
     assert [e.word for e in hear(Detector(bundle), track(EVENTS, 6.0), [1280])] == ["alpha", "beta"]
 

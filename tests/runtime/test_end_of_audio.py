@@ -11,9 +11,9 @@ from tests.bundles import CONTEXT_SAMPLES, SAMPLE_RATE_HZ, STEP_SAMPLES, tone, t
 from wakeword.runtime import Bundle, Detection, Detector, StreamSlots, load_bundle
 
 TIMES = [
-    {"smoothing_s": 0.06, "peak_hold_s": 0.1, "refractory_s": 1.0},
-    {"smoothing_s": 0.0, "peak_hold_s": 0.02, "refractory_s": 1.0},
-    {"smoothing_s": 0.2, "peak_hold_s": 0.3, "refractory_s": 0.5},
+    {"smoothing_s": 0.06, "nms_window_s": 0.1, "refractory_s": 1.0},
+    {"smoothing_s": 0.0, "nms_window_s": 0.02, "refractory_s": 1.0},
+    {"smoothing_s": 0.2, "nms_window_s": 0.3, "refractory_s": 0.5},
 ]
 
 

@@ -91,7 +91,7 @@ def test_streaming_equals_offline_at_any_chunking(data: st.DataObject) -> None:
     scores = [np.round(generator.random((n, len(words))), 1).astype(np.float32) for n in lengths]
     settings_s = {
         "smoothing_s": data.draw(st.sampled_from([0.0, 0.02, 0.06, 0.1])),
-        "peak_hold_s": data.draw(st.sampled_from([0.0, 0.02, 0.1, 0.3])),
+        "nms_window_s": data.draw(st.sampled_from([0.0, 0.02, 0.1, 0.3])),
         "refractory_s": data.draw(st.sampled_from([0.0, 0.2, 1.0])),
     }
     per_word = st.lists(st.floats(0, 1), min_size=len(words), max_size=len(words))
@@ -124,7 +124,7 @@ def ramp(top: float, at: int, n: int = 100, width: int = 5) -> np.ndarray:
 
 
 def run(scores: np.ndarray, config: DetectorConfig, threshold: float = 0.5) -> list[Detection]:
-    timing = EventTiming.from_seconds(STEP_S, config.smoothing_s, config.peak_hold_s, config.refractory_s)
+    timing = EventTiming.from_seconds(STEP_S, config.smoothing_s, config.nms_window_s, config.refractory_s)
     return find_events(scores[:, None], ["word"], timing, threshold)
 
 
@@ -146,9 +146,9 @@ def test_smoothing_removes_a_single_high_score() -> None:
 
 def test_hold_waits_for_a_higher_peak() -> None:
     two = np.maximum(ramp(0.7, at=30), ramp(0.9, at=42))
-    config = DetectorConfig(smoothing_s=0.0, refractory_s=0.0, peak_hold_s=0.1)
+    config = DetectorConfig(smoothing_s=0.0, refractory_s=0.0, nms_window_s=0.1)
     assert [round(e.score, 3) for e in run(two, config)] == [0.7, 0.9]
-    assert [round(e.score, 3) for e in run(two, config.model_copy(update={"peak_hold_s": 0.3}))] == [0.9]
+    assert [round(e.score, 3) for e in run(two, config.model_copy(update={"nms_window_s": 0.3}))] == [0.9]
 
 
 def test_refractory_time_swallows_a_second_event() -> None:

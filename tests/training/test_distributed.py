@@ -41,7 +41,7 @@ print("EPOCHS", result.epochs)
 
 
 def _config(workers: int, **training: float) -> Config:
-    quiet = {"noise_probability": 0.0, "room_probability": 0.0, "speed_probability": 0.0, "spec_probability": 0.0,
+    quiet = {"noise_probability": 0.0, "rir_probability": 0.0, "speed_probability": 0.0, "spec_probability": 0.0,
              "vtlp_probability": 0.0, "floor_dbfs": None, "gain_db": (0.0, 0.0)}  # fmt: skip
     return tiny_config(
         model={"dropout": 0.0},

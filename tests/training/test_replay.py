@@ -51,7 +51,7 @@ def test_each_head_answers_for_windows_of_its_own(prepared: Path) -> None:
     for rows in (5, 12):
         sampler, step = build(prepared, replay_config(replay_batch=rows))
         seen: list[torch.Tensor] = []
-        for head in step.model.student.heads:
+        for head in step.model.network.heads:
             head.register_forward_hook(lambda _m, inputs, _o, seen=seen: seen.append(inputs[0]))
         step(sampler.batch(0), 1e-3, 0)
         step(sampler.batch(1), 1e-3, 1)
@@ -71,7 +71,7 @@ def test_as_many_windows_as_asked_are_kept(prepared: Path) -> None:
 
 def test_embeddings_and_answers_are_the_two_halves_of_the_model(prepared: Path) -> None:
     sampler, step = build(prepared, replay_config())
-    student = step.model.student.train()
+    student = step.model.network.train()
     audio, _ = step.views(sampler.batch(0))
     whole = step.model.offline(audio)
     kept = step.model.embed(audio)

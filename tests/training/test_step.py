@@ -105,7 +105,7 @@ def test_mixed_precision_runs_the_student_in_bfloat16(prepared: Path) -> None:
     seen: dict[bool, torch.dtype] = {}
     for amp in (False, True):
         sampler, step = build(prepared, tiny_config(training={"amp": amp}))
-        step.model.student.register_forward_hook(lambda _m, _i, out, amp=amp: seen.__setitem__(amp, out.dtype))
+        step.model.network.register_forward_hook(lambda _m, _i, out, amp=amp: seen.__setitem__(amp, out.dtype))
         terms = step(sampler.batch(0), 1e-3, 0)
         assert torch.isfinite(terms).all()
         assert all(p.dtype == torch.float32 for p in step.model.parameters())
@@ -124,7 +124,7 @@ def test_channels_last_lays_out_kernels(prepared: Path) -> None:
 
 def test_speed_changes_leave_the_words_end_in_place(prepared: Path) -> None:
     config = tiny_config(
-        augmentation={"speed_probability": 1.0, "noise_probability": 0.0, "room_probability": 0.0},
+        augmentation={"speed_probability": 1.0, "noise_probability": 0.0, "rir_probability": 0.0},
         training={"batch_size": 64},
     )
     sampler, step = build(prepared, config)
@@ -155,7 +155,7 @@ def test_every_head_learns_alone(prepared: Path) -> None:
             model={"family": "speech_embedding", "frame_stride": 8, "pool_frames": 1, "heads": 3, "dropout": 0.0},
         ),
     )
-    plan, student = sampler.batch(0), step.model.student.train()
+    plan, student = sampler.batch(0), step.model.network.train()
     heads, found = student.heads, []
     for chosen in (heads, *(torch.nn.ModuleList([head]) for head in heads)):
         student.heads = chosen

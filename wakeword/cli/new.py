@@ -51,7 +51,7 @@ def new(
 def _print_reading(config: Config) -> None:
     """How the voices read the phrase, where they are installed."""
     try:
-        from wakeword.data.synthesis.preview import COLUMNS, reading_table
+        from wakeword.data.synthesis.recipe import COLUMNS, reading_table
 
         rows, notes = reading_table(config)
     except (ImportError, MissingExtraError) as error:

@@ -21,7 +21,7 @@ _BOUNDS = {
     "babble_snr_db": (-120.0, 120.0),
     "speech_snr_db": (-120.0, 120.0),
     "babble_talkers": (1, 32),
-    "room_late_db": (-60.0, 20.0),
+    "rir_late_db": (-60.0, 20.0),
     "eq_gain_db": (-40.0, 40.0),
     "microphone_low_hz": (10.0, 1000.0),
     "microphone_high_hz": (2000.0, 8000.0),
@@ -39,7 +39,7 @@ class AugmentationConfig(Section):
     gain_db: Range = (-18.0, 6.0)
     noise_probability: float = Field(0.7, ge=0, le=1)
     noise_snr_db: Range = (0.0, 30.0)
-    noise_room_probability: float = Field(0.0, ge=0, le=1)
+    noise_rir_probability: float = Field(0.0, ge=0, le=1)
     """Which share of the noises sounds through a room response of its own."""
     music_probability: float = Field(0.0, ge=0, le=1)
     """Music on top; the recordings of kind `music` are among the noises as well."""
@@ -51,8 +51,8 @@ class AugmentationConfig(Section):
     speech_probability: float = Field(0.0, ge=0, le=1)
     """One other voice that goes on speaking under the clip."""
     speech_snr_db: Range = (5.0, 25.0)
-    room_probability: float = Field(0.4, ge=0, le=1)
-    room_late_db: Range = (0.0, 0.0)
+    rir_probability: float = Field(0.4, ge=0, le=1)
+    rir_late_db: Range = (0.0, 0.0)
     """Change of what arrives 50 ms after the direct sound and later; (0, 0) leaves responses as they are."""
     floor_dbfs: Range | None = (-75.0, -50.0)
     """Level of the white noise under every clip, so that digital silence tells nothing; null for none."""

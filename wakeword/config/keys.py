@@ -9,6 +9,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 
 RENAMED: dict[str, str] = {
+    "augmentation.noise_room_probability": "augmentation.noise_rir_probability",
     "augmentation.room_probability": "augmentation.rir_probability",
     "augmentation.room_late_db": "augmentation.rir_late_db",
     "detector.peak_hold_s": "detector.nms_window_s",

@@ -12,7 +12,7 @@ class DetectorConfig(Section):
 
     smoothing_s: float = Field(0.06, ge=0, le=2)
     """Moving average over the scores."""
-    peak_hold_s: float = Field(0.1, ge=0, le=2)
+    nms_window_s: float = Field(0.1, ge=0, le=2)
     """A peak is an event once nothing higher came for this long."""
     refractory_s: float = Field(1.0, ge=0, le=30)
 

@@ -36,10 +36,10 @@ MANIFEST_SCHEMA = pa.schema(
         ("word_end_s", pa.float64()),
         ("synthetic", pa.bool_()),
         ("sha256", pa.string()),
-        ("quality", pa.float32()),
+        ("peak_level_dbfs", pa.float32()),
         ("contains", pa.string()),
         ("resembles", pa.string()),
-        ("distance", pa.int32()),
+        ("phoneme_distance", pa.int32()),
         ("accent", pa.string()),
         ("age", pa.string()),
         ("gender", pa.string()),
@@ -50,9 +50,9 @@ MANIFEST_SCHEMA = pa.schema(
         ("weight", pa.float64()),
     ]
 )
-"""`quality` is the level of the loudest second in dBFS; `speaker_source` is one of `SPEAKER_SOURCES`;
+"""`peak_level_dbfs` is the level of the loudest second; `speaker_source` is one of `SPEAKER_SOURCES`;
 `contains` names a configured word that the clip holds without being one; of a confusable (or hard negative),
-`resembles` is the label of the word that it is near to and `distance` how many phonemes lie between; `carrier` is the
+`resembles` is the label of the word that it is near to and `phoneme_distance` the number of phonemes between them; `carrier` is the
 sentence that a wake word is said in, `{phrase}` standing for it, and empty where it is said alone; shards give
 `word_start_s` and `word_end_s` of every wake word, confusable and hard negative (a stretch in which a model fired
 wrongly); unknown text is empty, never null, but for `accent`, `age` and `gender`, which only some sources know.
@@ -75,8 +75,8 @@ _DEFAULTS: dict[str, Any] = {
     "word_start_s": None,
     "word_end_s": None,
     "synthetic": False,
-    "quality": None,
-    "distance": None,
+    "peak_level_dbfs": None,
+    "phoneme_distance": None,
     "weight": 1.0,
     **dict.fromkeys(("accent", "age", "gender", "pitch_hz", "loudness_db", "snr_db")),
 }

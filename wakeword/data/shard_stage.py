@@ -193,8 +193,8 @@ def _word_place(clip: Row, audio: np.ndarray) -> tuple[float, float]:
 
 def _finished(clip: Row, audio: np.ndarray, level: float) -> Row:
     pcm = to_int16(audio)
-    quality = None if math.isinf(level) else level
-    return {**clip, "duration_s": len(pcm) / SAMPLE_RATE_HZ, "quality": quality, "audio": pcm.tobytes()}
+    peak = None if math.isinf(level) else level
+    return {**clip, "duration_s": len(pcm) / SAMPLE_RATE_HZ, "peak_level_dbfs": peak, "audio": pcm.tobytes()}
 
 
 def plan_digest(*parts: bytes) -> str:

@@ -17,7 +17,7 @@ from wakeword.data.manifest import SHARD_SCHEMA
 from wakeword.errors import DataError
 from wakeword.system.files import atomic_path, sha256_of
 
-INDEX_VERSION = 3
+INDEX_VERSION = 4
 """Raised when prepared folders of before cannot be read: 2 has who speaks and how (accent … snr_db) and carriers, 3 has
 weights."""
 BATCH_ROWS = 64

@@ -53,8 +53,8 @@ def export_bundle(
 
         training_data = summarise_training_data(prepared_dir)
         parity_audio = parity_clips(prepared_dir) if parity_audio is None else parity_audio
-    if model.student.PRETRAINED:
-        training_data["pretrained_weights"] = model.student.PRETRAINED
+    if model.network.PRETRAINED:
+        training_data["pretrained_weights"] = model.network.PRETRAINED
     manifest = build_manifest(config, model.step_samples, model.state_size, model.context_samples, training_data)
     graph = export_onnx(model, config.export.opset, graph_metadata(manifest))
     with atomic_folder(target) as folder:

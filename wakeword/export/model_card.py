@@ -83,7 +83,7 @@ def _interface(manifest: Mapping[str, Any], step_ms: float) -> str:
         f" and `state (streams, {manifest['state_size']})`; out come `score (streams, samples /"
         f" {manifest['step_samples']}, {len(manifest['words'])})` and `next_state`. A stream starts from the state"
         f" after {manifest['context_samples']} samples of silence fed to zeros. Scores become events by a mean over"
-        f" {detector['smoothing_s']:g} s, a peak that stands {detector['peak_hold_s']:g} s, the threshold, and"
+        f" {detector['smoothing_s']:g} s, a peak that stands {detector['nms_window_s']:g} s, the threshold, and"
         f" {detector['refractory_s']:g} s between events of a word.\n"
     )
 

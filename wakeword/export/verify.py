@@ -203,7 +203,7 @@ def rising_thresholds(scores: Array, bundle: Bundle) -> list[float]:
 
 def _timing(bundle: Bundle) -> EventTiming:
     settings = bundle.manifest.detector
-    return EventTiming.from_seconds(bundle.step_s, settings.smoothing_s, settings.peak_hold_s, settings.refractory_s)
+    return EventTiming.from_seconds(bundle.step_s, settings.smoothing_s, settings.nms_window_s, settings.refractory_s)
 
 
 def _compare_events(reference: Array, recording: Array, bundle: Bundle, thresholds: list[float], number: int) -> int:

@@ -8,13 +8,13 @@ from wakeword.config.model import ModelConfig
 from wakeword.errors import ConfigError
 from wakeword.models.blocks import (
     SlidingMean,
-    StateTape,
+    StreamCache,
     StreamConv1d,
     StreamConv2d,
     SubSpectralNorm,
     trim,
 )
-from wakeword.models.registry import Student, paced, register
+from wakeword.models.registry import KeywordModel, register, scaled_dilation
 
 PRIOR_LOGIT = -2.0
 """Most frames hold no wake word: the untrained network says so."""
@@ -45,18 +45,18 @@ class BroadcastBlock(nn.Module):
         )
         self.reach = self.over_time.reach
 
-    def forward(self, value: Tensor, tape: StateTape | None = None) -> Tensor:
+    def forward(self, value: Tensor, cache: StreamCache | None = None) -> Tensor:
         """Streaming keeps the number of frames; the residual follows the newest frame, so nothing is delayed."""
         planes = self.over_mels(value if self.transition is None else self.transition(value))
-        broadcast = self.mix(self.over_time(planes.mean(dim=2), tape)).unsqueeze(2)
-        result = trim(planes, self.reach, tape) + broadcast
+        broadcast = self.mix(self.over_time(planes.mean(dim=2), cache)).unsqueeze(2)
+        result = trim(planes, self.reach, cache) + broadcast
         if self.transition is None:
-            result = result + trim(value, self.reach, tape)
+            result = result + trim(value, self.reach, cache)
         return nn.functional.relu(result)
 
 
 @register("bc_resnet")
-class BCResNet(Student):
+class BCResNet(KeywordModel):
     """BC-ResNet-tau with `width` = tau; layer for layer the published network, but causal over time.
 
     Differences: convolutions over time are valid (cached when streaming) where the paper pads both sides; the stem
@@ -89,7 +89,7 @@ class BCResNet(Student):
         # Mean and classifier commute; after it the cache is a word wide instead of a layer.
         self.pool = SlidingMean(words, config.pool_frames)
         after_stem = sum(block.reach for block in blocks) + self.gather.reach + self.pool.reach
-        self.reach_frames = 5 + config.frame_stride * after_stem
+        self.lookback_frames = 5 + config.frame_stride * after_stem
 
     def _blocks(self, channels: tuple[int, ...], bands: int) -> list[BroadcastBlock]:
         blocks = []
@@ -102,17 +102,17 @@ class BCResNet(Student):
                         channels[stage + 1],
                         mel_stride=mel_stride if number == 0 else 1,
                         bands=bands,
-                        dilation=paced(2**stage, self.frame_stride),
+                        dilation=scaled_dilation(2**stage, self.frame_stride),
                         dropout=self.config.dropout,
                     )
                 )
                 inputs = channels[stage + 1]
         return blocks
 
-    def _run(self, features: Tensor, tape: StateTape | None) -> Tensor:
+    def _run(self, features: Tensor, cache: StreamCache | None) -> Tensor:
         planes = features.transpose(1, 2).unsqueeze(1)
-        planes = nn.functional.relu(self.stem_norm(self.stem(planes, tape)))
+        planes = nn.functional.relu(self.stem_norm(self.stem(planes, cache)))
         for block in self.blocks:
-            planes = block(planes, tape)
-        logits = self.classify(self.head(self.gather(planes, tape).squeeze(2)))
-        return self.pool(logits, tape).transpose(1, 2)
+            planes = block(planes, cache)
+        logits = self.classify(self.head(self.gather(planes, cache).squeeze(2)))
+        return self.pool(logits, cache).transpose(1, 2)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 
-class StateTape:
+class StreamCache:
     """Walks along a flat state `(batch, size)`: layers take their caches in the order of the calls, leave the next."""
 
     def __init__(self, state: Tensor) -> None:
@@ -47,11 +47,11 @@ class Context(nn.Module):
         self.frames = frames
         self.size = math.prod(shape) * frames
 
-    def forward(self, value: Tensor, tape: StateTape | None) -> Tensor:
+    def forward(self, value: Tensor, cache: StreamCache | None) -> Tensor:
         """`value` as it is offline, extended by the cached frames when streaming."""
-        if tape is None or self.frames == 0:
+        if cache is None or self.frames == 0:
             return value
-        return tape.extend(value, self.frames)
+        return cache.extend(value, self.frames)
 
 
 def cache_size(module: nn.Module) -> int:
@@ -71,9 +71,9 @@ class StreamConv1d(nn.Module):
         self.reach = (kernel - 1) * dilation
         self.context = Context((inputs,), self.reach + 1 - stride)
 
-    def forward(self, value: Tensor, tape: StateTape | None = None) -> Tensor:
+    def forward(self, value: Tensor, cache: StreamCache | None = None) -> Tensor:
         """`(batch, inputs, time)` to `(batch, outputs, time')`; streaming keeps time' = time / stride."""
-        return self.conv(self.context(value, tape))
+        return self.conv(self.context(value, cache))
 
 
 class StreamConv2d(nn.Module):
@@ -95,9 +95,9 @@ class StreamConv2d(nn.Module):
         self.reach = kernel[1] - 1
         self.context = Context((inputs, mels), kernel[1] - stride[1])
 
-    def forward(self, value: Tensor, tape: StateTape | None = None) -> Tensor:
+    def forward(self, value: Tensor, cache: StreamCache | None = None) -> Tensor:
         """`(batch, inputs, mels, time)` to `(batch, outputs, mels', time')`."""
-        return self.conv(self.context(value, tape))
+        return self.conv(self.context(value, cache))
 
 
 class SubSpectralNorm(nn.Module):
@@ -125,13 +125,13 @@ class SlidingMean(nn.Module):
         self.reach = frames - 1
         self.context = Context((channels,), self.reach)
 
-    def forward(self, value: Tensor, tape: StateTape | None = None) -> Tensor:
+    def forward(self, value: Tensor, cache: StreamCache | None = None) -> Tensor:
         """Average over a sliding window; streaming keeps the number of frames."""
         if self.frames == 1:
             return value
-        return nn.functional.avg_pool1d(self.context(value, tape), self.frames, stride=1)
+        return nn.functional.avg_pool1d(self.context(value, cache), self.frames, stride=1)
 
 
-def trim(value: Tensor, lost: int, tape: StateTape | None) -> Tensor:
+def trim(value: Tensor, lost: int, cache: StreamCache | None) -> Tensor:
     """The residual beside a valid operation that lost its first `lost` frames; nothing is lost when streaming."""
-    return value if tape is not None or lost == 0 else value[..., lost:]
+    return value if cache is not None or lost == 0 else value[..., lost:]

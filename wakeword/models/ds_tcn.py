@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from wakeword.config.model import ModelConfig
 from wakeword.errors import ConfigError
-from wakeword.models.blocks import SlidingMean, StateTape, StreamConv1d, trim
-from wakeword.models.registry import Student, paced, register
+from wakeword.models.blocks import SlidingMean, StreamCache, StreamConv1d, trim
+from wakeword.models.registry import KeywordModel, register, scaled_dilation
 
 PRIOR_LOGIT = -2.0
 
@@ -31,13 +31,13 @@ class SeparableBlock(nn.Module):
         )
         self.reach = self.over_time.reach
 
-    def forward(self, value: Tensor, tape: StateTape | None = None) -> Tensor:
+    def forward(self, value: Tensor, cache: StreamCache | None = None) -> Tensor:
         """Valid offline; streaming keeps the number of frames."""
-        return nn.functional.relu(self.mix(self.over_time(value, tape)) + trim(value, self.reach, tape))
+        return nn.functional.relu(self.mix(self.over_time(value, cache)) + trim(value, self.reach, cache))
 
 
 @register("ds_tcn")
-class DSTCN(Student):
+class DSTCN(KeywordModel):
     """A strided stem over all mels, then stacks of separable blocks; the classifier sees the sum of the stacks (MDTC).
 
     `width` 1 is 56 channels. Dilations count feature frames, so the receptive field keeps its seconds at any stride.
@@ -58,7 +58,7 @@ class DSTCN(Student):
         self.reaches: list[int] = []
         for dilations in self.STACKS:
             stack = [
-                SeparableBlock(channels, self.KERNEL, paced(dilation, config.frame_stride), config.dropout)
+                SeparableBlock(channels, self.KERNEL, scaled_dilation(dilation, config.frame_stride), config.dropout)
                 for dilation in dilations
             ]
             self.reaches.append(sum(block.reach for block in stack))
@@ -68,14 +68,14 @@ class DSTCN(Student):
         self.classify = nn.Conv1d(channels, words, 1)
         nn.init.constant_(self.classify.bias, PRIOR_LOGIT)  # type: ignore[arg-type]
         self.pool = SlidingMean(words, config.pool_frames)
-        self.reach_frames = self.KERNEL + config.frame_stride * (after_stem + self.pool.reach)
+        self.lookback_frames = self.KERNEL + config.frame_stride * (after_stem + self.pool.reach)
 
-    def _run(self, features: Tensor, tape: StateTape | None) -> Tensor:
-        value = nn.functional.relu(self.stem_norm(self.stem(features.transpose(1, 2), tape)))
+    def _run(self, features: Tensor, cache: StreamCache | None) -> Tensor:
+        value = nn.functional.relu(self.stem_norm(self.stem(features.transpose(1, 2), cache)))
         total: Tensor | None = None
         for stack, reach in zip(self.stacks, self.reaches, strict=True):
             for block in cast(nn.ModuleList, stack):
-                value = block(value, tape)
-            total = value if total is None else trim(total, reach, tape) + value
+                value = block(value, cache)
+            total = value if total is None else trim(total, reach, cache) + value
         assert total is not None
-        return self.pool(self.classify(self.dropout(total)), tape).transpose(1, 2)
+        return self.pool(self.classify(self.dropout(total)), cache).transpose(1, 2)

@@ -10,7 +10,7 @@ import difflib
 from wakeword.config.model import ModelConfig
 from wakeword.errors import ConfigError
 from wakeword.models import bc_resnet, ds_tcn, speech_embedding, tc_resnet  # noqa: F401  (importing registers them)
-from wakeword.models.registry import FAMILIES, Student
+from wakeword.models.registry import FAMILIES, KeywordModel
 
 
 def families() -> list[str]:
@@ -18,7 +18,7 @@ def families() -> list[str]:
     return sorted(FAMILIES)
 
 
-def family_of(name: str) -> type[Student]:
+def family_of(name: str) -> type[KeywordModel]:
     """The class of a family.
 
     Raises:
@@ -32,7 +32,7 @@ def family_of(name: str) -> type[Student]:
     return FAMILIES[name]
 
 
-def build_student(config: ModelConfig, n_mels: int, words: int) -> Student:
+def build_model(config: ModelConfig, n_mels: int, words: int) -> KeywordModel:
     """Build the configured student.
 
     Raises:

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from wakeword.config.model import ModelConfig
-from wakeword.models.blocks import StateTape, cache_size
+from wakeword.models.blocks import StreamCache, cache_size
 
 
-class Student(nn.Module):
+class KeywordModel(nn.Module):
     """A network from features to logits that runs offline and streaming with the same numbers.
 
-    A family implements `_run` with the blocks of `wakeword.models.blocks` and sets `reach_frames`, the feature frames
-    that one score looks at.
+    A family implements `_run` with the blocks of `wakeword.models.blocks` and sets `lookback_frames`,
+    the feature frames that one score depends on.
     """
 
     MELS: ClassVar[int | None] = None
@@ -40,16 +40,16 @@ class Student(nn.Module):
         self.n_mels = n_mels
         self.words = words
         self.frame_stride = config.frame_stride
-        self.reach_frames = 0
+        self.lookback_frames = 0
 
     @abstractmethod
-    def _run(self, features: Tensor, tape: StateTape | None) -> Tensor:
-        """`(batch, frames, mels)` to `(batch, frames', words)`: valid without a tape, streaming with one."""
+    def _run(self, features: Tensor, cache: StreamCache | None) -> Tensor:
+        """`(batch, frames, mels)` to `(batch, frames', words)`: valid without a cache, streaming with one."""
 
     @property
     def context_frames(self) -> int:
-        """Frames until the first score: `reach_frames`, up to the next multiple of the stride."""
-        return math.ceil(self.reach_frames / self.frame_stride) * self.frame_stride
+        """Frames until the first score: `lookback_frames`, up to the next multiple of the stride."""
+        return math.ceil(self.lookback_frames / self.frame_stride) * self.frame_stride
 
     @property
     def state_size(self) -> int:
@@ -70,7 +70,7 @@ class Student(nn.Module):
             raise ValueError(
                 f"{features.shape[1]} frames are fewer than the {self.context_frames} that one score needs"
             )
-        return self._run(features[:, self.context_frames - self.reach_frames :], None)
+        return self._run(features[:, self.context_frames - self.lookback_frames :], None)
 
     def embed(self, features: Tensor) -> Tensor:
         """What the frozen body makes of `(batch, frames, mels)`: `(batch, channels, times)`; no gradient."""
@@ -85,13 +85,13 @@ class Student(nn.Module):
         """`(batch, frames, mels)`, a multiple of the stride, to `(batch, frames / stride, words)` and its state."""
         if not torch.compiler.is_compiling() and features.shape[1] % self.frame_stride:
             raise ValueError(f"a chunk must hold a multiple of {self.frame_stride} frames, got {features.shape[1]}")
-        tape = StateTape(state)
-        logits = self._run(features, tape)
-        return logits, tape.next_state()
+        cache = StreamCache(state)
+        logits = self._run(features, cache)
+        return logits, cache.next_state()
 
 
-S = TypeVar("S", bound=type[Student])
-FAMILIES: dict[str, type[Student]] = {}
+S = TypeVar("S", bound=type[KeywordModel])
+FAMILIES: dict[str, type[KeywordModel]] = {}
 """Registered families by name; read it through `wakeword.models.families`, which imports all of them."""
 
 
@@ -107,6 +107,6 @@ def register(name: str) -> Callable[[S], S]:
     return add
 
 
-def paced(dilation: int, frame_stride: int) -> int:
+def scaled_dilation(dilation: int, frame_stride: int) -> int:
     """A dilation meant in feature frames, after a stem that strides: the receptive field keeps its seconds."""
     return max(1, dilation // frame_stride)

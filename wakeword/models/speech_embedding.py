@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from wakeword.config.model import ModelConfig
 from wakeword.errors import ConfigError
-from wakeword.models.blocks import Context, SlidingMean, StateTape, StreamConv1d
-from wakeword.models.registry import Student, register
+from wakeword.models.blocks import Context, SlidingMean, StreamCache, StreamConv1d
+from wakeword.models.registry import KeywordModel, register
 
 WEIGHTS = "speech_embedding.safetensors"
 EMBEDDING = 96
@@ -77,18 +77,18 @@ class SpeechEmbedding(nn.Module):
         self.load_state_dict(_weights())
         self.requires_grad_(False)
 
-    def forward(self, mels: Tensor, tape: StateTape | None = None) -> Tensor:
+    def forward(self, mels: Tensor, cache: StreamCache | None = None) -> Tensor:
         """Valid offline, an embedding per 8 frames when streaming."""
-        if tape is not None or mels.device.type != "cpu":
-            return self._embed(mels, tape)
+        if cache is not None or mels.device.type != "cpu":
+            return self._embed(mels, cache)
         return torch.cat([self._embed(part, None) for part in mels.split(CLIPS_IN_CACHE)])
 
-    def _embed(self, mels: Tensor, tape: StateTape | None) -> Tensor:
+    def _embed(self, mels: Tensor, cache: StreamCache | None) -> Tensor:
         value = (FEATURE_SCALE * mels + FEATURE_SHIFT).unsqueeze(1)
         last = len(self.convs) - 1
         for place, (conv, context, pool) in enumerate(zip(self.convs, self.contexts, self.pools, strict=True)):
-            value = conv(context(value, tape))
-            if tape is None and place == 0:
+            value = conv(context(value, cache))
+            if cache is None and place == 0:
                 # The layers after it keep the order of the axes that they are given.
                 value = value.contiguous(memory_format=torch.channels_last)
             if place < last:
@@ -121,15 +121,15 @@ class Head(nn.Module):
         nn.init.constant_(self.classify.bias, PRIOR_LOGIT)  # type: ignore[arg-type]
         self.reach = self.DEPTH * (self.KERNEL - 1)
 
-    def forward(self, value: Tensor, tape: StateTape | None = None) -> Tensor:
+    def forward(self, value: Tensor, cache: StreamCache | None = None) -> Tensor:
         """Valid offline; streaming keeps the number of embeddings."""
         for layer, norm in zip(self.layers, self.norms, strict=True):
-            value = self.dropout(nn.functional.relu(norm(layer(value, tape))))
+            value = self.dropout(nn.functional.relu(norm(layer(value, cache))))
         return self.classify(value)  # type: ignore[no-any-return]
 
 
 @register("speech_embedding")
-class SpeechEmbeddingStudent(Student):
+class SpeechEmbeddingModel(KeywordModel):
     """Frozen embedding, heads, the mean of their logits, sliding mean. `width` 1 is 32 channels in a head.
 
     A score every 80 ms; with `pool_frames` 1 it looks at 1.24 s. In training every head answers for itself, on the same
@@ -156,18 +156,18 @@ class SpeechEmbeddingStudent(Student):
         self.norm = nn.BatchNorm1d(EMBEDDING, affine=False)
         self.heads = nn.ModuleList(Head(channels, words, config.dropout) for _ in range(config.heads))
         self.pool = SlidingMean(words, config.pool_frames)
-        self.reach_frames = REACH_FRAMES + FRAME_STRIDE * (self.heads[0].reach + self.pool.reach)
+        self.lookback_frames = REACH_FRAMES + FRAME_STRIDE * (self.heads[0].reach + self.pool.reach)
 
-    def _run(self, features: Tensor, tape: StateTape | None) -> Tensor:
+    def _run(self, features: Tensor, cache: StreamCache | None) -> Tensor:
         # Nothing of the body is recorded for the gradient: neither its weights nor the features ask for one.
-        value = self.norm(self.body(features.transpose(1, 2), tape))
-        answers = [head(value, tape) for head in self.heads]
+        value = self.norm(self.body(features.transpose(1, 2), cache))
+        answers = [head(value, cache) for head in self.heads]
         logits = torch.cat(answers) if self.training else sum(answers[1:], answers[0]) / len(answers)
-        return self.pool(logits, tape).transpose(1, 2)
+        return self.pool(logits, cache).transpose(1, 2)
 
     @torch.no_grad()
     def embed(self, features: Tensor) -> Tensor:
-        return self.body(features[:, self.context_frames - self.reach_frames :].transpose(1, 2))  # type: ignore[no-any-return]
+        return self.body(features[:, self.context_frames - self.lookback_frames :].transpose(1, 2))  # type: ignore[no-any-return]
 
     def answer(self, embeddings: Tensor) -> Tensor:
         parts = embeddings.chunk(len(self.heads))

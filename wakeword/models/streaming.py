@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from wakeword.audio.frontend import Frontend
 from wakeword.config import Config
-from wakeword.models.families import build_student
+from wakeword.models.families import build_model
 
 FeatureHook = Callable[[Tensor], Tensor]
 CLIPS_IN_CACHE = 8
@@ -34,20 +34,20 @@ class StreamingModel(nn.Module):
         self.config = config
         self.labels = list(labels)
         self.frontend = Frontend(config.frontend)
-        self.student = build_student(config.model, config.frontend.n_mels, len(self.labels))
+        self.network = build_model(config.model, config.frontend.n_mels, len(self.labels))
 
     @property
     def step_samples(self) -> int:
         """Samples per score; audio comes in multiples of it."""
-        return self.frontend.hop * self.student.frame_stride
+        return self.frontend.hop * self.network.frame_stride
 
     @property
     def context_frames(self) -> int:
         """Feature frames until the first score that depends on nothing before the audio."""
         # A frame whose window reaches before the audio is not valid yet.
         partial = math.ceil(self.frontend.overlap / self.frontend.hop)
-        stride = self.student.frame_stride
-        return math.ceil((partial + self.student.reach_frames) / stride) * stride
+        stride = self.network.frame_stride
+        return math.ceil((partial + self.network.lookback_frames) / stride) * stride
 
     @property
     def context_samples(self) -> int:
@@ -57,11 +57,11 @@ class StreamingModel(nn.Module):
     @property
     def state_size(self) -> int:
         """Numbers of state per stream."""
-        return self.frontend.state_size + self.student.state_size
+        return self.frontend.state_size + self.network.state_size
 
     def initial_state(self, streams: int) -> Tensor:
         """Zeros `(streams, state_size)`: caches that have heard nothing."""
-        return torch.cat([self.frontend.initial_state(streams), self.student.initial_state(streams)], dim=1)
+        return torch.cat([self.frontend.initial_state(streams), self.network.initial_state(streams)], dim=1)
 
     @torch.no_grad()
     def settled_state(self, streams: int) -> Tensor:
@@ -87,7 +87,7 @@ class StreamingModel(nn.Module):
         """
         split = self.frontend.state_size
         features, heard = self.frontend(audio, state[:, :split])
-        logits, caches = self.student.stream(features, state[:, split:])
+        logits, caches = self.network.stream(features, state[:, split:])
         return torch.sigmoid(logits), torch.cat([heard, caches], dim=1)
 
     def offline(self, audio: Tensor, feature_hook: FeatureHook | None = None) -> Tensor:
@@ -103,14 +103,14 @@ class StreamingModel(nn.Module):
         Raises:
             ValueError: the clips are shorter than `context_samples`.
         """
-        return self.student(self._valid_features(audio, feature_hook))
+        return self.network(self._valid_features(audio, feature_hook))
 
     def embed(self, audio: Tensor, feature_hook: FeatureHook | None = None) -> Tensor:
         """What `offline` hands from a frozen body to the heads: `student.answer` of it are the same logits.
 
         Args, Raises: as `offline`.
         """
-        return self.student.embed(self._valid_features(audio, feature_hook))
+        return self.network.embed(self._valid_features(audio, feature_hook))
 
     def _valid_features(self, audio: Tensor, feature_hook: FeatureHook | None) -> Tensor:
         if audio.shape[1] < self.context_samples:
@@ -121,7 +121,7 @@ class StreamingModel(nn.Module):
             features = self._features(audio[:, : hops * self.frontend.hop].float())
         if feature_hook is not None:
             features = feature_hook(features)
-        return features[:, self.context_frames - self.student.context_frames :]
+        return features[:, self.context_frames - self.network.context_frames :]
 
     def _features(self, audio: Tensor) -> Tensor:
         """Features of whole clips; on a CPU few clips at a time, so that their frames stay in its cache."""

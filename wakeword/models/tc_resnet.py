@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from wakeword.config.model import ModelConfig
 from wakeword.errors import ConfigError
-from wakeword.models.blocks import SlidingMean, StateTape, StreamConv1d, StreamConv2d, trim
-from wakeword.models.registry import Student, paced, register
+from wakeword.models.blocks import SlidingMean, StreamCache, StreamConv1d, StreamConv2d, trim
+from wakeword.models.registry import KeywordModel, register, scaled_dilation
 
 PRIOR_LOGIT = -2.0
 
@@ -30,15 +30,15 @@ class TemporalBlock(nn.Module):
         self.second_norm = nn.BatchNorm1d(channels)
         self.reach = self.first.reach + self.second.reach
 
-    def forward(self, value: Tensor, tape: StateTape | None = None) -> Tensor:
+    def forward(self, value: Tensor, cache: StreamCache | None = None) -> Tensor:
         """Valid offline; streaming keeps the number of frames."""
-        inner = self.dropout(nn.functional.relu(self.first_norm(self.first(value, tape))))
-        inner = self.second_norm(self.second(inner, tape))
-        return nn.functional.relu(trim(value, self.reach, tape) + inner)
+        inner = self.dropout(nn.functional.relu(self.first_norm(self.first(value, cache))))
+        inner = self.second_norm(self.second(inner, cache))
+        return nn.functional.relu(trim(value, self.reach, cache) + inner)
 
 
 @register("tc_resnet")
-class TCResNet(Student):
+class TCResNet(KeywordModel):
     """2-D stem, dense residual blocks over time, classifier, sliding mean of the logits. `width` 1 is 32 channels."""
 
     DILATIONS = (2, 4, 8)
@@ -62,7 +62,7 @@ class TCResNet(Student):
         self.gather = nn.Conv1d(planes * (n_mels // 4), channels, 1, bias=False)
         self.gather_norm = nn.BatchNorm1d(channels)
         blocks = [
-            TemporalBlock(channels, self.KERNEL, paced(dilation, config.frame_stride), config.dropout)
+            TemporalBlock(channels, self.KERNEL, scaled_dilation(dilation, config.frame_stride), config.dropout)
             for dilation in self.DILATIONS
         ]
         self.blocks = nn.ModuleList(blocks)
@@ -70,13 +70,13 @@ class TCResNet(Student):
         nn.init.constant_(self.classify.bias, PRIOR_LOGIT)  # type: ignore[arg-type]
         self.pool = SlidingMean(words, config.pool_frames)
         reach = sum(block.reach for block in blocks)
-        self.reach_frames = 5 + config.frame_stride * (self.shrink.reach + reach + self.pool.reach)
+        self.lookback_frames = 5 + config.frame_stride * (self.shrink.reach + reach + self.pool.reach)
 
-    def _run(self, features: Tensor, tape: StateTape | None) -> Tensor:
+    def _run(self, features: Tensor, cache: StreamCache | None) -> Tensor:
         planes = features.transpose(1, 2).unsqueeze(1)
-        planes = nn.functional.relu(self.stem_norm(self.stem(planes, tape)))
-        planes = nn.functional.relu(self.shrink_norm(self.shrink(planes, tape)))
+        planes = nn.functional.relu(self.stem_norm(self.stem(planes, cache)))
+        planes = nn.functional.relu(self.shrink_norm(self.shrink(planes, cache)))
         value = nn.functional.relu(self.gather_norm(self.gather(planes.flatten(1, 2))))
         for block in self.blocks:
-            value = block(value, tape)
-        return self.pool(self.classify(value), tape).transpose(1, 2)
+            value = block(value, cache)
+        return self.pool(self.classify(value), cache).transpose(1, 2)

@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from wakeword.config.keys import renamed_key
 from wakeword.errors import BundleError
 from wakeword.runtime.events import SCORE_LEVELS, EventTiming
 from wakeword.runtime.onnx_file import has_external_data
@@ -87,8 +86,17 @@ class BundleWord(_Part):
 class DetectorSettings(_Part):
     """Scores to events: the values of the configuration's `detector` section."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _old_name(cls, values: Any) -> Any:
+        """Bundles of version 0.1 call the window `peak_hold_s`; they stay readable."""
+        if isinstance(values, dict) and "peak_hold_s" in values:
+            values = dict(values)
+            values.setdefault("nms_window_s", values.pop("peak_hold_s"))
+        return values
+
     smoothing_s: float = Field(ge=0)
-    peak_hold_s: float = Field(ge=0)
+    nms_window_s: float = Field(ge=0)
     refractory_s: float = Field(ge=0)
 
 
@@ -191,7 +199,7 @@ class Bundle:
         """
         settings = self.manifest.detector
         timing = EventTiming.from_seconds(
-            self.step_s, settings.smoothing_s, settings.peak_hold_s, settings.refractory_s
+            self.step_s, settings.smoothing_s, settings.nms_window_s, settings.refractory_s
         )
         return -(-self.manifest.context_samples // self.manifest.step_samples) + timing.window - 1 + timing.hold
 
@@ -319,8 +327,6 @@ def _parse_manifest(content: bytes, where: Path, verify: bool = True) -> BundleM
     version = values.get("schema_version") if isinstance(values, dict) else None
     if version != SCHEMA_VERSION:
         raise BundleError(f"{where}: schema version {version}, this wakeword reads version {SCHEMA_VERSION}")
-    if told := renamed_key(values, BundleManifest):
-        raise BundleError(f"{where}: {told}: export the bundle again")
     try:
         manifest = BundleManifest.model_validate(values)
     except ValidationError as error:

@@ -46,7 +46,7 @@ def events_for(bundle: Bundle, streams: int, thresholds: ArrayLike) -> EventDete
         bundle.labels,
         bundle.step_s,
         settings.smoothing_s,
-        settings.peak_hold_s,
+        settings.nms_window_s,
         settings.refractory_s,
         thresholds,
         streams,

@@ -56,12 +56,12 @@ class EventTiming:
     rise: int
 
     @classmethod
-    def from_seconds(cls, step_s: float, smoothing_s: float, peak_hold_s: float, refractory_s: float) -> EventTiming:
+    def from_seconds(cls, step_s: float, smoothing_s: float, nms_window_s: float, refractory_s: float) -> EventTiming:
         """Round smoothing and hold to the nearest number of scores, and the refractory time up."""
         return cls(
             step_s=step_s,
             window=max(1, round(smoothing_s / step_s)),
-            hold=round(peak_hold_s / step_s),
+            hold=round(nms_window_s / step_s),
             # The small term keeps 1.0 s / 0.02 s at 50 although the quotient may be 50.00000000000001.
             refractory=int(np.ceil(refractory_s / step_s - 1e-6)),
             rise=round(RISE_LIMIT_S / step_s),
@@ -213,7 +213,7 @@ class EventDetector:
         words: Sequence[str],
         step_s: float,
         smoothing_s: float,
-        peak_hold_s: float,
+        nms_window_s: float,
         refractory_s: float,
         thresholds: ArrayLike,
         streams: int = 1,
@@ -228,7 +228,7 @@ class EventDetector:
         self._probabilities = list(probabilities or [None] * len(self.words))
         if len(self._probabilities) != len(self.words):
             raise ValueError(f"{len(self.words)} words need as many probability maps, got {len(self._probabilities)}")
-        self.timing = EventTiming.from_seconds(step_s, smoothing_s, peak_hold_s, refractory_s)
+        self.timing = EventTiming.from_seconds(step_s, smoothing_s, nms_window_s, refractory_s)
         shape = (streams, len(self.words))
         self.thresholds = np.broadcast_to(np.asarray(thresholds, dtype=np.float64), shape).copy()
         """Of each stream and word, `(streams, words)`; `reset` leaves them."""

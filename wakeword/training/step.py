@@ -45,10 +45,10 @@ def make_optimizer(model: nn.Module, settings: TrainingConfig) -> torch.optim.Ad
 def _replay_of(settings: TrainingConfig, model: StreamingModel) -> Replay | None:
     if not settings.replay_windows:
         return None
-    if not model.student.FROZEN_BODY:
+    if not model.network.FROZEN_BODY:
         raise ConfigError(
             f"training.replay_windows = {settings.replay_windows} keeps what a frozen body says: the family "
-            f"{model.student.config.family} has none; leave it at 0"
+            f"{model.network.config.family} has none; leave it at 0"
         )
     return Replay(settings.replay_windows)
 
@@ -72,7 +72,7 @@ class _Classified(nn.Module):
         self.model = model
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
-        return self.model.student.answer(embeddings)
+        return self.model.network.answer(embeddings)
 
 
 class TrainingStep:

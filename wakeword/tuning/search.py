@@ -25,7 +25,7 @@ from wakeword.system.locks import lock_folder
 from wakeword.tuning.report import write_report
 from wakeword.tuning.results import SweepResult, best_table, ranked, read_trials, write_best, write_trials
 from wakeword.tuning.space import Dimension, build_space, leaf_differences
-from wakeword.tuning.trial import TrainFunction, run_trial, train_student
+from wakeword.tuning.trial import TrainFunction, run_trial, train_model
 
 if TYPE_CHECKING:
     import optuna
@@ -51,7 +51,7 @@ def run_sweep(
     prepared_dir: str | Path,
     targets: TeacherTargets | None = None,
     *,
-    train_fn: TrainFunction = train_student,
+    train_fn: TrainFunction = train_model,
     quiet: bool = False,
 ) -> SweepResult:
     """Run, or go on with, the sweep of `config.tuning`; ends when the study holds `tuning.trials` trials.

@@ -29,7 +29,7 @@ def trial_folder(sweep_dir: Path, number: int) -> Path:
     return sweep_dir / "trials" / f"trial-{number:04d}"
 
 
-def train_student(
+def train_model(
     config: Config, prepared_dir: Path, run_dir: Path, targets: TeacherTargets | None, report: Report
 ) -> None:
     """The product's own training run, in this process."""
@@ -95,7 +95,7 @@ def run_trial(
     prepared_dir: str,
     targets: tuple[str, str] | None,
     sweep_dir: str,
-    train_fn: TrainFunction = train_student,
+    train_fn: TrainFunction = train_model,
 ) -> None:
     """Tune's trainable: `sample` holds the trial's number and its values by dotted key.
 

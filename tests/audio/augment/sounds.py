@@ -11,7 +11,7 @@ from wakeword.config.augmentation import AugmentationConfig
 OFF = {
     "gain_db": (0.0, 0.0),
     "noise_probability": 0.0,
-    "room_probability": 0.0,
+    "rir_probability": 0.0,
     "floor_dbfs": None,
     "speed_probability": 0.0,
     "vtlp_probability": 0.0,

@@ -18,14 +18,14 @@ ALL_ON = {f"{name}_probability": 0.6 for name in (*NEW, "noise", "room", "speed"
 
 
 def everything(**changes: object) -> Augmenter:
-    config = AugmentationConfig.model_validate({**ALL_ON, "room_late_db": (-10.0, 0.0), **changes})
+    config = AugmentationConfig.model_validate({**ALL_ON, "rir_late_db": (-10.0, 0.0), **changes})
     return Augmenter(config, noise_bank(), echo_bank(), music=music_bank(), speech=speech_bank())
 
 
 def test_what_is_new_is_off() -> None:
     config = AugmentationConfig()
     assert all(getattr(config, f"{name}_probability") == 0 for name in NEW)
-    assert config.room_late_db == (0.0, 0.0)
+    assert config.rir_late_db == (0.0, 0.0)
 
 
 def test_what_is_off_draws_nothing() -> None:
@@ -101,7 +101,7 @@ def test_kept_spectra_of_rooms_follow_the_length_and_change_nothing(monkeypatch:
         return transform(words(5)[:, :samples], seeded(3)).audio
 
     def rooms_only() -> Augmenter:
-        off = {"noise_probability": 0.0, "speed_probability": 0.0, "room_probability": 1.0, "floor_dbfs": None}
+        off = {"noise_probability": 0.0, "speed_probability": 0.0, "rir_probability": 1.0, "floor_dbfs": None}
         return Augmenter(AugmentationConfig.model_validate(off), rooms=echo_bank())
 
     used = rooms_only()

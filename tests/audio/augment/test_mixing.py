@@ -84,7 +84,7 @@ def test_babble_has_as_many_talkers_as_were_asked_for() -> None:
 
 def test_noise_in_a_room_has_its_echo_and_its_ratio() -> None:
     audio = words(8)
-    asked = {"noise_probability": 1.0, "noise_snr_db": (5.0, 5.0), "noise_room_probability": 0.6}
+    asked = {"noise_probability": 1.0, "noise_snr_db": (5.0, 5.0), "noise_rir_probability": 0.6}
     added = augmenter(noise_bank(), echo_bank(), **asked)(audio, seeded()).audio - audio
     assert (ratio_db(audio, added) - 5.0).abs().max() < 0.2
     spectrum = torch.fft.rfft(added, 65536).abs().square()
@@ -113,7 +113,7 @@ def test_late_reflections_change_and_early_ones_stay() -> None:
     audio[:, 8000:8400] = 0.2 * torch.randn(400, generator=seeded(1))
 
     def echo(late_db: tuple[float, float]) -> Tensor:
-        wet = augmenter(rooms=echo_bank(), room_probability=1.0, room_late_db=late_db)(audio, seeded()).audio
+        wet = augmenter(rooms=echo_bank(), rir_probability=1.0, rir_late_db=late_db)(audio, seeded()).audio
         return 20 * torch.log10(wet[:, 10400:10800].norm(dim=1) / wet[:, 8000:8400].norm(dim=1))
 
     near, drawn = echo((-12.0, -12.0)), echo((-20.0, 0.0))

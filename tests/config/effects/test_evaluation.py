@@ -38,7 +38,7 @@ def clips() -> dict[str, Any]:
         rows = known.tone_rows(split, 6, 3, ("alpha",))[:-1]
         rows += [known.row(split, "rir", "rir", audio, n) for n, audio in enumerate((NEAR, FAR))]
         rows.append(known.row(split, "noise", "babble", known.coloured(2, rng), 7))
-        near = {"resembles": "alpha", "distance": 1}
+        near = {"resembles": "alpha", "phoneme_distance": 1}
         rows += [known.row(split, "confusable", "alfa", known.tone_clip("alpha", rng), n, **near) for n in range(4)]
         click = np.zeros(2 * known.RATE)
         click[known.RATE : known.RATE + 640] = 0.2 * np.sin(2 * np.pi * 1000 * np.arange(640) / known.RATE)

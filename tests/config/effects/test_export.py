@@ -97,7 +97,7 @@ def opset(config: Config, folder: Path) -> int:
 
 EFFECTS: Effects = {
     "detector.smoothing_s": Effect(of_a_click, 1.0, holds=falls),
-    "detector.peak_hold_s": Effect(of_a_growing_word, 1.0, given={"detector.refractory_s": 0.1}, holds=falls),
+    "detector.nms_window_s": Effect(of_a_growing_word, 1.0, given={"detector.refractory_s": 0.1}, holds=falls),
     "detector.refractory_s": Effect(of_two_words, 0.3, holds=rises),
     "export.chunk_ms": Effect(chunk, 160, holds=rises),
     "export.opset": Effect(opset, 18, given=SMALL, holds=falls),

@@ -62,11 +62,11 @@ def model(config: Config) -> StreamingModel:
 
 
 def weights(config: Config, folder: Path) -> int:
-    return sum(value.numel() for value in model(config).student.parameters())
+    return sum(value.numel() for value in model(config).network.parameters())
 
 
 def family(config: Config, folder: Path) -> str:
-    return type(model(config).student).__name__
+    return type(model(config).network).__name__
 
 
 def step(config: Config, folder: Path) -> int:

@@ -109,7 +109,9 @@ def in_sentences(config: Config, folder: Path) -> int:
 
 def nearness(config: Config, folder: Path) -> float:
     """Mean distance in phonemes of the near misses that train."""
-    found = [row["distance"] for row in planned(config) if row["kind"] == "confusable" and row["split"] == "train"]
+    found = [
+        row["phoneme_distance"] for row in planned(config) if row["kind"] == "confusable" and row["split"] == "train"
+    ]
     return sum(found) / len(found)
 
 

@@ -126,7 +126,7 @@ def kept_windows(config: Config, folder: Path) -> int:
 def drawn_windows(config: Config, folder: Path) -> int:
     sampler, step = build(prepared(), config)
     seen: list[int] = []
-    step.model.student.heads[0].register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
+    step.model.network.heads[0].register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
     step(sampler.batch(0), 1e-2, 0)
     return seen[0]
 
@@ -134,7 +134,7 @@ def drawn_windows(config: Config, folder: Path) -> int:
 def precision(config: Config, folder: Path) -> str:
     sampler, step = build(prepared(), config)
     seen: list[Any] = []
-    step.model.student.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    step.model.network.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
     step(sampler.batch(0), 1e-2, 0)
     return str(seen[0])
 

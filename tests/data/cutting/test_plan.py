@@ -90,11 +90,11 @@ def test_whole_phrases_joined_ones_and_parts() -> None:
     joined = [clip for clip in made.clips.values() if clip["way"] == "joined"]
     # b says both words, but in two splits; and what stands side by side is no joined phrase.
     assert {(clip["speaker"], clip["split"]) for clip in joined} == {("a", "train")}
-    assert {(clip["kind"], clip["label"], clip["resembles"], clip["distance"]) for clip in joined} == {
+    assert {(clip["kind"], clip["label"], clip["resembles"], clip["phoneme_distance"]) for clip in joined} == {
         ("wakeword", "hey_nova", "", None)
     }
     parts = [clip for clip in made.clips.values() if clip["way"] == "part"]
-    assert {(clip["kind"], clip["label"], clip["resembles"], clip["distance"]) for clip in parts} == {
+    assert {(clip["kind"], clip["label"], clip["resembles"], clip["phoneme_distance"]) for clip in parts} == {
         ("confusable", "near_miss", "hey_nova", 3)
     }
     backwards = plan(config("hey nova", hold_out_parts=False), (said[0], said[1][::-1]))

@@ -38,7 +38,7 @@ def measured_rows() -> list[dict]:
     near = {"resembles": "alpha", "text": "alfalfa"}
     for number, distance in enumerate((1, 1, 3)):
         audio = known.tone_clip("beta", np.random.default_rng(number))
-        rows.append(known.row("train", "confusable", "near_miss", audio, number, distance=distance, **near))
+        rows.append(known.row("train", "confusable", "near_miss", audio, number, phoneme_distance=distance, **near))
     return rows
 
 
@@ -71,7 +71,10 @@ def test_what_a_prepared_folder_holds(folder: Path) -> None:
     assert noise["snr_db"].isna().all()
     assert noise["duration_s"].notna().all()
     assert facts.refused["reason"].value_counts().to_dict() == {"too_quiet": 5, "dc_offset": 1}
-    assert facts.near_misses[["word", "distance", "clips"]].values.tolist() == [["alpha", 1, 2], ["alpha", 3, 1]]
+    assert facts.near_misses[["word", "phoneme_distance", "clips"]].values.tolist() == [
+        ["alpha", 1, 2],
+        ["alpha", 3, 1],
+    ]
 
 
 def test_tables_say_it_in_text(folder: Path) -> None:
@@ -266,7 +269,7 @@ def test_targets_of_the_recipe_count() -> None:
 
 def test_near_misses_of_a_synthesised_folder_come_from_its_texts(folder: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(folder, tmp_path / "copy")
-    row = {"resembles": "alpha", "split": "val", "distance": 2, "text": "alfa", "way": "word", "clips": 7}
+    row = {"resembles": "alpha", "split": "val", "phoneme_distance": 2, "text": "alfa", "way": "word", "clips": 7}
     pq.write_table(pa.Table.from_pylist([row]), copy / "confusables.parquet")
     assert read_facts(copy).near_misses.values.tolist() == [["alpha", 2, "alfa", "val", 7]]
 

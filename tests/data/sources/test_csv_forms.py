@@ -108,3 +108,8 @@ def test_a_table_of_tabs_keeps_what_looks_like_a_line_end(tmp_path: Path) -> Non
     found = read_source(config.data.sources[0], config.words)
     assert found.clips.column("text").to_pylist() == ["one\u2028two", "three"]
     assert not found.quarantine
+
+
+def test_the_old_name_of_a_column_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the column distance is now phoneme_distance: rename it"):
+        read(tmp_path / "clips.csv", "path,kind,distance\na.wav,confusable,1\n")

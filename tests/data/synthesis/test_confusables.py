@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from rapidfuzz.distance.Levenshtein import distance as edit_distance
+from rapidfuzz.phoneme_distance.Levenshtein import distance as edit_distance
 
 from wakeword.config import Config, WordConfig, validate_config
 from wakeword.data.prepare import prepare
@@ -67,7 +67,7 @@ def test_each_distance_has_texts_and_none_holds_the_phrase(word: WordConfig) -> 
         assert all(counts[distance] >= 5 for distance in (1, 2, 3)), counts
     for one in found:
         (sounds,) = sounds_of([one.text])[0]
-        assert one.distance == edit_distance(sounds, target) > 0
+        assert one.phoneme_distance == edit_distance(sounds, target) > 0
         assert not holds(one.text, word.text)
         assert not contains(sounds, target)
     assert confusables(word, [NOVA, COMPUTER], "espeak", 0) == found
@@ -100,10 +100,10 @@ def test_counts_and_distances_follow_the_config() -> None:
     assert Counter(r["split"] for r in near()) == {"val": 60, "test": 60}, "evaluation has them by default"
     assert near(near_miss_test_clips=0) == []
     rows = near(near_miss_clips=40, near_miss_shares={1: 0.25, 2: 0.75}, near_miss_test_clips=30)
-    trained = Counter(r["distance"] for r in rows if r["split"] == "train")
+    trained = Counter(r["phoneme_distance"] for r in rows if r["split"] == "train")
     assert trained == {1: 10, 2: 30}
-    assert {r["distance"] >= 3 for r in near(near_miss_clips=40) if r["split"] == "train"} == {True}
-    tested = Counter(min(r["distance"], 3) for r in rows if r["split"] == "test")
+    assert {r["phoneme_distance"] >= 3 for r in near(near_miss_clips=40) if r["split"] == "train"} == {True}
+    tested = Counter(min(r["phoneme_distance"], 3) for r in rows if r["split"] == "test")
     assert tested == {1: 10, 2: 10, 3: 10}
     for shares in ({4: 1.0}, {1: 0.0}):
         with pytest.raises(ConfigError, match="near_miss_shares"):
@@ -125,12 +125,14 @@ def test_manifest_shards_and_list_carry_word_and_distance(tmp_path: Path) -> Non
     assert {(r["label"], r["resembles"]) for r in rows} == {("near_miss", "hey_nova")}
     listed = pq.read_table(tmp_path / "confusables.parquet").to_pylist()
     assert sum(row["clips"] for row in listed) == 18
-    assert {(r["split"], r["text"], r["distance"]) for r in rows} == {
-        (r["split"], r["text"], r["distance"]) for r in listed
+    assert {(r["split"], r["text"], r["phoneme_distance"]) for r in rows} == {
+        (r["split"], r["text"], r["phoneme_distance"]) for r in listed
     }
     manifest = pq.read_table(tmp_path / "manifest.parquet").to_pylist()
-    assert sorted(r["distance"] for r in manifest if r["kind"] == "confusable") == sorted(r["distance"] for r in rows)
-    assert all(r["distance"] is None and r["resembles"] == "" for r in manifest if r["kind"] != "confusable")
+    assert sorted(r["phoneme_distance"] for r in manifest if r["kind"] == "confusable") == sorted(
+        r["phoneme_distance"] for r in rows
+    )
+    assert all(r["phoneme_distance"] is None and r["resembles"] == "" for r in manifest if r["kind"] != "confusable")
 
 
 def test_the_dictionary_adds_words_and_is_named_where_it_is_absent() -> None:

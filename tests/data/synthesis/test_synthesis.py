@@ -64,7 +64,7 @@ def test_a_phrase_becomes_shards_of_speech(spoken: Path) -> None:
         assert row["accent"] in espeak.ACCENTS
         assert 0.4 < row["duration_s"] < 2.5
         assert 0.25 < row["word_end_s"] - row["word_start_s"] < 1.6
-        assert -35 < row["quality"] < -15
+        assert -35 < row["peak_level_dbfs"] < -15
     speech = [row for row in rows if row["kind"] == "speech"]
     assert len(speech) == 14
     assert not any(holds(row["text"], "hey nova") for row in speech)

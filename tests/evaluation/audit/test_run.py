@@ -21,7 +21,7 @@ from wakeword.cli.main import main
 from wakeword.errors import ConfigError, DataError, RunError
 from wakeword.evaluation.audit.results import AuditReport
 from wakeword.evaluation.audit.run import ClipSpan, audit_folder, audit_stream
-from wakeword.evaluation.statistics.intervals import garwood, hours_needed
+from wakeword.evaluation.statistics.intervals import hours_needed, poisson_interval
 from wakeword.runtime.bundle import Bundle, load_bundle
 from wakeword.system.locks import lock_folder
 
@@ -75,7 +75,7 @@ def test_known_triggers_are_counted_and_kept_as_clips(bundle, folder, tmp_path) 
     assert heard[-1] == (3, 3, pytest.approx(report.hours), 5)
     alpha, beta = report.words
     assert (alpha.alarms.false_alarms, beta.alarms.false_alarms) == (3, 2)
-    assert (alpha.alarms.low, alpha.alarms.high) == pytest.approx(garwood(3, report.hours, 0.95))
+    assert (alpha.alarms.low, alpha.alarms.high) == pytest.approx(poisson_interval(3, report.hours, 0.95))
     assert [proof.hours_needed for proof in alpha.proofs] == [hours_needed(rate, 3) for rate in (0.05, 0.1, 0.5, 1.0)]
     assert not any(proof.proven for proof in alpha.proofs)
     for trigger, length_s in zip(report.triggers, [3.0, 5.0, 5.0, 3.1, 5.0], strict=True):

@@ -42,7 +42,7 @@ def test_a_clip_fires_by_its_own_highest_peak_and_not_by_its_neighbours() -> Non
     clips = near_miss_clips(peaks, rows, "nova", 1.0)
     assert clips.score[:2].tolist() == pytest.approx([0.4, 0.7], abs=1e-4)
     assert clips.score[2] < 0.01
-    assert clips.distance.tolist() == [1, 2, 5]
+    assert clips.phoneme_distance.tolist() == [1, 2, 5]
 
 
 @settings(max_examples=50, deadline=None)
@@ -56,14 +56,14 @@ def test_shares_and_floor_are_those_of_brute_force(seed) -> None:
 
     def keeps(threshold: float) -> bool:
         for distance, limit in limits.items():
-            inside = [s for s, d in zip(clips.score, clips.distance, strict=True) if min(d, 4) == distance]
+            inside = [s for s, d in zip(clips.score, clips.phoneme_distance, strict=True) if min(d, 4) == distance]
             if inside and sum(s >= threshold for s in inside) / len(inside) > limit + 1e-9:
                 return False
         return True
 
     levels = sorted({0.0, *clips.score, *np.nextafter(clips.score, np.inf)})
     assert floor.threshold == next(level for level in levels if keeps(level))
-    assert set(floor.untested) == {d for d in limits if not any(min(x, 4) == d for x in clips.distance)}
+    assert set(floor.untested) == {d for d in limits if not any(min(x, 4) == d for x in clips.phoneme_distance)}
     for threshold in (0.0, 0.35, 0.5, 1.0):
         result = near_miss_result(clips, threshold, np.zeros(0, dtype=bool), [], 0.95)
         assert result.fired == sum(clips.score >= threshold)
@@ -122,7 +122,7 @@ def test_limits_raise_the_operating_point_of_an_evaluation(tmp_path) -> None:
     for split in ("val", "test"):
         for number, level in enumerate((0.0, 0.02, 0.05, 0.1)):
             audio = (known.tone_clip("alpha", rng) + known.coloured(known.CLIP_S, rng, level)).astype(np.int16)
-            more = {"resembles": "alpha", "distance": 1}
+            more = {"resembles": "alpha", "phoneme_distance": 1}
             rows.append(known.row(split, "confusable", "alfa", audio, number, **more))
     bundle = known.tone_bundle(tmp_path / "bundle", ("alpha",))
     data = known.prepared(tmp_path / "data", rows)

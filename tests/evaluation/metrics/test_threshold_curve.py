@@ -22,7 +22,7 @@ from wakeword.evaluation.metrics.threshold_curve import (
 from wakeword.runtime.events import EventDetector, EventTiming
 
 STEP_S = 0.02
-TIMING = EventTiming.from_seconds(STEP_S, smoothing_s=0.0, peak_hold_s=0.1, refractory_s=1.0)
+TIMING = EventTiming.from_seconds(STEP_S, smoothing_s=0.0, nms_window_s=0.1, refractory_s=1.0)
 WINDOW = HitWindow(0.2, 1.0)
 
 

@@ -93,7 +93,7 @@ def test_a_refractory_time_that_swallows_words_is_shortened(tmp_path) -> None:
     before = evaluate(bundle, known.prepared(tmp_path / "p", rows), config(), out)
     assert before.detector_reason == ""
     after = evaluate_scores(out, ["refractory_grid_s=[1.0]"], tmp_path / "after")
-    assert after.detector == {"smoothing_s": 0.06, "peak_hold_s": 0.1, "refractory_s": 1.0}
+    assert after.detector == {"smoothing_s": 0.06, "nms_window_s": 0.1, "refractory_s": 1.0}
     missed = [report.words[0].operating.test.condition("clean").missed for report in (before, after)]
     assert missed[0] > 3
     assert missed[1] == 0

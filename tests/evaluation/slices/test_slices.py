@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from wakeword.evaluation.results import SliceReport, WordSlice
 from wakeword.evaluation.slices.slices import slice_report, word_slice
 from wakeword.evaluation.slices.words import SliceWord, in_range, noise_kinds, phrase_position
-from wakeword.evaluation.statistics.intervals import garwood, speaker_wilson, wilson
+from wakeword.evaluation.statistics.intervals import poisson_interval, speaker_wilson, wilson
 
 
 def said(missed: int, words: int, speakers: int = 10, name: str = "s", **slices: str) -> list[SliceWord]:
@@ -181,7 +181,7 @@ def test_false_alarms_by_kind_and_source() -> None:
     assert found.alarms[0].name == "kind"
     assert kinds["speech"].rate is not None
     assert (kinds["speech"].rate.false_alarms, kinds["speech"].rate.fah) == (24, 4.0)
-    assert (kinds["speech"].rate.low, kinds["speech"].rate.high) == garwood(24, 6.0)
+    assert (kinds["speech"].rate.low, kinds["speech"].rate.high) == poisson_interval(24, 6.0)
     assert kinds["noise"].rate is not None
     assert (kinds["noise"].rate.false_alarms, kinds["noise"].hours) == (0, 3.0)
     assert kinds["music"].rate is None

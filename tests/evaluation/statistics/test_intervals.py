@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from wakeword.evaluation.statistics.intervals import garwood, hours_needed, speaker_bootstrap, speaker_wilson, wilson
+from wakeword.evaluation.statistics.intervals import (
+    hours_needed,
+    poisson_interval,
+    speaker_bootstrap,
+    speaker_wilson,
+    wilson,
+)
 
 
 @pytest.mark.parametrize(
@@ -14,16 +20,16 @@ from wakeword.evaluation.statistics.intervals import garwood, hours_needed, spea
     [(0, 0, 3.689), (1, 0.0253, 5.572), (3, 0.619, 8.767), (10, 4.795, 18.39), (100, 81.36, 121.6)],
 )
 def test_garwood_has_the_published_values(count, low, high) -> None:
-    interval = garwood(count, 1.0)
+    interval = poisson_interval(count, 1.0)
     assert interval.low == pytest.approx(low, rel=2e-3)
     assert interval.high == pytest.approx(high, rel=2e-3)
-    tenth = garwood(count, 10.0)
+    tenth = poisson_interval(count, 10.0)
     assert tenth.high == pytest.approx(interval.high / 10)
 
 
 def test_garwood_bounds_are_where_the_tails_hold_half_the_rest() -> None:
     for count in (1, 4, 17):
-        low, high = garwood(count, 2.5, 0.9)
+        low, high = poisson_interval(count, 2.5, 0.9)
         assert stats.poisson.sf(count - 1, low * 2.5) == pytest.approx(0.05)
         assert stats.poisson.cdf(count, high * 2.5) == pytest.approx(0.05)
 
@@ -42,7 +48,7 @@ def test_wilson_is_scipys() -> None:
 
 def test_what_has_no_rate_is_refused() -> None:
     with pytest.raises(ValueError, match="hours"):
-        garwood(0, 0.0)
+        poisson_interval(0, 0.0)
     with pytest.raises(ValueError, match="rate"):
         hours_needed(0.0)
     with pytest.raises(ValueError, match="share"):

@@ -165,19 +165,19 @@ class Augmenter(nn.Module):
     def _responses(self, table: Tensor, count: int, generator: torch.Generator) -> Tensor:
         """Room responses drawn for so many clips: `(count, taps)`."""
         response = table[below(torch.full((count,), len(table), device=table.device), generator)]
-        if self.config.room_late_db == (0.0, 0.0):
+        if self.config.rir_late_db == (0.0, 0.0):
             return response
-        late_db = uniform(self.config.room_late_db, count, generator).to(table.device)
+        late_db = uniform(self.config.rir_late_db, count, generator).to(table.device)
         return quieter_late(response, late_db, ROOM_LEAD)
 
     def _room(self, audio: Tensor, level: Tensor, generator: torch.Generator) -> None:
         """Put some clips into rooms, in place; their level `(batch,)` stays."""
         if self.rooms is None:
             return
-        rows, table = self._rows(self.config.room_probability, audio, generator), self.rooms
+        rows, table = self._rows(self.config.rir_probability, audio, generator), self.rooms
         samples = audio.shape[1]
         length = padded_length(samples + table.shape[1])
-        if self.config.room_late_db != (0.0, 0.0) or len(table) * length > MOST_KEPT:
+        if self.config.rir_late_db != (0.0, 0.0) or len(table) * length > MOST_KEPT:
             drawn, spectrum = self._responses(table, len(rows), generator), partial(torch.fft.rfft, n=length)
         else:
             drawn = below(torch.full((len(rows),), len(table), device=table.device), generator)
@@ -223,7 +223,7 @@ class Augmenter(nn.Module):
         if not len(rows):
             return
         samples, noises = audio.shape[1], self.noises
-        if noises is not None and not self.config.noise_room_probability:
+        if noises is not None and not self.config.noise_rir_probability:
             drawn = places(noises, len(rows), generator)
             snr_db = uniform(self.config.noise_snr_db, len(rows), generator)
             _add(audio, level, rows, snr_db, lambda index, start: noises.take(index, start, samples), *drawn)
@@ -234,8 +234,8 @@ class Augmenter(nn.Module):
             noise = coloured_noise(uniform((0.0, 2.0), len(rows), generator), samples, generator)
         noise = noise.to(audio.device)
         snr_db = uniform(self.config.noise_snr_db, len(rows), generator)
-        if self.rooms is not None and self.config.noise_room_probability:
-            heard = self._rows(self.config.noise_room_probability, noise, generator)
+        if self.rooms is not None and self.config.noise_rir_probability:
+            heard = self._rows(self.config.noise_rir_probability, noise, generator)
             replace_rows(noise, heard, ringing, self._responses(self.rooms, len(heard), generator))
         _add(audio, level, rows, snr_db, lambda noise: noise, noise)
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
-from rapidfuzz.distance.Levenshtein import distance as edit_distance
+from rapidfuzz.phoneme_distance.Levenshtein import distance as edit_distance
 
 from wakeword.config import Config, WordConfig
 from wakeword.data.cutting.occurrences import to_mine, wanted_texts
@@ -29,7 +29,7 @@ from wakeword.system.locks import lock_folder
 
 MANIFEST_COLUMNS = [
     *("path", "kind", "label", "speaker", "speaker_source", "split", "source", "licence", "duration_s", "text"),
-    *("contains", "resembles", "distance", "sha256", "synthetic", "accent", "age", "gender", "word_start_s"),
+    *("contains", "resembles", "phoneme_distance", "sha256", "synthetic", "accent", "age", "gender", "word_start_s"),
     *("word_end_s", "way", "cut_from"),
 ]
 RECORD = "cut.json"

@@ -87,7 +87,7 @@ class CutPlan:
         pieces: Sequence[Piece],
         gains: Sequence[float] = (1.0,),
         gaps_s: Sequence[float] = (),
-        distance: int | None = None,
+        phoneme_distance: int | None = None,
     ) -> None:
         """Plan one clip; its name is a hash of everything that it is made of."""
         kind = "wakeword" if way in ("whole", "joined") else "confusable"
@@ -113,7 +113,7 @@ class CutPlan:
             "text": wanted.text,
             "licence": " AND ".join(licences),
             "resembles": wanted.label if kind == "confusable" else "",
-            "distance": distance,
+            "phoneme_distance": phoneme_distance,
             "way": way,
             "cut_from": " + ".join(f"{p['uri']}@{p['start_s']:.2f}-{p['end_s']:.2f}" for p in parts),
         }
@@ -123,7 +123,7 @@ class CutPlan:
 class Nearness:
     """Of a partial phrase: phonemes between it and its word (None: unknown), and whether it may train."""
 
-    distance: int | None
+    phoneme_distance: int | None
     trains: bool
     is_word: bool = False
     """It sounds like a configured word, whatever its spelling: it is no near miss."""
@@ -254,7 +254,7 @@ def _add_parts(plan: CutPlan, wanted: WantedText, pieces: list[Piece], near: Nea
             by_split[piece.clip["split"]].append(piece)
     for own in by_split.values():
         for piece in _spread(own)[: cutting.parts_per_text]:
-            plan.add("part", wanted, [piece], distance=near.distance)
+            plan.add("part", wanted, [piece], phoneme_distance=near.phoneme_distance)
 
 
 def _spread(pieces: Sequence[Piece]) -> list[Piece]:

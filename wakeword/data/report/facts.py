@@ -19,7 +19,7 @@ from wakeword.errors import DataError
 MEASURES = ("pitch_hz", "loudness_db", "snr_db", "duration_s")
 PLACE = ["split", "kind", "label", "source", "licence"]
 REFUSED = ["reason", "uri", "detail"]
-NEAR_MISSES = ["word", "distance", "text", "split", "clips"]
+NEAR_MISSES = ["word", "phoneme_distance", "text", "split", "clips"]
 SUMS = ("clips", "hours", "unnamed", "guessed", "synthetic", "weight", "people_weight")
 
 
@@ -103,7 +103,17 @@ def read_facts(folder: str | Path) -> DataFacts:
         raise DataError(
             f"{root / 'manifest.parquet'} has other columns than this version writes: run `wakeword prepare` again"
         )
-    columns = [*PLACE, "text", "speaker", "speaker_source", "synthetic", "weight", "resembles", "distance", "gender"]
+    columns = [
+        *PLACE,
+        "text",
+        "speaker",
+        "speaker_source",
+        "synthetic",
+        "weight",
+        "resembles",
+        "phoneme_distance",
+        "gender",
+    ]
     clips = table.select([*columns, *MEASURES]).to_pandas()
     quarantine = root / "quarantine.parquet"
     refused = _table(quarantine).to_pandas()[REFUSED] if quarantine.is_file() else pd.DataFrame(columns=REFUSED)

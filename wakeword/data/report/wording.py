@@ -121,7 +121,7 @@ def quarantine_table(facts: DataFacts) -> Table:
 def near_miss_table(facts: DataFacts) -> Table:
     """How many texts and clips resemble each word, by distance in phonemes."""
     rows = []
-    for (word, distance), own in facts.near_misses.groupby(["word", "distance"], dropna=False):
+    for (word, distance), own in facts.near_misses.groupby(["word", "phoneme_distance"], dropna=False):
         clips = own.groupby("split")["clips"].sum().reindex(SPLITS, fill_value=0)
         rows.append((word or "(no word)", _away(distance), str(own["text"].nunique()), *map(str, clips)))
     return Table("phrases that resemble a word", ("word", "phonemes away", "texts", *SPLITS), rows)
@@ -129,7 +129,7 @@ def near_miss_table(facts: DataFacts) -> Table:
 
 def near_miss_texts(facts: DataFacts) -> list[tuple[str, str]]:
     """Heading and the texts of each word, distance and split."""
-    groups: Any = facts.near_misses.groupby(["word", "distance", "split"], dropna=False, sort=False)
+    groups: Any = facts.near_misses.groupby(["word", "phoneme_distance", "split"], dropna=False, sort=False)
     return [
         (f"{word or '(no word)'}, phonemes away: {_away(distance)}, {split}", ", ".join(rows["text"].unique()))
         for (word, distance, split), rows in groups

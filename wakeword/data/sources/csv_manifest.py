@@ -1,8 +1,8 @@
 """`type: csv`: a manifest with a header line, one row per clip; every row is validated by itself.
 
 Needed columns: `path` (relative to the manifest, or absolute) and `kind`. Read when present: label, speaker,
-speaker_source, split, source, licence, duration_s, text, contains, resembles, distance, sha256, synthetic, accent, age,
-gender, word_start_s, word_end_s. Others are ignored.
+speaker_source, split, source, licence, duration_s, text, contains, resembles, phoneme_distance, sha256, synthetic,
+accent, age, gender, word_start_s, word_end_s. Others are ignored.
 
 Columns are parted by commas, semicolons, tabs or `|`, as the header shows; beside semicolons and tabs numbers may have
 a decimal comma (spreadsheets write both). A first line `sep=;` is understood. Paths may have back slashes, and accents
@@ -82,7 +82,7 @@ def _header(lines: io.StringIO, path: str, config: SourceConfig) -> tuple[str, l
     """What parts the columns, their names, and the lines that were read for it.
 
     Raises:
-        DataError: no delimiter gives the needed columns.
+        DataError: no delimiter gives the needed columns, or a column has an old name.
     """
     line, read = lines.readline(), 1
     told = re.fullmatch(r"sep=(.)\s*", line)
@@ -94,6 +94,8 @@ def _header(lines: io.StringIO, path: str, config: SourceConfig) -> tuple[str, l
         cells = next(csv.reader([line], delimiter=delimiter), [])
         tried[delimiter] = header = [name.strip().lower() for name in cells]
         if all(name in header for name in needed):
+            if "distance" in header:
+                raise DataError(f"manifest {path}: the column distance is now phoneme_distance: rename it")
             return delimiter, header, read
     header = max(tried.values(), key=len)
     absent = [name for name in needed if name not in header]
@@ -131,8 +133,8 @@ def validated(
         "wrong_split": split not in ("", *SPLITS) and f"split {split!r} is none of {', '.join(SPLITS)}",
         "wrong_duration": not _duration_fits(values) and f"duration_s {values.get('duration_s')!r} is no length",
         "wrong_word_times": not _times_fit(values) and "word_start_s and word_end_s are no times of a word",
-        "wrong_distance": not re.fullmatch(r"\d{0,3}", values.get("distance", ""))
-        and f"distance {values['distance']!r} is no number of phonemes",
+        "wrong_distance": not re.fullmatch(r"\d{0,3}", values.get("phoneme_distance", ""))
+        and f"phoneme_distance {values['phoneme_distance']!r} is no number of phonemes",
         "wrong_sha256": digest and not re.fullmatch(r"[0-9a-f]{64}", digest) and f"sha256 {digest!r} is no SHA-256",
     }
     for reason, detail in faults.items():
@@ -149,7 +151,7 @@ def validated(
         **{name: float(values[name]) for name in _TIMES if values.get(name)},
         synthetic=values.get("synthetic", "").lower() in ("1", "true", "yes"),
         sha256=digest,
-        distance=int(values["distance"]) if values.get("distance") else None,
+        phoneme_distance=int(values["phoneme_distance"]) if values.get("phoneme_distance") else None,
         **{name: values.get(name, "") for name in _COPIED},
         **about_speaker(values),
     )

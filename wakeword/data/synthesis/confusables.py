@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rapidfuzz.distance.Levenshtein import distance as edit_distance
+from rapidfuzz.phoneme_distance.Levenshtein import distance as edit_distance
 
 from wakeword.config import WordConfig
 from wakeword.config.synthesis import ENGLISH
@@ -52,14 +52,14 @@ class Confusable:
     text: str
     sounds: Phonemes
     ipa: str
-    distance: int
+    phoneme_distance: int
     way: str
     trains: bool
 
     @property
     def near(self) -> int:
         """Its class of distance, one of `DISTANCES`."""
-        return min(self.distance, DISTANCES[-1])
+        return min(self.phoneme_distance, DISTANCES[-1])
 
 
 def confusables(

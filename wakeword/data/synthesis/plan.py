@@ -36,7 +36,7 @@ UTTERANCE_SCHEMA = pa.schema(
         ("said", pa.string()),
         ("phonemes", pa.string()),
         ("resembles", pa.string()),
-        ("distance", pa.int32()),
+        ("phoneme_distance", pa.int32()),
         ("way", pa.string()),
         ("gender", pa.string()),
         ("accent", pa.string()),
@@ -181,7 +181,11 @@ def _near_miss_rows(config: Config, casts: dict[str, dict[str, Cast]]) -> list[d
             deal = Deal(synthesis, casts[word.label][split], split, f"near:{word.label}")
             for one in texts:
                 row, _ = deal.next()
-                near: dict[str, object] = {"resembles": word.label, "distance": one.distance, "way": one.way}
+                near: dict[str, object] = {
+                    "resembles": word.label,
+                    "phoneme_distance": one.phoneme_distance,
+                    "way": one.way,
+                }
                 if one.way == "spelling" and _spoken_by_sound(synthesis, str(row["engine"]), one.ipa):
                     # Engines read an invented spelling each in their own way, some as the phrase itself.
                     near["phonemes"] = one.ipa

@@ -232,7 +232,7 @@ class Deal:
             "seed": seed,
             "split": self.split,
             **dict.fromkeys(("said", "phonemes", "resembles", "way", "carrier"), ""),
-            "distance": None,
+            "phoneme_distance": None,
         }
         self._given[spec] += 1
         self._number += 1

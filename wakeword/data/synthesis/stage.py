@@ -36,7 +36,7 @@ SILENCE_DB = -45.0
 TARGET_DBFS, PEAK = -23.0, 0.95
 """All engines speak at one level, so that loudness does not tell one from another."""
 LONGEST_S = 30.0
-_COPIED = ("kind", "label", "text", "speaker", "split", "resembles", "distance", "gender", "accent", "carrier")
+_COPIED = ("kind", "label", "text", "speaker", "split", "resembles", "phoneme_distance", "gender", "accent", "carrier")
 NOISE_S = 8.0
 SCENERY_BATCH = 12
 BABBLE_VOICES = 8
@@ -56,13 +56,13 @@ CONFUSABLES_SCHEMA = pa.schema(
     [
         ("resembles", pa.string()),
         ("split", pa.string()),
-        ("distance", pa.int32()),
+        ("phoneme_distance", pa.int32()),
         ("text", pa.string()),
         ("way", pa.string()),
         ("clips", pa.int64()),
     ]
 )
-_TEXT_KEYS = ("resembles", "split", "distance", "text", "way")
+_TEXT_KEYS = ("resembles", "split", "phoneme_distance", "text", "way")
 
 
 class SpeechStage(Stage):

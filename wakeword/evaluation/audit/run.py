@@ -69,8 +69,8 @@ class Listener:
     def __init__(self, bundle: Bundle, thresholds: list[float], span: ClipSpan) -> None:
         self._detector = Detector(bundle, threshold=thresholds)
         self._span = span
-        # An event is known `peak_hold_s` after its peak, and then within the block in hand.
-        self._kept_s = span.before_s + bundle.manifest.detector.peak_hold_s + 2 * BLOCK_S
+        # An event is known `nms_window_s` after its peak, and then within the block in hand.
+        self._kept_s = span.before_s + bundle.manifest.detector.nms_window_s + 2 * BLOCK_S
         self._blocks: deque[Audio] = deque()
         self._first = self.samples = 0
         self._waiting: list[Detection] = []

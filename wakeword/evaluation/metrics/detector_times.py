@@ -19,7 +19,7 @@ from wakeword.runtime.events import EventTiming
 
 def timing_of(detector: DetectorSettings, step_s: float) -> EventTiming:
     """A bundle's detector times in scores."""
-    return EventTiming.from_seconds(step_s, detector.smoothing_s, detector.peak_hold_s, detector.refractory_s)
+    return EventTiming.from_seconds(step_s, detector.smoothing_s, detector.nms_window_s, detector.refractory_s)
 
 
 def choose_times(store: ScoreStore, config: EvaluationConfig) -> tuple[DetectorSettings, str]:

@@ -30,7 +30,7 @@ from wakeword.evaluation.metrics.threshold_curve import (
 )
 from wakeword.evaluation.results import AlarmTimes, ConditionResult, NearMissResult, SplitResult
 from wakeword.evaluation.scoring.store import TrackInfo
-from wakeword.evaluation.statistics.intervals import garwood, speaker_bootstrap, speaker_wilson, wilson
+from wakeword.evaluation.statistics.intervals import poisson_interval, speaker_bootstrap, speaker_wilson, wilson
 from wakeword.evaluation.statistics.rates import Rate
 from wakeword.evaluation.tracks.track import TruthRow
 from wakeword.runtime.events import EventTiming
@@ -200,7 +200,7 @@ def rate(false_alarms: int, hours: float, confidence: float) -> Rate:
     """A rate with its interval; without hours there is none."""
     if hours <= 0:
         return Rate(false_alarms=false_alarms, hours=0.0, fah=None, low=None, high=None)
-    low, high = garwood(false_alarms, hours, confidence)
+    low, high = poisson_interval(false_alarms, hours, confidence)
     return Rate(false_alarms=false_alarms, hours=hours, fah=false_alarms / hours, low=low, high=high)
 
 

@@ -34,7 +34,7 @@ class NearMissClips:
     """Near misses of one word: `score (clips,)` of the highest peak (-inf: none), `distance (clips,)`, speakers."""
 
     score: Floats
-    distance: NDArray[np.int64]
+    phoneme_distance: NDArray[np.int64]
     speakers: tuple[str, ...]
 
     def share(self, threshold: float | Floats) -> Floats:
@@ -60,7 +60,7 @@ def near_miss_clips(peaks: Peaks, rows: Sequence[TruthRow], label: str, after_s:
         first, last = np.searchsorted(peaks.time_s, [row.start_s, end_s], side="left")
         scores.append(float(peaks.score[first:last].max(initial=-np.inf)))
         kept.append(row)
-    distance = np.asarray([row.distance for row in kept], dtype=np.int64)
+    distance = np.asarray([row.phoneme_distance for row in kept], dtype=np.int64)
     return NearMissClips(np.asarray(scores, dtype=np.float64), distance, tuple(row.speaker for row in kept))
 
 
@@ -68,7 +68,7 @@ def join_near_misses(parts: Sequence[NearMissClips]) -> NearMissClips:
     """Clips of several tracks together."""
     return NearMissClips(
         np.concatenate([np.zeros(0), *(part.score for part in parts)]),
-        np.concatenate([np.zeros(0, dtype=np.int64), *(part.distance for part in parts)]),
+        np.concatenate([np.zeros(0, dtype=np.int64), *(part.phoneme_distance for part in parts)]),
         tuple(speaker for part in parts for speaker in part.speakers),
     )
 
@@ -85,9 +85,9 @@ def near_miss_result(
     fired = clips.score >= threshold
     groups: dict[str, NDArray[np.bool_]] = {}
     for number in range(1, FAR):
-        groups[str(number)] = clips.distance == number
-    groups[_name(FAR)] = clips.distance >= FAR
-    groups["unknown"] = clips.distance < 1
+        groups[str(number)] = clips.phoneme_distance == number
+    groups[_name(FAR)] = clips.phoneme_distance >= FAR
+    groups["unknown"] = clips.phoneme_distance < 1
     shared = (set(clips.speakers) & set(speakers)) - {""}
     own = np.asarray([speaker in shared for speaker in speakers], dtype=bool)
     return NearMissResult(
@@ -134,7 +134,7 @@ def near_miss_floor(clips: NearMissClips, limits: Mapping[int, float]) -> NearMi
     """
     floor, reason, untested = 0.0, "", []
     for distance, limit in sorted(limits.items()):
-        inside = clips.distance >= FAR if distance == FAR else clips.distance == distance
+        inside = clips.phoneme_distance >= FAR if distance == FAR else clips.phoneme_distance == distance
         scores = np.sort(clips.score[inside])[::-1]
         if not len(scores):
             untested.append(distance)

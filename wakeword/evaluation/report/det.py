@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from wakeword.evaluation.results import WordResult
-from wakeword.evaluation.statistics.intervals import garwood, wilson
+from wakeword.evaluation.statistics.intervals import poisson_interval, wilson
 from wakeword.evaluation.statistics.numbers import number, whole
 from wakeword.pages.figures import GREY, SOFT_INK, colour, styled
 
@@ -129,7 +129,7 @@ def timeline_figure(word: WordResult, confidence: float) -> go.Figure | None:
         name=f"{word.operating_fah:g} per hour",
         hoverinfo="skip",
     )
-    low, high = garwood(len(order), times.total_h, confidence)
+    low, high = poisson_interval(len(order), times.total_h, confidence)
     figure.update_xaxes(
         title=f"hours of other audio<br>(rate {number(low)} to {number(high)} per hour at {whole(confidence)})"
     )

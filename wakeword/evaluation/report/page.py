@@ -48,7 +48,7 @@ def write_html(
         headlines=_headlines(report),
         targets={"columns": columns, "rows": rows, "marked": [n for n, row in enumerate(rows) if "*" in row[1]]},
         confidence=numbers.whole(report.confidence),
-        peak_hold_s=f"{report.detector['peak_hold_s']:g}",
+        nms_window_s=f"{report.detector['nms_window_s']:g}",
         detector_reason=f" Detector times: {report.detector_reason}." if report.detector_reason else "",
         conditions=figures.conditions_figure(report),
         words=[word_values(word, report, path.parent, store) for word in report.words],

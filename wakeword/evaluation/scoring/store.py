@@ -28,7 +28,7 @@ from wakeword.system.files import atomic_path
 METADATA_KEY = b"wakeword"
 SCORES_NAME = "scores.parquet"
 TRUTH_NAME = "truth.parquet"
-STORE_VERSION = 2
+STORE_VERSION = 3
 
 SCORES_SCHEMA = pa.schema(
     [
@@ -38,7 +38,12 @@ SCORES_SCHEMA = pa.schema(
         ("score", pa.float32()),
     ]
 )
-_TRUTH_TYPES = {"start_s": pa.float64(), "end_s": pa.float64(), "distance": pa.int32(), "pitch_hz": pa.float32()}
+_TRUTH_TYPES = {
+    "start_s": pa.float64(),
+    "end_s": pa.float64(),
+    "phoneme_distance": pa.int32(),
+    "pitch_hz": pa.float32(),
+}
 TRUTH_SCHEMA = pa.schema([(name, _TRUTH_TYPES.get(name, pa.string())) for name in TruthRow.__dataclass_fields__])
 
 

@@ -27,7 +27,7 @@ from wakeword.evaluation.results import (
     WorseSlice,
 )
 from wakeword.evaluation.slices.words import CONDITIONS, PITCH_RANGES, AudioKey, SliceWord
-from wakeword.evaluation.statistics.intervals import garwood, speaker_wilson, wilson
+from wakeword.evaluation.statistics.intervals import poisson_interval, speaker_wilson, wilson
 from wakeword.evaluation.statistics.numbers import number, percent
 from wakeword.evaluation.statistics.rates import Rate
 from wakeword.evaluation.statistics.significance import alarms_more, effective_counts, holm, misses_more
@@ -155,7 +155,7 @@ def _alarm_dimension(
         if own < MIN_HOURS:
             slices.append(AlarmSlice(name=part, hours=own, too_little=f"too little data: {number(own)} h"))
             continue
-        low, high = garwood(count, own, confidence)
+        low, high = poisson_interval(count, own, confidence)
         rate = Rate(false_alarms=count, hours=own, fah=count / own, low=low, high=high)
         slices.append(AlarmSlice(name=part, hours=own, rate=rate))
         if rest_h >= MIN_HOURS:

@@ -26,7 +26,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def garwood(count: int, hours: float, confidence: float = 0.95) -> Interval:
+def poisson_interval(count: int, hours: float, confidence: float = 0.95) -> Interval:
     """Exact two-sided interval of a Poisson rate per hour, from `count` events in `hours`.
 
     Raises ValueError for a negative count or hours that are not above 0.

@@ -264,15 +264,19 @@ def _truth(plan: _Plan, track: Track) -> tuple[TruthRow, ...]:
         start_s, end_s = position / SAMPLE_RATE_HZ, (position + piece.clip_samples) / SAMPLE_RATE_HZ
 
         def row(role: str, label: str, low_s: float, high_s: float, about: dict[str, Any] = about) -> TruthRow:
-            return TruthRow(track.name, role, label, low_s, high_s, condition=track.condition, distance=-1, **about)
+            return TruthRow(
+                track.name, role, label, low_s, high_s, condition=track.condition, phoneme_distance=-1, **about
+            )
 
         if track.kind == "positives":
             place = [(position + sample) / SAMPLE_RATE_HZ for sample in piece.word]
             rows.append(row("word", track.word, place[0], place[1]))
         elif track.kind == "near_misses":
-            resembled, distance = (clips.table.column(name)[piece.row].as_py() for name in ("resembles", "distance"))
+            resembled, distance = (
+                clips.table.column(name)[piece.row].as_py() for name in ("resembles", "phoneme_distance")
+            )
             near = row("near_miss", resembled or "", start_s, end_s)
-            rows.append(replace(near, distance=-1 if distance is None else distance))
+            rows.append(replace(near, phoneme_distance=-1 if distance is None else distance))
         else:
             rows.append(row("clip", "", start_s, end_s))
         rows += [

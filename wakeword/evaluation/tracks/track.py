@@ -40,7 +40,7 @@ class TruthRow:
     condition: str
     source: str
     kind: str
-    distance: int = -1
+    phoneme_distance: int = -1
     text: str = ""
     accent: str = ""
     age: str = ""

@@ -5,21 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from wakeword.errors import DataError
+from wakeword.evaluation.results.details import CalibrationResult, NearMissCurve, NearMissResult, SliceReport
+from wakeword.evaluation.results.part import Part
 from wakeword.evaluation.statistics.rates import Rate
-from wakeword.runtime.bundle import ProbabilityMap
 from wakeword.system.files import write_json
 
 SCHEMA_VERSION = 4
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ConditionResult(_Part):
+class ConditionResult(Part):
     """One condition at one threshold."""
 
     condition: str
@@ -41,70 +38,7 @@ class ConditionResult(_Part):
     """Events of this condition's tracks that hit no word, duplicates included."""
 
 
-class FiredShare(_Part):
-    """How many of some clips fire, with Wilson's interval of the share."""
-
-    clips: int
-    fired: int
-    wilson: tuple[float, float]
-
-    @property
-    def share(self) -> float:
-        """Fired clips among all."""
-        return self.fired / self.clips
-
-
-class NearMissResult(FiredShare):
-    """Near misses of one word at one threshold."""
-
-    by_distance: dict[str, FiredShare]
-    """By phonemes between phrase and word: `1`, `2`, `3`, `4 or more`, `unknown`; only those that there are."""
-    own_phrase: FiredShare | None
-    """Clean words of speakers who are heard in near misses as well: how many fire. None where there are none."""
-    shared_speakers: int
-    """Speakers who are heard in near misses and in clean words."""
-
-
-class NearMissCurve(_Part):
-    """Clean miss rate against the share of near misses that fires, over thresholds that rise."""
-
-    threshold: tuple[float, ...]
-    frr: tuple[float, ...]
-    fired_share: tuple[float, ...]
-
-
-class ReliabilityBin(_Part):
-    """Clips with similar probabilities: their mean probability and the share that holds the word."""
-
-    mean: float
-    share: float
-    clips: int
-
-
-class CalibrationFigures(_Part):
-    """How well the probabilities of some clips hold. Smaller is better for `ece`, `brier` and `log_loss`."""
-
-    clips: int
-    positives: int
-    ece: float
-    """Expected calibration error: mean of `abs(mean - share)` over the bins, weighted by their clips."""
-    brier: float
-    log_loss: float
-    """In nats. Probabilities within half a level of the detector's rounding of 0 or 1 count as that far away."""
-    reliability: tuple[ReliabilityBin, ...]
-
-
-class CalibrationResult(_Part):
-    """The map that val gave, or None, and the figures on test with scores taken as probabilities and with the map."""
-
-    probability_map: ProbabilityMap | None
-    reason: str
-    """What the map was fitted to, or why there is none."""
-    test_before: CalibrationFigures | None
-    test_after: CalibrationFigures | None
-
-
-class SplitResult(_Part):
+class SplitResult(Part):
     """One split at one threshold. `alarms` is over all negative audio, `by_kind` parts it."""
 
     alarms: Rate
@@ -118,14 +52,14 @@ class SplitResult(_Part):
         return next((result for result in self.conditions if result.condition == name), None)
 
 
-class Oracle(_Part):
+class Oracle(Part):
     """The best threshold for the test audio, known only by looking at it: how much the choice on val costs."""
 
     threshold: float
     frr: dict[str, float]
 
 
-class TargetResult(_Part):
+class TargetResult(Part):
     """One operating point: the threshold that val chose, and what test says of it."""
 
     fah_target: float
@@ -143,7 +77,7 @@ class TargetResult(_Part):
     oracle: Oracle | None
 
 
-class ClipLevel(_Part):
+class ClipLevel(Part):
     """How well the highest score parts clips of the word (clean) from other speech, on test."""
 
     positives: int
@@ -154,14 +88,14 @@ class ClipLevel(_Part):
     """Partial area for FPR <= 0.1, standardised: 0.5 is chance."""
 
 
-class Det(_Part):
+class Det(Part):
     """Corners of a DET curve: FRR falls as FAH rises."""
 
     fah: tuple[float, ...]
     frr: tuple[float, ...]
 
 
-class Example(_Part):
+class Example(Part):
     """A stretch of a test track worth hearing: `kind` is `miss`, `false alarm` or `nearest` (none fired)."""
 
     kind: str
@@ -180,101 +114,7 @@ class Example(_Part):
     """Highest smoothed score: in the word's window, or of the false peak."""
 
 
-class WordSlice(_Part):
-    """Misses of the words of a slice. With too little data, `too_little` says so and the figures are None."""
-
-    name: str
-    words: int
-    speakers: int
-    too_little: str | None = None
-    missed: int | None = None
-    frr: float | None = None
-    wilson: tuple[float, float] | None = None
-    by_speaker: tuple[float, float] | None = None
-    """`intervals.speaker_wilson`: the one to use, because misses of one speaker are correlated."""
-
-
-class WordDimension(_Part):
-    """Slices by one property of the words. `known`: words whose property is known; the others are in no slice."""
-
-    name: str
-    known: int
-    words: int
-    slices: tuple[WordSlice, ...]
-
-
-class SpeakerMisses(_Part):
-    """One speaker's words."""
-
-    speaker: str
-    words: int
-    missed: int
-    frr: float
-    wilson: tuple[float, float]
-
-
-class SpeakerSpread(_Part):
-    """How misses are distributed over speakers."""
-
-    speakers: int
-    without_miss: int
-    holding_half: int
-    """The smallest number of speakers who have half of all misses; 0 without a miss."""
-    worst: tuple[SpeakerMisses, ...]
-    """Speakers with a miss, the highest lower bound of the interval first."""
-
-
-class AlarmSlice(_Part):
-    """False alarms of a slice of negative audio. With too few hours, `too_little` says so and `rate` is None."""
-
-    name: str
-    hours: float
-    too_little: str | None = None
-    rate: Rate | None = None
-
-
-class AlarmDimension(_Part):
-    """Slices by one property of the negative audio."""
-
-    name: str
-    slices: tuple[AlarmSlice, ...]
-
-
-class WorseSlice(_Part):
-    """A slice that is significantly worse than the rest of its dimension: FRR or false alarms per hour of both."""
-
-    dimension: str
-    name: str
-    value: float
-    rest: float
-    p_value: float
-    """One-sided, after Holm's correction over all slices that were tested."""
-    sentence: str
-
-
-class SliceReport(_Part):
-    """All slices at one threshold. `tested`: slices that were compared with a rest."""
-
-    threshold: float
-    confidence: float
-    conditions: tuple[str, ...]
-    """Conditions whose words are in the slices that do not depend on the condition."""
-    dimensions: tuple[WordDimension, ...]
-    speakers: SpeakerSpread | None
-    """None without words."""
-    alarms: tuple[AlarmDimension, ...]
-    tested: int
-    worse: tuple[WorseSlice, ...]
-    """The smallest p value first."""
-    summary: tuple[str, ...]
-    """What is worse, in sentences, or that nothing was found to be."""
-
-    def dimension(self, name: str) -> WordDimension | None:
-        """The slices of the words by `name`; None where there are none."""
-        return next((dimension for dimension in self.dimensions if dimension.name == name), None)
-
-
-class AlarmTimes(_Part):
+class AlarmTimes(Part):
     """When false alarms came, in hours of listening from the first negative track on, at the operating point."""
 
     at_h: tuple[float, ...]
@@ -282,7 +122,7 @@ class AlarmTimes(_Part):
     total_h: float
 
 
-class WordResult(_Part):
+class WordResult(Part):
     """Everything about one word."""
 
     label: str
@@ -322,7 +162,7 @@ class WordResult(_Part):
         return self.operating.verdict
 
 
-class EvaluationReport(_Part):
+class EvaluationReport(Part):
     """An evaluation. `provenance` names what was evaluated, by hash."""
 
     schema_version: int = SCHEMA_VERSION

@@ -41,9 +41,10 @@ from wakeword.models.streaming import StreamingModel
 from wakeword.pipeline import prepared_folder, run_folder, run_pipeline
 from wakeword.stages.ray_session import cluster_address
 from wakeword.system.log import configure_logging
-from wakeword.teachers.targets import TargetStore, TeacherStage, make_targets
+from wakeword.teachers.targets import TeacherStage, make_targets
 from wakeword.training import distributed, loop
 from wakeword.training.step import TrainingStep, make_optimizer
+from wakeword.training.targets import TargetStore
 from wakeword.training.tracking import RunTracker
 
 
@@ -109,11 +110,11 @@ def opened(config: Config, folder: Path) -> Any:
 
 
 def traced(config: Config, folder: Path) -> Any:
-    """What happens when an evaluation of nothing is to be traced and the package weave is not installed."""
+    """The error when an evaluation of nothing is to be traced and the package weave is not installed."""
     with mock.patch.dict(sys.modules, {"weave": None}), mock.patch.dict(os.environ):
         for name in ("WANDB_MODE", "WEAVE_DISABLED"):
             os.environ.pop(name, None)
-        return outcome(lambda: evaluate(folder / "none", folder, config, folder))
+        return outcome(lambda: evaluate(folder / "none", folder, config, folder)).partition(":")[0]
 
 
 def logged(config: Config, folder: Path) -> list[str]:

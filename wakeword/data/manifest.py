@@ -52,7 +52,8 @@ MANIFEST_SCHEMA = pa.schema(
 )
 """`peak_level_dbfs` is the level of the loudest second; `speaker_source` is one of `SPEAKER_SOURCES`;
 `contains` names a configured word that the clip holds without being one; of a confusable (or hard negative),
-`resembles` is the label of the word that it is near to and `phoneme_distance` the number of phonemes between them; `carrier` is the
+`resembles` is the label of the word that it is near to and `phoneme_distance` the number of phonemes between them;
+`carrier` is the
 sentence that a wake word is said in, `{phrase}` standing for it, and empty where it is said alone; shards give
 `word_start_s` and `word_end_s` of every wake word, confusable and hard negative (a stretch in which a model fired
 wrongly); unknown text is empty, never null, but for `accent`, `age` and `gender`, which only some sources know.

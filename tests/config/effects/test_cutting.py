@@ -14,8 +14,8 @@ from tests.config.effects.effect import Effect, Effects, Observe, check, falls, 
 from tests.data.corpus import burst
 from wakeword.audio.io import write_wav
 from wakeword.config import Config, WordConfig
-from wakeword.data.cutting.stages import AlignStage, CutStage
 from wakeword.data.cutting.plan import CUT_SCHEMA, CutPlan, Nearness, plan_cuts
+from wakeword.data.cutting.stages import AlignStage, CutStage
 from wakeword.data.manifest import Row, clip_row
 from wakeword.stages.in_process import run_stage
 

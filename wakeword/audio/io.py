@@ -12,7 +12,7 @@ import logging
 import math
 import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -68,7 +68,7 @@ def read_audio(
 
 def stream_blocks(
     source: str | Path | bytes, block_s: float, timeout_s: float | None = None, warn: Warn | None = None
-) -> Iterator[np.ndarray]:
+) -> Generator[np.ndarray, None, None]:
     """Decode a file as blocks `(samples,)` float32 of `block_s` seconds at 16 kHz; the last one may be shorter.
 
     Raises:

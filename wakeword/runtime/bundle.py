@@ -99,6 +99,10 @@ class DetectorSettings(_Part):
     nms_window_s: float = Field(ge=0)
     refractory_s: float = Field(ge=0)
 
+    def timing(self, step_s: float) -> EventTiming:
+        """The times in scores of `step_s` seconds."""
+        return EventTiming.from_seconds(step_s, self.smoothing_s, self.nms_window_s, self.refractory_s)
+
 
 class FileEntry(_Part):
     """Checksum and size of a file of the bundle."""
@@ -154,7 +158,7 @@ class BundleManifest(_Part):
     def _inside(cls, files: dict[str, FileEntry]) -> dict[str, FileEntry]:
         for name in files:
             if not _PLAIN_NAME.fullmatch(name) or name == MANIFEST_NAME:
-                raise ValueError(f"{name!r} is not a plain file name")
+                raise ValueError(f"{name!r} is not the plain name of a file in the bundle")
         if missing := {MODEL_NAME, CARD_NAME} - set(files):
             raise ValueError(f"{', '.join(sorted(missing))} is not listed")
         return files
@@ -192,10 +196,7 @@ class Bundle:
     @property
     def timing(self) -> EventTiming:
         """The detector times in scores."""
-        settings = self.manifest.detector
-        return EventTiming.from_seconds(
-            self.step_s, settings.smoothing_s, settings.nms_window_s, settings.refractory_s
-        )
+        return self.manifest.detector.timing(self.step_s)
 
     @property
     def tail_steps(self) -> int:
@@ -228,7 +229,7 @@ class Bundle:
         """
         if threshold is not None:
             if not 0 <= threshold <= 1:
-                raise BundleError(f"a threshold must be between 0 and 1, got {threshold}")
+                raise BundleError(f"a threshold lies between 0 and 1, got {threshold}")
             return [threshold] * len(self.manifest.words)
         if fah_target is None:
             return self.thresholds
@@ -284,7 +285,7 @@ def load_bundle(path: str | Path, variant: str = "float32") -> Bundle:
     elif path.is_file():
         read = _ZipReader(path)
     else:
-        raise BundleError(f"{path}: is not a bundle folder or zip; make one with `wakeword export`")
+        raise BundleError(f"{path}: there is no bundle folder or zip; make one with `wakeword export`")
     manifest = _parse_manifest(read(MANIFEST_NAME, MAX_MANIFEST_BYTES), path / MANIFEST_NAME)
     model, model_name = b"", VARIANTS[variant]
     if model_name not in manifest.files:
@@ -292,7 +293,7 @@ def load_bundle(path: str | Path, variant: str = "float32") -> Bundle:
     for name, entry in manifest.files.items():
         content = read(name, entry.bytes)
         if len(content) != entry.bytes:
-            raise BundleError(f"{path / name}: {len(content)} bytes, {MANIFEST_NAME} states {entry.bytes}; copy it again")
+            raise BundleError(f"{path / name}: {len(content)} bytes, not {entry.bytes} as in {MANIFEST_NAME}; copy it")
         if hashlib.sha256(content).hexdigest() != entry.sha256:
             raise BundleError(f"{path / name}: changed since the export (its SHA-256 differs); copy it again")
         if name == model_name:
@@ -372,7 +373,7 @@ class _ZipReader:
             raise BundleError(f"{path}: not a readable zip ({error}); a bundle is a folder or a zip") from error
         for name in names:
             if not _PLAIN_NAME.fullmatch(name):
-                raise BundleError(f"{path}: contains {name!r}; the zip of a bundle must hold plain files without folders")
+                raise BundleError(f"{path}: contains {name!r}; a bundle's zip holds plain files without folders")
         if len(set(names)) < len(names):
             raise BundleError(f"{path}: contains the same file twice")
 

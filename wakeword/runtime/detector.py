@@ -171,7 +171,7 @@ def detect_file(
 ) -> list[Detection]:
     """All detections in a file, in time order; only a few seconds of audio are in memory.
 
-    `audio` is the path of a 16-bit WAV, or blocks `(samples,)` such as those of `wakeword.audio.io.stream_blocks(path)`,
+    `audio` is the path of a 16-bit WAV, or blocks `(samples,)` for example of `wakeword.audio.io.stream_blocks(path)`,
     which reads other formats. `sample_rate_hz` is the rate of the blocks; None means 16 kHz. Times are seconds of the
     input audio.
 
@@ -181,7 +181,7 @@ def detect_file(
     if isinstance(audio, str | Path):
         rate_hz = wav_rate_hz(audio)
         if sample_rate_hz not in (None, rate_hz):
-            raise DataError(f"{audio}: its header states {rate_hz} Hz, not {sample_rate_hz} Hz: do not pass sample_rate_hz")
+            raise DataError(f"{audio}: its header states {rate_hz} Hz, not {sample_rate_hz} Hz: omit sample_rate_hz")
         blocks: Iterable[Any] = wav_blocks(audio)
     else:
         rate_hz, blocks = SAMPLE_RATE_HZ if sample_rate_hz is None else sample_rate_hz, audio

@@ -40,7 +40,7 @@ class Engine:
     """The graph of a bundle. It is stateless: one engine serves any number of streams and threads."""
 
     def __init__(self, bundle: Bundle) -> None:
-        """Raises BundleError if graph and manifest do not match, MissingExtraError for a TFLite model without LiteRT."""
+        """Raises BundleError if graph and manifest do not match, MissingExtraError for TFLite without LiteRT."""
         self.bundle = bundle
         self.step_samples = bundle.manifest.step_samples
         self.state_size = bundle.manifest.state_size

@@ -193,7 +193,7 @@ def _flac_sounds(file: flac.FlacFile, stream: BinaryIO, where: str, warn: Warn) 
     if file.stated and decoded > file.stated:
         warn(f"the header states {file.stated} samples, the file holds {decoded}: all are read")
     elif not (file.stated or whole):
-        warn("the last frame is incomplete: the recording was cut")
+        warn("the last frame is not complete: the recording was cut")
 
 
 def _ogg(stream: BinaryIO, where: str, warn: Warn) -> Blocks:

@@ -20,7 +20,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +80,7 @@ class GuardedDecoder:
         timeout_s: float | None = None,
         most: int | None = None,
         warn: Warn | None = None,
-    ) -> Iterator[np.ndarray]:
+    ) -> Generator[np.ndarray, None, None]:
         """As `wakeword.audio.io.stream_blocks`, decoded by the child; `most` limits the number of blocks.
 
         Raises:
@@ -153,14 +153,16 @@ class GuardedDecoder:
         return join_blocks(self.stream_blocks(source, 10.0, timeout_s, warn=warn), source, max_s)
 
 
-def join_blocks(blocks: Iterable[np.ndarray], where: str, max_s: float | None) -> np.ndarray:
+def join_blocks(blocks: Generator[np.ndarray, None, None], where: str, max_s: float | None) -> np.ndarray:
     """Join 16 kHz blocks `(samples,)` of the file `where`. Raises AudioError (`too_long`) after `max_s` seconds."""
     kept, samples = [], 0
-    for block in blocks:
-        kept.append(block)
-        samples += len(block)
-        if max_s is not None and samples > max_s * SAMPLE_RATE_HZ:
-            raise AudioError("too_long", where, f"longer than the allowed {max_s:g} s")
+    # Closing ends the decoder at once if it is interrupted.
+    with contextlib.closing(blocks):
+        for block in blocks:
+            kept.append(block)
+            samples += len(block)
+            if max_s is not None and samples > max_s * SAMPLE_RATE_HZ:
+                raise AudioError("too_long", where, f"longer than the allowed {max_s:g} s")
     return kept[0] if len(kept) == 1 else np.concatenate(kept)
 
 

@@ -61,7 +61,7 @@ def test_what_cannot_be_is_refused(small_bundle: Path, tmp_path: Path) -> None:
         load_bundle(small_bundle, "int8")
     with pytest.raises(BundleError, match="no such precision 'int4'"):
         load_bundle(small_bundle, "int4")
-    with pytest.raises(RunError, match="audio to calibrate on"):
+    with pytest.raises(RunError, match="audio for calibration"):
         quantize_int8(load_bundle(small_bundle), [])
     tones = load_bundle(known.tone_bundle(tmp_path / "tones"))
     with pytest.raises(RunError, match="no inner convolutions"):

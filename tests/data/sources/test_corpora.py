@@ -195,7 +195,7 @@ def test_parquet_as_a_manifest(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="neither a column of audio"):
         read(tmp_path / "m.parquet", "parquet")
     (tmp_path / "m.parquet").write_bytes(b"no parquet at all")
-    with pytest.raises(DataError, match="no Parquet file"):
+    with pytest.raises(DataError, match="not a Parquet file"):
         read(tmp_path / "m.parquet", "parquet")
 
 

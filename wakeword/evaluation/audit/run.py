@@ -281,7 +281,7 @@ def _hear(
     triggers: list[Trigger] = []
     notes: list[str] = []
     try:
-        for block in stream_blocks(path, BLOCK_S, tell=notes.append):
+        for block in stream_blocks(path, BLOCK_S, warn=notes.append):
             triggers += audit.keep(key, entry.recording, listener.hear(block))
             progress(listener.samples / SAMPLE_RATE_HZ)
     except AudioError as error:

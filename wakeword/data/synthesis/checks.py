@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from rapidfuzz.phoneme_distance.Levenshtein import distance as edit_distance
+from rapidfuzz.distance.Levenshtein import distance as edit_distance
 
 from wakeword.audio.io import level_dbfs, to_int16
 from wakeword.config.frontend import SAMPLE_RATE_HZ

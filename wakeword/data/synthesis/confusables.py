@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rapidfuzz.phoneme_distance.Levenshtein import distance as edit_distance
+from rapidfuzz.distance.Levenshtein import distance as edit_distance
 
 from wakeword.config import WordConfig
 from wakeword.config.synthesis import ENGLISH

@@ -10,7 +10,7 @@ from importlib import import_module
 from itertools import islice, product
 from pathlib import Path
 
-from rapidfuzz.phoneme_distance.Levenshtein import distance as edit_distance
+from rapidfuzz.distance.Levenshtein import distance as edit_distance
 
 from wakeword.config import WordConfig
 from wakeword.config.synthesis import ENGLISH

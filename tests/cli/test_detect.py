@@ -157,7 +157,7 @@ def test_folders_are_searched_and_what_is_not_read_is_listed(
     out, err = capsys.readouterr()
     assert "12 events in 4 of 5 files" in out, "a file that was named is heard as often as it is named"
     assert [line for line in err.splitlines() if line.startswith("error: ")] == [
-        f"error: {home}/voice.wv: this is WavPack, which is not read; convert it: `ffmpeg -i {home}/voice.wv"
+        f"error: {home}/voice.wv: this is WavPack, which is not supported; convert it: `ffmpeg -i {home}/voice.wv"
         f" {home}/voice.flac`"
     ]
     assert (tmp_path / "s.parquet").is_file()

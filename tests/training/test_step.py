@@ -155,10 +155,10 @@ def test_every_head_learns_alone(prepared: Path) -> None:
             model={"family": "speech_embedding", "frame_stride": 8, "pool_frames": 1, "heads": 3, "dropout": 0.0},
         ),
     )
-    plan, student = sampler.batch(0), step.model.network.train()
-    heads, found = student.heads, []
+    plan, network = sampler.batch(0), step.model.network.train()
+    heads, found = network.heads, []
     for chosen in (heads, *(torch.nn.ModuleList([head]) for head in heads)):
-        student.heads = chosen
+        network.heads = chosen
         step.feature_draws.manual_seed(0)
         found.append([float(term.detach()) for term in step.losses(plan)[:3]])
     assert found[0] == pytest.approx(np.mean(found[1:], axis=0), rel=1e-4)

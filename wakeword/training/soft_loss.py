@@ -1,4 +1,4 @@
-"""The soft half of a distilled student's loss."""
+"""The distillation part of a student's loss."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import torch.nn.functional as F
 def distillation_loss(student: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
     """Cross-entropy of the student's softened frame scores against the teacher's (Hinton et al. 2015, section 2).
 
-    Both `(batch, scores, words)` logits. Divided by the temperature before the sigmoid, and multiplied by its square
-    so that the gradients keep their size when the temperature changes. The teacher's own entropy is subtracted: equal
-    scores cost 0.
+    Both are logits `(batch, scores, words)`. They are divided by the temperature, and the loss is multiplied by its
+    square, so that the gradients keep their size. The teacher's entropy is subtracted: equal scores cost 0.
     """
     student = student.float() / temperature
     soft = torch.sigmoid(teacher.float() / temperature)

@@ -47,7 +47,7 @@ def test_the_newest_are_kept_and_drawn_with_what_belongs_to_them() -> None:
     assert drawn.content.dtype == torch.float32
 
 
-def test_each_head_answers_for_windows_of_its_own(prepared: Path) -> None:
+def test_each_head_is_trained_on_separate_windows(prepared: Path) -> None:
     for rows in (5, 12):
         sampler, step = build(prepared, replay_config(replay_batch=rows))
         seen: list[torch.Tensor] = []

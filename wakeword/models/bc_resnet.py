@@ -15,7 +15,7 @@ from wakeword.models.blocks import (
     classifier,
     trim,
 )
-from wakeword.models.registry import KeywordModel, register, scaled_dilation
+from wakeword.models.registry import KeywordModel, register, scaled_channels, scaled_dilation
 
 
 class BroadcastBlock(nn.Module):
@@ -69,9 +69,7 @@ class BCResNet(KeywordModel):
         super().__init__(config, n_mels, words)
         if n_mels % 8:
             raise ConfigError(f"frontend.n_mels = {n_mels}: bc_resnet needs a multiple of 8, such as 40 or 64")
-        base = int(config.width * 8)
-        if base < 2:
-            raise ConfigError(f"model.width = {config.width}: bc_resnet needs at least 0.25")
+        base = scaled_channels(config, 8, 2)
         channels = (base * 2, base, int(base * 1.5), base * 2, int(base * 2.5), base * 4)
         bands = n_mels // 8
         self.stem = StreamConv2d(1, channels[0], (5, 5), mels=n_mels, stride=(2, config.frame_stride), mel_padding=2)

@@ -7,9 +7,8 @@ from typing import cast
 from torch import Tensor, nn
 
 from wakeword.config.model import ModelConfig
-from wakeword.errors import ConfigError
 from wakeword.models.blocks import SlidingMean, StreamCache, StreamConv1d, classifier, trim
-from wakeword.models.registry import KeywordModel, register, scaled_dilation
+from wakeword.models.registry import KeywordModel, register, scaled_channels, scaled_dilation
 
 
 class SeparableBlock(nn.Module):
@@ -46,9 +45,7 @@ class DSTCN(KeywordModel):
 
     def __init__(self, config: ModelConfig, n_mels: int, words: int) -> None:
         super().__init__(config, n_mels, words)
-        channels = int(56 * config.width)
-        if channels < 4:
-            raise ConfigError(f"model.width = {config.width}: ds_tcn needs at least 0.072")
+        channels = scaled_channels(config, 56, 4)
         self.stem = StreamConv1d(n_mels, channels, self.KERNEL, stride=config.frame_stride)
         self.stem_norm = nn.BatchNorm1d(channels)
         self.stacks = nn.ModuleList()

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from wakeword.config.model import ModelConfig
+from wakeword.errors import ConfigError
 from wakeword.models.blocks import StreamCache, cache_size
 
 
@@ -107,6 +108,19 @@ def register(name: str) -> Callable[[S], S]:
         return family
 
     return add
+
+
+def scaled_channels(config: ModelConfig, base: int, least: int) -> int:
+    """`model.width` times `base` channels.
+
+    Raises:
+        ConfigError: these are fewer than `least`.
+    """
+    channels = int(base * config.width)
+    if channels < least:
+        smallest = math.ceil(1000 * least / base) / 1000
+        raise ConfigError(f"model.width = {config.width}: {config.family} needs at least {smallest:g}")
+    return channels
 
 
 def scaled_dilation(dilation: int, frame_stride: int) -> int:

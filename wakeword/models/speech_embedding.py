@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from wakeword.config.model import ModelConfig
 from wakeword.errors import ConfigError
 from wakeword.models.blocks import Context, SlidingMean, StreamCache, StreamConv1d, classifier
-from wakeword.models.registry import KeywordModel, register
+from wakeword.models.registry import KeywordModel, register, scaled_channels
 
 WEIGHTS = "speech_embedding.safetensors"
 EMBEDDING = 96
@@ -145,9 +145,7 @@ class SpeechEmbeddingModel(KeywordModel):
                 f"model.family = speech_embedding needs frontend.n_mels = {N_MELS} and model.frame_stride = "
                 f"{FRAME_STRIDE}, got {n_mels} and {config.frame_stride}: copy both from configs/demo.yaml"
             )
-        channels = int(32 * config.width)
-        if channels < 4:
-            raise ConfigError(f"model.width = {config.width}: speech_embedding needs at least 0.125")
+        channels = scaled_channels(config, 32, 4)
         self.body = SpeechEmbedding()
         self.norm = nn.BatchNorm1d(EMBEDDING, affine=False)
         self.heads = nn.ModuleList(Head(channels, words, config.dropout) for _ in range(config.heads))

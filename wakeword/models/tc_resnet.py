@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from wakeword.config.model import ModelConfig
 from wakeword.errors import ConfigError
 from wakeword.models.blocks import SlidingMean, StreamCache, StreamConv1d, StreamConv2d, classifier, trim
-from wakeword.models.registry import KeywordModel, register, scaled_dilation
+from wakeword.models.registry import KeywordModel, register, scaled_channels, scaled_dilation
 
 
 class TemporalBlock(nn.Module):
@@ -47,9 +47,7 @@ class TCResNet(KeywordModel):
         super().__init__(config, n_mels, words)
         if n_mels % 4:
             raise ConfigError(f"frontend.n_mels = {n_mels}: tc_resnet needs a multiple of 4, such as 40 or 64")
-        channels = int(32 * config.width)
-        if channels < 4:
-            raise ConfigError(f"model.width = {config.width}: tc_resnet needs at least 0.125")
+        channels = scaled_channels(config, 32, 4)
         planes = self.STEM_CHANNELS
         stride = (2, config.frame_stride)
         self.stem = StreamConv2d(1, planes, (5, 5), mels=n_mels, stride=stride, mel_padding=2)

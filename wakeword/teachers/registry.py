@@ -7,7 +7,6 @@ added with `@register_teacher`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -37,20 +36,14 @@ Fingerprint = Callable[[Path], str]
 """The fingerprint of the teacher at a path, without loading its model."""
 
 
-@dataclass(frozen=True)
-class _Type:
-    open: Opener
-    fingerprint: Fingerprint
-
-
-_TYPES: dict[str, _Type] = {}
+_TYPES: dict[str, tuple[Opener, Fingerprint]] = {}
 
 
 def register_teacher(name: str, fingerprint: Fingerprint) -> Callable[[Opener], Opener]:
     """Decorator: register a teacher as `distillation.teacher: name:path`."""
 
     def add(opener: Opener) -> Opener:
-        _TYPES[name] = _Type(opener, fingerprint)
+        _TYPES[name] = opener, fingerprint
         return opener
 
     return add
@@ -63,8 +56,8 @@ def open_teacher(config: Config, device: torch.device) -> Teacher:
         ConfigError: its type is unknown, or it lacks one of the words.
         RunError: its run folder holds no trained model.
     """
-    kind, path = _type_of(config)
-    return kind.open(path, config, device)
+    (opener, _), path = _type_of(config)
+    return opener(path, config, device)
 
 
 def teacher_fingerprint(config: Config) -> str:
@@ -74,15 +67,13 @@ def teacher_fingerprint(config: Config) -> str:
         ConfigError: its type is unknown.
         RunError: its run folder holds no trained model.
     """
-    kind, path = _type_of(config)
-    return kind.fingerprint(path)
+    (_, fingerprint), path = _type_of(config)
+    return fingerprint(path)
 
 
-def _type_of(config: Config) -> tuple[_Type, Path]:
+def _type_of(config: Config) -> tuple[tuple[Opener, Fingerprint], Path]:
     spec = config.distillation.teacher
-    name, separator, path = spec.partition(":")
-    if not separator:
-        name, path = "run", spec
+    name, path = spec.split(":", 1) if ":" in spec else ("run", spec)
     if name not in _TYPES:
         raise ConfigError(
             f"distillation.teacher = {spec!r}: unknown type {name!r}; known: {', '.join(sorted(_TYPES))} "

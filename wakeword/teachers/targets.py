@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def make_targets(
     _claim(out_dir, facts)
     clips = training_clips(shards, "train", torch.device("cpu"))
     ids = [str(clip_id) for clip_id in clips.columns["clip_id"]]
-    done = _done(out_dir)
+    done = {clip_id for path in target_parts(out_dir) for clip_id in read_part(path).column("clip_id").to_pylist()}
     left = [row for row, clip_id in enumerate(ids) if clip_id not in done]
     table = pa.table({"clip": pa.array(left, pa.int64()), "clip_id": pa.array([ids[row] for row in left], pa.string())})
     device = "cuda" if config.compute.device == "cuda" else "cpu"
@@ -150,21 +151,13 @@ def _claim(out_dir: Path, facts: dict[str, Any]) -> None:
 
 
 def _write_parts(out_dir: Path, tables: Iterator[pa.Table]) -> None:
+    """Write tables as files of at least `_PART_ROWS` rows; the last may have fewer."""
     pending: list[pa.Table] = []
-    for table in tables:
-        pending.append(table)
-        if sum(part.num_rows for part in pending) >= _PART_ROWS:
-            _write_part(out_dir, pending)
+    for table in chain(tables, [None]):
+        if table is not None:
+            pending.append(table)
+        if pending and (table is None or sum(part.num_rows for part in pending) >= _PART_ROWS):
+            path = out_dir / f"part-{len(target_parts(out_dir)):04d}.arrow"
+            with atomic_path(path) as temporary, pa.ipc.new_file(str(temporary), TARGET_SCHEMA) as writer:
+                writer.write_table(pa.concat_tables(pending))
             pending = []
-    if pending:
-        _write_part(out_dir, pending)
-
-
-def _write_part(out_dir: Path, tables: list[pa.Table]) -> None:
-    path = out_dir / f"part-{len(target_parts(out_dir)):04d}.arrow"
-    with atomic_path(path) as temporary, pa.ipc.new_file(str(temporary), TARGET_SCHEMA) as writer:
-        writer.write_table(pa.concat_tables(tables))
-
-
-def _done(out_dir: Path) -> set[str]:
-    return {clip_id for path in target_parts(out_dir) for clip_id in read_part(path).column("clip_id").to_pylist()}

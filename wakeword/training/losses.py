@@ -1,4 +1,4 @@
-"""Frame-level losses on the scores of a training window.
+"""Frame-level losses on the scores of a training window, and the distillation loss against a teacher.
 
 `wake_loss` is a max-pooling loss (Sun et al. 2017, "Max-pooling loss training of long short-term memory networks for
 small-footprint keyword spotting", eq. 5-6) adapted to the evaluation of events. An event is a hit from shortly before
@@ -90,3 +90,16 @@ def wake_loss(
 def _cross_entropy(logits: torch.Tensor, target: float) -> torch.Tensor:
     """Binary cross-entropy of logits against one constant target, elementwise."""
     return F.softplus(logits) - target * logits
+
+
+def distillation_loss(student: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
+    """Cross-entropy of the student's softened frame scores against the teacher's (Hinton et al. 2015, section 2).
+
+    Both are logits `(batch, scores, words)`. They are divided by the temperature, and the loss is multiplied by its
+    square, so that the gradients keep their size. The teacher's entropy is subtracted: equal scores cost 0.
+    """
+    student = student.float() / temperature
+    soft = torch.sigmoid(teacher.float() / temperature)
+    cross = F.binary_cross_entropy_with_logits(student, soft)
+    entropy = F.binary_cross_entropy(soft, soft)
+    return (cross - entropy) * temperature**2

@@ -17,9 +17,8 @@ from wakeword.config import SAMPLE_RATE_HZ, Config
 from wakeword.config.training import TrainingConfig
 from wakeword.errors import ConfigError
 from wakeword.models.streaming import FeatureHook, StreamingModel
-from wakeword.training.losses import peak_scores_of, score_times_s, wake_loss
+from wakeword.training.losses import distillation_loss, peak_scores_of, score_times_s, wake_loss
 from wakeword.training.replay import Replay, Windows
-from wakeword.training.soft_loss import distillation_loss
 
 
 class SoftTargets(Protocol):
@@ -42,37 +41,17 @@ def make_optimizer(model: nn.Module, settings: TrainingConfig) -> torch.optim.Ad
     return torch.optim.AdamW(groups, lr=settings.learning_rate)
 
 
-def _replay_of(settings: TrainingConfig, model: StreamingModel) -> Replay | None:
-    if not settings.replay_windows:
-        return None
-    if not model.network.FROZEN_BODY:
-        raise ConfigError(
-            f"training.replay_windows = {settings.replay_windows} needs a family with a frozen body, which "
-            f"{model.network.config.family} has not: leave it at 0"
-        )
-    return Replay(settings.replay_windows)
-
-
 class _Scored(nn.Module):
-    """`StreamingModel.offline` as `forward`, for DistributedDataParallel."""
+    """Logits of audio, or of embeddings of a frozen body, as `forward`, for DistributedDataParallel."""
 
-    def __init__(self, model: StreamingModel) -> None:
+    def __init__(self, model: StreamingModel, embedded: bool) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.embedded = model, embedded
 
-    def forward(self, audio: torch.Tensor, hook: FeatureHook) -> torch.Tensor:
-        return self.model.offline(audio, hook)
-
-
-class _Classified(nn.Module):
-    """The trained part of a network with a frozen body as `forward`, for DistributedDataParallel."""
-
-    def __init__(self, model: StreamingModel) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
-        return self.model.network.classify_embeddings(embeddings)
+    def forward(self, content: torch.Tensor, hook: FeatureHook | None = None) -> torch.Tensor:
+        if self.embedded:
+            return self.model.network.classify_embeddings(content)
+        return self.model.offline(content, hook)
 
 
 class TrainingStep:
@@ -100,8 +79,13 @@ class TrainingStep:
         if settings.channels_last:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.extra = soft.extra_context_samples if soft else 0
-        self.replay = _replay_of(settings, model)
-        scored: nn.Module = _Classified(model) if self.replay is not None else _Scored(model)
+        self.replay = Replay(settings.replay_windows) if settings.replay_windows else None
+        if self.replay is not None and not model.network.FROZEN_BODY:
+            raise ConfigError(
+                f"training.replay_windows = {settings.replay_windows} needs a family with a frozen body, which "
+                f"{config.model.family} has not: leave it at 0"
+            )
+        scored = _Scored(model, self.replay is not None)
         self.scored = DistributedDataParallel(scored) if world > 1 else scored
         self.half = torch.float16 if self.device.type == "cuda" else torch.bfloat16
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=settings.amp and self.device.type == "cuda")

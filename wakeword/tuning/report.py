@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,12 +91,9 @@ def history_figure(config: Config, trials: list[TrialRecord]) -> go.Figure:
 
 def best_so_far(trials: list[TrialRecord], mode: str) -> list[tuple[int, float]]:
     """(number, best value among the finished trials up to it) for every finished trial, in order of number."""
-    steps: list[tuple[int, float]] = []
-    for trial in sorted(trials, key=lambda one: one.number):
-        if trial.state == "finished" and trial.value is not None:
-            pick = min if mode == "min" else max
-            steps.append((trial.number, pick(trial.value, steps[-1][1]) if steps else trial.value))
-    return steps
+    finished = sorted((t.number, t.value) for t in trials if t.state == "finished" and t.value is not None)
+    best = accumulate((value for _, value in finished), min if mode == "min" else max)
+    return [(number, value) for (number, _), value in zip(finished, best, strict=True)]
 
 
 def parallel_figure(config: Config, order: list[TrialRecord]) -> go.Figure:

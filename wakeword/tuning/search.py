@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -140,7 +139,10 @@ def _fit(work: _Work, space: dict[str, Dimension], study: optuna.Study, missing:
     scratch = work.sweep_dir / ".tune"
     shutil.rmtree(scratch, ignore_errors=True)
     search = StudySearch(config, study, space)
-    with _environment(_TUNE_ENVIRONMENT), ray_session(config, min_cpus=at_once * tuning.cpus_per_trial):
+    os.environ.update(_TUNE_ENVIRONMENT)
+    # Tune warns that its own result files are missing.
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    with ray_session(config, min_cpus=at_once * tuning.cpus_per_trial):
         from ray import tune
 
         _check_resources(config)
@@ -162,7 +164,6 @@ def _fit(work: _Work, space: dict[str, Dimension], study: optuna.Study, missing:
         )
         before = len(final_trials(study))
         with (
-            _quiet_tune(),
             Progress("sweep", missing, "trials") as progress,
             polled(progress, lambda progress: progress.to(len(final_trials(study)) - before), 5.0),
         ):
@@ -240,32 +241,6 @@ def _differences(old: Config, new: Config) -> list[str]:
         for section in before
         for key, first, second in leaf_differences(section, before[section], after[section])
     ]
-
-
-@contextmanager
-def _quiet_tune() -> Iterator[None]:
-    """Hide Tune's warning that its result files are missing; they are off (see `_TUNE_ENVIRONMENT`)."""
-    logger = logging.getLogger("ray.tune")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _relative(path: Path) -> str:

@@ -37,8 +37,9 @@ def report(
         raise MissingExtraError("The data report", "train", error) from error
     config, folder = _prepared(target, overrides)
     made = data_report(folder, config.evaluation if config else None)
-    for table in wording.terminal_tables(made.facts):
-        print_table(table.title, table.columns, table.rows)
+    for table in wording.tables(made.facts).values():
+        if table.rows:
+            print_table(table.title, table.columns, table.rows)
     print(f"\ncopies: {wording.duplicates_text(made.facts)}")
     for warning in made.facts.warnings:
         print(f"note: {warning}")

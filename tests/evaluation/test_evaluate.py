@@ -50,9 +50,7 @@ def data(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def done(bundle, data, tmp_path_factory) -> tuple[EvaluationReport, Path]:
     out = tmp_path_factory.mktemp("evaluation") / "out"
-    heard: list[tuple[float, float]] = []
-    report = evaluate(bundle, data, config(), out, command="wakeword evaluate B P", progress=lambda *a: heard.append(a))
-    assert heard[-1][0] == pytest.approx(heard[-1][1])
+    report = evaluate(bundle, data, config(), out, command="wakeword evaluate B P")
     return report, out
 
 

@@ -75,7 +75,8 @@ def hostile(report, tmp_path) -> Path:
     target = word.operating.model_copy(update={"reason": HOSTILE, "verdict": HOSTILE})
     words = (word.model_copy(update={"phrase": HOSTILE, "examples": (example,), "targets": (target,)}),)
     update = {"words": words, "notes": (HOSTILE,), "licences": ((HOSTILE, HOSTILE, "test", 1),)}
-    write_html(report.model_copy(update=update), tmp_path / "hostile.html", command=HOSTILE, title=HOSTILE)
+    update["provenance"] = {**report.provenance, "bundle": HOSTILE}
+    write_html(report.model_copy(update=update), tmp_path / "hostile.html", command=HOSTILE)
     return tmp_path / "hostile.html"
 
 

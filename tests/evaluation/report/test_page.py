@@ -57,7 +57,7 @@ def test_it_is_one_offline_file_that_names_all_it_should(page) -> None:
     assert (
         body.count("Plotly.newPlot") == 14
     )  # conditions, training; DET, scores, timeline, two of slices, reliability of two words
-    assert "no audio at hand" in body
+    assert "audio not available" in body
 
 
 def test_damaged_training_curves_are_named(report, tmp_path) -> None:

@@ -54,7 +54,9 @@ def summary(word: WordResult) -> str:
     kinds = {example.kind for example in word.examples}
     names = [text for kind, text in (("miss", "misses"), ("false alarm", "false alarms")) if kind in kinds]
     text = f"The worst {' and '.join(names)}." if names else "There are no misses."
-    return text + (" There are no false alarms; the highest scores of other audio are listed." if "nearest" in kinds else "")
+    if "nearest" in kinds:
+        text += " There are no false alarms; the highest scores of negative audio are listed."
+    return text
 
 
 def _view(

@@ -24,7 +24,7 @@ def demo(overrides: Overrides) -> int:
         write_wav(file, track.audio)
     word = config.words[0]
     trial = run_trial(load_bundle(result.bundle_dir), phrases, other, word.label)
-    said = f"{trial.said} times {word.text!r}"
+    said = f"{trial.phrases} times {word.text!r}"
     spoken = f"{trial.sentences} other sentences, {trial.minutes:.1f} min"
     rows = [
         (display_path(files[0]), said, f"heard {trial.detected}", f"at least {REQUIRED_SHARE:.0%}"),

@@ -52,7 +52,7 @@ def write_plots(report: EvaluationReport, folder: Path) -> list[Path]:
 
 
 def miss_table(report: EvaluationReport) -> pd.DataFrame:
-    """Missed test words in percent: a row per word and false-alarm target, a column per condition; NaN without words."""
+    """Missed test words in percent: rows are words and false-alarm targets, columns are conditions."""
     names = conditions_of(report)
     rows = {}
     for word in report.words:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from benchmarks.harness import markdown_table
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.evaluation.compare import MissComparison, compare_misses
-from wakeword.evaluation.metrics.measure import WordOnSplit, at_threshold, listen
+from wakeword.evaluation.metrics.measure import WordOnSplit, at_threshold, measure_word
 from wakeword.evaluation.metrics.threshold_curve import outcome
 from wakeword.evaluation.metrics.thresholds import choose_threshold
 from wakeword.evaluation.results import SplitResult
@@ -73,7 +73,7 @@ def _detect(
 ) -> WordOnSplit:
     by_track = {track.name: values[:, 0] for track, values in zip(plan.tracks, scores, strict=True)}
     tracks = [TrackInfo.of(plan.split, track) for track in plan.tracks]
-    return listen(word, tracks, lambda track, _: by_track[track], timing, config)
+    return measure_word(word, tracks, lambda track, _: by_track[track], timing, config)
 
 
 def _row(name: str, rule: str, threshold: float, reason: str, test: WordOnSplit, config: EvaluationConfig) -> Row:

@@ -19,7 +19,7 @@ from wakeword.config import Config
 from wakeword.data.shards import ShardSet
 from wakeword.evaluation.metrics.det import oracle_threshold
 from wakeword.evaluation.metrics.detector_times import timing_of
-from wakeword.evaluation.metrics.measure import WordOnSplit, at_threshold, listen
+from wakeword.evaluation.metrics.measure import WordOnSplit, at_threshold, measure_word
 from wakeword.evaluation.metrics.near_misses import near_miss_floor
 from wakeword.evaluation.results import SplitResult
 from wakeword.evaluation.scoring.run import score_tracks
@@ -95,7 +95,7 @@ def _detect(bundle: Bundle, tracks: list[Track], word: str, config: Config) -> W
     by_track = {track.name: values[:, column] for track, values in zip(tracks, scores, strict=True)}
     timing = timing_of(bundle.manifest.detector, bundle.step_s)
     infos = [TrackInfo.of("test", track) for track in tracks]
-    return listen(word, infos, lambda track, _: by_track[track], timing, config.evaluation)
+    return measure_word(word, infos, lambda track, _: by_track[track], timing, config.evaluation)
 
 
 def _at(real: WordOnSplit, spoken: WordOnSplit, threshold: float, config: Config) -> dict[str, Any]:

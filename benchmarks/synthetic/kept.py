@@ -25,7 +25,7 @@ from wakeword.batching.windows import WindowMaker
 from wakeword.config import SAMPLE_RATE_HZ, Config, config_hash
 from wakeword.data.resident import ResidentClips
 from wakeword.data.shards import ShardSet
-from wakeword.evaluation.metrics.measure import WordOnSplit, listen
+from wakeword.evaluation.metrics.measure import WordOnSplit, measure_word
 from wakeword.evaluation.scoring.store import TrackInfo
 from wakeword.evaluation.tracks.track import Track
 from wakeword.models.streaming import StreamingModel
@@ -117,7 +117,7 @@ class Embedded:
     ) -> WordOnSplit:
         """Events of a column of `scores` on all tracks."""
         by_name = {info.name: values[:, column] for info, values in zip(self.tracks, scores, strict=True)}
-        return listen(word, self.tracks, lambda track, _: by_name[track], timing, config.evaluation)
+        return measure_word(word, self.tracks, lambda track, _: by_name[track], timing, config.evaluation)
 
 
 def _kept(model: StreamingModel, track: Track, folder: Path) -> Tensor:

@@ -27,7 +27,12 @@ def demo(overrides: Overrides) -> int:
     names, bundle = [display_path(file) for file in files], display_path(result.bundle_dir)
     others = f"{trial.sentences} other sentences, {trial.minutes:.1f} min"
     rows = [
-        (names[0], f"{trial.said} times {word.text!r}", f"{trial.detected} detected", f"at least {REQUIRED_SHARE:.0%}"),
+        (
+            names[0],
+            f"{trial.phrases} times {word.text!r}",
+            f"{trial.detected} detected",
+            f"at least {REQUIRED_SHARE:.0%}",
+        ),
         (names[1], others, f"{trial.fired} false alarms", "0"),
     ]
     print_table(f"voice of {engine}, held out of training", ("file", "spoken", "result", "required"), rows)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import Bar, markdown_table, run
+from benchmarks.harness import Bar, detect_on, markdown_table, run, timing_of
 from benchmarks.synthetic import cells
 from benchmarks.synthetic.judging import (
     CONDITIONS,
@@ -35,7 +35,6 @@ from wakeword.evaluation.metrics.det import oracle_threshold
 from wakeword.evaluation.metrics.measure import WordOnSplit
 from wakeword.evaluation.metrics.near_misses import near_miss_floor
 from wakeword.pipeline import prepared_folder
-from wakeword.runtime.events import EventTiming
 
 BASE = "words"
 LEAST_POINTS = 0.1
@@ -52,19 +51,17 @@ def judge_cell(cell: Cell, training: Config, judging: Config, folder: Path, step
     lab = Lab.open(training, prepared)
     lab.fill(steps)
     model = lab.learn(updates)
-    step_s = model.step_samples / SAMPLE_RATE_HZ
-    detector = training.detector
-    timing = EventTiming.from_seconds(step_s, detector.smoothing_s, detector.nms_window_s, detector.refractory_s)
+    timing = timing_of(training, model.step_samples / SAMPLE_RATE_HZ)
     real = Embedded.of(model, real_tracks(prepared_folder(judging), cell.word, judging), folder)
     spoken = Embedded.of(model, spoken_tracks(prepared, training), folder)
-    real_scores, spoken_scores = real.scores(model), spoken.scores(model)
-    figures = [
-        _figures(
-            real.detect(real_scores, column, cell.word, judging, timing),
-            spoken.detect(spoken_scores, column, cell.word, training, timing),
+    both = [(audio, audio.scores(model), config) for audio, config in ((real, judging), (spoken, training))]
+    figures = []
+    for column in range(len(model.network.heads) + 1):
+        on_real, on_spoken = (
+            detect_on(audio.tracks, [track[:, column] for track in scores], cell.word, timing, config)
+            for audio, scores, config in both
         )
-        for column in range(real_scores[0].shape[1])
-    ]
+        figures.append(_figures(on_real, on_spoken))
     return {"together": figures[0], "heads": figures[1:]}
 
 

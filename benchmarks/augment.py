@@ -120,8 +120,8 @@ def ours(sounds: Sounds, **changes: object) -> Step:
     return step
 
 
-def audiomentations_chain(sounds: Sounds, folder: Path) -> Callable[[np.ndarray, int], np.ndarray]:
-    """The transforms of audiomentations as one function of a clip and its sample rate."""
+def audiomentations_step(sounds: Sounds, folder: Path) -> Step:
+    """The transforms of audiomentations, one clip after another."""
     import audiomentations as theirs
     from audiomentations.augmentations import add_background_noise, apply_impulse_response
 
@@ -134,7 +134,7 @@ def audiomentations_chain(sounds: Sounds, folder: Path) -> Callable[[np.ndarray,
 
     add_background_noise.load_sound_file = in_memory
     apply_impulse_response.load_sound_file = in_memory
-    return theirs.Compose(
+    chain = theirs.Compose(
         [
             theirs.Shift(-SHIFT_S, SHIFT_S, shift_unit="seconds", rollover=False, p=1.0),
             theirs.ApplyImpulseResponse(list(rooms), p=1.0),
@@ -144,11 +144,6 @@ def audiomentations_chain(sounds: Sounds, folder: Path) -> Callable[[np.ndarray,
             theirs.Gain(*GAIN_DB, p=1.0),
         ]
     )
-
-
-def audiomentations_step(sounds: Sounds, folder: Path) -> Step:
-    """The transforms of audiomentations, one clip after another."""
-    chain = audiomentations_chain(sounds, folder)
     return lambda: [chain(clip, SAMPLE_RATE_HZ) for clip in sounds.clips]
 
 

@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.harness import ROOT, Bar, recording_rows, run, untrained_bundle, write_manifest
+from benchmarks.harness import ROOT, Bar, recording_rows, run, timing_of, untrained_bundle, write_manifest
 from benchmarks.peers.environment import peers_python
 from benchmarks.peers.judging import CHOSEN, DetectorScores, Row, chosen_row, pairs_table, rows_table, shipped_row
 from benchmarks.peers.scoring import PEERS, Peer, peer_scores
@@ -39,7 +39,6 @@ from wakeword.evaluation.scoring.run import score_tracks
 from wakeword.evaluation.tracks.plan import TrackPlan, plan_tracks
 from wakeword.pipeline import prepared_folder, run_pipeline
 from wakeword.runtime.bundle import Bundle, load_bundle
-from wakeword.runtime.events import EventTiming
 from wakeword.system.files import write_json, write_text
 
 WORD = "alexa"
@@ -137,16 +136,11 @@ def all_peer_scores(peers: Sequence[Peer], plans: tuple[TrackPlan, TrackPlan], f
         return list(pool.map(scored, peers))
 
 
-def _timing(step_s: float, config: Config) -> EventTiming:
-    detector = config.detector
-    return EventTiming.from_seconds(step_s, detector.smoothing_s, detector.nms_window_s, detector.refractory_s)
-
-
 def peer_rows(peer: Peer, found: DetectorScores, plans: tuple[TrackPlan, TrackPlan], config: Config) -> list[Row]:
     """The two rows of a peer."""
     return [
-        chosen_row(found, plans, _timing(peer.step_s, config), WORD, config.evaluation),
-        shipped_row(found, plans[1], peer.shipped_timing, peer.threshold, WORD, config.evaluation),
+        chosen_row(found, plans, timing_of(config, peer.step_s), WORD, config),
+        shipped_row(found, plans[1], peer.shipped_timing, peer.threshold, WORD, config),
     ]
 
 
@@ -157,7 +151,7 @@ def our_row(bundle: Bundle, plans: tuple[TrackPlan, TrackPlan], folder: Path, co
     scores = [part[:, [column]] for part in score_tracks(bundle, tracks, cache_dir=folder / "scores")]
     border = len(plans[0].tracks)
     found = DetectorScores(OURS, scores[:border], scores[border:])
-    return chosen_row(found, plans, _timing(bundle.step_s, config), WORD, config.evaluation)
+    return chosen_row(found, plans, timing_of(config, bundle.step_s), WORD, config)
 
 
 def bars(ours: Row | None, peers: Sequence[Row], operating_fah: float, targets: bool) -> list[Bar]:

@@ -28,7 +28,7 @@ def _own(host):
         return host in ("", "localhost", socket.gethostname())
     return address.is_loopback or address.is_unspecified or str(address) in os.environ["GUARD_OWN"].split(",")
 
-def _told(line):
+def _log(line):
     descriptor = os.open(os.environ["GUARD_LOG"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.write(descriptor, (line + "\\n").encode())
     os.close(descriptor)
@@ -39,18 +39,18 @@ def _hook(event, arguments):
         # A datagram socket is "connected" without a packet, which is how programs ask for their own address.
         if link.family in (socket.AF_INET, socket.AF_INET6) and link.type != socket.SOCK_DGRAM:
             if not _own(str(address[0])):
-                _told(f"connect {address} by {sys.argv}")
+                _log(f"connect {address} by {sys.argv}")
     elif event == "socket.sendto":
         address = arguments[1]
         if isinstance(address, tuple) and not _own(str(address[0])):
-            _told(f"sendto {address} by {sys.argv}")
+            _log(f"sendto {address} by {sys.argv}")
     elif event == "socket.getaddrinfo":
         host = arguments[0]
         host = host.decode() if isinstance(host, bytes) else host
         if host is not None and not _own(host):
-            _told(f"getaddrinfo {host} by {sys.argv}")
+            _log(f"getaddrinfo {host} by {sys.argv}")
 
-_told(f"guarding {sys.argv[:1]}")
+_log(f"guarding {sys.argv[:1]}")
 sys.addaudithook(_hook)
 """
 

@@ -16,12 +16,12 @@ from serve.client import stream_audio
 from wakeword.errors import ServingError
 
 from .conftest import TOKEN, LocalGateway, spoken
-from .test_formats import EVENTS, SECONDS, file_of, heard
+from .test_formats import EVENTS, SECONDS, detected, file_of
 from .test_stream import HEADERS, same, send_and_see
 
 
 def test_thresholds_of_one_client_are_its_own(server: LocalGateway, pointed_bundle: Path) -> None:
-    """All hear the same audio at the same time; the two without parameters hear what they always heard."""
+    """All stream the same audio at the same time; the two without parameters get the bundle's detections."""
     audio = spoken(EVENTS, SECONDS)
     cases: list[tuple[dict[str, float], Any]] = [
         ({}, None),
@@ -37,14 +37,14 @@ def test_thresholds_of_one_client_are_its_own(server: LocalGateway, pointed_bund
 
     results = asyncio.run(together())
     for (given, threshold), result in zip(cases, results, strict=True):
-        assert same(result.detections, heard(pointed_bundle, audio, threshold=threshold)), given
+        assert same(result.detections, detected(pointed_bundle, audio, threshold=threshold)), given
     assert [[d.word for d in results[i].detections] for i in (1, 3)] == [[], ["beta"]]
     assert len(results[2].detections) > 2
     assert results[3].ready["thresholds"] == {"alpha": 1.0, "beta": 0.5}
     server.wait_idle()
     # Their slots carry nothing on to the next stream.
     again = asyncio.run(stream_audio(server.stream_url, TOKEN, audio))
-    assert same(again.detections, heard(pointed_bundle, audio))
+    assert same(again.detections, detected(pointed_bundle, audio))
 
 
 @pytest.mark.parametrize(

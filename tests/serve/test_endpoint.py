@@ -246,7 +246,7 @@ def test_the_dashboard_beside_the_endpoint(tmp_path: Path, tone_bundle: Path, ha
     try:
         assert ha_proxy == any("haproxy" in p.name() for p in endpoint.family if p.is_running())
         log = endpoint.log.read_text()
-        token = log.split("shown once): ")[1].split()[0]
+        token = log.split("printed once): ")[1].split()[0]
         assert log.count(token) == 1
         audio = spoken([("alpha", 0.5)], 1.5)
         found = asyncio.run(stream_audio(endpoint.stream_url, token, audio))

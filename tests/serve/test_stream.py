@@ -102,7 +102,7 @@ def test_a_detection_holds_its_probability_or_null(gateway: Start, tmp_path: Pat
     assert all(set(message) == fields for message in found if message["type"] == "detection")
 
 
-def test_a_word_that_ends_with_the_stream_is_heard(gateway: Start, tone_bundle: Path) -> None:
+def test_a_word_that_ends_with_the_stream_is_detected(gateway: Start, tone_bundle: Path) -> None:
     """The empty message ends the audio at the word's last sample: its detection comes before `end`."""
     server = gateway()
     whole = spoken([("alpha", 0.5)], 2.0)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from serve.audio_format import AudioFormat, shows_float32
+from serve.audio_format import AudioFormat, looks_like_float32
 from serve.intake import BadAudio, Intake
 from serve.mpeg_frames import compressed_frames
 from serve.query import StreamQuery
@@ -220,7 +220,7 @@ def test_undecided_samples_are_not_lost() -> None:
         intake = Intake(StreamQuery())
         assert intake.push(head) == b""
         assert intake.finish() == head
-        # The second message is of odd length: its fault is told once it is known that these are samples.
+        # The second message is of odd length: its fault is reported once the stream is recognised as samples.
         intake = Intake(StreamQuery())
         intake.push(head[:2])
         with pytest.raises(BadAudio, match="101 bytes is not a whole number of int16 samples"):
@@ -295,7 +295,7 @@ def test_chunks_before_the_samples() -> None:
         ({"code": 0xFFFE, "bits": 8, "extension": struct.pack("<HHIH", 22, 8, 4, 6) + GUID_END}, "ALAW samples"),
         ({"channels": 6}, "6 channels: send one or two"),
         ({"channels": 0}, "0 channels"),
-        ({"rate_hz": 100, "speed": 200}, "100 Hz, which cannot be meant"),
+        ({"rate_hz": 100, "speed": 200}, "100 Hz, which is impossible"),
         ({"speed": 32_000}, "48000 Hz, and by its bytes a second 16000 Hz"),
     ],
 )
@@ -355,7 +355,7 @@ def test_values_that_cannot_be_meant() -> None:
 
 @pytest.mark.parametrize("level", [1e-3, 0.03, 0.3, 2.0])
 @pytest.mark.parametrize("kind", ["noise", "of int16", "tone", "with silence"])
-def test_undeclared_float32_is_told_from_int16(level: float, kind: str) -> None:
+def test_undeclared_float32_is_distinguished_from_int16(level: float, kind: str) -> None:
     generator = np.random.default_rng(1)
     noise = np.clip(level * generator.standard_normal(1280), -1, 1)
     samples = {
@@ -364,7 +364,7 @@ def test_undeclared_float32_is_told_from_int16(level: float, kind: str) -> None:
         "tone": min(level, 1) * np.sin(2 * np.pi * 440 * np.arange(1280) / RATE_HZ),
         "with silence": noise * (np.arange(1280) > 900),
     }[kind].astype("<f4")
-    assert shows_float32(samples.tobytes()) is True
+    assert looks_like_float32(samples.tobytes()) is True
     with pytest.raises(BadAudio, match="float32 samples, not int16: add encoding=pcm_f32le") as refused:
         Intake(StreamQuery()).push(samples.tobytes())
     assert refused.value.code == 1007
@@ -392,8 +392,8 @@ def test_int16_is_never_taken_for_float32() -> None:
             np.where(time % 2, generator.uniform(-1, 1), 0.5 * generator.standard_normal(640)),
         ][turn % 6]
         data = np.clip(np.rint(level * signal * 32768), -32768, 32767).astype("<i2").tobytes()
-        assert not shows_float32(data), turn
-    assert shows_float32(bytes(5000)) is None
-    assert shows_float32(b"") is None
+        assert not looks_like_float32(data), turn
+    assert looks_like_float32(bytes(5000)) is None
+    assert looks_like_float32(b"") is None
     for value in range(-32768, 32768, 11):
-        assert not shows_float32(np.full(200, value, "<i2").tobytes())
+        assert not looks_like_float32(np.full(200, value, "<i2").tobytes())

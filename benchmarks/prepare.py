@@ -35,11 +35,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow as pa
+import soundfile
 
 from benchmarks.harness import RECORDINGS, Bar, recording_rows, run, write_manifest
 from wakeword.config import Config, validate_config
-from wakeword.stages.ray_session import available_cpus
+from wakeword.data.prepare import prepare
+from wakeword.stages import ray_data
+from wakeword.stages.ray_session import available_cpus, ray_session
 
 Times = dict[str, float]
 SHARD_MB = 8.0
@@ -61,8 +65,6 @@ def write_corpus(folder: Path, count: int) -> tuple[Path, float]:
 
 def _copy(row: dict[str, str], folder: Path, times: int) -> dict[str, str]:
     """A quieter copy: its bytes and samples differ, so that the search for copies keeps it."""
-    import soundfile
-
     audio, rate_hz = soundfile.read(row["path"], dtype="float32")
     path = folder / f"copy{times}" / Path(row["path"]).relative_to(RECORDINGS)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,18 +74,13 @@ def _copy(row: dict[str, str], folder: Path, times: int) -> dict[str, str]:
 
 def config_of(manifest: Path, guarded: bool = True) -> Config:
     """Preparation with all its checks; the label of the wake word is arbitrary."""
-    data = {
-        "sources": [{"type": "csv", "uri": str(manifest)}],
-        "shard_mb": SHARD_MB,
-        "quality": {"guarded": guarded},
-    }
+    sources = [{"type": "csv", "uri": str(manifest)}]
+    data = {"sources": sources, "shard_mb": SHARD_MB, "quality": {"guarded": guarded}}
     return validate_config({"words": [{"label": "computer"}], "data": data})
 
 
 def prepared(manifest: Path, guarded: bool, runner: Callable[[Any, pa.Table], Iterator[pa.Table]]) -> Times:
     """Seconds of one preparation into an empty folder, of its stages alone, and its CPU seconds."""
-    from wakeword.data.prepare import prepare
-
     stages_s: list[float] = []
 
     def timed(stage: Any, table: pa.Table, title: str) -> Iterator[pa.Table]:
@@ -102,8 +99,6 @@ def prepared(manifest: Path, guarded: bool, runner: Callable[[Any, pa.Table], It
 
 def tree_cpu_s() -> float:
     """CPU seconds of this process and its descendants, with those that have ended and were waited for."""
-    import psutil
-
     spent_s = 0.0
     for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
         with suppress(psutil.NoSuchProcess):
@@ -114,11 +109,8 @@ def tree_cpu_s() -> float:
 @contextmanager
 def ray_side(folder: Path, workers: int) -> Iterator[Callable[[Path], Times]]:
     """Ray Data, as `wakeword prepare` runs it."""
-    from wakeword.stages import ray_data as ray_stage
-    from wakeword.stages.ray_session import ray_session
-
     with ray_session(config_of(folder)):
-        yield lambda manifest: prepared(manifest, True, partial(ray_stage.run_stage, max_cpus=workers))
+        yield lambda manifest: prepared(manifest, True, partial(ray_data.run_stage, max_cpus=workers))
 
 
 @contextmanager

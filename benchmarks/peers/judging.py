@@ -38,7 +38,6 @@ class Row:
     name: str
     rule: str
     threshold: float
-    reason: str
     result: SplitResult
     missed: dict[str, NDArray[np.bool_]]
     speakers: dict[str, list[str]]
@@ -56,7 +55,7 @@ def chosen_row(
     val = _detect(word, plans[0], found.val, timing, config)
     choice = choose_threshold(val.words, val.alarms, val.hours, config.evaluation.operating_fah)
     test = _detect(word, plans[1], found.test, timing, config)
-    return _row(found.name, CHOSEN, choice.threshold, choice.reason, test, config)
+    return _row(found.name, CHOSEN, choice.threshold, test, config)
 
 
 def shipped_row(
@@ -64,7 +63,7 @@ def shipped_row(
 ) -> Row:
     """The package's smoothing and threshold."""
     test = _detect(word, plan, found.test, timing, config)
-    return _row(found.name, SHIPPED, threshold, "the package's own", test, config)
+    return _row(found.name, SHIPPED, threshold, test, config)
 
 
 def _detect(
@@ -73,12 +72,11 @@ def _detect(
     return detect_on(plan.tracks, [values[:, 0] for values in scores], word, timing, config)
 
 
-def _row(name: str, rule: str, threshold: float, reason: str, test: WordOnSplit, config: Config) -> Row:
+def _row(name: str, rule: str, threshold: float, test: WordOnSplit, config: Config) -> Row:
     return Row(
         name,
         rule,
         threshold,
-        reason,
         at_threshold(test, threshold, config.evaluation),
         {condition: ~outcome(peaks, threshold).hit for condition, (peaks, _) in test.conditions.items()},
         {condition: [row.speaker for row in rows] for condition, (_, rows) in test.conditions.items()},

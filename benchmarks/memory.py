@@ -25,8 +25,8 @@ import numpy as np
 import psutil
 import soundfile
 
-from benchmarks.harness import ROOT, Bar, python, run
-from benchmarks.serving import firing_bundle, real_tracks
+from benchmarks.harness import ROOT, Bar, python, run, untrained_bundle
+from benchmarks.serving import WORDS, real_tracks
 from wakeword.config import SAMPLE_RATE_HZ, save_config, validate_config
 
 MIB = 1024**2
@@ -119,7 +119,7 @@ def detect_peak_mib(folder: Path, given: Path | None, seconds: float) -> float:
     for number, track in enumerate(tracks):
         files.append(folder / f"track{number}.wav")
         soundfile.write(files[-1], track, SAMPLE_RATE_HZ, subtype="PCM_16")
-    bundle = given or firing_bundle(folder / "bundle", [track[: 10 * SAMPLE_RATE_HZ] for track in tracks])
+    bundle = given or untrained_bundle(folder / "bundle", WORDS, [track[: 10 * SAMPLE_RATE_HZ] for track in tracks])
     return float(python("-c", _COMMAND, "detect", str(bundle), *map(str, files)).splitlines()[-1])
 
 

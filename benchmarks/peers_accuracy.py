@@ -79,7 +79,7 @@ def _few_clips(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     turn = frame.groupby(["label", "split", "speaker"]).cumcount()
     frame = frame.iloc[turn.argsort(kind="stable")]
     place = frame.groupby(["kind", "label", "split"]).cumcount()
-    return frame[place < frame.kind.map(QUICK_CLIPS)].to_dict("records")
+    return [rows[number] for number in frame.index[place < frame.kind.map(QUICK_CLIPS)]]
 
 
 def our_bundle(args: argparse.Namespace, config: Config) -> Bundle | None:

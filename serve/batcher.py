@@ -36,6 +36,12 @@ class Close:
     reason: str
 
 
+def detection_fields(event: Detection) -> dict[str, Any]:
+    """An event as fields of a message."""
+    times = {"start_s": float(event.start_s), "end_s": float(event.end_s)}
+    return {"word": event.word, "score": float(event.score), "probability": event.probability, **times}
+
+
 class StreamSession:
     """One stream's queue of audio and its outgoing messages; belongs to the event loop."""
 
@@ -254,16 +260,7 @@ class MicroBatcher:
         if session is None or detection.word not in session.words:
             return
         self._statistics.detections += 1
-        session.deliver(
-            {
-                "type": "detection",
-                "word": detection.word,
-                "score": float(detection.score),
-                "probability": detection.probability,
-                "start_s": float(detection.start_s),
-                "end_s": float(detection.end_s),
-            }
-        )
+        session.deliver({"type": "detection", **detection_fields(detection)})
 
     def _stopped(self, task: asyncio.Task[None]) -> None:
         """Close every stream after a failure of the model's thread."""

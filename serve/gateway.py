@@ -11,9 +11,9 @@ from fastapi import Depends, FastAPI, HTTPException, Request, WebSocket
 from fastapi.responses import JSONResponse
 
 from wakeword.errors import WakewordError
-from wakeword.runtime.events import Detection
 
 from .auth import origin_allowed, presented_token
+from .batcher import detection_fields
 from .query import QueryError, detect_query
 from .service import DetectionService, Refused
 from .stream import serve_stream
@@ -70,18 +70,13 @@ def build_gateway(service: DetectionService) -> FastAPI:
             raise HTTPException(400 if refusal.close.code == 1008 else 503, str(refusal)) from refusal
         except WakewordError as error:
             raise HTTPException(422, str(error)) from error
-        return {"audio_s": duration_s, "detections": [_described(event) for event in events]}
+        return {"audio_s": duration_s, "detections": [detection_fields(event) for event in events]}
 
     @app.websocket("/v1/stream")
     async def stream(socket: WebSocket) -> None:
         await serve_stream(socket, service)
 
     return app
-
-
-def _described(event: Detection) -> dict[str, Any]:
-    times = {"start_s": float(event.start_s), "end_s": float(event.end_s)}
-    return {"word": event.word, "score": float(event.score), "probability": event.probability, **times}
 
 
 async def _body(request: Request, limit: int, timeout_s: float) -> bytes:

@@ -30,9 +30,11 @@ _WRONG_ORIGIN = Close(4403, "this page's origin is not allowed: add it to servin
 async def serve_stream(socket: WebSocket, service: DetectionService) -> None:
     """Run one client's stream from handshake to close, and give its slot back."""
     offered = list(socket.scope.get("subprotocols", []))
-    denial = _authorisation_fault(socket, service, offered)
-    if denial is not None:
-        await _deny(socket, denial)
+    if not origin_allowed(socket.headers, service.config.allowed_origins):
+        await _deny(socket, _WRONG_ORIGIN)
+        return
+    if not service.token.matches(presented_token(socket.headers.get("authorization"), offered)):
+        await _deny(socket, _NO_TOKEN)
         return
     try:
         query = stream_query(socket.query_params.multi_items())
@@ -51,14 +53,6 @@ async def serve_stream(socket: WebSocket, service: DetectionService) -> None:
         service.close_stream(session)
     if close is not None:
         await _close(socket, close)
-
-
-def _authorisation_fault(socket: WebSocket, service: DetectionService, offered: list[str]) -> Close | None:
-    if not origin_allowed(socket.headers, service.config.allowed_origins):
-        return _WRONG_ORIGIN
-    if not service.token.matches(presented_token(socket.headers.get("authorization"), offered)):
-        return _NO_TOKEN
-    return None
 
 
 async def _deny(socket: WebSocket, close: Close) -> None:

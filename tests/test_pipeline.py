@@ -1,4 +1,4 @@
-"""The whole pipeline on a tiny corpus, really run: what is skipped, what is redone, what is refused."""
+"""The whole pipeline on a tiny corpus: skipped, repeated and refused stages."""
 
 from __future__ import annotations
 
@@ -77,22 +77,22 @@ def test_a_run_leaves_everything(finished: PipelineResult) -> None:
     assert len(lines) >= lines[-1]["elapsed_s"] / 0.2 / 8
 
 
-def test_a_word_cut_at_its_end_is_heard_as_with_silence_behind_it(finished: PipelineResult) -> None:
-    """The trained detector on every test word: two seconds of silence behind the cut bring no other event."""
+def test_a_word_cut_at_its_end_is_detected_as_with_silence_after_it(finished: PipelineResult) -> None:
+    """The trained detector on every test word: two seconds of silence after the cut cause no other event."""
     bundle = load_bundle(finished.bundle_dir)
     clips = ShardSet.open(finished.prepared_dir).table("test").select(["kind", "word_end_s", "audio"]).to_pylist()
     words = [clip for clip in clips if clip["kind"] == "wakeword"]
-    heard = 0
+    detected = 0
     for clip in words:
         cut = np.frombuffer(clip["audio"], "<i2")[: round(clip["word_end_s"] * 16_000)]
         both = []
         for audio in (cut, np.concatenate([cut, np.zeros(32_000, np.int16)])):
-            # As low as an untuned detector of two epochs needs.
+            # Low enough for a detector trained for two epochs.
             detector = Detector(bundle, threshold=0.1)
             both.append([(e.word, e.end_s) for e in detector.process(audio) + detector.flush()])
         assert both[0] == both[1]
-        heard += bool(both[0])
-    assert heard > len(words) / 2
+        detected += bool(both[0])
+    assert detected > len(words) / 2
 
 
 def test_a_complete_run_is_not_done_again(again: Any, finished: PipelineResult) -> None:

@@ -101,9 +101,7 @@ class LiveSession:
             DataError: another type, an impossible rate, or the rate changed within the session.
         """
         if self._rate_hz not in (None, rate_hz):
-            raise DataError(
-                f"the microphone's rate changed from {self._rate_hz} to {rate_hz} Hz: record again"
-            )
+            raise DataError(f"the microphone's rate changed from {self._rate_hz} to {rate_hz} Hz: record again")
         if self._rate_hz is None and rate_hz != self._detector.sample_rate_hz:
             limits = self._detector.events.thresholds[0].tolist()
             self._detector = Detector(self._detector.bundle, threshold=limits, sample_rate_hz=rate_hz)

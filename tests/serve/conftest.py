@@ -91,7 +91,7 @@ class LocalGateway:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)  # type: ignore[arg-type]
 
     def wait_idle(self) -> None:
-        """Until no stream is left (slots are given back when a client's close is seen)."""
+        """Wait until no stream is open (a slot is freed when the client's close arrives)."""
         deadline = time.monotonic() + 5
         while self.service.statistics.streams:
             assert time.monotonic() < deadline, f"{self.service.statistics.streams} streams were not given back"

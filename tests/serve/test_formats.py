@@ -55,7 +55,7 @@ def words_and_times(messages: list[dict[str, Any]]) -> list[tuple[str, float]]:
 
 
 def test_every_rate_and_encoding_gives_the_detectors_events(server: LocalGateway, pointed_bundle: Path) -> None:
-    """Times are seconds of the client's audio; all share the batches of one another."""
+    """Times are seconds of the client's audio; all streams share batches."""
     audio = spoken(EVENTS, SECONDS)
     reference = detected(pointed_bundle, audio)
     assert [e.word for e in reference] == ["alpha", "beta"]
@@ -79,7 +79,7 @@ def test_every_rate_and_encoding_gives_the_detectors_events(server: LocalGateway
         assert result.audio_s == pytest.approx(SECONDS, abs=1e-3)
         assert (result.ready["sample_rate_hz"], result.ready["encoding"]) == (rate, encoding)
     server.wait_idle()
-    # Undeclared, 48 kHz is other audio: this is what the parameter is for.
+    # Without the parameter, 48 kHz is scored as 16 kHz.
     undeclared = asyncio.run(stream_audio(server.stream_url, TOKEN, at_rate(audio, 48_000)))
     assert [d.word for d in undeclared.detections] != ["alpha", "beta"]
 
@@ -183,7 +183,7 @@ def test_samples_that_cannot_be_meant(server: LocalGateway) -> None:
 
 
 def test_the_queue_is_counted_in_seconds(pointed_bundle: Path) -> None:
-    """48 kHz float32 has six times the bytes of 16 kHz int16: the client is held back after the same time."""
+    """48 kHz float32 has six times the bytes of 16 kHz int16: the client waits after the same time."""
     gateway = LocalGateway(pointed_bundle, max_queued_s=0.5, tick_ms=20)
     audio = spoken([("alpha", t) for t in range(1, 19, 2)], 20.0)
 
@@ -210,7 +210,7 @@ def test_the_queue_is_counted_in_seconds(pointed_bundle: Path) -> None:
 
 
 def test_one_message_limit_for_all(pointed_bundle: Path) -> None:
-    """`max_message_bytes` are bytes, whatever they hold."""
+    """`max_message_bytes` counts bytes in every format."""
     gateway = LocalGateway(pointed_bundle, max_message_bytes=4096)
     try:
         url = f"{gateway.stream_url}?sample_rate=48000&encoding=pcm_f32le"

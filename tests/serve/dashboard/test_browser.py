@@ -105,7 +105,7 @@ def page(dashboard: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
     if not Path(CHROMIUM).is_file():
         pytest.skip("no chromium on this machine: install it (Debian: apt-get install chromium) to test the dashboard")
     playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright ([dev])")
-    # Chromium plays the file again and again: tones all the time, whenever the recording begins.
+    # Chromium repeats the file, so there are tones whenever the recording begins.
     sound = np.repeat(spoken([("alpha", 0.5), ("beta", 1.5)], 2.0), 3)
     microphone = write_wav(tmp_path_factory.mktemp("sound") / "microphone.wav", sound, 48_000)
     with playwright.sync_playwright() as driver:

@@ -70,7 +70,7 @@ def test_live_chunks(tone_bundle: Path, rate_hz: int) -> None:
 
 
 def test_the_browsers_rate_is_that_of_the_detector(tone_bundle: Path) -> None:
-    """The same events as the runtime's detector at that rate, with the thresholds that were typed."""
+    """The same events as the runtime's detector at that rate, with the given thresholds."""
     audio = spoken([("alpha", 0.5), ("beta", 1.6)], 3.0)
     at_rate = np.clip(np.rint(soxr.resample(audio.astype(np.float32), 16_000, 44_100)), -32768, 32767).astype(np.int16)
     for threshold in (None, 0.3, 1.0):
@@ -89,7 +89,7 @@ def test_the_browsers_rate_is_that_of_the_detector(tone_bundle: Path) -> None:
 
 
 def test_a_word_that_ends_with_the_recording_is_detected(tone_bundle: Path, tmp_path: Path) -> None:
-    """In a file and from the microphone: event, score and curve reach into the silence behind the end."""
+    """In a file and from the microphone: event, score and curve reach into the silence after the end."""
     audio = spoken([("alpha", 0.5)], 2.0)[: round(0.8 * 16_000)]
     found = analyse_file(write_wav(tmp_path / "a.wav", audio), tone_bundle, None, 60)
     assert [event.word for event in found.events] == ["alpha"]

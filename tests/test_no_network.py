@@ -16,7 +16,7 @@ from wakeword.config import save_config
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Python imports `sitecustomize` in every process it starts, Ray's daemons and workers included: none escapes the hook.
+# Python imports `sitecustomize` in every process it starts, including Ray's daemons and workers.
 GUARD = """
 import os, socket, sys
 
@@ -81,7 +81,7 @@ def own_addresses() -> str:
 
 
 def guarded(folder: Path, code: str, *arguments: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
-    """Run `code` under the guard; the process, and what the guard saw."""
+    """Run `code` under the guard; the process, and the logged connections."""
     (folder / "guard").mkdir(exist_ok=True)
     (folder / "guard" / "sitecustomize.py").write_text(GUARD)
     log = folder / "guard.log"
@@ -92,7 +92,7 @@ def guarded(folder: Path, code: str, *arguments: str) -> tuple[subprocess.Comple
         "GUARD_OWN": own_addresses(),
         "RAY_AUTH_MODE": "disabled",
     }
-    # The whole environment of a test run may belong to a cluster elsewhere; this one is of this machine.
+    # The environment of a test run may name a cluster elsewhere; this run is local.
     environment.pop("RAY_ADDRESS", None)
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280
@@ -121,7 +121,7 @@ def test_preparing_training_exporting_and_detecting_contact_no_other_machine(tmp
             path.parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(path, audio, 16_000)
     source = {"type": "folder", "uri": str(tmp_path / "recordings")}
-    # Pairs of tones are near copies of one another by any fingerprint.
+    # Pairs of tones have nearly equal fingerprints.
     data = {"sources": [source], "quality": {"duplicates": "equal"}}
     config = tiny_config(data=data, training={"epochs": 1, "steps_per_epoch": 2})
     save_config(config, tmp_path / "config.yaml")

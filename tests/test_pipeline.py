@@ -87,7 +87,7 @@ def test_a_word_cut_at_its_end_is_detected_as_with_silence_after_it(finished: Pi
         cut = np.frombuffer(clip["audio"], "<i2")[: round(clip["word_end_s"] * 16_000)]
         both = []
         for audio in (cut, np.concatenate([cut, np.zeros(32_000, np.int16)])):
-            # As low as an untuned detector of two epochs needs.
+            # Low enough for a detector trained for two epochs.
             detector = Detector(bundle, threshold=0.1)
             both.append([(e.word, e.end_s) for e in detector.process(audio) + detector.flush()])
         assert both[0] == both[1]

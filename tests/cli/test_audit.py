@@ -34,7 +34,7 @@ def test_table_and_next_command(bundle, tmp_path) -> None:
     assert (code, err) == (0, "")
     row = next(line for line in out.splitlines() if line.startswith("alpha "))
     assert row.split()[1:3] == ["0.500", "2"]
-    assert "alpha: with 2 false alarms, 6.3 h show less than 1 per hour (95 %); there are 0.01 h" in out
+    assert "alpha: with 2 false alarms, 6.3 h prove less than 1 per hour (95 %); the audit has 0.01 h" in out
     assert f"wakeword audit {bundle} '{root}' --out {tmp_path / 'out'} --threshold 0.5" in out
     assert len(json.loads((tmp_path / "out" / "audit.json").read_text())["triggers"]) == 2
     (root / "b.wav").write_text("no audio")

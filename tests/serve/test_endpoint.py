@@ -19,7 +19,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from benchmarks.serving import RECORDINGS, detector_events, real_tracks, same_events, stream_all, untrained_bundle
+from benchmarks.harness import RECORDINGS
+from benchmarks.serving import detector_events, firing_bundle, real_tracks, same_events, stream_all
 from serve.app import run
 from serve.client import StreamResult, stream_audio
 from tests.bundles import write_tone_bundle
@@ -103,8 +104,8 @@ def material(tmp_path_factory: pytest.TempPathFactory, tone_bundle: Path) -> Mat
     """Real recordings and a real student where they are; else tones, so that the endpoint is tested all the same."""
     real = (RECORDINGS / "manifest.csv").is_file()
     if real:
-        tracks = real_tracks(RECORDINGS, STREAMS, SECONDS)
-        bundle_path = untrained_bundle(tmp_path_factory.mktemp("student") / "bundle", tracks)
+        tracks = real_tracks(STREAMS, SECONDS)
+        bundle_path = firing_bundle(tmp_path_factory.mktemp("untrained") / "bundle", tracks)
     else:
         tracks = [spoken([("alpha", 1.0 + i / 10), ("beta", 9.0)], SECONDS, seed=i) for i in range(STREAMS)]
         bundle_path = tone_bundle

@@ -30,7 +30,7 @@ def detect_in_file(
     """
     events: list[Detection] = []
     kept = []
-    for block in stream_blocks(file, BLOCK_S, tell=note):
+    for block in stream_blocks(file, BLOCK_S, warn=note):
         score, found = detector.process_scores(block)
         events += found
         if scores is not None:

@@ -20,9 +20,9 @@ from typing import BinaryIO
 import numpy as np
 
 from wakeword.audio.decoding.decoders import CODECS, MAX_RATE_HZ, MIN_RATE_HZ, decode
-from wakeword.audio.decoding.faults import AudioError, Tell, logged, name_of, silent
+from wakeword.audio.decoding.faults import AudioError, Warn, logged, name_of, silent
 from wakeword.audio.decoding.formats import EXTENSIONS
-from wakeword.audio.locators import local_path, open_uri, remote_faults_told
+from wakeword.audio.locators import local_path, open_uri, remote_errors
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.errors import DataError, MissingExtraError
 from wakeword.runtime.resampling import StreamResampler, resample
@@ -51,7 +51,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def read_audio(
-    source: str | Path | bytes, max_s: float | None = None, timeout_s: float | None = None, tell: Tell | None = None
+    source: str | Path | bytes, max_s: float | None = None, timeout_s: float | None = None, warn: Warn | None = None
 ) -> np.ndarray:
     """Decode a whole file (or its bytes) to `(samples,)` float32 in [-1, 1], 16 kHz, channels averaged.
 
@@ -66,7 +66,7 @@ def read_audio(
             `codec_not_allowed`, `bad_sample_rate`, `wrong_rate`, `no_samples`, `nan`, `too_long`, `decode_timeout`.
     """
     kept, samples = [], 0
-    for block in stream_blocks(source, 10.0, timeout_s, tell):
+    for block in stream_blocks(source, 10.0, timeout_s, warn):
         kept.append(block)
         samples += len(block)
         if max_s is not None and samples > max_s * SAMPLE_RATE_HZ:
@@ -75,7 +75,7 @@ def read_audio(
 
 
 def stream_blocks(
-    source: str | Path | bytes, block_s: float, timeout_s: float | None = None, tell: Tell | None = None
+    source: str | Path | bytes, block_s: float, timeout_s: float | None = None, warn: Warn | None = None
 ) -> Iterator[np.ndarray]:
     """Decode a file as blocks of `block_s` seconds, `(samples,)` float32 at 16 kHz; the last block may be shorter.
 
@@ -85,7 +85,7 @@ def stream_blocks(
     size = max(1, round(block_s * SAMPLE_RATE_HZ))
     pending: list[np.ndarray] = []
     held, given = 0, False
-    for piece in _resampled(source, timeout_s, tell or logged(name_of(source))):
+    for piece in _resampled(source, timeout_s, warn or logged(name_of(source))):
         pending.append(piece)
         held += len(piece)
         if held < size:
@@ -102,13 +102,13 @@ def stream_blocks(
         raise AudioError("no_samples", name_of(source), "the file holds no samples")
 
 
-def _resampled(source: str | Path | bytes, timeout_s: float | None, tell: Tell) -> Iterator[np.ndarray]:
+def _resampled(source: str | Path | bytes, timeout_s: float | None, warn: Warn) -> Iterator[np.ndarray]:
     resampler: StreamResampler | None = None
     resampled_hz = SAMPLE_RATE_HZ
     where = name_of(source)
     started_s = time.monotonic()
     with _opened(source) as stream:
-        for rate_hz, mono in decode(stream, where, tell, local_path(source)):
+        for rate_hz, mono in decode(stream, where, warn, local_path(source)):
             if timeout_s is not None and time.monotonic() - started_s > timeout_s:
                 raise AudioError("decode_timeout", where, f"a block took longer than {timeout_s:g} s to decode")
             if not np.isfinite(mono).all():
@@ -135,7 +135,7 @@ def _opened(source: str | Path | bytes) -> BinaryIO:
     where = str(source)
     try:
         stream = open_uri(source)
-        with remote_faults_told(where):
+        with remote_errors(where):
             first = stream.read(1)
         if not first:
             stream.close()

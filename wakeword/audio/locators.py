@@ -98,7 +98,7 @@ def open_uri(uri: str | Path) -> BinaryIO:
     if not _SCHEME.match(archive):
         return Path(archive).open("rb")
     filesystem, path = _filesystem(archive)
-    with remote_faults_told(archive):
+    with remote_errors(archive):
         stream: BinaryIO = filesystem.open(path, "rb")
     return stream
 
@@ -114,7 +114,7 @@ _FAULTS = {
 
 
 @contextmanager
-def remote_faults_told(uri: str) -> Iterator[None]:
+def remote_errors(uri: str) -> Iterator[None]:
     """A refusal, a broken connection or absent credentials as a `DataError`; a file that is not there stays that."""
     try:
         yield
@@ -141,7 +141,7 @@ def read_bytes(uri: str) -> bytes:
     Raises:
         FileNotFoundError, OSError, DataError: as `open_uri`, or while reading.
     """
-    with open_uri(uri) as stream, remote_faults_told(uri):
+    with open_uri(uri) as stream, remote_errors(uri):
         return stream.read()
 
 
@@ -151,14 +151,14 @@ def exists(uri: str) -> bool:
     if not _SCHEME.match(uri):
         return Path(uri).exists()
     filesystem, path = _filesystem(uri)
-    with remote_faults_told(uri):
+    with remote_errors(uri):
         return bool(filesystem.exists(path))
 
 
 def sha256_of_uri(uri: str) -> str:
     """Hex SHA-256 of what lies there, read in blocks."""
     digest = hashlib.sha256()
-    with open_uri(uri) as stream, remote_faults_told(uri):
+    with open_uri(uri) as stream, remote_errors(uri):
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
@@ -217,7 +217,7 @@ def _walk_local(root: Path) -> Iterator[Entry]:
 def _walk_remote(root: str) -> Iterator[Entry]:
     filesystem, path = _filesystem(root)
     base = path.rstrip("/")
-    with remote_faults_told(root):
+    with remote_errors(root):
         found = filesystem.find(path, detail=True)
     for name, info in found.items():
         relative = name[len(base) :].lstrip("/") or name.rsplit("/", 1)[-1]
@@ -236,7 +236,7 @@ def _stamp(archive: str) -> str:
         status = Path(archive).stat()
         return f"{status.st_size}:{status.st_mtime_ns}"
     filesystem, path = _filesystem(archive)
-    with remote_faults_told(archive):
+    with remote_errors(archive):
         info = filesystem.info(path)
     return f"{int(info.get('size') or 0)}:{_remote_stamp(info)}"
 

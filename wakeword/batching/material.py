@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 AUDIBLE = ("wakeword", "confusable", "speech", "noise", "music", "hard_negative")
 """Kinds that windows are cut from; room responses only colour them."""
 _VOICES = "speech that holds none of the words"
-_NEEDS = {"music": ("music",), "rir": ("room", "noise_room"), _VOICES: ("babble", "speech")}
+_NEEDS = {"music": ("music",), "rir": ("rir", "noise_rir"), _VOICES: ("babble", "speech")}
 """Which augmentations do nothing without recordings of a kind; without noises, coloured noise is made on the spot."""
 
 

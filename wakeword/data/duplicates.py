@@ -62,9 +62,9 @@ class FingerprintStage(Stage):
         quality = self.config.quality
         try:
             if quality.guarded:
-                (audio,) = shared_decoder().stream_blocks(uri, HEARD_S, quality.decode_timeout_s, most=1, tell=silent)
+                (audio,) = shared_decoder().stream_blocks(uri, HEARD_S, quality.decode_timeout_s, most=1, warn=silent)
             else:
-                audio = next(stream_blocks(uri, HEARD_S, quality.decode_timeout_s, tell=silent))
+                audio = next(stream_blocks(uri, HEARD_S, quality.decode_timeout_s, warn=silent))
         except AudioError:
             # Building the shard meets the same fault and says so.
             return {"digest": "", "words": b""}

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from wakeword.errors import BundleError
 from wakeword.runtime.bundle import Bundle
-from wakeword.runtime.onnx_graph import OnnxGraph
 
 Float = NDArray[np.float32]
 
@@ -30,6 +29,9 @@ class Graph(Protocol):
 
 def _open_graph(bundle: Bundle) -> Graph:
     if bundle.variant != "tflite":
+        # Imported here: ONNX Runtime is half of the time and memory that `import wakeword.runtime` would take.
+        from wakeword.runtime.onnx_graph import OnnxGraph
+
         return OnnxGraph(bundle)
     from wakeword.runtime.tflite_graph import TfliteGraph
 

@@ -41,7 +41,7 @@ def wav_blocks(path: str | Path, block_s: float = 1.0) -> Iterator[NDArray[np.fl
         there = extent(layout, stream, os.fstat(stream.fileno()).st_size)
         if there.missing:
             raise DataError(
-                f"{path}: truncated: its header promises {layout.told_bytes} bytes of audio,"
+                f"{path}: truncated: its header promises {layout.stated_bytes} bytes of audio,"
                 f" {there.missing} of them are not there"
             )
         if there.note:

@@ -52,7 +52,7 @@ class HeaderError(ValueError):
 @dataclass(frozen=True)
 class SampleLayout:
     """Samples in a file: `codec` is libsndfile's name (`PCM_16`, `ULAW`, …), or `other: NAME` for one with frames of
-    changing size. `told_bytes` is None where the container says that the length is not known.
+    changing size. `stated_bytes` is None where the container says that the length is not known.
     """
 
     container: str
@@ -61,7 +61,7 @@ class SampleLayout:
     channels: int
     frame_bytes: int
     data_start: int
-    told_bytes: int | None
+    stated_bytes: int | None
     big_endian: bool = False
 
 
@@ -175,7 +175,7 @@ def extent(layout: SampleLayout, stream: BinaryIO, total: int) -> Extent:
     Of what is taken, a last frame that is not whole is left out.
     """
     there = max(0, total - layout.data_start)
-    told, frame = layout.told_bytes, layout.frame_bytes
+    told, frame = layout.stated_bytes, layout.frame_bytes
     if told is None:
         return Extent(there - there % frame)
     if told <= there:
@@ -193,11 +193,11 @@ def extent(layout: SampleLayout, stream: BinaryIO, total: int) -> Extent:
     return Extent(there - there % frame, missing=missing)
 
 
-def is_placeholder(told_bytes: int) -> bool:
+def is_placeholder(stated_bytes: int) -> bool:
     """Whether a size is one that is written where the length is not known, and not met by accident."""
     return (
-        any(abs(told_bytes - limit) < PLACEHOLDER_SLACK for limit in (1 << 31, 1 << 32))
-        or told_bytes >= (1 << 63) - PLACEHOLDER_SLACK
+        any(abs(stated_bytes - limit) < PLACEHOLDER_SLACK for limit in (1 << 31, 1 << 32))
+        or stated_bytes >= (1 << 63) - PLACEHOLDER_SLACK
     )
 
 

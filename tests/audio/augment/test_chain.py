@@ -12,9 +12,9 @@ from wakeword.config.augmentation import AugmentationConfig
 from wakeword.errors import ConfigError
 
 NEW = (
-    "noise_room", "music", "babble", "speech", "tempo", "pitch", "eq", "microphone", "band", "clip", "codec",
+    "noise_rir", "music", "babble", "speech", "tempo", "pitch", "eq", "microphone", "band", "clip", "codec",
 )  # fmt: skip
-ALL_ON = {f"{name}_probability": 0.6 for name in (*NEW, "noise", "room", "speed")}
+ALL_ON = {f"{name}_probability": 0.6 for name in (*NEW, "noise", "rir", "speed")}
 
 
 def everything(**changes: object) -> Augmenter:
@@ -63,7 +63,7 @@ def test_each_one_alone_is_reproducible_and_leaves_silence_finite(name: str) -> 
 
 def test_digital_silence_stays_finite_without_any_noise() -> None:
     quiet = {"noise_probability": 0.0, "music_probability": 0.0, "babble_probability": 0.0, "speech_probability": 0.0}
-    on = {f"{n}_probability": 1.0 for n in ("tempo", "pitch", "eq", "microphone", "band", "clip", "codec", "room")}
+    on = {f"{n}_probability": 1.0 for n in ("tempo", "pitch", "eq", "microphone", "band", "clip", "codec", "rir")}
     result = everything(**quiet, **on, floor_dbfs=None)(torch.zeros(8, 16001), seeded()).audio
     assert bool(torch.isfinite(result).all())
     assert float(result.abs().max()) < 1e-3
@@ -102,7 +102,7 @@ def test_kept_spectra_of_rooms_follow_the_length_and_change_nothing(monkeypatch:
 
     def rooms_only() -> Augmenter:
         off = {"noise_probability": 0.0, "speed_probability": 0.0, "rir_probability": 1.0, "floor_dbfs": None}
-        return Augmenter(AugmentationConfig.model_validate(off), rooms=echo_bank())
+        return Augmenter(AugmentationConfig.model_validate(off), rirs=echo_bank())
 
     used = rooms_only()
     first = in_room(used, 2 * RATE)

@@ -53,7 +53,7 @@ ID3V1 = b"TAG" + bytes(125)
 
 def heard_s(data: bytes) -> tuple[float, list[str]]:
     notes: list[str] = []
-    return len(read_audio(data, tell=notes.append)) / RATE_HZ, notes
+    return len(read_audio(data, warn=notes.append)) / RATE_HZ, notes
 
 
 def reason(data: bytes) -> str:
@@ -85,7 +85,7 @@ def test_tags_and_junk_around_it_change_nothing(before: bytes, behind: bytes) ->
     for data in (VARIABLE, CONSTANT, bare(VARIABLE), bare(CONSTANT)):
         plain = read_audio(data)
         notes: list[str] = []
-        np.testing.assert_array_equal(read_audio(before + data + behind, tell=notes.append), plain)
+        np.testing.assert_array_equal(read_audio(before + data + behind, warn=notes.append), plain)
         assert notes == []
 
 

@@ -48,7 +48,7 @@ def wav(
 
 def heard(data: bytes) -> tuple[int, list[str]]:
     notes: list[str] = []
-    return len(read_audio(data, tell=notes.append)), notes
+    return len(read_audio(data, warn=notes.append)), notes
 
 
 def reason(data: bytes) -> str:

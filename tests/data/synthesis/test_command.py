@@ -120,7 +120,7 @@ def test_missing_programs_and_sections_are_named(script: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be started"):
         speak(CommandConfig(argv=(str(script), *VALUES), voices=("low",)))
     for faulty, told in (
-        ({"argv": ["x", "{txt}"]}, "cannot be filled in"),
+        ({"argv": ["x", "{txt}"]}, "is no placeholder"),
         ({"argv": ["x"], "voices": ["a", "b"]}, "no {voice}"),
         ({"argv": ["x", "{voice}"], "voices": ["a", "a"]}, "twice"),
     ):

@@ -11,7 +11,7 @@ from wakeword.audio.augment.features import warped_mels
 from wakeword.audio.augment.filters import band_power, filtered, peak_power
 from wakeword.audio.augment.levels import active_power, clipped, decibel
 from wakeword.audio.augment.noise import babble, coloured_noise, white_crops
-from wakeword.audio.augment.rooms import quieter_late, ringing
+from wakeword.audio.augment.rirs import quieter_late, ringing
 from wakeword.audio.augment.speed import change_tempo, fast_length, resample, stretch
 
 __all__ = [

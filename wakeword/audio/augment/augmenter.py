@@ -15,7 +15,7 @@ from wakeword.audio.augment.draws import below, chosen, crops, log_uniform, plac
 from wakeword.audio.augment.levels import active_power, as_loud_as, clipped, decibel, mean_power, noise_scale
 from wakeword.audio.augment.noise import babble, coloured_noise, white_crops
 from wakeword.audio.augment.pieces import PIECE, add_to_rows, replace_rows
-from wakeword.audio.augment.rooms import ROOM_LEAD, convolved, quieter_late, ringing, room_table
+from wakeword.audio.augment.rirs import RIR_LEAD, convolved, quieter_late, ringing, rir_table
 from wakeword.audio.augment.speed import change_tempo, padded_length, resample
 from wakeword.config.augmentation import AugmentationConfig
 from wakeword.config.frontend import FrontendConfig
@@ -61,7 +61,7 @@ class Augmenter(nn.Module):
         self,
         config: AugmentationConfig,
         noises: Bank | None = None,
-        rooms: Bank | None = None,
+        rirs: Bank | None = None,
         frontend: FrontendConfig | None = None,
         music: Bank | None = None,
         speech: Bank | None = None,
@@ -70,7 +70,7 @@ class Augmenter(nn.Module):
 
         Args:
             noises: recordings to mix in; without any, coloured noise is made on the spot.
-            rooms: room responses; without any there is no room.
+            rirs: room responses; without any there is no room.
             frontend: where the mels of the features lie (for `vtlp`).
             music: recordings of music; without any there is none.
             speech: speech without the words, for babble and other voices; without any there are none.
@@ -80,9 +80,9 @@ class Augmenter(nn.Module):
         self.noises, self.music, self.speech = (
             bank if bank is not None and len(bank) else None for bank in (noises, music, speech)
         )
-        self.rooms: Tensor | None
-        table = room_table(rooms) if rooms is not None and len(rooms) else None
-        self.register_buffer("rooms", table if table is not None and len(table) else None, persistent=False)
+        self.rirs: Tensor | None
+        table = rir_table(rirs) if rirs is not None and len(rirs) else None
+        self.register_buffer("rirs", table if table is not None and len(table) else None, persistent=False)
         self.frontend = frontend or FrontendConfig()
         self._spectra: tuple[int, Tensor] | None = None
 
@@ -168,13 +168,13 @@ class Augmenter(nn.Module):
         if self.config.rir_late_db == (0.0, 0.0):
             return response
         late_db = uniform(self.config.rir_late_db, count, generator).to(table.device)
-        return quieter_late(response, late_db, ROOM_LEAD)
+        return quieter_late(response, late_db, RIR_LEAD)
 
     def _room(self, audio: Tensor, level: Tensor, generator: torch.Generator) -> None:
-        """Put some clips into rooms, in place; their level `(batch,)` stays."""
-        if self.rooms is None:
+        """Put some clips into rirs, in place; their level `(batch,)` stays."""
+        if self.rirs is None:
             return
-        rows, table = self._rows(self.config.rir_probability, audio, generator), self.rooms
+        rows, table = self._rows(self.config.rir_probability, audio, generator), self.rirs
         samples = audio.shape[1]
         length = padded_length(samples + table.shape[1])
         if self.config.rir_late_db != (0.0, 0.0) or len(table) * length > MOST_KEPT:
@@ -184,15 +184,15 @@ class Augmenter(nn.Module):
             spectrum = partial(self._spectra_of(length).index_select, 0)
 
         def wet(dry: Tensor, level: Tensor, drawn: Tensor) -> Tensor:
-            return as_loud_as(level, convolved(dry, spectrum(drawn), samples, ROOM_LEAD))
+            return as_loud_as(level, convolved(dry, spectrum(drawn), samples, RIR_LEAD))
 
         replace_rows(audio, rows, wet, level[rows], drawn, length=length)
 
     def _spectra_of(self, length: int) -> Tensor:
         """Spectra of all room responses, of a transform of `length`; kept for the next batch."""
-        assert self.rooms is not None
-        if self._spectra is None or self._spectra[0] != length or self._spectra[1].device != self.rooms.device:
-            self._spectra = length, torch.fft.rfft(self.rooms, length)
+        assert self.rirs is not None
+        if self._spectra is None or self._spectra[0] != length or self._spectra[1].device != self.rirs.device:
+            self._spectra = length, torch.fft.rfft(self.rirs, length)
         return self._spectra[1]
 
     def _add_noises(self, audio: Tensor, level: Tensor, generator: torch.Generator) -> None:
@@ -234,9 +234,9 @@ class Augmenter(nn.Module):
             noise = coloured_noise(uniform((0.0, 2.0), len(rows), generator), samples, generator)
         noise = noise.to(audio.device)
         snr_db = uniform(self.config.noise_snr_db, len(rows), generator)
-        if self.rooms is not None and self.config.noise_rir_probability:
+        if self.rirs is not None and self.config.noise_rir_probability:
             heard = self._rows(self.config.noise_rir_probability, noise, generator)
-            replace_rows(noise, heard, ringing, self._responses(self.rooms, len(heard), generator))
+            replace_rows(noise, heard, ringing, self._responses(self.rirs, len(heard), generator))
         _add(audio, level, rows, snr_db, lambda noise: noise, noise)
 
     def _microphone(self, audio: Tensor, generator: torch.Generator) -> None:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from wakeword.audio.decoding import containers, flac, guard, mpeg, ogg
-from wakeword.audio.decoding.faults import AudioError, Tell
+from wakeword.audio.decoding.faults import AudioError, Warn
 from wakeword.audio.decoding.formats import (
     ALLOWED,
     HEAD_BYTES,
@@ -46,7 +46,7 @@ _MPEG_SLACK = 2_400
 Blocks = Iterator[tuple[int, np.ndarray]]
 
 
-def decode(stream: BinaryIO, where: str, tell: Tell, path: str | None = None) -> Blocks:
+def decode(stream: BinaryIO, where: str, warn: Warn, path: str | None = None) -> Blocks:
     """Blocks of the file: rate in Hz and `(samples,)` float32, channels averaged. The rate may change on the way.
 
     Args:
@@ -65,21 +65,21 @@ def decode(stream: BinaryIO, where: str, tell: Tell, path: str | None = None) ->
             layout = read_header(stream)
         except HeaderError as error:
             raise AudioError(error.reason, where, str(error)) from error
-        return _sampled(stream, layout, where, tell)
+        return _sampled(stream, layout, where, warn)
     form = format_of(head)
     if form is None and (tag := mpeg.id3_bytes(head)):
         stream.seek(tag)
         form = format_of(stream.read(HEAD_BYTES))
         if form and form.name == "FLAC":
-            return _flac(stream, tag, where, tell)
+            return _flac(stream, tag, where, warn)
     if form and form.name == "FLAC":
-        return _flac(stream, 0, where, tell)
+        return _flac(stream, 0, where, warn)
     if form and form.name == "Ogg":
-        return _ogg(stream, where, tell)
+        return _ogg(stream, where, warn)
     if form is None:
         if first := mpeg.first_frame(stream):
             if first.layer == 3:
-                return _mpeg(stream, where, tell)
+                return _mpeg(stream, where, warn)
             form = Format(f"MPEG audio, layer {'I' * first.layer} (mp{first.layer})", ".mp2", "mp3")
         else:
             return _unknown(stream, head, where)
@@ -115,7 +115,7 @@ def _unknown(stream: BinaryIO, head: bytes, where: str) -> Blocks:
     raise AudioError("undecodable", where, f"{detail}; if it is sound, {way_out(where, None)}")
 
 
-def _sampled(stream: BinaryIO, layout: SampleLayout, where: str, tell: Tell) -> Blocks:
+def _sampled(stream: BinaryIO, layout: SampleLayout, where: str, warn: Warn) -> Blocks:
     """Samples that lie in the file as they are."""
     if layout.codec.startswith("other: "):
         detail = f"{layout.container} with {layout.codec.removeprefix('other: ')} is not read; {way_out(where, None)}"
@@ -125,10 +125,10 @@ def _sampled(stream: BinaryIO, layout: SampleLayout, where: str, tell: Tell) -> 
         raise AudioError("undecodable", where, f"{layout.channels} channels cannot be meant")
     there = extent(layout, stream, size_of_stream(stream))
     if there.missing:
-        detail = f"the header promises {layout.told_bytes} bytes of audio, {there.missing} of them are not there"
+        detail = f"the header promises {layout.stated_bytes} bytes of audio, {there.missing} of them are not there"
         raise AudioError("truncated", where, detail)
     if there.note:
-        tell(there.note)
+        warn(there.note)
     view = View(stream, [(layout.data_start, layout.data_start + there.size)])
     try:
         import soundfile
@@ -154,18 +154,18 @@ def _pcm16(view: View, layout: SampleLayout) -> Blocks:
         yield layout.rate_hz, values.mean(axis=1) if layout.channels > 1 else values[:, 0]
 
 
-def _flac(stream: BinaryIO, start: int, where: str, tell: Tell) -> Blocks:
+def _flac(stream: BinaryIO, start: int, where: str, warn: Warn) -> Blocks:
     """FLAC, and the files that were joined to it."""
     for place in flac.joined_files(stream, start):
-        yield from _flac_sounds(flac.with_largest_count(stream, [place]), stream, where, tell)
+        yield from _flac_sounds(flac.with_largest_count(stream, [place]), stream, where, warn)
 
 
-def _flac_sounds(file: flac.FlacFile, stream: BinaryIO, where: str, tell: Tell) -> Blocks:
+def _flac_sounds(file: flac.FlacFile, stream: BinaryIO, where: str, warn: Warn) -> Blocks:
     """All samples that the header promises must be there; what comes behind them is taken as far as it is FLAC."""
     soundfile = _soundfile(where)
     view = View(stream, file.parts)
     decoded, whole = 0, True
-    with _faults_told(soundfile, where), _forwards(soundfile)(view) as sound:
+    with _decoder_errors(soundfile, where), _forwards(soundfile)(view) as sound:
         _check_format(sound, where)
         while decoded < file.promised:
             block = sound.read(min(_frames(sound), file.promised - decoded), dtype="float32", always_2d=True)
@@ -189,12 +189,12 @@ def _flac_sounds(file: flac.FlacFile, stream: BinaryIO, where: str, tell: Tell) 
             decoded += len(block)
             yield sound.samplerate, _mono(block)
     if file.promised and decoded > file.promised:
-        tell(f"the header promises {file.promised} frames, and {decoded} are there and read")
+        warn(f"the header promises {file.promised} frames, and {decoded} are there and read")
     elif not (file.promised or whole):
-        tell("the last frame is not whole: the recording was cut")
+        warn("the last frame is not whole: the recording was cut")
 
 
-def _ogg(stream: BinaryIO, where: str, tell: Tell) -> Blocks:
+def _ogg(stream: BinaryIO, where: str, warn: Warn) -> Blocks:
     found = ogg.links(stream)
     if not found:
         raise AudioError("undecodable", where, "it begins like Ogg, but no page of it is whole")
@@ -204,14 +204,14 @@ def _ogg(stream: BinaryIO, where: str, tell: Tell) -> Blocks:
             detail = f"this is Ogg with {' and '.join(sorted(names))}, which is not read; {way_out(where, None)}"
             raise AudioError("codec_not_allowed", where, detail)
         if "FLAC" in names:
-            yield from _flac_sounds(flac.with_largest_count(stream, ogg.flac_parts(stream, link)), stream, where, tell)
+            yield from _flac_sounds(flac.with_largest_count(stream, ogg.flac_parts(stream, link)), stream, where, warn)
         else:
             yield from _library([(link.start, link.end)], stream, where, promised=None)
     if not found[-1].ended:
-        tell("the last page does not say that it is one: the recording may have been cut")
+        warn("the last page does not say that it is one: the recording may have been cut")
 
 
-def _mpeg(stream: BinaryIO, where: str, tell: Tell) -> Blocks:
+def _mpeg(stream: BinaryIO, where: str, warn: Warn) -> Blocks:
     """MP3 to its last frame. What a Xing frame promises must be there; without one the frames are all there is."""
     found = mpeg.walk(stream)
     if not found.stretches:
@@ -221,7 +221,7 @@ def _mpeg(stream: BinaryIO, where: str, tell: Tell) -> Blocks:
             detail = f"the header promises {stretch.promised} frames, {stretch.frames} are there"
             raise AudioError("truncated", where, detail)
     if found.skipped_bytes:
-        tell(f"{found.skipped_bytes} bytes from byte {found.skipped_at} on are no MP3 frames: their sound is lost")
+        warn(f"{found.skipped_bytes} bytes from byte {found.skipped_at} on are no MP3 frames: their sound is lost")
     for stretch in found.stretches:
         promised = max(0, stretch.frames * stretch.first.samples - _MPEG_SLACK)
         yield from _library(stretch.view(), stream, where, promised)
@@ -247,7 +247,7 @@ def _soundfile(where: str) -> Any:
 
 
 def _sounds(soundfile: Any, view: View, where: str, options: dict[str, Any]) -> Blocks:
-    with _faults_told(soundfile, where), _forwards(soundfile)(view, **options) as sound:
+    with _decoder_errors(soundfile, where), _forwards(soundfile)(view, **options) as sound:
         if not options:
             _check_format(sound, where)
         while len(block := sound.read(_frames(sound), dtype="float32", always_2d=True)):
@@ -263,7 +263,7 @@ def _mono(block: np.ndarray) -> np.ndarray:
 
 
 @contextmanager
-def _faults_told(soundfile: Any, where: str) -> Iterator[None]:
+def _decoder_errors(soundfile: Any, where: str) -> Iterator[None]:
     try:
         yield
     except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError) as error:

@@ -9,7 +9,7 @@ from typing import Any
 
 from wakeword.errors import DataError
 
-Tell = Callable[[str], None]
+Warn = Callable[[str], None]
 """Takes a sentence about an oddity of a file that is read all the same."""
 _LOG = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def _restore(reason: str, detail: str, message: str) -> AudioError:
     return error
 
 
-def logged(where: str) -> Tell:
+def logged(where: str) -> Warn:
     """A `tell` that logs a warning about the file `where`."""
     return lambda text: _LOG.warning("%s: %s", where, text)
 

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wakeword.audio.decoding.faults import AudioError, Tell, logged, name_of
+from wakeword.audio.decoding.faults import AudioError, Warn, logged, name_of
 from wakeword.audio.locators import parts_of, plain, read_bytes
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.errors import DataError
@@ -83,7 +83,7 @@ class GuardedDecoder:
         block_s: float,
         timeout_s: float | None = None,
         most: int | None = None,
-        tell: Tell | None = None,
+        warn: Warn | None = None,
     ) -> Iterator[np.ndarray]:
         """As `wakeword.audio.io.stream_blocks`, decoded by the child; `most` ends after so many blocks.
 
@@ -91,7 +91,7 @@ class GuardedDecoder:
             AudioError: as there; also `decoder_crashed` (with the signal) and `decode_timeout`.
         """
         where = name_of(source)
-        tell = tell or logged(where)
+        warn = warn or logged(where)
         child = self._running()
         data = source if isinstance(source, bytes) else _sent_bytes(source)
         order = {
@@ -114,7 +114,7 @@ class GuardedDecoder:
                     yield np.frombuffer(body, np.float32)
                     continue
                 if kind == b"N":
-                    tell(body.decode())
+                    warn(body.decode())
                     continue
                 finished = True
                 if kind == b"X":
@@ -151,11 +151,11 @@ class GuardedDecoder:
         return b"".join(parts)
 
     def read_audio(
-        self, source: str, max_s: float | None = None, timeout_s: float | None = None, tell: Tell | None = None
+        self, source: str, max_s: float | None = None, timeout_s: float | None = None, warn: Warn | None = None
     ) -> np.ndarray:
         """As `wakeword.audio.io.read_audio`, decoded by the child."""
         kept, samples = [], 0
-        for block in self.stream_blocks(source, 10.0, timeout_s, tell=tell):
+        for block in self.stream_blocks(source, 10.0, timeout_s, warn=warn):
             kept.append(block)
             samples += len(block)
             if max_s is not None and samples > max_s * SAMPLE_RATE_HZ:

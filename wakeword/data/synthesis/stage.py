@@ -146,10 +146,10 @@ class SceneryStage(Stage):
         if any(length_s(path) is None for path in paths):
             # Room simulation and filters import slowly: only the workers that need them pay.
             from wakeword.audio.noises import synthesise_noises
-            from wakeword.audio.rooms import simulate_rooms
+            from wakeword.audio.rirs import simulate_rirs
 
             if row["kind"] == "rir":
-                made = simulate_rooms(row["count"], row["seed"])
+                made = simulate_rirs(row["count"], row["seed"])
             else:
                 speech = [read_audio(uri) for uri in row["speech"]]
                 made = synthesise_noises(row["count"], row["seed"], NOISE_S, speech)

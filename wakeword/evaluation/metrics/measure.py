@@ -30,8 +30,7 @@ from wakeword.evaluation.metrics.threshold_curve import (
 )
 from wakeword.evaluation.results import AlarmTimes, ConditionResult, NearMissResult, SplitResult
 from wakeword.evaluation.scoring.store import TrackInfo
-from wakeword.evaluation.statistics.intervals import poisson_interval, speaker_bootstrap, speaker_wilson, wilson
-from wakeword.evaluation.statistics.rates import Rate
+from wakeword.evaluation.statistics.intervals import alarm_rate, speaker_bootstrap, speaker_wilson, wilson
 from wakeword.evaluation.tracks.track import TruthRow
 from wakeword.runtime.events import EventTiming
 
@@ -196,14 +195,6 @@ def _clip_scores(
     return np.asarray(highest, dtype=np.float64)
 
 
-def rate(false_alarms: int, hours: float, confidence: float) -> Rate:
-    """A rate with its interval; without hours there is none."""
-    if hours <= 0:
-        return Rate(false_alarms=false_alarms, hours=0.0, fah=None, low=None, high=None)
-    low, high = poisson_interval(false_alarms, hours, confidence)
-    return Rate(false_alarms=false_alarms, hours=hours, fah=false_alarms / hours, low=low, high=high)
-
-
 def alarm_times(view: WordOnSplit, threshold: float) -> AlarmTimes:
     """When the events of the negatives come that are false alarms, tracks one after the other."""
     at_h, kinds, passed_s = [], [], 0.0
@@ -219,11 +210,11 @@ def alarm_times(view: WordOnSplit, threshold: float) -> AlarmTimes:
 def at_threshold(view: WordOnSplit, threshold: float, config: EvaluationConfig) -> SplitResult:
     """Everything about one split at one threshold."""
     by_kind = {
-        kind: rate(int(part.alarms.at(threshold)[1]), part.hours, config.confidence)
+        kind: alarm_rate(int(part.alarms.at(threshold)[1]), part.hours, config.confidence)
         for kind, part in view.negatives.items()
     }
     return SplitResult(
-        alarms=rate(int(view.alarms.at(threshold)[1]), view.hours, config.confidence),
+        alarms=alarm_rate(int(view.alarms.at(threshold)[1]), view.hours, config.confidence),
         by_kind=by_kind,
         conditions=tuple(
             _condition(name, peaks, [row.speaker for row in rows], threshold, config)

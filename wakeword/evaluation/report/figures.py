@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from wakeword.errors import DataError
 from wakeword.evaluation.results import EvaluationReport, WordResult
-from wakeword.pages.figures import GREY, colour, styled
+from wakeword.pages.figures import GREY, INK, colour, error_bars, styled
 
 
 def conditions_figure(report: EvaluationReport) -> go.Figure | None:
@@ -20,17 +20,12 @@ def conditions_figure(report: EvaluationReport) -> go.Figure | None:
     for place, word in enumerate(report.words):
         results = word.operating.test.conditions if word.operating.test else ()
         drawn |= bool(results)
+        frr = [100 * result.frr for result in results]
         figure.add_scatter(
             mode="markers",
             x=[result.condition for result in results],
-            y=[100 * result.frr for result in results],
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": [100 * (result.wilson[1] - result.frr) for result in results],
-                "arrayminus": [100 * (result.frr - result.wilson[0]) for result in results],
-                "thickness": 1.5,
-            },
+            y=frr,
+            error_y=error_bars(frr, [(100 * result.wilson[0], 100 * result.wilson[1]) for result in results]),
             marker={"color": colour(place), "size": 10},
             cliponaxis=False,
             name=word.phrase or word.label,
@@ -63,7 +58,7 @@ def histogram_figure(word: WordResult) -> go.Figure | None:
             name=f"{name} ({sum(counts)} clips)",
             hovertemplate="score %{x:.2f}: %{y:.1f} % of the clips<extra>" + name + "</extra>",
         )
-    figure.add_vline(x=min(word.operating.threshold, 1.0), line={"dash": "dot", "color": "#1d2430", "width": 1.5})
+    figure.add_vline(x=min(word.operating.threshold, 1.0), line={"dash": "dot", "color": INK, "width": 1.5})
     figure.update_xaxes(title="highest score of the clip<br>(dotted: threshold)", range=[0, 1])
     figure.update_yaxes(title="clips, %", rangemode="tozero")
     return styled(figure, 420)

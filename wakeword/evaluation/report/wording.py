@@ -20,7 +20,7 @@ from wakeword.evaluation.statistics.numbers import (
     share_with_interval,
     whole,
 )
-from wakeword.evaluation.statistics.rates import Rate
+from wakeword.evaluation.statistics.records import Rate
 
 
 def away(distance: str) -> str:

@@ -23,14 +23,14 @@ def direct_sound(response: np.ndarray) -> int:
     """Sample of a room response `(samples,)` float32 at which the direct sound arrives.
 
     Training and evaluation both convolve from here on, so that nothing moves in time: training in batches on a device
-    with the responses' spectra kept (`wakeword.audio.augment.rooms`), evaluation one clip at a time with numpy, whose
+    with the responses' spectra kept (`wakeword.audio.augment.rirs`), evaluation one clip at a time with numpy, whose
     samples are the same on every machine (`wakeword.evaluation.tracks.conditions`).
     """
     strength = np.abs(response)
     return int(np.argmax(strength >= DIRECT_SHARE * strength.max(initial=0.0)))
 
 
-def simulate_rooms(count: int, seed: int) -> list[np.ndarray]:
+def simulate_rirs(count: int, seed: int) -> list[np.ndarray]:
     """Responses of rectangular rooms from a talker to a device, near and far.
 
     Image sources up to a limited order, then a decaying noise tail of the room's RT60 (`pyroomacoustics` supplies the

@@ -7,25 +7,25 @@ from torch import Tensor
 
 from wakeword.audio.augment.bank import Bank, as_float
 from wakeword.audio.augment.levels import decibel
-from wakeword.audio.rooms import direct_sound
+from wakeword.audio.rirs import direct_sound
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 
-ROOM_LEAD = 64
+RIR_LEAD = 64
 """Samples of a room response kept before its direct sound (the ringing of a band-limited arrival)."""
-ROOM_LONGEST_S = 1.5
-ROOM_EARLY_S = 0.05
+RIR_LONGEST_S = 1.5
+RIR_EARLY_S = 0.05
 """Reflections up to here add to the direct sound; what comes later blurs it (the split of the C50 of ISO 3382-1)."""
 
 
-def room_table(rooms: Bank) -> Tensor:
-    """Responses `(rooms, taps)` with the direct sound at tap `ROOM_LEAD`, unit energy."""
-    taps = ROOM_LEAD + min(int(rooms.length.max()), int(ROOM_LONGEST_S * SAMPLE_RATE_HZ))
-    table = torch.zeros(len(rooms), taps, device=rooms.audio.device)
-    for row, (offset, length) in enumerate(zip(rooms.offset.tolist(), rooms.length.tolist(), strict=True)):
-        response = as_float(rooms.audio[offset : offset + length])
+def rir_table(rirs: Bank) -> Tensor:
+    """Responses `(rirs, taps)` with the direct sound at tap `RIR_LEAD`, unit energy."""
+    taps = RIR_LEAD + min(int(rirs.length.max()), int(RIR_LONGEST_S * SAMPLE_RATE_HZ))
+    table = torch.zeros(len(rirs), taps, device=rirs.audio.device)
+    for row, (offset, length) in enumerate(zip(rirs.offset.tolist(), rirs.length.tolist(), strict=True)):
+        response = as_float(rirs.audio[offset : offset + length])
         direct = direct_sound(response.cpu().numpy())
-        kept = response[max(0, direct - ROOM_LEAD) : direct + taps - ROOM_LEAD]
-        begin = ROOM_LEAD - min(direct, ROOM_LEAD)
+        kept = response[max(0, direct - RIR_LEAD) : direct + taps - RIR_LEAD]
+        begin = RIR_LEAD - min(direct, RIR_LEAD)
         table[row, begin : begin + len(kept)] = kept
     energy = table.square().sum(dim=1, keepdim=True)
     return (table / energy.clamp(min=1e-12).sqrt())[energy[:, 0] > 0]
@@ -36,7 +36,7 @@ def quieter_late(response: Tensor, late_db: Tensor, lead: int) -> Tensor:
 
     The talker comes nearer (below 0 dB) or moves away (above), in the same room.
     """
-    late = torch.arange(response.shape[1], device=response.device) >= lead + round(ROOM_EARLY_S * SAMPLE_RATE_HZ)
+    late = torch.arange(response.shape[1], device=response.device) >= lead + round(RIR_EARLY_S * SAMPLE_RATE_HZ)
     return torch.where(late, response * decibel(late_db)[:, None], response)
 
 

@@ -1,11 +1,11 @@
-"""What a peer says of a track: audio to its process, scores back, on the grid of its own steps."""
+"""Scores of a peer on tracks: audio to its process, scores back, on the grid of its steps."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -23,17 +23,17 @@ from wakeword.system.files import atomic_path
 CHILD = Path(__file__).with_name("child.py")
 BLOCK_SAMPLES = 10 * SAMPLE_RATE_HZ
 SHIPPED_REFRACTORY_S = 2.0
-"""The packages leave it to their callers how long to stay silent after a detection. This is the default of Home
-Assistant's Linux voice assistant, which runs both families: openWakeWord's scores stay high for longer than 1 s."""
+"""The packages have no refractory time. This is the default of Home Assistant's Linux voice assistant, which runs both
+families: openWakeWord's scores stay high for longer than 1 s."""
 Scores = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A ready-made detector and how its package turns scores into detections.
+    """A ready-made detector and its package's rule for detections.
 
-    `key`: what `child.py` calls it. `step_samples`: audio per score. `smoothing_s`: its own moving average.
-    `threshold`: the lowest smoothed score at which it fires as it comes.
+    `key`: its name in `child.py`. `step_samples`: audio per score. `smoothing_s`: its moving average.
+    `threshold`: the lowest smoothed score at which it fires by default.
     """
 
     name: str
@@ -49,48 +49,46 @@ class Peer:
 
     @property
     def shipped_timing(self) -> EventTiming:
-        """The package's own rule: it fires at the first score at or above its threshold, without looking ahead."""
+        """The package's rule: it fires at the first score at or above its threshold."""
         return EventTiming.from_seconds(self.step_s, self.smoothing_s, 0.0, SHIPPED_REFRACTORY_S)
 
 
 PEERS = (
-    # Fires above 0.9, not at it; its average over five scores can be 0.9 exactly.
+    # It fires above 0.9, not at 0.9, and the mean of five scores can be exactly 0.9.
     Peer("microWakeWord v2 (pymicro-wakeword 2.5.0)", "pymicro_wakeword", 480, 0.15, float(np.nextafter(0.9, 1))),
     Peer("openWakeWord v0.1, ONNX (openwakeword 0.4.0)", "openwakeword", 1280, 0.0, 0.5),
     Peer("openWakeWord v0.1, TFLite (pyopen-wakeword 1.1.0)", "pyopen_wakeword", 1280, 0.0, 0.5),
 )
-"""All releases of a family hold the same network for the word, so the third peer is another way to run the second."""
+"""The second and third peer are the same network in two runtimes."""
 
 
-def on_grid(heard: ArrayLike, scores: ArrayLike, step_samples: int, samples: int) -> Scores:
-    """Scores `(samples // step_samples, 1)` of a track: number i came when `(i + 1) * step_samples` were heard.
+def on_grid(positions: ArrayLike, scores: ArrayLike, step_samples: int, samples: int) -> Scores:
+    """Scores `(samples // step_samples, 1)` of a track; score i belongs to sample `(i + 1) * step_samples`.
 
-    `heard`, `scores (k,)`: samples heard when each score came, and the score. Of several at once the highest counts, as
-    it would to a user; before the first the score is 0.
+    `positions`, `scores (k,)`: samples processed before each score, and the score. Of several at one position the
+    highest counts; before the first the score is 0.
 
     Raises DataError for scores that are not finite, off the grid, out of order or outside the track, or with a step
     left out after the first.
     """
-    times, values = np.asarray(heard, dtype=np.int64), np.asarray(scores, dtype=np.float32)
+    times, values = np.asarray(positions, dtype=np.int64), np.asarray(scores, dtype=np.float32)
     count = samples // step_samples
     if times.shape != values.shape or not np.all(np.isfinite(values)):
-        raise DataError("the peer gives scores that are not finite, or without their times: its environment is broken")
+        raise DataError("the peer's scores are not finite or have no times: delete its environment and run again")
     places = times // step_samples - 1
     if np.any(times % step_samples) or np.any(np.diff(places) < 0) or (len(places) and places[0] < 0):
-        raise DataError(f"the peer gives scores that do not come every {step_samples} samples: its release is another")
+        raise DataError(f"the peer's scores do not follow every {step_samples} samples: install its pinned release")
     kept = places < count
     found = np.unique(places[kept])
     if len(found) and not np.array_equal(found, np.arange(found[0], count)):
-        raise DataError(f"the peer leaves out scores between {found[0]} and {count}: its release is another")
+        raise DataError(f"the peer leaves out scores between {found[0]} and {count}: install its pinned release")
     grid = np.zeros(count, dtype=np.float32)
     np.maximum.at(grid, places[kept], values[kept])
     return grid[:, None]
 
 
-def hear(
-    peer: Peer, tracks: Sequence[Track], python: Path, cache_dir: Path, progress: Callable[[float], None] | None = None
-) -> list[Scores]:
-    """Raw scores `(scores, 1)` of each track; those that are in `cache_dir` are not computed again.
+def peer_scores(peer: Peer, tracks: Sequence[Track], python: Path, cache_dir: Path) -> list[Scores]:
+    """Raw scores `(scores, 1)` of each track; scores in `cache_dir` are not computed again.
 
     Raises RunError when the peer's process fails, DataError for scores that cannot be placed (`on_grid`).
     """
@@ -103,13 +101,11 @@ def hear(
                 with atomic_path(path) as temporary, temporary.open("wb") as file:
                     np.save(file, on_grid(times, values, peer.step_samples, track.samples), allow_pickle=False)
             results.append(np.load(path, allow_pickle=False))
-            if progress is not None:
-                progress(track.duration_s)
     return results
 
 
 def _digest(peer: Peer, track: Track) -> str:
-    """Name of a track's scores: what is heard, and everything that hears it."""
+    """Hash of the track, the peer, its packages and `child.py`."""
     digest = hashlib.sha256(peer.key.encode() + REQUIREMENTS.read_bytes() + CHILD.read_bytes())
     for part in track.identity():
         digest.update(len(part).to_bytes(8, "little") + part)
@@ -117,7 +113,7 @@ def _digest(peer: Peer, track: Track) -> str:
 
 
 class _Process:
-    """The peer's process, started at the first track that needs it; what it says on stderr goes to `log`."""
+    """The peer's process, started for the first track without stored scores; its stderr goes to `log`."""
 
     def __init__(self, peer: Peer, python: Path, log: Path) -> None:
         self._peer, self._python, self._log = peer, python, log
@@ -132,7 +128,7 @@ class _Process:
             self._process.communicate()
 
     def scores(self, track: Track) -> tuple[NDArray[np.int64], Scores]:
-        """Samples heard and scores `(k,)`, as they came."""
+        """Positions in samples and scores, `(k,)` each."""
         process = self._started()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -145,10 +141,8 @@ class _Process:
             times = np.frombuffer(_exactly(process.stdout, 8 * count), dtype="<i8")
             return times, np.frombuffer(_exactly(process.stdout, 4 * count), dtype="<f4")
         except (OSError, EOFError, json.JSONDecodeError) as error:
-            said = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["nothing"]
-            raise RunError(
-                f"{self._peer.name} stopped on track {track.name} and said: {said[-1]}; all of it is in {self._log}"
-            ) from error
+            lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no message"]
+            raise RunError(f"{self._peer.name} stopped on track {track.name}: {lines[-1]}; see {self._log}") from error
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
@@ -166,5 +160,5 @@ class _Process:
 def _exactly(source: IO[bytes], size: int) -> bytes:
     found = source.read(size)
     if len(found) != size:
-        raise EOFError(f"{len(found)} of {size} bytes came")
+        raise EOFError(f"{len(found)} of {size} bytes received")
     return found

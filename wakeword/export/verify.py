@@ -25,8 +25,8 @@ CHUNK_STEPS = (1, 4, 13)
 CHUNKED_S = 2.0
 BLOCK_STEPS = 50
 STREAMS = (1, 3)
-LEAST_TOP = 0.01
-"""Scores below this differ only by rounding: no test threshold is chosen among them."""
+LEAST_RISE = 0.003
+"""Scores that rise less than this above their level at rest differ by rounding alone: no threshold lies among them."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def verify_parity(
                 " was written"
             )
         for thresholds in (bundle.thresholds, rising_thresholds(reference, bundle)):
-            events += _compare_events(reference, recording, bundle, thresholds, number)
+            events += _compare_events(reference, recording, bundle, thresholds, f"recording {number}", worst)
     return ParityReport(worst, state_difference, compared, events)
 
 
@@ -184,26 +184,31 @@ def _difference(scores: Array, reference: Array) -> float:
 
 
 def rising_thresholds(scores: Array, bundle: Bundle) -> list[float]:
-    """One threshold per word near half its highest peak, in the widest gap between peaks.
+    """One threshold per word halfway between rest and its highest peak, in the widest gap between peaks.
 
-    A new model may not reach the thresholds of its bundle; then there would be no events to compare.
+    A freshly exported model may reach no threshold of its bundle; comparing no events would prove nothing. The level at
+    rest is that of the recording's median or of its end: on a plateau there, rounding alone makes peaks.
     """
     timing = bundle.timing
     smoothed = smooth(scores, timing.window)
     chosen = []
     for word in range(smoothed.shape[1]):
         heights = smoothed[find_peaks(smoothed[:, word], timing.hold), word]
-        top = float(heights.max(initial=0.0))
-        if top < LEAST_TOP:
+        rest = max(float(np.median(smoothed[:, word])), float(smoothed[-1, word]))
+        rise = float(heights.max(initial=rest)) - rest
+        if rise < LEAST_RISE:
             chosen.append(bundle.thresholds[word])
             continue
-        edges = np.r_[0.3 * top, np.sort(heights[(heights > 0.3 * top) & (heights < 0.7 * top)]), 0.7 * top]
+        low, high = rest + 0.3 * rise, rest + 0.7 * rise
+        edges = np.r_[low, np.sort(heights[(heights > low) & (heights < high)]), high]
         widest = int(np.argmax(np.diff(edges)))
         chosen.append(float(edges[widest : widest + 2].mean()))
     return chosen
 
 
-def _compare_events(reference: Array, recording: Array, bundle: Bundle, thresholds: list[float], number: int) -> int:
+def _compare_events(
+    reference: Array, recording: Array, bundle: Bundle, thresholds: list[float], where: str, difference: float
+) -> int:
     expected = find_events(reference, bundle.labels, bundle.timing, thresholds)
     detector = Detector(bundle, threshold=thresholds)
     chunk = round(bundle.manifest.chunk_ms * SAMPLE_RATE_HZ / 1000)
@@ -213,7 +218,8 @@ def _compare_events(reference: Array, recording: Array, bundle: Bundle, threshol
     found += detector.flush()
     if [(e.word, e.end_s) for e in found] != [(e.word, e.end_s) for e in expected]:
         raise RunError(
-            f"in recording {number} the trained model gives {len(expected)} events and the exported graph {len(found)},"
-            f" or at other times (thresholds {[round(t, 4) for t in thresholds]}): no bundle was written"
+            f"in {where} the trained model gives {len(expected)} events and the exported graph {len(found)}, or at"
+            f" other times (thresholds {[round(t, 4) for t in thresholds]}; scores differ by at most {difference:.2g}):"
+            " no bundle was written"
         )
     return len(expected)

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from wakeword.errors import BundleError
 from wakeword.runtime.bundle import Bundle
-from wakeword.runtime.onnx_graph import OnnxGraph
 
 if TYPE_CHECKING:
     from wakeword.runtime.tflite_graph import TfliteGraph
@@ -19,6 +18,9 @@ Float = NDArray[np.float32]
 
 def _open_graph(bundle: Bundle) -> OnnxGraph | TfliteGraph:
     if bundle.variant != "tflite":
+        # Imported here: ONNX Runtime is half of the time and memory that `import wakeword.runtime` would take.
+        from wakeword.runtime.onnx_graph import OnnxGraph
+
         return OnnxGraph(bundle)
     from wakeword.runtime.tflite_graph import TfliteGraph
 

@@ -11,6 +11,7 @@ from wakeword.errors import BundleError
 from wakeword.runtime.bundle import Bundle
 
 if TYPE_CHECKING:
+    from wakeword.runtime.onnx_graph import OnnxGraph
     from wakeword.runtime.tflite_graph import TfliteGraph
 
 Float = NDArray[np.float32]
@@ -18,7 +19,7 @@ Float = NDArray[np.float32]
 
 def _open_graph(bundle: Bundle) -> OnnxGraph | TfliteGraph:
     if bundle.variant != "tflite":
-        # Imported here: ONNX Runtime is half of the time and memory that `import wakeword.runtime` would take.
+        # Imported lazily: ONNX Runtime takes half of the time and memory of `import wakeword.runtime`.
         from wakeword.runtime.onnx_graph import OnnxGraph
 
         return OnnxGraph(bundle)

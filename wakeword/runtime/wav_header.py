@@ -143,7 +143,7 @@ def read_format(body: bytes, order: str = "<") -> tuple[str, int, int, int]:
     if code not in _CODES:
         return f"other: {_OTHER_CODES.get(code, f'WAVE code 0x{code:04X}')}", rate_hz, channels, max(1, frame_bytes)
     if not channels:
-        raise HeaderError("undecodable", "the header gives 0 channels")
+        raise HeaderError("undecodable", "the header states 0 channels")
     if bytes_per_s and frame_bytes:
         other_hz = bytes_per_s / frame_bytes
         if abs(other_hz - rate_hz) > _RATE_SLACK * rate_hz:

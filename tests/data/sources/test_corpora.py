@@ -223,7 +223,7 @@ def test_webdataset_is_decoded_where_it_lies(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.frombuffer(row["audio"], "<i2"), samples(encoded(2)))
     with tarfile.open(tmp_path / "packed.tar", "w:gz"):
         pass
-    with pytest.raises(DataError, match="no uncompressed tar"):
+    with pytest.raises(DataError, match="not an uncompressed tar"):
         read(tmp_path / "packed.tar", "webdataset")
 
 
@@ -271,7 +271,7 @@ def test_what_looks_like_audio_and_is_not_read_is_listed(tmp_path: Path, kind: s
     assert "ffmpeg -i" in details["far.wv"]
     assert "rename it to end in .wav" in details["take"]
     if kind != "speech_commands":
-        assert "1 files beside the recordings are no audio" in caplog.text
+        assert "1 files beside the recordings are not audio" in caplog.text
         assert found.identity != before, "an old preparation does not list them"
 
 

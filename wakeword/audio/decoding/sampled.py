@@ -175,13 +175,13 @@ def _fixed_or_pcm(kind: str, width: int) -> tuple[str, int]:
     if kind != "PCM":
         return _FIXED[kind]
     if width not in _PCM:
-        raise HeaderError("undecodable", f"the header gives samples of {width} bytes")
+        raise HeaderError("undecodable", f"the header states samples of {width} bytes")
     return _PCM[width], width
 
 
 def _some(channels: int) -> int:
     if not channels:
-        raise HeaderError("undecodable", "the header gives 0 channels")
+        raise HeaderError("undecodable", "the header states 0 channels")
     return channels
 
 

@@ -156,7 +156,7 @@ def test_a_voice_of_test_is_not_mined(bundle, config, prepared, tmp_path) -> Non
         mine(bundle, config, prepared, tmp_path / "out", [source], runner="local")
 
 
-def test_copies_of_each_other_are_heard_once_and_decisions_stay(bundle, config, prepared, tmp_path) -> None:
+def test_copies_of_each_other_are_one_candidate_and_decisions_stay(bundle, config, prepared, tmp_path) -> None:
     # Its own clips are no recordings.
     folder = tmp_path / "found"
     out = folder / "out"
@@ -304,8 +304,8 @@ def test_its_buttons_put_the_command_together(mined) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         view = browser.new_page()
         view.goto((mined.folder / "review.html").as_uri(), timeout=150_000)
-        told = view.locator("#command")
-        assert told.inner_text() == f"wakeword mine review {mined.folder} --discard {ids[2]}"
+        composed = view.locator("#command")
+        assert composed.inner_text() == f"wakeword mine review {mined.folder} --discard {ids[2]}"
         for name, choice in (
             (ids[0], "keep"),
             (ids[1], "keep"),
@@ -314,7 +314,7 @@ def test_its_buttons_put_the_command_together(mined) -> None:
             (ids[3], "discard"),
         ):
             view.locator(f'button[data-id="{name}"][value="{choice}"]').click()
-        chosen = told.inner_text().removeprefix(f"wakeword mine review {mined.folder} ")
+        chosen = composed.inner_text().removeprefix(f"wakeword mine review {mined.folder} ")
         assert chosen.startswith(f"--keep {ids[0]} --discard ")
         assert set(chosen.split()[3:]) == {ids[2], ids[3]}
         assert view.evaluate("[...document.querySelectorAll('img')].every((picture) => picture.naturalWidth > 50)")

@@ -1,7 +1,7 @@
-"""Figures on scored clips, from scikit-learn: ROC and its areas, equal error rate, log loss, Brier score.
+"""Clip-level metrics from scikit-learn: ROC and its areas, equal error rate, log loss, Brier score.
 
-Training ranks epochs and evaluation writes reports with the same functions. Scores may have any scale: only their order
-counts, except for the losses, which take probabilities.
+Training and evaluation use the same functions. Scores may have any scale, except for the losses, which take
+probabilities.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 
 
 def roc_curve(positive: ArrayLike, negative: ArrayLike) -> tuple[Floats, Floats]:
-    """`(fpr, tpr)`, both `(k,)` and rising from (0, 0) to (1, 1), with a point for every distinct score.
+    """`(fpr, tpr)`, both `(k,)`, rising from (0, 0) to (1, 1) with a point for every distinct score.
 
     `positive (p,)`, `negative (n,)`: clip scores. Raises ValueError when either is empty or a score is not finite.
     """
@@ -24,10 +24,7 @@ def roc_curve(positive: ArrayLike, negative: ArrayLike) -> tuple[Floats, Floats]
 
 
 def roc_auc(positive: ArrayLike, negative: ArrayLike) -> float:
-    """Area under the ROC curve: how often a positive clip scores above a negative one; a tie counts half.
-
-    Raises ValueError as `roc_curve` does.
-    """
+    """Area under the ROC curve. Raises ValueError as `roc_curve` does."""
     return partial_auc(positive, negative, 1.0)
 
 
@@ -74,7 +71,7 @@ def brier_score(positive: ArrayLike, negative: ArrayLike) -> float:
 
 
 def _labelled(positive: ArrayLike, negative: ArrayLike, both: bool = True) -> tuple[NDArray[np.bool_], Floats]:
-    """`(truth, score)` of all clips. With `both`, clips of each kind must be there."""
+    """`(truth, score)` of all clips. With `both`, neither kind may be empty."""
     good, bad = np.asarray(positive, dtype=np.float64), np.asarray(negative, dtype=np.float64)
     if both and not (len(good) and len(bad)):
         raise ValueError(f"a ROC curve needs clips of both kinds, got {len(good)} positive and {len(bad)} negative")

@@ -34,7 +34,7 @@ def test_table_and_next_command(bundle, tmp_path) -> None:
     assert (code, err) == (0, "")
     row = next(line for line in out.splitlines() if line.startswith("alpha "))
     assert row.split()[1:3] == ["0.500", "2"]
-    assert "alpha: with 2 false alarms, 6.3 h show less than 1 per hour (95 %); there are 0.01 h" in out
+    assert "alpha: with 2 false alarms, 6.3 h prove less than 1 per hour (95 %); the audit has 0.01 h" in out
     assert f"wakeword audit {bundle} '{root}' --out {tmp_path / 'out'} --threshold 0.5" in out
     assert len(json.loads((tmp_path / "out" / "audit.json").read_text())["triggers"]) == 2
     (root / "b.wav").write_text("no audio")
@@ -58,8 +58,8 @@ def test_what_is_not_read_is_listed(bundle, tmp_path, capsys, monkeypatch) -> No
     arguments = ["audit", str(bundle), "~/home", "--out", "~/out", "--threshold", "0.5"]
     assert main(arguments) == 0
     out, _ = capsys.readouterr()
-    assert "2 other files are no audio" in out
-    assert "recordings heard with a note" in out
+    assert "2 other files are not audio" in out
+    assert "recordings scored with a note" in out
     report = json.loads((tmp_path / "out" / "audit.json").read_text())
     assert (report["recordings"], report["other_files"]) == (2, 2)
     assert report["hours"] == pytest.approx(40 / 3600)
@@ -73,7 +73,7 @@ def test_what_is_not_read_is_listed(bundle, tmp_path, capsys, monkeypatch) -> No
     assert [bad["recording"] for bad in report["bad"]] == ["take", "voice.wv"]
     assert "rename it to end in .wav" in report["bad"][0]["reason"]
     assert "ffmpeg -i" in report["bad"][1]["reason"]
-    # What is repaired is heard, and nothing of the old fault stays.
+    # A repaired recording is scored, and the old fault is gone.
     (root / "voice.wv").unlink()
     (root / "take").rename(root / "take.wav")
     assert main(arguments) == 0
@@ -122,17 +122,17 @@ def test_faults_are_one_sentence_and_their_exit_code(bundle, tmp_path, capsys) -
     bare = tmp_path / "bare"
     bare.mkdir()
     out = ("--out", tmp_path / "out")
-    for code, told, arguments in [
+    for code, output, arguments in [
         (3, "holds no recordings", (bundle, bare, *out)),
         (3, "no such folder", (bundle, tmp_path / "absent", *out)),
         (4, "wake.json", (bare, bare, *out)),
         (4, "a threshold lies between", (bundle, bare, *out, "--threshold", 7)),
         (2, "--before 0", (bundle, bare, *out, "--before", 0)),
-        (2, "a confidence lies between", (bundle, bare, *out, "--confidence", 2)),
+        (2, "--confidence must lie between", (bundle, bare, *out, "--confidence", 2)),
     ]:
         status = main(["audit", *map(str, arguments)])
         printed, error = capsys.readouterr()
         assert (status, printed) == (code, ""), error
         assert error.startswith("error: ")
         assert error.count("\n") == 1
-        assert told in error
+        assert output in error

@@ -66,10 +66,10 @@ class FingerprintStage(Stage):
         try:
             if quality.guarded:
                 (audio,) = shared_decoder().stream_blocks(
-                    uri, COMPARED_S, quality.decode_timeout_s, most=1, tell=silent
+                    uri, COMPARED_S, quality.decode_timeout_s, most=1, warn=silent
                 )
             else:
-                audio = next(stream_blocks(uri, COMPARED_S, quality.decode_timeout_s, tell=silent))
+                audio = next(stream_blocks(uri, COMPARED_S, quality.decode_timeout_s, warn=silent))
         except AudioError:
             # Building the shard meets the same fault and quarantines the clip.
             return {"digest": "", "words": b""}

@@ -1,9 +1,8 @@
-"""Is one model better than another? Paired, on the very same tracks, at the operating point of each.
+"""Paired comparison of two models on the same tracks, each at its own operating point.
 
-Sources: Q. McNemar 1947, in its exact form (the words that only one of the two misses are a fair coin's throws if the
-models are equal); the conditional test of two Poisson counts over the same hours, J. Przyborowski and H. Wilenski 1940;
-the cluster bootstrap of A. C. Davison and D. V. Hinkley 1997, section 3.8, with both models' misses of a drawn speaker
-taken together.
+Sources: the exact test of Q. McNemar 1947 on the words that only one model misses; the conditional test of two Poisson
+counts over the same hours, J. Przyborowski and H. Wilenski 1940; the cluster bootstrap of A. C. Davison and D. V.
+Hinkley 1997, section 3.8, over speakers.
 """
 
 from __future__ import annotations
@@ -16,21 +15,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import ArrayLike
-from pydantic import BaseModel, ConfigDict
 from scipy import stats
 
 from wakeword.errors import DataError
 from wakeword.evaluation.metrics.outcomes import OUTCOMES_NAME
 from wakeword.evaluation.results import EvaluationReport, WordResult
-from wakeword.evaluation.statistics.intervals import Interval, bootstrap_mean
+from wakeword.evaluation.statistics.intervals import bootstrap_mean
+from wakeword.evaluation.statistics.records import Record
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class MissComparison(_Part):
-    """The words of one condition, heard by both models."""
+class MissComparison(Record):
+    """Misses of both models on the words of one condition."""
 
     condition: str
     words: int
@@ -39,14 +34,14 @@ class MissComparison(_Part):
     only_a_missed: int
     only_b_missed: int
     p_value: float
-    """McNemar's exact test, two-sided: how likely so uneven a split is if both miss alike."""
+    """McNemar's exact test, two-sided."""
     difference: float
-    """FRR of B minus FRR of A: below 0 B misses less."""
+    """FRR of B minus FRR of A."""
     interval: tuple[float, float] | None
-    """Of the difference, over speakers; None with one speaker or where no word parts the models."""
+    """Of the difference, over speakers; None with one speaker or without words that only one model misses."""
 
 
-class AlarmComparison(_Part):
+class AlarmComparison(Record):
     """False alarms over the same hours of test audio."""
 
     hours: float
@@ -56,8 +51,8 @@ class AlarmComparison(_Part):
     """Exact conditional test, two-sided."""
 
 
-class WordComparison(_Part):
-    """One word: what parts the models, and the verdict."""
+class WordComparison(Record):
+    """One word: the differences and the verdict."""
 
     label: str
     conditions: tuple[MissComparison, ...]
@@ -67,7 +62,7 @@ class WordComparison(_Part):
     verdict: str
 
 
-class Comparison(_Part):
+class Comparison(Record):
     """Model B against model A."""
 
     a: str
@@ -76,7 +71,7 @@ class Comparison(_Part):
     words: tuple[WordComparison, ...]
 
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-        """Header and rows: one per word and condition, and one for a word's false alarms."""
+        """Header and rows: one per word and condition, and one per word for its false alarms."""
         header = ("word", "condition", "missed A / B", "only A / B", "B - A, points", "interval", "p")
         rows: list[tuple[str, ...]] = []
         for word in self.words:
@@ -94,16 +89,15 @@ class Comparison(_Part):
 
 
 def compare(a: str | Path, b: str | Path) -> Comparison:
-    """Compare two evaluation folders, A (the old one) and B, each at its own operating point.
+    """Compare two evaluation folders of the same tracks, A (the old model) and B, each at its own operating point.
 
-    Both must be of the same tracks: their `truth.parquet` must say the same. For each word that both models have, the
-    verdict rests on the clean words and on the false alarms: B is better where one of them is better beyond chance and
-    the other is not worse beyond chance. Either test may err half as often as `1 - confidence`, so that both together
-    err at most that often; the speaker bootstrap must agree with McNemar's test, which takes words for independent.
-    Noisy and far conditions repeat the same clips and are told without a vote.
+    The verdict on a word uses the clean words and the false alarms: B is better if one of them is significantly better
+    and the other is not significantly worse. Each test has half of the significance level `1 - confidence`. The speaker
+    bootstrap must agree with McNemar's test, which treats words as independent. Other conditions repeat the same clips
+    and do not affect the verdict.
 
-    Raises DataError when a folder lacks an evaluation, the tracks, hit windows or operating targets differ, or no word
-    is common.
+    Raises DataError when a folder lacks an evaluation, when the tracks, hit windows or operating targets differ, or
+    when the models have no word in common.
     """
     folders = Path(a), Path(b)
     reports = [EvaluationReport.load(folder / "report.json") for folder in folders]
@@ -117,7 +111,9 @@ def compare(a: str | Path, b: str | Path) -> Comparison:
     for name in ("hit_before_s", "hit_after_s", "operating_fah"):
         values = [report.evaluation_config.get(name) for report in reports]
         if values[0] != values[1]:
-            raise DataError(f"{a} has evaluation.{name} {values[0]}, {b} has {values[1]}: evaluate both with the same")
+            raise DataError(
+                f"{a} has evaluation.{name} {values[0]}, {b} has {values[1]}: evaluate both with the same value"
+            )
     pairs = [(one, two) for one in reports[0].words for two in reports[1].words if one.label == two.label]
     if not pairs:
         raise DataError(f"{a} and {b} have no word in common")
@@ -160,8 +156,9 @@ def _word(a: WordResult, b: WordResult, tables: Sequence[pa.Table], confidence: 
 def compare_misses(
     condition: str, missed_a: ArrayLike, missed_b: ArrayLike, speakers: Sequence[str], confidence: float
 ) -> MissComparison:
-    """`missed_a`, `missed_b`, `speakers`: one per word, of the same words in the same order."""
+    """Compare misses; `missed_a`, `missed_b` and `speakers` have one value per word, in the same order."""
     one, two = np.asarray(missed_a, dtype=bool), np.asarray(missed_b, dtype=bool)
+    change = two.astype(np.float64) - one
     only_a, only_b = int(np.sum(one & ~two)), int(np.sum(two & ~one))
     return MissComparison(
         condition=condition,
@@ -170,51 +167,45 @@ def compare_misses(
         missed_b=int(two.sum()),
         only_a_missed=only_a,
         only_b_missed=only_b,
-        p_value=_coin(only_a, only_b),
+        p_value=_even_split(only_a, only_b),
         difference=float(two.mean() - one.mean()),
-        interval=difference_interval(one, two, speakers, confidence),
+        interval=bootstrap_mean(change, speakers, confidence) if change.any() else None,
     )
 
 
 def compare_alarms(a: int, b: int, hours: float) -> AlarmComparison:
-    """Counts of false alarms over the same hours."""
-    return AlarmComparison(hours=hours, false_alarms_a=a, false_alarms_b=b, p_value=_coin(a, b))
+    """Compare the false alarms of both models over the same hours."""
+    return AlarmComparison(hours=hours, false_alarms_a=a, false_alarms_b=b, p_value=_even_split(a, b))
 
 
-def _coin(heads: int, tails: int) -> float:
-    """How likely a fair coin falls at least so unevenly, either way; 1 without a throw."""
-    return float(stats.binomtest(heads, heads + tails).pvalue) if heads + tails else 1.0
-
-
-def difference_interval(
-    missed_a: ArrayLike, missed_b: ArrayLike, speakers: Sequence[str], confidence: float, seed: int = 0
-) -> Interval | None:
-    """Percentile interval of FRR(B) - FRR(A) when whole speakers are drawn again; None where it says nothing."""
-    change = np.asarray(missed_b, dtype=np.float64) - np.asarray(missed_a, dtype=np.float64)
-    return bootstrap_mean(change, speakers, confidence, seed) if change.any() else None
+def _even_split(a: int, b: int) -> float:
+    """Two-sided p value of the counts `a` and `b` if both are equally likely; 1 without a count."""
+    return float(stats.binomtest(a, a + b).pvalue) if a + b else 1.0
 
 
 def judge(
     clean: MissComparison | None, alarms: AlarmComparison | None, confidence: float
 ) -> tuple[Literal["yes", "no", "cannot tell"], str]:
-    """Whether B is better, and the sentence that says so."""
+    """Whether B is better, and the verdict as a sentence."""
     level = (1 - confidence) / 2
-    signs, told = [], []
+    signs, findings = [], []
     if clean is not None:
         agrees = clean.interval is None or not clean.interval[0] <= 0 <= clean.interval[1]
         signs.append(int(np.sign(clean.difference)) if clean.p_value < level and agrees else 0)
-        told.append(f"A misses {clean.missed_a} and B {clean.missed_b} of {clean.words} clean words")
+        findings.append(f"A misses {clean.missed_a} and B {clean.missed_b} of {clean.words} clean words")
     if alarms is not None:
         change = alarms.false_alarms_b - alarms.false_alarms_a
         signs.append(int(np.sign(change)) if alarms.p_value < level else 0)
-        told.append(f"A has {alarms.false_alarms_a} and B {alarms.false_alarms_b} false alarms in {alarms.hours:.3g} h")
-    if not told:
+        findings.append(
+            f"A has {alarms.false_alarms_a} and B {alarms.false_alarms_b} false alarms in {alarms.hours:.3g} h"
+        )
+    if not findings:
         return "cannot tell", "cannot tell: there are neither clean words nor negatives to compare on"
-    facts = ", ".join(told)
+    facts = ", ".join(findings)
     if min(signs) < 0 < max(signs):
-        return "cannot tell", f"cannot tell: better in one and worse in the other beyond chance: {facts}"
+        return "cannot tell", f"cannot tell: significantly better in one and worse in the other: {facts}"
     if min(signs) < 0:
-        return "yes", f"yes, beyond chance: {facts}"
+        return "yes", f"yes, the difference is significant: {facts}"
     if max(signs) > 0:
-        return "no", f"no, B is worse beyond chance: {facts}"
+        return "no", f"no, B is significantly worse: {facts}"
     return "cannot tell", f"cannot tell, the difference may be chance: {facts}"

@@ -23,7 +23,7 @@ from wakeword.audio.io import AudioError, flac_bytes, stream_blocks, to_int16
 from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.config.data import DataConfig
 from wakeword.config.frontend import FrontendConfig
-from wakeword.evaluation.audit.run import BLOCK_S, Audio, ClipSpan, Listener
+from wakeword.evaluation.audit.run import BLOCK_S, Audio, ClipRecorder, ClipSpan
 from wakeword.runtime.bundle import Bundle
 from wakeword.runtime.events import Detection
 from wakeword.stages.stage import Stage, StageResources
@@ -139,7 +139,7 @@ class MiningStage(Stage):
         from wakeword.audio.frontend import Frontend
 
         wide = ClipSpan(SPAN.before_s + CONTEXT_S, SPAN.after_s + CONTEXT_S)
-        self.listener = Listener(self.bundle, self.limits, wide)
+        self.recorder = ClipRecorder(self.bundle, self.limits, wide)
         self.frontend = Frontend(FrontendConfig())
 
     def __call__(self, table: pa.Table) -> pa.Table:
@@ -163,15 +163,15 @@ class MiningStage(Stage):
             for block in self._blocks(uri):
                 digest.update(to_int16(block).tobytes())
                 samples += len(block)
-                highest.add(self._found(self.listener.hear(block), samples))
+                highest.add(self._found(self.recorder.process(block), samples))
         except AudioError as error:
-            self.listener.end()
+            self.recorder.finish()
             empty = {"uri": uri, "digest": "", "heard_s": 0.0, "candidates": []}
             return {**empty, "reason": error.reason, "detail": error.detail}
         for _ in range(round(TAIL_S / BLOCK_S)):
             quiet = np.zeros(round(BLOCK_S * SAMPLE_RATE_HZ), np.float32)
-            highest.add(self._found(self.listener.hear(quiet), samples))
-        highest.add(self._found(self.listener.end(), samples))
+            highest.add(self._found(self.recorder.process(quiet), samples))
+        highest.add(self._found(self.recorder.finish(), samples))
         facts = {"uri": uri, "digest": digest.hexdigest(), "reason": "", "detail": ""}
         return {**facts, "heard_s": samples / SAMPLE_RATE_HZ, "candidates": highest.end()}
 

@@ -1,4 +1,1 @@
-"""HTML pages: one base template, macros for its parts, and one template per page in `templates/`.
-
-Python prepares plain values and figures, templates lay them out. A page is one file that needs no network.
-"""
+"""HTML pages: Python prepares values and figures, Jinja2 templates lay them out. A page is one offline file."""

@@ -1,4 +1,4 @@
-"""Audio in pages: sound and pictures as data addresses, the spectrogram that every page draws."""
+"""Audio, pictures and spectrograms of pages; sounds and pictures are embedded as data URLs."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 DYNAMIC_RANGE_DB = 70.0
-"""A spectrogram shows this much below its loudest point."""
+"""Range of a spectrogram below its loudest point."""
 FFT_SAMPLES, WINDOW_SAMPLES, HOP_SAMPLES = 512, 400, 160
 """25 ms windows every 10 ms at 16 kHz."""
 _SILENCE = 1e-3
-"""A spectrogram whose loudest magnitude lies below this is drawn dark."""
+"""Spectrograms with a maximum magnitude below this are drawn dark."""
 
 
 def spectrogram_db(audio: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -27,12 +27,12 @@ def spectrogram_db(audio: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def png_address(png: bytes) -> str:
-    """A picture as an address for `<img src>`."""
+    """A picture as a data URL for `<img src>`."""
     return _address("image/png", png)
 
 
 def flac_address(flac: bytes) -> str:
-    """Sound as an address for `<audio src>`."""
+    """Sound as a data URL for `<audio src>`."""
     return _address("audio/flac", flac)
 
 

@@ -1,4 +1,4 @@
-"""Jinja2 templates to HTML text: everything is escaped, an absent value is an error."""
+"""Rendering of Jinja2 templates: all values are escaped, and a missing value is an error."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _PLOT_OPTIONS = {"displayModeBar": False, "responsive": True}
 
 
 def render(template: str, **values: Any) -> str:
-    """The HTML text of a page.
+    """Render a page as HTML text.
 
     Args:
         template: name of a file in `wakeword/pages/templates`, such as `sweep.html.j2`.
-        values: what the template lays out: text and numbers (escaped there), lists, dictionaries, dataclasses, and
-            plotly figures for its `plot` macro.
+        values: values of the template's variables: text, numbers, lists, dictionaries, dataclasses, and plotly figures
+            for the `plot` macro.
 
     Raises:
         jinja2.TemplateNotFound: there is no such template.
-        jinja2.UndefinedError: the template needs a value that is not given.
+        jinja2.UndefinedError: the template uses a value that is missing.
     """
     return _environment().get_template(template).render(**values)
 
@@ -45,14 +45,14 @@ def _environment() -> jinja2.Environment:
 
 
 def _plotly(figure: go.Figure) -> Markup:
-    """A figure as HTML; plotly escapes the texts in it."""
+    """A figure as HTML; plotly escapes its texts."""
     return Markup(
         figure.to_html(full_html=False, include_plotlyjs=False, config=_PLOT_OPTIONS, default_width="100%").strip()
     )
 
 
 def _plotly_script() -> Markup:
-    """Plotly's own script, 4 MB: the base template puts it into a page once."""
+    """Plotly's script, 4 MB, which the base template includes once."""
     from plotly.offline import get_plotlyjs
 
     return Markup(get_plotlyjs())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wakeword.evaluation.statistics import numbers
-from wakeword.evaluation.statistics.rates import Rate
+from wakeword.evaluation.statistics.records import Rate
 
 
 @pytest.mark.parametrize(("share", "text"), [(0.0, "0 %"), (0.0314, "3.1 %"), (0.1, "10 %"), (1.0, "100 %")])

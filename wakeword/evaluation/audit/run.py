@@ -1,12 +1,12 @@
-"""A bundle over days of household recordings: every trigger kept as a clip, false alarms per hour with their interval.
+"""Audit of a bundle on days of recordings: a clip of every trigger, and false alarms per hour with their interval.
 
-Recordings are heard one after the other, each from the detector's settled state, block by block from the disk. When
-one is done, its clips are complete and a journal file is written, atomically. Whatever ends the process, the same
-command goes on after the last journal file: a recording without one is heard again from its start, and its clips,
-named after their place in it, are written over. So no trigger is counted twice and none is lost.
+Recordings are scored one after the other, each from the detector's settled state, block by block. When a recording is
+finished and its clips are complete, a journal file is written atomically. An interrupted audit continues after the last
+journal file: a recording without one is scored again from its start, and its clips, named by their position, are
+overwritten. No trigger is counted twice or lost.
 
-A stream on standard input cannot be heard again. It is journalled in sections of about `SECTION_S`; each start of the
-command is a session of its own, and what came after the last section of a broken session is lost.
+A stream on standard input cannot be read again. It is journalled in sections of about `SECTION_S`; each start of the
+command is a new session, and audio after the last section of an interrupted session is lost.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from wakeword.system.locks import lock_folder
 
 REPORT_NAME, PLAN_NAME = "audit.json", "plan.json"
 JOURNAL, CLIPS, SAID = "journal", "clips", "said"
-"""Folders of an audit. A person moves clips in which somebody said the word from `clips` to `said`."""
+"""Folders of an audit. A person moves the clips that contain the word from `clips` to `said`."""
 BLOCK_S = 1.0
 SECTION_S = 60.0
 
@@ -50,7 +50,7 @@ Progress = Callable[[int, int, float, int], None]
 
 @dataclass(frozen=True)
 class ClipSpan:
-    """How much of a recording a clip keeps around the peak of its trigger."""
+    """Seconds of audio that a clip keeps before and after the peak of its trigger."""
 
     before_s: float = 3.0
     after_s: float = 2.0
@@ -59,24 +59,23 @@ class ClipSpan:
 DEFAULT_SPAN = ClipSpan()
 
 
-class Listener:
-    """A detector over one recording that keeps the audio around each trigger.
+class ClipRecorder:
+    """A detector that also cuts a clip around each trigger of one recording; only the last seconds are in memory.
 
-    `hear` and `end` return the triggers whose clip is complete, with the clip: the last seconds of audio are kept, no
-    more.
+    `process` and `finish` return the triggers whose clip is complete, with the clip.
     """
 
     def __init__(self, bundle: Bundle, thresholds: list[float], span: ClipSpan) -> None:
         self._detector = Detector(bundle, threshold=thresholds)
         self._span = span
-        # An event is known `nms_window_s` after its peak, and then within the block in hand.
+        # The detector reports an event `nms_window_s` after its peak, within the current block.
         self._kept_s = span.before_s + bundle.manifest.detector.nms_window_s + 2 * BLOCK_S
         self._blocks: deque[Audio] = deque()
         self._first = self.samples = 0
         self._waiting: list[Detection] = []
 
-    def hear(self, block: Audio) -> list[tuple[Detection, Audio]]:
-        """Take `(samples,)` of at most `BLOCK_S`."""
+    def process(self, block: Audio) -> list[tuple[Detection, Audio]]:
+        """Score a block `(samples,)` of at most `BLOCK_S`."""
         self._blocks.append(block)
         self.samples += len(block)
         self._waiting += self._detector.process(block)
@@ -87,8 +86,8 @@ class Listener:
             self._first += len(self._blocks.popleft())
         return done
 
-    def end(self) -> list[tuple[Detection, Audio]]:
-        """The recording ends: what is still waiting, with the audio that there is. The next one starts at 0."""
+    def finish(self) -> list[tuple[Detection, Audio]]:
+        """End the recording: the pending triggers, whose clips may be shorter. The next recording starts at 0."""
         self._waiting += self._detector.flush()
         done = self._cut(lambda event: True)
         self._blocks.clear()
@@ -103,7 +102,7 @@ class Listener:
         audio = np.concatenate(list(self._blocks))
         found = []
         for event in ready:
-            # An event may become due in the silence behind the recording's end: its clip ends with the recording.
+            # The peak of an event may lie in the silence after the recording: its clip ends with the recording.
             end_s = min(event.end_s, self.samples / SAMPLE_RATE_HZ)
             low = max(0, round((end_s - self._span.before_s) * SAMPLE_RATE_HZ) - self._first)
             high = round((end_s + self._span.after_s) * SAMPLE_RATE_HZ) - self._first
@@ -120,13 +119,13 @@ class _Audit:
         for name in (JOURNAL, CLIPS, SAID):
             (out / name).mkdir(parents=True, exist_ok=True)
         for folder in (out, out / JOURNAL, out / CLIPS):
-            # What a killed run was writing.
+            # Partial files of a killed run.
             for path in folder.glob(".*.part"):
                 path.unlink()
         self._keep_plan(source)
         journalled = {trigger.clip for entry in self.finished().values() for trigger in entry.triggers}
         for path in (out / CLIPS).glob("*.flac"):
-            # Of a recording or section that a killed run had begun.
+            # Clips of a recording or section that a killed run did not finish.
             if path.name not in journalled:
                 path.unlink()
 
@@ -162,21 +161,21 @@ class _Audit:
             try:
                 entries[path.stem] = Recording.model_validate_json(path.read_text(encoding="utf-8"))
             except ValidationError as error:
-                raise DataError(f"{path} is damaged: remove it, its recording is heard again") from error
+                raise DataError(f"{path} is damaged: remove it, and its recording is scored again") from error
         return dict(sorted(entries.items(), key=lambda item: (item[1].recording, item[0])))
 
     def write(self, key: str, entry: Recording) -> None:
-        """Record that a recording is done; its clips are complete by now."""
+        """Write the journal file of a finished recording; its clips must be complete."""
         write_json(self.out / JOURNAL / f"{key}.json", entry.model_dump(mode="json"))
 
     def forget_clips(self, key: str) -> None:
-        """Remove the clips of a recording that is heard anew or turned out to be bad."""
+        """Remove the clips of a recording that is scored again or is bad."""
         for folder in (CLIPS, SAID):
             for path in (self.out / folder).glob(f"*-{key}-*.flac"):
                 path.unlink()
 
     def keep(self, key: str, name: str, found: list[tuple[Detection, Audio]]) -> list[Trigger]:
-        """Write the clips of triggers; returns the triggers as they are journalled."""
+        """Write the clips of triggers; returns the triggers for the journal."""
         triggers = []
         for event, audio in found:
             plain = re.sub(r"[^A-Za-z0-9_-]+", "_", Path(name).stem)[:40]
@@ -190,13 +189,12 @@ class _Audit:
         return triggers
 
     def report(self, confidence: float, unread: Sequence[BadRecording] = (), other_files: int = 0) -> AuditReport:
-        """Everything in the journal, and the files beside it that are not read or no audio; writes `audit.json`.
+        """Write `audit.json` from the journal, `unread` files and the number of files without audio.
 
         Raises DataError when no recording could be used.
         """
         entries = list(self.finished().values())
-        heard = [entry for entry in entries if entry.state == "heard"]
-        if not heard:
+        if all(entry.state == "bad" for entry in entries):
             bad = [*(BadRecording(recording=entry.recording, reason=entry.reason) for entry in entries), *unread]
             reason = f": {bad[0].recording}: {bad[0].reason}" if bad else ""
             raise DataError(f"none of {len(bad)} recordings could be used{reason}")
@@ -227,15 +225,15 @@ def audit_folder(
     confidence: float = 0.95,
     progress: Progress | None = None,
 ) -> AuditReport:
-    """Hear every recording below `folder` that is not yet in the journal of `out_dir`, then write `audit.json`.
+    """Score every recording below `folder` that is not yet in the journal of `out_dir`, then write `audit.json`.
 
-    A recording whose size or time of change differs from its journal entry is heard again, and so is one whose format
-    was not read (an extra may have come). Entries whose recording is gone stay: recorders that rotate their files lose
-    no hours. Files that look like audio and are not read are reported with the bad recordings. `progress` hears
-    (recordings done, recordings, hours heard in this call, triggers of this call).
+    A recording is scored again if its size or modification time differs from its journal entry, or if its format could
+    not be read (an extra may have been installed). Entries of deleted recordings are kept, so that recorders that
+    rotate their files lose no hours. Audio files of formats that cannot be read are reported with the bad recordings.
+    `progress` receives (recordings done, recordings, hours scored in this call, triggers of this call).
 
     Raises:
-        DataError: there is no folder, no recording in it, or none that can be used.
+        DataError: the folder is missing, or holds no recording that can be used.
         ConfigError: `out_dir` holds an audit of something else.
         RunError: another process works on `out_dir`.
     """
@@ -243,7 +241,7 @@ def audit_folder(
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder of recordings; for a stream on standard input give -")
     listing = _recordings(folder, out)
-    unread = [BadRecording(recording=_shown(entry.name), reason=why) for entry, why in listing.unread]
+    unread = [BadRecording(recording=_printable(entry.name), reason=why) for entry, why in listing.unread]
     if not listing.audio:
         found = f"; {unread[0].recording}: {unread[0].reason}" if unread else ": give the folder that holds them"
         raise DataError(f"{folder} holds no recordings that can be read ({', '.join(EXTENSIONS)}){found}")
@@ -251,45 +249,45 @@ def audit_folder(
     with lock_folder(out, ".audit.lock"):
         audit = _Audit(bundle, thresholds, out, span, str(folder.resolve()))
         known = audit.finished()
-        listener = Listener(bundle, thresholds, span)
+        recorder = ClipRecorder(bundle, thresholds, span)
         seconds, triggers = 0.0, 0
 
-        def hear(done: int, more_s: float) -> None:
+        def report_progress(done: int, more_s: float) -> None:
             if progress is not None:
                 progress(done, len(listing.audio), (seconds + more_s) / 3600, triggers)
 
         for number, file in enumerate(listing.audio):
-            path, name = folder / file.name, _shown(file.name)
+            path, name = folder / file.name, _printable(file.name)
             key = hashlib.sha256(os.fsencode(file.name)).hexdigest()[:16]
             size, changed_ns = _stamp(path)
-            if key in known and _settled(known[key], size, changed_ns):
-                hear(number + 1, 0.0)
+            if key in known and _is_current(known[key], size, changed_ns):
+                report_progress(number + 1, 0.0)
                 continue
             audit.forget_clips(key)
             entry = Recording(recording=name, state="heard", size=size, changed_ns=changed_ns, seconds=0.0)
-            entry = _hear(audit, listener, path, key, entry, partial(hear, number))
+            entry = _score(audit, recorder, path, key, entry, partial(report_progress, number))
             audit.write(key, entry)
             seconds, triggers = seconds + entry.seconds, triggers + len(entry.triggers)
-            hear(number + 1, 0.0)
+            report_progress(number + 1, 0.0)
         return audit.report(confidence, unread, len(listing.others))
 
 
-def _hear(
-    audit: _Audit, listener: Listener, path: Path, key: str, entry: Recording, progress: Callable[[float], None]
+def _score(
+    audit: _Audit, recorder: ClipRecorder, path: Path, key: str, entry: Recording, progress: Callable[[float], None]
 ) -> Recording:
-    """One file from its start to its end; one that ends in an error counts nothing and leaves no clip."""
+    """Score one file from start to end; a file that ends in an error counts no hours and leaves no clips."""
     triggers: list[Trigger] = []
     notes: list[str] = []
     try:
-        for block in stream_blocks(path, BLOCK_S, tell=notes.append):
-            triggers += audit.keep(key, entry.recording, listener.hear(block))
-            progress(listener.samples / SAMPLE_RATE_HZ)
+        for block in stream_blocks(path, BLOCK_S, warn=notes.append):
+            triggers += audit.keep(key, entry.recording, recorder.process(block))
+            progress(recorder.samples / SAMPLE_RATE_HZ)
     except AudioError as error:
-        listener.end()
+        recorder.finish()
         audit.forget_clips(key)
         return entry.model_copy(update={"state": "bad", "reason": f"{error.detail} ({error.reason})"})
-    seconds = listener.samples / SAMPLE_RATE_HZ
-    triggers += audit.keep(key, entry.recording, listener.end())
+    seconds = recorder.samples / SAMPLE_RATE_HZ
+    triggers += audit.keep(key, entry.recording, recorder.finish())
     return entry.model_copy(update={"seconds": seconds, "notes": tuple(notes), "triggers": tuple(triggers)})
 
 
@@ -302,13 +300,13 @@ def audit_stream(
     confidence: float = 0.95,
     progress: Progress | None = None,
 ) -> AuditReport:
-    """Hear 16 kHz mono little-endian int16 samples until the stream ends, then write `audit.json`.
+    """Score 16 kHz mono little-endian int16 samples until the stream ends, then write `audit.json`.
 
-    The detector runs on through all sections of a session. A trigger is journalled with the section in which its clip
-    became complete; its times are those of the session. Half a sample at the end is dropped.
+    The detector keeps its state across the sections of a session. A trigger is journalled with the section in which its
+    clip became complete; its times are those of the session. An odd byte at the end is dropped.
 
     Raises:
-        DataError: the stream is empty and no earlier session was heard.
+        DataError: the stream is empty and there is no earlier session.
         ConfigError: `out_dir` holds an audit of something else.
         RunError: another process works on `out_dir`.
     """
@@ -318,29 +316,28 @@ def audit_stream(
         audit = _Audit(bundle, thresholds, out, span, "-")
         known = audit.finished()
         session = 1 + max((int(key.split("-")[0]) for key in known), default=0)
-        listener = Listener(bundle, thresholds, span)
-        total, section, begun_s, heard_s = 0, 1, 0.0, 0.0
+        recorder = ClipRecorder(bundle, thresholds, span)
+        total, section, start_s, end_s = 0, 1, 0.0, 0.0
         triggers: list[Trigger] = []
 
         def close() -> None:
             key = f"{session:05d}-{section:06d}"
             name = f"session {session:05d} section {section:06d}"
             own = tuple(trigger.model_copy(update={"recording": name}) for trigger in triggers)
-            entry = Recording(
-                recording=name, state="heard", size=0, changed_ns=0, seconds=heard_s - begun_s, triggers=own
-            )
+            length_s = end_s - start_s
+            entry = Recording(recording=name, state="heard", size=0, changed_ns=0, seconds=length_s, triggers=own)
             audit.write(key, entry)
 
         for block in _pcm_blocks(stream):
-            triggers += audit.keep(f"{session:05d}", "stream", listener.hear(block))
-            heard_s = listener.samples / SAMPLE_RATE_HZ
+            triggers += audit.keep(f"{session:05d}", "stream", recorder.process(block))
+            end_s = recorder.samples / SAMPLE_RATE_HZ
             if progress is not None:
-                progress(0, 0, heard_s / 3600, total + len(triggers))
-            if heard_s - begun_s >= SECTION_S:
+                progress(0, 0, end_s / 3600, total + len(triggers))
+            if end_s - start_s >= SECTION_S:
                 close()
-                total, section, begun_s, triggers = total + len(triggers), section + 1, heard_s, []
-        triggers += audit.keep(f"{session:05d}", "stream", listener.end())
-        if heard_s > begun_s or triggers:
+                total, section, start_s, triggers = total + len(triggers), section + 1, end_s, []
+        triggers += audit.keep(f"{session:05d}", "stream", recorder.finish())
+        if end_s > start_s or triggers:
             close()
         elif not known and section == 1:
             raise DataError("standard input held no audio: pipe 16 kHz mono 16-bit samples into it")
@@ -356,7 +353,7 @@ def _pcm_blocks(stream: BinaryIO) -> Iterator[Audio]:
 
 
 def _recordings(folder: Path, out: Path) -> Listing:
-    """Files below `folder`; those that the audit itself wrote are none."""
+    """Files below `folder`, without those that the audit itself wrote."""
     found, own = list_audio(folder), out.resolve()
     inside = [own / name for name in (CLIPS, SAID, JOURNAL)]
     files = {own / name for name in (REPORT_NAME, PLAN_NAME)}
@@ -372,13 +369,13 @@ def _recordings(folder: Path, out: Path) -> Listing:
     )
 
 
-def _shown(name: str) -> str:
-    """A file's name as text: bytes that are no UTF-8 as their numbers."""
+def _printable(name: str) -> str:
+    """A file's name as text, with bytes that are not UTF-8 escaped."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _settled(entry: Recording, size: int, changed_ns: int) -> bool:
-    """Whether a recording need not be heard again."""
+def _is_current(entry: Recording, size: int, changed_ns: int) -> bool:
+    """Whether a recording need not be scored again."""
     unread = entry.state == "bad" and entry.reason.endswith("(codec_not_allowed)")
     return not unread and (entry.size, entry.changed_ns) == (size, changed_ns)
 
@@ -387,6 +384,6 @@ def _stamp(path: Path) -> tuple[int, int]:
     try:
         known = path.stat()
     except OSError:
-        # Gone since the folder was listed: reading it says so.
+        # The file was removed after the folder was listed: reading it raises the error.
         return 0, 0
     return known.st_size, known.st_mtime_ns

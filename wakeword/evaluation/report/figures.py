@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from wakeword.errors import DataError
 from wakeword.evaluation.results import EvaluationReport, WordResult
-from wakeword.pages.figures import GREY, colour, styled
+from wakeword.pages.figures import GREY, INK, colour, error_bars, styled
 
 
 def conditions_figure(report: EvaluationReport) -> go.Figure | None:
@@ -20,24 +20,19 @@ def conditions_figure(report: EvaluationReport) -> go.Figure | None:
     for place, word in enumerate(report.words):
         results = word.operating.test.conditions if word.operating.test else ()
         drawn |= bool(results)
+        frr = [100 * result.frr for result in results]
         figure.add_scatter(
             mode="markers",
             x=[result.condition for result in results],
-            y=[100 * result.frr for result in results],
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": [100 * (result.wilson[1] - result.frr) for result in results],
-                "arrayminus": [100 * (result.frr - result.wilson[0]) for result in results],
-                "thickness": 1.5,
-            },
+            y=frr,
+            error_y=error_bars(frr, [(100 * result.wilson[0], 100 * result.wilson[1]) for result in results]),
             marker={"color": colour(place), "size": 10},
             cliponaxis=False,
             name=word.phrase or word.label,
             customdata=[[result.missed, result.words] for result in results],
             hovertemplate="%{customdata[0]} of %{customdata[1]} missed: %{y:.1f} %<extra>%{x}</extra>",
         )
-    # Dots of several words stand side by side.
+    # Dots of several words are drawn side by side.
     figure.update_xaxes(ticklabelstandoff=8)
     figure.update_layout(scattermode="group", scattergap=0.6)
     figure.update_yaxes(title="missed words, %", rangemode="tozero")
@@ -45,12 +40,12 @@ def conditions_figure(report: EvaluationReport) -> go.Figure | None:
 
 
 def histogram_figure(word: WordResult) -> go.Figure | None:
-    """Share of clips per score bin: the word (clean and the hardest condition) against other speech."""
-    shown = [name for name in ("clean", "10 dB", "0 dB", "far", "other speech") if name in word.histogram]
-    if not shown:
+    """Share of clips per score bin, for some conditions of the word and for other speech; None without clips."""
+    names = [name for name in ("clean", "10 dB", "0 dB", "far", "other speech") if name in word.histogram]
+    if not names:
         return None
     figure = go.Figure()
-    for place, name in enumerate(shown):
+    for place, name in enumerate(names):
         counts = word.histogram[name]
         bins = len(counts)
         other = name == "other speech"
@@ -63,14 +58,14 @@ def histogram_figure(word: WordResult) -> go.Figure | None:
             name=f"{name} ({sum(counts)} clips)",
             hovertemplate="score %{x:.2f}: %{y:.1f} % of the clips<extra>" + name + "</extra>",
         )
-    figure.add_vline(x=min(word.operating.threshold, 1.0), line={"dash": "dot", "color": "#1d2430", "width": 1.5})
+    figure.add_vline(x=min(word.operating.threshold, 1.0), line={"dash": "dot", "color": INK, "width": 1.5})
     figure.update_xaxes(title="highest score of the clip<br>(dotted: threshold)", range=[0, 1])
     figure.update_yaxes(title="clips, %", rangemode="tozero")
     return styled(figure, 420)
 
 
 def near_miss_figure(word: WordResult) -> go.Figure | None:
-    """Clean miss rate against the share of near misses that fires, over all thresholds; None without the curve."""
+    """Clean miss rate against the share of near misses that fires, at all thresholds; None without the curve."""
     curve = word.near_miss_curve
     if curve is None:
         return None
@@ -93,7 +88,7 @@ def near_miss_figure(word: WordResult) -> go.Figure | None:
             mode="markers",
             marker={"color": colour(0), "size": 10, "line": {"color": "white", "width": 1.5}},
             showlegend=False,
-            hovertemplate="the operating point<extra></extra>",
+            hovertemplate="operating point<extra></extra>",
         )
     figure.update_xaxes(title="near misses that fire, %", range=[0, 100])
     figure.update_yaxes(title="missed words, %", rangemode="tozero")
@@ -101,9 +96,9 @@ def near_miss_figure(word: WordResult) -> go.Figure | None:
 
 
 def training_figure(run_dir: Path) -> go.Figure | None:
-    """Curves of the run's `metrics.jsonl` on two axes (losses left, shares right); None when there is no such file.
+    """Curves of the run's `metrics.jsonl` on two axes (losses left, rates right); None without the file.
 
-    Raises DataError when a line is no JSON object.
+    Raises DataError when a line is not JSON.
     """
     path = run_dir / "metrics.jsonl"
     if not path.is_file():
@@ -130,7 +125,7 @@ def training_figure(run_dir: Path) -> go.Figure | None:
             line={"color": colour(place), "width": 2},
             yaxis="y" if "loss" in name else "y2",
         )
-    right = {"overlaying": "y", "side": "right", "title": "share", "showgrid": False, "tickmode": "auto"}
+    right = {"overlaying": "y", "side": "right", "title": "rate", "showgrid": False, "tickmode": "auto"}
     figure.update_layout(yaxis2={**right, "rangemode": "tozero"}, yaxis={"rangemode": "tozero"})
     figure.update_xaxes(title="epoch")
     figure.update_yaxes(title="loss", selector={"side": None})

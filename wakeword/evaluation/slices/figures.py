@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from wakeword.evaluation.results import AlarmSlice, SliceReport, WordSlice
+from wakeword.evaluation.results import SliceReport, WordSlice
 from wakeword.evaluation.slices.slices import BY_AUDIO, alarms_by
 from wakeword.evaluation.statistics.numbers import number
-from wakeword.evaluation.statistics.rates import Rate
-from wakeword.pages.figures import GREY, colour, styled
+from wakeword.evaluation.statistics.records import Rate
+from wakeword.pages.figures import GREY, colour, error_bars, styled
 
 _ROW_PX = 24
 _FRAME_PX = 110
-
-
 _Dot = tuple[float, float, float, str] | None
-"""Value, bounds and hover text; None where there is too little data."""
+"""Value, bounds and hover text; None with too little data."""
+
+
+class _Row(NamedTuple):
+    dimension: str
+    name: str
+    too_little: str | None
+    dot: _Dot
 
 
 def slices_figure(report: SliceReport) -> go.Figure | None:
-    """FRR per slice with the interval that heeds speakers, grouped by property; None without words."""
+    """FRR per slice with the interval by speaker, grouped by property; None without words."""
 
     def dot(part: WordSlice) -> _Dot:
         if part.frr is None:
@@ -30,7 +36,9 @@ def slices_figure(report: SliceReport) -> go.Figure | None:
         text = f"{part.missed} of {part.words} words of {part.speakers} speakers missed"
         return 100 * part.frr, 100 * low, 100 * high, text
 
-    rows = [_Row(group.name, part, dot(part)) for group in report.dimensions for part in group.slices]
+    rows = [
+        _Row(group.name, part.name, part.too_little, dot(part)) for group in report.dimensions for part in group.slices
+    ]
     worse = {(part.dimension, part.name) for part in report.worse}
     return _figure(rows, worse, "missed words, %", "%{x:.1f} %")
 
@@ -43,18 +51,14 @@ def alarms_figure(report: SliceReport) -> go.Figure | None:
             return None
         return rate.fah, rate.low, rate.high, f"{rate.false_alarms} in {number(rate.hours)} h"
 
-    rows = [_Row(group.name, part, dot(part.rate)) for group in report.alarms for part in group.slices]
+    rows = [
+        _Row(group.name, part.name, part.too_little, dot(part.rate)) for group in report.alarms for part in group.slices
+    ]
     worse = {(name, part.name) for part in report.worse for name in BY_AUDIO if part.dimension == alarms_by(name)}
     return _figure(rows, worse, "false alarms per hour", "%{x:.2f} per hour")
 
 
-class _Row(NamedTuple):
-    dimension: str
-    part: WordSlice | AlarmSlice
-    dot: _Dot
-
-
-def _figure(rows: list[_Row], worse: set[tuple[str, str]], title: str, value: str) -> go.Figure | None:
+def _figure(rows: Sequence[_Row], worse: set[tuple[str, str]], title: str, value: str) -> go.Figure | None:
     """Rows from top to bottom in their order, grouped by dimension; `value` is the hover text's format of x."""
     if not rows:
         return None
@@ -62,22 +66,17 @@ def _figure(rows: list[_Row], worse: set[tuple[str, str]], title: str, value: st
     # An invisible first trace fixes the order of the rows, which would otherwise be that of the traces.
     figure.add_scatter(x=[None] * len(rows), y=_names(rows), mode="markers", hoverinfo="skip")
     for is_worse, ink in ((False, colour(0)), (True, colour(3))):
-        own = [row for row in rows if row.dot and ((row.dimension, row.part.name) in worse) == is_worse]
+        own = [row for row in rows if row.dot and ((row.dimension, row.name) in worse) == is_worse]
         dots = [row.dot for row in own if row.dot]
+        values = [dot[0] for dot in dots]
         figure.add_scatter(
-            x=[at for at, *_ in dots],
+            x=values,
             y=_names(own),
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [high - at for at, _, high, _ in dots],
-                "arrayminus": [at - low for at, low, *_ in dots],
-                "thickness": 1.5,
-            },
+            error_x=error_bars(values, [dot[1:3] for dot in dots]),
             mode="markers",
             marker={"color": ink, "size": 9},
             cliponaxis=False,
-            customdata=[text for *_, text in dots],
+            customdata=[dot[3] for dot in dots],
             hovertemplate=value + ": %{customdata}<extra>%{y}</extra>",
         )
     empty = [row for row in rows if row.dot is None]
@@ -85,7 +84,7 @@ def _figure(rows: list[_Row], worse: set[tuple[str, str]], title: str, value: st
         x=[0] * len(empty),
         y=_names(empty),
         mode="text",
-        text=[row.part.too_little for row in empty],
+        text=[row.too_little for row in empty],
         textposition="middle right",
         textfont={"color": GREY, "size": 12},
         hoverinfo="skip",
@@ -96,5 +95,5 @@ def _figure(rows: list[_Row], worse: set[tuple[str, str]], title: str, value: st
     return styled(figure, _FRAME_PX + _ROW_PX * len(rows))
 
 
-def _names(rows: list[_Row]) -> list[list[str]]:
-    return [[row.dimension for row in rows], [row.part.name for row in rows]]
+def _names(rows: Sequence[_Row]) -> list[list[str]]:
+    return [[row.dimension for row in rows], [row.name for row in rows]]

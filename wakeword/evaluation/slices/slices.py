@@ -1,12 +1,11 @@
 """Misses by slices of the test words, false alarms by slices of the negative audio, and which slices are worse.
 
-Each slice of words has Wilson's interval and the one that heeds speakers. A slice with too little data has no figure.
-Slices by condition hold all words, the others each utterance once (`words.CONDITIONS`): the same clip in thirteen
-conditions is not thirteen words.
+A slice with too little data has no figure. Slices by condition contain all words; the other slices contain each
+utterance once (`words.CONDITIONS`), since the conditions repeat the same utterances.
 
-A slice is called worse than the rest of its dimension by Fisher's exact test on effective counts
-(`significance.effective_counts`), for false alarms by the exact test of two Poisson rates; p values are corrected by
-Holm's method over all slices of the report.
+A slice is worse than the rest of its dimension by Fisher's exact test on effective counts
+(`significance.effective_counts`), for false alarms by the exact test of two Poisson rates, after Holm's correction over
+all compared slices of the report.
 """
 
 from __future__ import annotations
@@ -27,9 +26,8 @@ from wakeword.evaluation.results import (
     WorseSlice,
 )
 from wakeword.evaluation.slices.words import CONDITIONS, PITCH_RANGES, AudioKey, SliceWord
-from wakeword.evaluation.statistics.intervals import poisson_interval, speaker_wilson, wilson
+from wakeword.evaluation.statistics.intervals import alarm_rate, speaker_wilson, wilson
 from wakeword.evaluation.statistics.numbers import number, percent
-from wakeword.evaluation.statistics.rates import Rate
 from wakeword.evaluation.statistics.significance import alarms_more, effective_counts, holm, misses_more
 
 MIN_WORDS = 20
@@ -43,7 +41,7 @@ SIGNIFICANCE = 0.05
 BY_CONDITION = ("condition", "distance", "noise kind")
 BY_CLIP = ("source", "pitch", "accent", "gender", "age", "position", "duration")
 BY_AUDIO = ("kind", "source")
-"""As in `AudioKey`."""
+"""The parts of an `AudioKey`."""
 _RANK = {name: place for place, name in enumerate((*PITCH_RANGES, "short", "medium", "long"))}
 
 
@@ -60,31 +58,31 @@ def slice_report(
         words: every test word in every condition.
         alarms: false alarms by kind and source of the negative audio.
         hours: hours of that audio by kind and source.
-        threshold: the one that gave `words` and `alarms`; stored in the report.
+        threshold: the threshold of `words` and `alarms`.
         confidence: of the intervals.
     """
-    each_once = [word for word in words if word.condition in CONDITIONS]
+    once = [word for word in words if word.condition in CONDITIONS]
     compared: list[WorseSlice] = []
     by_condition = [_word_dimension(name, words, confidence, compared) for name in BY_CONDITION]
-    by_clip = [_word_dimension(name, each_once, confidence, compared) for name in BY_CLIP]
+    by_clip = [_word_dimension(name, once, confidence, compared) for name in BY_CLIP]
     by_audio = [_alarm_dimension(name, alarms, hours, confidence, compared) for name in BY_AUDIO]
     worse = _worse(compared)
     summary = [part.sentence for part in worse]
     if not compared:
-        summary.append("no slice could be compared with a rest: too little data")
+        summary.append("no slice could be compared with the rest: too little data")
     elif not worse:
         summary.append(
             f"none of {_count(len(compared), 'slice')} is significantly worse than the rest "
-            f"(p <= {SIGNIFICANCE:g} after Holm's correction); small differences may go unseen"
+            f"(p <= {SIGNIFICANCE:g} after Holm's correction); small differences cannot be detected"
         )
     if unknown := [part.name for part in by_clip if part.words and not part.known]:
-        summary.append(f"not known of any word: {', '.join(unknown)}")
+        summary.append(f"unknown for every word: {', '.join(unknown)}")
     return SliceReport(
         threshold=threshold,
         confidence=confidence,
         conditions=CONDITIONS,
         dimensions=(*by_condition, *by_clip),
-        speakers=_spread(each_once, confidence),
+        speakers=_spread(once, confidence),
         alarms=tuple(by_audio),
         tested=len(compared),
         worse=worse,
@@ -108,31 +106,27 @@ def _word_dimension(
         groups = members[part], [word for other in order if other != part for word in members[other]]
         own, rest = (word_slice(part, group, confidence) for group in groups)
         slices.append(own)
-        if own.frr is None or rest.frr is None:
-            continue
-        counts = [effective_counts([w.missed for w in g], [w.speaker for w in g], confidence) for g in groups]
-        finding = f"misses {percent(own.frr)} of {own.words} words, the rest {percent(rest.frr)}"
-        compared.append(_compared(name, part, own.frr, rest.frr, misses_more(*counts), finding))
+        if own.frr is not None and rest.frr is not None:
+            counts = [effective_counts([w.missed for w in g], [w.speaker for w in g], confidence) for g in groups]
+            finding = f"misses {percent(own.frr)} of {own.words} words, the rest {percent(rest.frr)}"
+            compared.append(_compared(name, part, own.frr, rest.frr, misses_more(*counts), finding))
     known = sum(len(group) for group in members.values())
     return WordDimension(name=name, known=known, words=len(words), slices=tuple(slices))
 
 
 def word_slice(name: str, words: Sequence[SliceWord], confidence: float = 0.95) -> WordSlice:
-    """Misses of `words`, or that they are too few."""
+    """Misses of `words`, or the note that there are too few."""
     missed, speakers = [word.missed for word in words], [word.speaker for word in words]
     total, count, people = len(words), sum(missed), len(set(speakers))
+    part = WordSlice(name=name, words=total, speakers=people)
     if total < MIN_WORDS or people < MIN_SPEAKERS:
-        too_little = f"too little data: {_count(total, 'word')} of {_count(people, 'speaker')}"
-        return WordSlice(name=name, words=total, speakers=people, too_little=too_little)
-    return WordSlice(
-        name=name,
-        words=total,
-        speakers=people,
-        missed=count,
-        frr=count / total,
-        wilson=wilson(count, total, confidence),
-        by_speaker=speaker_wilson(missed, speakers, confidence),
-    )
+        counts = f"{_count(total, 'word')} of {_count(people, 'speaker')}"
+        return part.model_copy(update={"too_little": f"too little data: {counts}"})
+    intervals = {
+        "wilson": wilson(count, total, confidence),
+        "by_speaker": speaker_wilson(missed, speakers, confidence),
+    }
+    return part.model_copy(update={"missed": count, "frr": count / total, **intervals})
 
 
 def _alarm_dimension(
@@ -146,23 +140,16 @@ def _alarm_dimension(
     place = BY_AUDIO.index(name)
     slices = []
     for part in sorted({key[place] for key in hours}):
-        own, count, rest_h, rest_count = 0.0, 0, 0.0, 0
-        for key, amount in hours.items():
-            if key[place] == part:
-                own, count = own + amount, count + alarms.get(key, 0)
-            else:
-                rest_h, rest_count = rest_h + amount, rest_count + alarms.get(key, 0)
-        if own < MIN_HOURS:
-            slices.append(AlarmSlice(name=part, hours=own, too_little=f"too little data: {number(own)} h"))
+        groups = [[key for key in hours if (key[place] == part) is inside] for inside in (True, False)]
+        own, rest = ((sum(alarms.get(key, 0) for key in g), sum(hours[key] for key in g)) for g in groups)
+        if own[1] < MIN_HOURS:
+            slices.append(AlarmSlice(name=part, hours=own[1], too_little=f"too little data: {number(own[1])} h"))
             continue
-        low, high = poisson_interval(count, own, confidence)
-        rate = Rate(false_alarms=count, hours=own, fah=count / own, low=low, high=high)
-        slices.append(AlarmSlice(name=part, hours=own, rate=rate))
-        if rest_h >= MIN_HOURS:
-            rest = rest_count / rest_h
-            finding = f"has {number(count / own)} false alarms per hour in {number(own)} h, the rest {number(rest)}"
-            p_value = alarms_more((count, own), (rest_count, rest_h))
-            compared.append(_compared(alarms_by(name), part, count / own, rest, p_value, finding))
+        slices.append(AlarmSlice(name=part, hours=own[1], rate=alarm_rate(*own, confidence)))
+        if rest[1] >= MIN_HOURS:
+            fah, rest_fah = (count / length for count, length in (own, rest))
+            finding = f"has {number(fah)} false alarms per hour in {number(own[1])} h, the rest {number(rest_fah)}"
+            compared.append(_compared(alarms_by(name), part, fah, rest_fah, alarms_more(own, rest), finding))
     return AlarmDimension(name=name, slices=tuple(slices))
 
 
@@ -170,16 +157,11 @@ def _spread(words: Sequence[SliceWord], confidence: float) -> SpeakerSpread | No
     if not words:
         return None
     total, missed = Counter(word.speaker for word in words), Counter(word.speaker for word in words if word.missed)
-    worst = [
-        SpeakerMisses(
-            speaker=speaker,
-            words=total[speaker],
-            missed=count,
-            frr=count / total[speaker],
-            wilson=wilson(count, total[speaker], confidence),
-        )
-        for speaker, count in missed.items()
-    ]
+    worst = []
+    for speaker, count in missed.items():
+        of = total[speaker]
+        interval = wilson(count, of, confidence)
+        worst.append(SpeakerMisses(speaker=speaker, words=of, missed=count, frr=count / of, wilson=interval))
     worst.sort(key=lambda row: (-row.wilson[0], row.speaker))
     most = np.cumsum(sorted(missed.values(), reverse=True))
     return SpeakerSpread(
@@ -201,7 +183,7 @@ def _compared(dimension: str, name: str, value: float, rest: float, p_value: flo
 
 
 def _worse(compared: Sequence[WorseSlice]) -> tuple[WorseSlice, ...]:
-    """The significant ones, the smallest p value first, with corrected p values."""
+    """The significant ones with corrected p values, the smallest p value first."""
     found = []
     for part, p_value in zip(compared, holm([part.p_value for part in compared]).tolist(), strict=True):
         if p_value <= SIGNIFICANCE:
@@ -211,5 +193,5 @@ def _worse(compared: Sequence[WorseSlice]) -> tuple[WorseSlice, ...]:
     return tuple(sorted(found, key=lambda part: part.p_value))
 
 
-def _count(count: int, thing: str) -> str:
-    return f"{count} {thing}{'' if count == 1 else 's'}"
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -16,10 +16,10 @@ from wakeword.evaluation.scoring.store import TrackInfo
 from wakeword.evaluation.tracks.track import TruthRow
 
 CONDITIONS = ("clean", "recorded")
-"""Every utterance lies in one of these once. The other conditions repeat the same utterances."""
+"""Each utterance is in one of these conditions once; the other conditions repeat the same utterances."""
 PITCH_EDGES_HZ = (165.0, 255.0)
-"""Adult men speak at about 85 to 155 Hz, women at 165 to 255 Hz, children higher. Pitch is only a proxy: voices overlap
-(254 clips of men: 96 % below 165 Hz; 70 clips of women: 84 % above). It is measured where a source states neither."""
+"""Adult men speak at about 85 to 155 Hz, women at 165 to 255 Hz, children higher. Pitch is only a proxy, since voices
+overlap (254 clips of men: 96 % below 165 Hz; 70 clips of women: 84 % above)."""
 PITCH_RANGES = ("below 165 Hz", "165-255 Hz", "above 255 Hz")
 _NOISY = re.compile(r"(?P<snr>-?\d+(?:\.\d+)?) dB(?: (?P<kind>.+))?")
 
@@ -29,7 +29,7 @@ AudioKey = tuple[str, str]
 
 @dataclass(frozen=True)
 class SliceWord:
-    """One test word in one condition. `slices`: the name of its slice per dimension, empty where it is not known."""
+    """One test word in one condition. `slices`: the name of its slice per dimension, empty if unknown."""
 
     condition: str
     speaker: str
@@ -40,7 +40,7 @@ class SliceWord:
 def slice_words(
     view: WordOnSplit, phrase: str, threshold: float, edges_s: tuple[float, float] | None
 ) -> list[SliceWord]:
-    """Every word of every condition; `edges_s`: the borders of short, medium and long words (`duration_edges`)."""
+    """Every word of every condition. `edges_s`: the limits of short, medium and long words (`duration_edges`)."""
     kinds = noise_kinds(view.conditions)
     words = []
     for condition, (peaks, rows) in view.conditions.items():
@@ -71,8 +71,8 @@ def _of_clip(row: TruthRow, phrase: str, edges_s: tuple[float, float] | None) ->
 def noise_kinds(conditions: Iterable[str]) -> dict[str, str]:
     """The kind of noise of each noisy condition.
 
-    `mixed noise` (a condition such as `10 dB`) is compared at the SNRs at which there is a named kind (`10 dB babble`)
-    only: otherwise the kind of the noise and its level would be confounded.
+    `mixed noise` (a condition such as `10 dB`) is included only at SNRs that also have a named kind (`10 dB babble`):
+    otherwise the kind of the noise and its level would be confounded.
     """
     found = {condition: match for condition in conditions if (match := _NOISY.fullmatch(condition))}
     levels = {match["snr"] for match in found.values() if match["kind"]}
@@ -85,22 +85,22 @@ def in_range(value: float | None, edges: tuple[float, float], names: tuple[str, 
 
 
 def phrase_position(text: str, phrase: str) -> str:
-    """Where `phrase` stands in the transcript: alone, or at the start, inside or at the end of a sentence.
+    """Position of `phrase` in the transcript: alone, or at the start, inside or at the end of a sentence.
 
-    Empty where the transcript is empty or does not contain the phrase. Case and punctuation are ignored.
+    Empty if the transcript does not contain the phrase. Case and punctuation are ignored.
     """
-    said, sought = ([word for word in fold(part).split("_") if word] for part in (text, phrase))
-    places = [at for at in range(len(said) - len(sought) + 1) if said[at : at + len(sought)] == sought]
+    spoken, sought = ([word for word in fold(part).split("_") if word] for part in (text, phrase))
+    places = [at for at in range(len(spoken) - len(sought) + 1) if spoken[at : at + len(sought)] == sought]
     if not sought or not places:
         return ""
-    before, after = places[0] > 0, places[0] + len(sought) < len(said)
+    before, after = places[0] > 0, places[0] + len(sought) < len(spoken)
     if before and after:
         return "inside a sentence"
     return "at the end of a sentence" if before else "at the start of a sentence" if after else "alone"
 
 
 def duration_edges(view: WordOnSplit) -> tuple[float, float] | None:
-    """Terciles in seconds of the words' lengths (on val), each utterance once; None without words."""
+    """Terciles in seconds of the words' lengths, each utterance once; None without words."""
     durations = [row.end_s - row.start_s for name in CONDITIONS for row in view.conditions.get(name, ((), ()))[1]]
     if not durations:
         return None
@@ -111,8 +111,8 @@ def duration_edges(view: WordOnSplit) -> tuple[float, float] | None:
 def slice_alarms(view: WordOnSplit, threshold: float) -> tuple[Counter[AudioKey], dict[AudioKey, float]]:
     """False alarms at a threshold and hours of negative audio, both by kind and source.
 
-    A false alarm belongs to the clip during or after which it came. A track's hours are divided among its sources in
-    proportion to the length of their clips, gaps included.
+    A false alarm belongs to the last clip that began before it. A track's hours are divided among its sources in
+    proportion to the length of their clips.
     """
     alarms: Counter[AudioKey] = Counter()
     hours: dict[AudioKey, float] = {}
@@ -122,8 +122,8 @@ def slice_alarms(view: WordOnSplit, threshold: float) -> tuple[Counter[AudioKey]
             for row in track.clips:
                 lengths[row.source] = lengths.get(row.source, 0.0) + row.end_s - row.start_s
             for source, length in lengths.items():
-                share = max(0.0, track_hours) * length / sum(lengths.values())
-                hours[kind, source] = hours.get((kind, source), 0.0) + share
+                hours.setdefault((kind, source), 0.0)
+                hours[kind, source] += max(0.0, track_hours) * length / sum(lengths.values())
         false = outcome(part.peaks, threshold).false_alarms
         for number, time_s in zip(part.peaks.track[false].tolist(), part.peaks.time_s[false].tolist(), strict=True):
             alarms[kind, _source_at(part.tracks[number], time_s)] += 1

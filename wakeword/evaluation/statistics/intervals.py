@@ -1,11 +1,10 @@
-"""How far a measured rate may lie from the true one: exact Poisson, Wilson, and two that heed speakers.
+"""Confidence intervals of rates: exact Poisson, Wilson, and two that account for speakers.
 
-Sources: F. Garwood 1936 (Poisson, from gamma quantiles: half those of chi-squared); E. B. Wilson 1927 (binomial);
-the cluster bootstrap as in A. C. Davison and D. V. Hinkley 1997, section 3.8: whole speakers are drawn, because one
-person's misses come together. It covers too little with few speakers or misses (`benchmarks/interval_coverage.py`);
-`speaker_wilson` covers better: Wilson's interval at the effective sample size of E. L. Korn and B. I. Graubard 1998
-("Confidence intervals for proportions with small expected number of positive counts estimated from survey data", Survey
-Methodology 24), as compared for Wilson by C. Franco, R. J. A. Little, T. A. Louis and E. V. Slud 2019.
+Sources: F. Garwood 1936 (Poisson); E. B. Wilson 1927 (binomial); the cluster bootstrap of A. C. Davison and D. V.
+Hinkley 1997, section 3.8, which draws whole speakers because the misses of one speaker are correlated. With few
+speakers or misses the bootstrap interval is too narrow (`benchmarks/interval_coverage.py`). `speaker_wilson` has a
+better coverage: Wilson's interval at the effective sample size of E. L. Korn and B. I. Graubard 1998 (Survey
+Methodology 24), compared by C. Franco, R. J. A. Little, T. A. Louis and E. V. Slud 2019.
 """
 
 from __future__ import annotations
@@ -15,6 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import special
+
+from wakeword.evaluation.statistics.records import Rate
 
 BOOTSTRAP_ROUNDS = 2000
 
@@ -39,21 +40,26 @@ def poisson_interval(count: int, hours: float, confidence: float = 0.95) -> Inte
     return Interval(float(low / hours), float(high / hours))
 
 
+def alarm_rate(false_alarms: int, hours: float, confidence: float = 0.95) -> Rate:
+    """The rate of false alarms with its interval; None values without hours."""
+    if hours <= 0:
+        return Rate(false_alarms=false_alarms, hours=0.0, fah=None, low=None, high=None)
+    low, high = poisson_interval(false_alarms, hours, confidence)
+    return Rate(false_alarms=false_alarms, hours=hours, fah=false_alarms / hours, low=low, high=high)
+
+
 def hours_needed(rate_per_hour: float, count: int = 0, confidence: float = 0.95) -> float:
-    """Hours in which at most `count` false alarms may come for "the rate is below R" to hold (one-sided).
+    """Hours that prove a rate below `rate_per_hour` (one-sided) with `count` false alarms in them.
 
     Raises ValueError for a rate that is not above 0.
     """
     if rate_per_hour <= 0:
-        raise ValueError(f"no number of hours shows a rate of {rate_per_hour} per hour")
+        raise ValueError(f"the rate to prove must be above 0 per hour, got {rate_per_hour}")
     return float(special.gammaincinv(count + 1, confidence) / rate_per_hour)
 
 
 def wilson(count: int, total: int, confidence: float = 0.95) -> Interval:
-    """Wilson score interval of a share `count / total`.
-
-    Raises ValueError when there is nothing to take a share of.
-    """
+    """Wilson score interval of a share `count / total`. Raises ValueError when `total` is 0."""
     if total <= 0 or not 0 <= count <= total:
         raise ValueError(f"a share needs 0 <= count <= total and total > 0, got {count} of {total}")
     return _wilson(count / total, float(total), special.ndtri((1 + confidence) / 2))
@@ -70,7 +76,7 @@ def _wilson(share: float, total: float, z: float) -> Interval:
 def design_effect(missed: Sequence[bool] | np.ndarray, speakers: Sequence[str]) -> float:
     """Variance of the miss rate between speakers over that of independent words, at least 1.
 
-    `missed (words,)`, `speakers`: one per word. 1 as well where it cannot be told: one speaker, no miss or no hit.
+    `missed (words,)`, `speakers`: one per word. It is 1 with one speaker, without a miss and without a hit.
     """
     misses = np.asarray(missed, dtype=np.float64)
     names, group = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)
@@ -85,12 +91,11 @@ def design_effect(missed: Sequence[bool] | np.ndarray, speakers: Sequence[str]) 
 def speaker_wilson(
     missed: Sequence[bool] | np.ndarray, speakers: Sequence[str], confidence: float = 0.95
 ) -> Interval | None:
-    """Wilson interval of the miss rate at the number of *independent* words that these words are worth.
+    """Wilson interval of the miss rate at the effective number of independent words.
 
-    `missed`, `speakers`: one per word. The words are divided by the design effect (the variance of the rate between
-    speakers over that of independent words, at least 1), and by the square of t over z, since few speakers tell that
-    variance poorly. With no miss or no hit no design effect can be told: it is Wilson's interval then. None with fewer
-    than two speakers.
+    `missed`, `speakers`: one per word. That number is the words over the design effect and over the square of t over z,
+    because few speakers give a poor estimate of the effect. Without a miss or without a hit it is Wilson's interval.
+    None with fewer than two speakers.
     """
     misses = np.asarray(missed, dtype=bool)
     count, total, people = int(misses.sum()), len(misses), len(set(speakers))
@@ -106,10 +111,9 @@ def speaker_wilson(
 def speaker_bootstrap(
     missed: Sequence[bool] | np.ndarray, speakers: Sequence[str], confidence: float = 0.95, seed: int = 0
 ) -> Interval | None:
-    """Percentile interval of the miss rate when whole speakers are drawn again; `missed`, `speakers`: one per word.
+    """Percentile interval of the miss rate when whole speakers are resampled; `missed`, `speakers`: one per word.
 
-    None where it says nothing: fewer than two speakers, or no miss or no hit at all (every draw is the same then, and
-    an interval of no width would be a lie; Wilson's holds).
+    None with fewer than two speakers, and without a miss or without a hit: every draw is then the same.
     """
     misses = np.asarray(missed, dtype=bool)
     return None if misses.all() or not misses.any() else bootstrap_mean(misses, speakers, confidence, seed)
@@ -118,8 +122,9 @@ def speaker_bootstrap(
 def bootstrap_mean(
     values: Sequence[float] | np.ndarray, speakers: Sequence[str], confidence: float = 0.95, seed: int = 0
 ) -> Interval | None:
-    """Percentile interval of the mean of `values (words,)` when whole speakers are drawn again, `speakers`: one per
-    word. None with fewer than two speakers.
+    """Percentile interval of the mean of `values (words,)` when whole speakers are resampled; `speakers`: one per word.
+
+    None with fewer than two speakers.
     """
     names, group = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)
     if len(names) < 2:
@@ -127,7 +132,6 @@ def bootstrap_mean(
     sum_of = np.bincount(group, weights=np.asarray(values, dtype=np.float64))
     even = np.full(len(names), 1 / len(names))
     draws = np.random.default_rng(seed).multinomial(len(names), even, size=BOOTSTRAP_ROUNDS)
-    low, high = np.quantile(
-        (draws @ sum_of) / (draws @ np.bincount(group)), [(1 - confidence) / 2, (1 + confidence) / 2]
-    )
+    means = (draws @ sum_of) / (draws @ np.bincount(group))
+    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(float(low), float(high))

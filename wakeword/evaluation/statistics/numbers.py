@@ -1,8 +1,8 @@
-"""Numbers as people read them: shares, seconds, rates, with their intervals."""
+"""Number formats of reports: shares, seconds and rates with their intervals."""
 
 from __future__ import annotations
 
-from wakeword.evaluation.statistics.rates import Rate
+from wakeword.evaluation.statistics.records import Rate
 
 
 def percent(share: float) -> str:
@@ -35,7 +35,7 @@ def share_with_interval(share: float, interval: tuple[float, float]) -> str:
 
 
 def rate_with_interval(rate: Rate) -> str:
-    """`0.5 (0.01-2.8) in 2.0 h`, or that there is nothing to count in."""
+    """`0.5 (0.01-2.8) in 2.0 h`, or `no negatives`."""
     if rate.fah is None or rate.low is None or rate.high is None:
         return "no negatives"
     return f"{number(rate.fah)} ({number(rate.low)}-{number(rate.high)}) in {number(rate.hours)} h"

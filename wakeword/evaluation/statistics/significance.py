@@ -1,4 +1,4 @@
-"""Tests whether a part is worse than the rest: misses, false alarms, and the correction for many parts."""
+"""Significance tests of a part against the rest: misses, false alarms, and the correction for multiple tests."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from wakeword.evaluation.statistics.intervals import design_effect
 
 
 def effective_counts(missed: ArrayLike, speakers: Sequence[str], confidence: float = 0.95) -> tuple[int, int]:
-    """`(misses, words)` of as many *independent* words as these words are equivalent to, rounded, at least one word.
+    """`(misses, words)` over the design effect of the speakers, rounded, at least one word.
 
-    Counts over the design effect (J. N. K. Rao and A. J. Scott 1992, "A simple method for the analysis of clustered
-    binary data", Biometrics 48), and, as in `intervals.speaker_wilson`, over the square of t over z where it is above
-    1, because few speakers give a poor estimate of it.
+    Source: J. N. K. Rao and A. J. Scott 1992, Biometrics 48. An effect above 1 is enlarged by the square of t over z as
+    in `intervals.speaker_wilson`.
     """
     misses = np.asarray(missed, dtype=bool)
     effect = design_effect(misses, speakers)
@@ -46,7 +45,7 @@ def alarms_more(part: tuple[int, float], rest: tuple[int, float]) -> float:
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """P values corrected for their number (S. Holm 1979, step-down), in their order."""
+    """P values corrected for multiple tests (S. Holm 1979, step-down), in the given order."""
     values = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(values, kind="stable")
     corrected = np.empty(len(values))

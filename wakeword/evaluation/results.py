@@ -1,0 +1,396 @@
+"""Results of an evaluation, as `report.json` stores them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from wakeword.evaluation.statistics.records import Rate, Record, StoredRecord
+from wakeword.runtime.bundle import ProbabilityMap
+
+SCHEMA_VERSION = 4
+
+
+class FiredShare(Record):
+    """Number of clips that fire, with Wilson's interval of their share."""
+
+    clips: int
+    fired: int
+    wilson: tuple[float, float]
+
+    @property
+    def share(self) -> float:
+        """Fired clips divided by all clips."""
+        return self.fired / self.clips
+
+
+class NearMissResult(FiredShare):
+    """Near misses of one word at one threshold."""
+
+    by_distance: dict[str, FiredShare]
+    """By phonemes between phrase and near miss: `1`, `2`, `3`, `4 or more`, `unknown`; empty groups are absent."""
+    own_phrase: FiredShare | None
+    """Clean words of the speakers who also speak near misses; None without such speakers."""
+    shared_speakers: int
+    """Number of speakers of both near misses and clean words."""
+
+
+class NearMissCurve(Record):
+    """Clean miss rate and share of near misses that fire, at rising thresholds."""
+
+    threshold: tuple[float, ...]
+    frr: tuple[float, ...]
+    fired_share: tuple[float, ...]
+
+
+class ReliabilityBin(Record):
+    """Clips with similar probabilities: their mean probability and the share that contains the word."""
+
+    mean: float
+    share: float
+    clips: int
+
+
+class CalibrationFigures(Record):
+    """Calibration of the probabilities of some clips. Smaller is better for `ece`, `brier` and `log_loss`."""
+
+    clips: int
+    positives: int
+    ece: float
+    """Expected calibration error: mean of `abs(mean - share)` over the bins, weighted by their clips."""
+    brier: float
+    log_loss: float
+    """In nats; probabilities are clipped half a level of the detector's rounding away from 0 and 1."""
+    reliability: tuple[ReliabilityBin, ...]
+
+
+class CalibrationResult(Record):
+    """The probability map fitted on val, or None, and the calibration on test of raw scores and of the map."""
+
+    probability_map: ProbabilityMap | None
+    reason: str
+    """The data that the map was fitted on, or why there is no map."""
+    test_before: CalibrationFigures | None
+    test_after: CalibrationFigures | None
+
+
+class WordSlice(Record):
+    """Misses of a slice of the words. With too little data `too_little` states the counts and the figures are None."""
+
+    name: str
+    words: int
+    speakers: int
+    too_little: str | None = None
+    missed: int | None = None
+    frr: float | None = None
+    wilson: tuple[float, float] | None = None
+    by_speaker: tuple[float, float] | None = None
+    """`intervals.speaker_wilson`: the interval to use, because misses of one speaker are correlated."""
+
+
+class WordDimension(Record):
+    """Slices by one property of the words. Only the `known` words, whose property is known, are in a slice."""
+
+    name: str
+    known: int
+    words: int
+    slices: tuple[WordSlice, ...]
+
+
+class SpeakerMisses(Record):
+    """Misses of one speaker."""
+
+    speaker: str
+    words: int
+    missed: int
+    frr: float
+    wilson: tuple[float, float]
+
+
+class SpeakerSpread(Record):
+    """Distribution of the misses over speakers."""
+
+    speakers: int
+    without_miss: int
+    holding_half: int
+    """The smallest number of speakers who have half of all misses; 0 without a miss."""
+    worst: tuple[SpeakerMisses, ...]
+    """Speakers with a miss, the highest lower bound of the interval first."""
+
+
+class AlarmSlice(Record):
+    """False alarms of a slice of negative audio. With too few hours `too_little` states them and `rate` is None."""
+
+    name: str
+    hours: float
+    too_little: str | None = None
+    rate: Rate | None = None
+
+
+class AlarmDimension(Record):
+    """Slices by one property of the negative audio."""
+
+    name: str
+    slices: tuple[AlarmSlice, ...]
+
+
+class WorseSlice(Record):
+    """A slice that is significantly worse than the rest of its dimension: FRR or false alarms per hour of both."""
+
+    dimension: str
+    name: str
+    value: float
+    rest: float
+    p_value: float
+    """One-sided, after Holm's correction over all compared slices."""
+    sentence: str
+
+
+class SliceReport(Record):
+    """All slices at one threshold. `tested`: number of slices that were compared with the rest of their dimension."""
+
+    threshold: float
+    confidence: float
+    conditions: tuple[str, ...]
+    """Conditions whose words are in the slices by other properties than the condition."""
+    dimensions: tuple[WordDimension, ...]
+    speakers: SpeakerSpread | None
+    """None without words."""
+    alarms: tuple[AlarmDimension, ...]
+    tested: int
+    worse: tuple[WorseSlice, ...]
+    """The smallest p value first."""
+    summary: tuple[str, ...]
+    """Sentences on the slices that are worse, or that none is."""
+
+    def dimension(self, name: str) -> WordDimension | None:
+        """The slices of the words by `name`; None if there are none."""
+        return next((dimension for dimension in self.dimensions if dimension.name == name), None)
+
+
+class ConditionResult(Record):
+    """One condition at one threshold."""
+
+    condition: str
+    words: int
+    missed: int
+    speakers: int
+    frr: float
+    wilson: tuple[float, float]
+    bootstrap: tuple[float, float] | None
+    """Over speakers; None with one speaker, and if no word or every word is missed."""
+    by_speaker: tuple[float, float] | None
+    """`intervals.speaker_wilson`: the interval to use, because misses of one speaker are correlated. None with one
+    speaker."""
+    latency_p50_s: float | None
+    latency_p95_s: float | None
+    duplicates: int
+    """Second events for one word; they count as false alarms."""
+    false_alarms: int
+    """Events of this condition's tracks outside the words, plus duplicates."""
+
+
+class SplitResult(Record):
+    """One split at one threshold. `alarms` covers all negative audio, `by_kind` each kind of it."""
+
+    alarms: Rate
+    by_kind: dict[str, Rate]
+    conditions: tuple[ConditionResult, ...]
+    near_misses: NearMissResult | None
+    """Phrases that sound like the word, outside FRR and FAH. None if the split has none."""
+
+    def condition(self, name: str) -> ConditionResult | None:
+        """The result of a condition; None if the split has no such words."""
+        return next((result for result in self.conditions if result.condition == name), None)
+
+
+class Oracle(Record):
+    """The best threshold for the test audio itself; its FRR shows the cost of choosing the threshold on val."""
+
+    threshold: float
+    frr: dict[str, float]
+
+
+class TargetResult(Record):
+    """One operating point: the threshold chosen on val and its results on test."""
+
+    fah_target: float
+    threshold: float
+    reached: bool
+    reason: str
+    """How the threshold was chosen on val."""
+    ready: bool
+    verdict: str
+    """Whether test keeps `fah_target` and `operating_frr`, as a sentence."""
+    hours_needed: float
+    """Hours without a false alarm that prove the target (one-sided)."""
+    val: SplitResult | None
+    test: SplitResult | None
+    oracle: Oracle | None
+
+
+class ClipLevel(Record):
+    """Separation of clean clips of the word from other speech by their highest score, on test."""
+
+    positives: int
+    negatives: int
+    eer: float
+    roc_auc: float
+    pauc: float
+    """Partial area for FPR <= 0.1, standardised: 0.5 is chance."""
+
+
+class Det(Record):
+    """Corners of a DET curve: FRR falls as FAH rises."""
+
+    fah: tuple[float, ...]
+    frr: tuple[float, ...]
+
+
+class Example(Record):
+    """A section of a test track to listen to: `kind` is `miss`, `false alarm` or `nearest` (no event)."""
+
+    kind: str
+    condition: str
+    """The condition of a miss; otherwise the kind of audio."""
+    track: str
+    clip_id: str
+    speaker: str
+    source: str
+    start_s: float
+    end_s: float
+    """The section, in seconds of the track."""
+    word_s: tuple[float, float] | None
+    """Start and end of the word; None for a false alarm."""
+    score: float
+    """Highest smoothed score in the word's window, or at the false peak."""
+
+
+class AlarmTimes(Record):
+    """Times of the false alarms at the operating point, in hours of negative audio, tracks one after the other."""
+
+    at_h: tuple[float, ...]
+    kinds: tuple[str, ...]
+    total_h: float
+
+
+class WordResult(Record):
+    """All results of one word."""
+
+    label: str
+    phrase: str
+    operating_fah: float
+    frr_area: float | None
+    """Mean clean FRR over false-alarm targets of 0 to 1 per hour, on test."""
+    clip_level: ClipLevel | None
+    targets: tuple[TargetResult, ...]
+    det: dict[str, Det]
+    near_miss_curve: NearMissCurve | None
+    """On test, clean words; None without near misses or words."""
+    calibration: CalibrationResult
+    slices: SliceReport
+    """On test at the operating point."""
+    alarm_times: AlarmTimes
+    """On test."""
+    examples: tuple[Example, ...]
+    """The worst misses and false alarms of test at the operating point."""
+    histogram: dict[str, tuple[int, ...]]
+    """Counts of clip scores in 40 equal bins of [0, 1]: clips of the word per condition, and `other speech`."""
+
+    @property
+    def operating(self) -> TargetResult:
+        """The result at the operating point."""
+        return next(target for target in self.targets if target.fah_target == self.operating_fah)
+
+    @property
+    def ready(self) -> bool:
+        """True when test keeps the limits of the operating point."""
+        return self.operating.ready
+
+    @property
+    def reason(self) -> str:
+        """The verdict on the operating point, as a sentence."""
+        return self.operating.verdict
+
+
+class EvaluationReport(StoredRecord):
+    """An evaluation. `provenance` holds the hashes of the evaluated model and data."""
+
+    command: ClassVar[str] = "wakeword evaluate"
+    schema_version: int = SCHEMA_VERSION
+    confidence: float
+    words: tuple[WordResult, ...]
+    notes: tuple[str, ...]
+    audio_hours: float
+    """Hours of scored audio, all conditions of val and test."""
+    licences: tuple[tuple[str, str, str, int], ...]
+    """Source, licence, split and number of clips in the tracks."""
+    detector: dict[str, float]
+    """The detector's times, for which all figures hold."""
+    detector_reason: str = ""
+    """How the times were chosen; empty if only the bundle's times were used."""
+    provenance: dict[str, str]
+    evaluation_config: dict[str, Any]
+
+    @property
+    def ready(self) -> bool:
+        """True when every word is ready."""
+        return all(word.ready for word in self.words)
+
+    @property
+    def operating_points(self) -> dict[str, list[dict[str, Any]]]:
+        """For `export.bundle.set_operating_points`: per label one record for each target, rising."""
+        return {word.label: [_point(target) for target in word.targets] for word in self.words}
+
+    @property
+    def probability_maps(self) -> dict[str, dict[str, float] | None]:
+        """For `export.bundle.set_operating_points`: per label the map from score to probability, or None."""
+        maps = {word.label: word.calibration.probability_map for word in self.words}
+        return {label: found.model_dump() if found else None for label, found in maps.items()}
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """JSON-ready figures at the operating point, for the bundle and its model card."""
+        figures: dict[str, Any] = {"confidence": self.confidence, "words": {}, **self.provenance}
+        for word in self.words:
+            clip = word.clip_level
+            figures["words"][word.label] = {
+                "ready": word.ready,
+                "reason": word.reason,
+                "eer": clip.eer if clip else None,
+                "pauc": clip.pauc if clip else None,
+                "operating_point": _point(word.operating),
+                "calibration": _calibration(word.calibration),
+                "worse_slices": [part.sentence for part in word.slices.worse],
+            }
+        return figures
+
+
+def _point(target: TargetResult) -> dict[str, Any]:
+    point: dict[str, Any] = {
+        "fah_target": target.fah_target,
+        "threshold": target.threshold,
+        "reached_on_val": target.reached,
+        "ready": target.ready,
+        "verdict": target.verdict,
+    }
+    if target.test is not None:
+        alarms, near, conditions = target.test.alarms, target.test.near_misses, target.test.conditions
+        point |= {
+            "test_false_alarms": alarms.false_alarms,
+            "test_hours": alarms.hours,
+            "test_fah": alarms.fah,
+            "test_fah_interval": None if alarms.low is None else [alarms.low, alarms.high],
+            "test_frr": {c.condition: c.frr for c in conditions},
+            "test_frr_interval": {c.condition: list(c.wilson) for c in conditions},
+            "test_frr_interval_by_speaker": {c.condition: c.by_speaker and list(c.by_speaker) for c in conditions},
+            "test_near_misses_fired": {name: part.share for name, part in near.by_distance.items()} if near else {},
+            "test_words": {c.condition: c.words for c in conditions},
+        }
+    return point
+
+
+def _calibration(found: CalibrationResult) -> dict[str, float] | None:
+    """Calibration error on test without and with the probability map; None without a map or test clips."""
+    if found.test_before is None or found.test_after is None:
+        return None
+    return {"test_ece_before": found.test_before.ece, "test_ece_after": found.test_after.ece}

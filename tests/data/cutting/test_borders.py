@@ -69,7 +69,7 @@ def test_length_is_checked_of_the_cut_and_of_each_word() -> None:
     # Within a phrase the same word may be brief.
     assert fault_of([*brief, word("time", 0.6, 0.9, place=1)], CuttingConfig()) is None
     long = [word("i", 0.5, 0.9)]
-    assert fault_of(long, CuttingConfig()) == ("wrong_length", "'i' would last 0.40 s, 0.03 to 0.25 s can be meant")
+    assert fault_of(long, CuttingConfig()) == ("wrong_length", "'i' would last 0.40 s, 0.03 to 0.25 s are plausible")
     assert fault_of(long, CuttingConfig(letter_s=(0.025, 0.5))) is None
     assert fault_of([word()], CuttingConfig(letter_s=(0.2, 0.5)))[0] == "wrong_length"  # type: ignore[index]
 

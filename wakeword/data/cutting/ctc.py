@@ -16,7 +16,7 @@ import numpy as np
 
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.data.cutting.aligner import AlignedWord, AlignmentError
-from wakeword.data.cutting.viterbi import best_path, spans_of
+from wakeword.data.cutting.viterbi import best_path
 from wakeword.errors import ConfigError, DeviceError, MissingExtraError
 from wakeword.system.files import sha256_of
 from wakeword.system.torchaudio_guard import guard_torchaudio
@@ -71,12 +71,11 @@ class Ctc:
         if path is None:
             detail = f"{len(log_probs)} frames of the model are too few for {len(tokens)} tokens"
             raise AlignmentError("not_aligned", detail)
-        spans = spans_of(path, len(tokens))
         symbols = np.where(path < 0, self.blank, tokens[path])
         found = []
         for number in range(len(words)):
-            mine = np.flatnonzero(owners == number)
-            start, end = spans[mine[0], 0], spans[mine[-1], 1]
+            frames = np.flatnonzero(np.isin(path, np.flatnonzero(owners == number)))
+            start, end = frames[0], frames[-1] + 1
             # Blanks within the word count too, or a word aligned to another sound would cost nothing.
             confidence = float(np.exp(log_probs[np.arange(start, end), symbols[start:end]].mean()))
             found.append(AlignedWord(float(start * frame_s), float(end * frame_s), confidence))

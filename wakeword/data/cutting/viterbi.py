@@ -48,12 +48,3 @@ def best_path(log_probs: np.ndarray, tokens: np.ndarray, blank: int) -> np.ndarr
         path[frame] = (state - 1) // 2 if state % 2 else -1
         state -= int(steps[frame, state])
     return path
-
-
-def spans_of(path: np.ndarray, count: int) -> np.ndarray:
-    """First frame and frame after the last of each of `count` tokens in a path: `(count, 2)` int64."""
-    spans = np.empty((count, 2), np.int64)
-    for token in range(count):
-        places = np.flatnonzero(path == token)
-        spans[token] = places[0], places[-1] + 1
-    return spans

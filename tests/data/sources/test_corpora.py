@@ -271,7 +271,7 @@ def test_what_looks_like_audio_and_is_not_read_is_listed(tmp_path: Path, kind: s
     assert "ffmpeg -i" in details["far.wv"]
     assert "rename it to end in .wav" in details["take"]
     if kind != "speech_commands":
-        assert "1 files beside the recordings are no audio" in caplog.text
+        assert "1 files beside the recordings are not audio" in caplog.text
         assert found.identity != before, "an old preparation does not list them"
 
 

@@ -63,7 +63,7 @@ AUDIOFOLDER = {
     "eval/hey_nova/1.wav": "hey_nova @test",
     "train/stop/1.wav": "stop @train",
     "test/other/1.wav": "-speech @test",
-    "train/1.wav": "!lies in train",
+    "train/1.wav": "!it is in train",
     "data/train/hey_nova/1.wav": "hey_nova @train",
 }
 SPEAKERS_FIRST = {
@@ -82,9 +82,9 @@ BESIDE_A_WORD = {
     "hey_nova/not-wake-word/1.wav": "-speech",
     "hey_nova_2/1.wav": "hey_nova_2",
     "negative/hey_nova/1.wav": "-speech",
-    "clips/1.wav": "!lies in clips",
-    "🎤/1.wav": "!lies in 🎤",
-    "1.wav": "!lies directly in the source's folder",
+    "clips/1.wav": "!it is in clips",
+    "🎤/1.wav": "!it is in 🎤",
+    "1.wav": "!it is in the source's root",
 }
 SPEECH_AND_NOISE = {
     "speech/hey_nova/anna/1.wav": "hey_nova anna",
@@ -166,8 +166,8 @@ def test_speakers_in_a_folder_named_like_the_word_are_told_of() -> None:
     found = layout("Hey Nova", ["anna/1.wav", "tom/2.wav"])
     assert places(found, ["anna/1.wav"]) == {"anna/1.wav": "hey_nova anna"}
     assert found.notes == [
-        "Hey Nova is named by the wake word hey_nova: its folders anna, tom are taken for speakers of it; if they hold "
-        "other words, move them into a folder `negative`"
+        "Hey Nova is named after the wake word hey_nova: its folders anna, tom are used as speakers of it; if they "
+        "contain other words, move them into a folder `negative`"
     ]
 
 
@@ -181,7 +181,7 @@ def test_beside_a_folder_of_a_word_others_are_of_other_words() -> None:
 def test_with_several_words_a_positive_must_say_which() -> None:
     files = ["positive/1.wav", "positive/alexa/1.wav", "alexa/positive_test/1.wav"]
     found = places(layout("x", files, phrases=("alexa", "hey nova")), files)
-    assert found["positive/1.wav"].startswith("!its folders do not say whether it is alexa or hey_nova")
+    assert found["positive/1.wav"].startswith("!its folders do not show whether it is alexa or hey_nova")
     assert found["positive/alexa/1.wav"] == "alexa"
     assert found["alexa/positive_test/1.wav"] == "alexa @test"
 

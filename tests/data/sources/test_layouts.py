@@ -102,7 +102,7 @@ PROJECT = {
 }
 
 
-def told(place: Place) -> str:
+def described(place: Place) -> str:
     """`label speaker @split` of a word's clips, `-kind` of others, `!fault`."""
     if place.fault:
         return f"!{place.fault}"
@@ -117,7 +117,7 @@ def layout(root: str, files: list[str], kind: str | None = None, phrases: tuple[
 
 
 def places(found: Layout, files: list[str]) -> dict[str, str]:
-    return {name: told(found.place(PurePosixPath(name).parts[:-1])) for name in files}
+    return {name: described(found.place(PurePosixPath(name).parts[:-1])) for name in files}
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_the_sources_own_folder_counts_where_those_in_it_do_not_tell(
     assert list(places(layout(root, files), files).values()) == expected
 
 
-def test_speakers_in_a_folder_named_like_the_word_are_told_of() -> None:
+def test_a_note_names_speakers_in_a_folder_named_like_the_word() -> None:
     found = layout("Hey Nova", ["anna/1.wav", "tom/2.wav"])
     assert places(found, ["anna/1.wav"]) == {"anna/1.wav": "hey_nova anna"}
     assert found.notes == [
@@ -205,7 +205,7 @@ def test_a_name_in_another_script_or_form_is_matched_by_the_phrase() -> None:
         WordConfig(label="hey_schatzchen", phrase="Hey Sch\u00e4tzchen"),
     ]
     found = Layout("x", [PurePosixPath(name).parts[:-1] for name in files], None, words)
-    assert [told(found.place(PurePosixPath(name).parts[:-1])) for name in files] == [
+    assert [described(found.place(PurePosixPath(name).parts[:-1])) for name in files] == [
         "alice",
         "nihao",
         "hey_schatzchen Jos\u00e9",

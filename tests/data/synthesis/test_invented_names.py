@@ -23,7 +23,7 @@ def planned(**word: Any) -> list[dict[str, Any]]:
     return [row for row in plan_utterances(config).to_pylist() if row["kind"] == "wakeword"]
 
 
-def test_what_is_said_is_what_the_user_wrote() -> None:
+def test_engines_get_what_the_user_wrote() -> None:
     assert {(r["respelling"], r["phonemes"], r["text"]) for r in planned()} == {("", "", "xiomi")}
     spelled = planned(say=["shao mee", "show me"])
     assert {r["respelling"] for r in spelled} == {"shao mee", "show me"}

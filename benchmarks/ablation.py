@@ -1,221 +1,195 @@
-"""What each augmentation, source of clips and share of near misses is worth to a phrase alone.
+"""Effect of each augmentation, source of clips and share of near misses on a detector trained on synthesis alone.
 
     python -m benchmarks.ablation [--quick] [--json FILE] [--word W …] [--stage S …] [--seeds N] [key=value …]
 
-As `benchmarks.synthetic_to_real`, cell by cell, but each cell's windows are embedded once and the heads learn on them
-(`benchmarks.synthetic.kept`), and it is judged at 0, 1, 2 and 4 false alarms in all of the audio: their mean is what
-settings are compared by, since the threshold without any hangs on one second. Heads are judged together and one by one.
-Cells that are done are kept in `--folder`; `key=value` changes the recipe of all and needs a folder of its own.
+As `benchmarks.synthetic_to_real`, but each detector's windows are embedded once and the heads train on the embeddings
+(`benchmarks.synthetic.kept`). Settings are compared by the mean of the misses at 0, 1, 2 and 4 false alarms in all of
+the audio, since the threshold for none depends on a single second. Heads are judged together and one by one. Figures
+are stored in `--folder`; `key=value` changes the recipe of all detectors and needs a separate folder.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
 
-from benchmarks.harness import ROOT, Bar, run
-from benchmarks.synthetic.cells import asked_cells, run_cells
-from benchmarks.synthetic.judging import CONDITIONS, DISTANCES, NEAR_MISS_LIMITS, real_tracks, shares, spoken_tracks
-from benchmarks.synthetic.material import (
-    ABLATIONS,
-    ALL_STAGES,
-    WORDS,
-    Cell,
-    judging_config,
-    training_config,
+from benchmarks.harness import Bar, detect_on, markdown_table, run, timing_of
+from benchmarks.synthetic.cells import add_arguments, run_cells
+from benchmarks.synthetic.judging import (
+    CONDITIONS,
+    DISTANCES,
+    NEAR_MISS_LIMITS,
+    fired_shares,
+    misses,
+    real_tracks,
+    spoken_tracks,
 )
-from wakeword.config import SAMPLE_RATE_HZ
+from benchmarks.synthetic.material import ABLATIONS, Cell
+from wakeword.config import SAMPLE_RATE_HZ, Config
 from wakeword.evaluation.metrics.det import oracle_threshold
 from wakeword.evaluation.metrics.measure import WordOnSplit
 from wakeword.evaluation.metrics.near_misses import near_miss_floor
 from wakeword.pipeline import prepared_folder
-from wakeword.runtime.events import EventTiming
-from wakeword.system.files import write_json
 
 BASE = "words"
 LEAST_POINTS = 0.1
-"""What leaving out an augmentation must cost some word: one without any effect costs nothing at all."""
+"""Points of misses by which leaving out an augmentation must raise those of at least one word."""
 ALARMS = (0, 1, 2, 4)
-CHOICES = [name for name in ALL_STAGES if name not in ("no-replay", "longer")]
-"""These two are about how a run trains, which is another way here."""
+RULES = ("together", "one head")
 
 
-def measure_cell(cell: Cell, folder: Path, quick: bool, steps: int, updates: int) -> dict[str, Any]:
-    """One detector's figures: `{"together": …, "heads": […]}`, written beside the others."""
-    import torch
-
+def judge_cell(cell: Cell, training: Config, judging: Config, folder: Path, steps: int, updates: int) -> dict[str, Any]:
+    """One detector's figures: `{"together": …, "heads": […]}`."""
     from benchmarks.synthetic.kept import Embedded, Lab
 
-    torch.set_num_threads(1)
-    path = folder / "cells" / f"{cell.name}-{steps}-{updates}.json"
-    if path.is_file():
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    began_s = time.monotonic()
-    training, judging = training_config(cell, folder, quick), judging_config(folder, quick)
-    prepared, judge = prepared_folder(training), prepared_folder(judging)
+    prepared = prepared_folder(training)
     lab = Lab.open(training, prepared)
     lab.fill(steps)
     model = lab.learn(updates)
-    step_s = model.step_samples / SAMPLE_RATE_HZ
-    detector = training.detector
-    timing = EventTiming.from_seconds(step_s, detector.smoothing_s, detector.nms_window_s, detector.refractory_s)
-    real = Embedded.of(model, real_tracks(judge, cell.word, judging), folder / "embedded")
-    spoken = Embedded.of(model, spoken_tracks(prepared, training), folder / "embedded")
-    real_scores, spoken_scores = real.scores(model), spoken.scores(model)
-    figures = []
-    for column in range(real_scores[0].shape[1]):
-        heard = real.heard(real_scores, column, cell.word, judging, timing)
-        near = spoken.heard(spoken_scores, column, cell.word, training, timing)
-        figures.append(_figures(heard, near))
-    found = {"word": cell.word, "stage": cell.stage.name, "seed": cell.seed, "seconds": time.monotonic() - began_s}
-    found |= {"together": figures[0], "heads": figures[1:]}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, found)
-    return found
+    timing = timing_of(training, model.step_samples / SAMPLE_RATE_HZ)
+    real = Embedded.of(model, real_tracks(prepared_folder(judging), cell.word, judging), folder)
+    spoken = Embedded.of(model, spoken_tracks(prepared, training), folder)
+    both = [(audio, audio.scores(model), config) for audio, config in ((real, judging), (spoken, training))]
+    results = []
+    for column in range(len(model.network.heads) + 1):
+        on_real, on_spoken = (
+            detect_on(audio.tracks, [track[:, column] for track in scores], cell.word, timing, config)
+            for audio, scores, config in both
+        )
+        results.append(_results(on_real, on_spoken))
+    return {"together": results[0], "heads": results[1:]}
 
 
-def _figures(real: WordOnSplit, spoken: WordOnSplit) -> dict[str, Any]:
+def _results(real: WordOnSplit, spoken: WordOnSplit) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for allowed in ALARMS:
         threshold = oracle_threshold(real.alarms, allowed)
-        result[str(allowed)] = {
-            "threshold": threshold,
-            "missed": _missed(real, threshold),
-            "fired": {name: pair[0] / pair[1] for name, pair in shares(spoken, threshold).items() if pair[1]},
-        }
+        fired = {name: pair[0] / pair[1] for name, pair in fired_shares(spoken, threshold).items() if pair[1]}
+        result[str(allowed)] = {"threshold": threshold, "missed": misses(real, threshold), "fired": fired}
     floor = near_miss_floor(spoken.near_misses, NEAR_MISS_LIMITS).threshold
     limited = max(result["0"]["threshold"], floor)
-    result["limited"] = {"threshold": limited, "missed": _missed(real, limited)}
+    result["limited"] = {"threshold": limited, "missed": misses(real, limited)}
     return result
-
-
-def _missed(real: WordOnSplit, threshold: float) -> dict[str, float]:
-    return {name: float(curve.frr(threshold)) for name, curve in real.curves.items()}
 
 
 def measure(args: argparse.Namespace) -> list[Bar]:
-    """All cells, a line each; the table; what leaving out or putting in costs."""
-    folder = args.folder / "quick" if args.quick else args.folder
+    """All detectors, a line each; the table; the effect of each setting."""
     steps, updates = (4, 4) if args.quick else (args.steps, args.updates)
     stages = list(dict.fromkeys((BASE, *args.stage)))
-    work = partial(measure_cell, folder=folder, quick=args.quick, steps=steps, updates=updates)
-    found = run_cells(asked_cells(args, stages), folder, args, work, line)
-    print(table(found, stages))
-    print("\n".join(confirmed(found)))
-    return bars(found)
+    judge = partial(judge_cell, folder=args.folder / "embedded", steps=steps, updates=updates)
+    found = run_cells(stages, args, judge, line, f"-{steps}-{updates}")
+    frame = figures(found)
+    print(table(frame, stages))
+    print("\n".join(confirmed(frame)))
+    return bars(frame)
 
 
-def bars(found: list[dict[str, Any]]) -> list[Bar]:
-    """Misses of each stage, and the claim that whatever is on by default helps at least one word."""
-    told = [
-        Bar(f"{stage}: misses over all conditions and alarms, {rule}", 100 * overall(found, stage, rule), "%")
-        for stage in dict.fromkeys(cell["stage"] for cell in found)
-        for rule in ("together", "one head")
+def figures(found: list[dict[str, Any]]) -> pd.DataFrame:
+    """One row per figure: word, stage, rule, false alarms, "missed" or "fired", condition or distance, share."""
+    rows = [
+        (cell["word"], cell["stage"], rule, alarms, part, name, share)
+        for cell in found
+        for rule, results in zip(RULES, ([cell["together"]], cell["heads"]), strict=True)
+        for result in results
+        for alarms, parts in result.items()
+        for part in ("missed", "fired")
+        for name, share in parts.get(part, {}).items()
     ]
-    left_out = dict.fromkeys(cell["stage"] for cell in found if cell["stage"].startswith("no-"))
-    return told + [
+    return pd.DataFrame(rows, columns=["word", "stage", "rule", "alarms", "part", "name", "share"])
+
+
+def _where(frame: pd.DataFrame, **values: str) -> pd.DataFrame:
+    for column, value in values.items():
+        frame = frame[frame[column] == value]
+    return frame
+
+
+def mean_misses(frame: pd.DataFrame, **values: str) -> float:
+    """Mean misses over all conditions and numbers of false alarms, of the rows with these values."""
+    rows = _where(frame[frame.alarms != "limited"], part="missed", **values)
+    return float(rows.groupby(["alarms", "name"]).share.mean().mean())
+
+
+def bars(frame: pd.DataFrame) -> list[Bar]:
+    """Misses of each stage; as a target, each augmentation of the recipe helps at least one word."""
+    result = [
         Bar(
-            f"{stage}: what it costs the word that it costs most",
-            max(costs(found, stage).values()),
-            "points",
-            LEAST_POINTS,
-            "least",
+            f"{stage}: misses over all conditions and alarms, {rule}",
+            100 * mean_misses(frame, stage=stage, rule=rule),
+            "%",
         )
-        for stage in left_out
+        for stage in frame.stage.unique()
+        for rule in RULES
     ]
-
-
-def costs(found: list[dict[str, Any]], stage: str) -> dict[str, float]:
-    """Word to what a stage misses more of it than the base, in points: heads together and one by one in the mean."""
-    result = {}
-    for word in sorted({cell["word"] for cell in found}):
-        own = [cell for cell in found if cell["word"] == word]
-        result[word] = 50 * sum(
-            overall(own, stage, rule) - overall(own, BASE, rule) for rule in ("together", "one head")
-        )
+    for stage in frame.stage.unique():
+        if stage.startswith("no-"):
+            most = max(costs(frame, stage).values())
+            result.append(Bar(f"{stage}: largest increase of a word's misses", most, "points", LEAST_POINTS, "least"))
     return result
+
+
+def costs(frame: pd.DataFrame, stage: str) -> dict[str, float]:
+    """Per word, how many points more a stage misses than the base: mean of heads together and one by one."""
+
+    def both(word: str, stage: str) -> float:
+        return 50 * sum(mean_misses(frame, word=word, stage=stage, rule=rule) for rule in RULES)
+
+    return {word: both(word, stage) - both(word, BASE) for word in sorted(frame.word.unique())}
 
 
 def line(cell: dict[str, Any]) -> str:
     """A cell in one line."""
-    parts = [f"{allowed} alarms {_three([cell], allowed)}" for allowed in ALARMS]
-    means = f"mean {100 * worth([cell], 'together'):.1f} % (one head {100 * worth([cell], 'one head'):.1f} %)"
-    return f"{cell['word']} {cell['stage']} seed {cell['seed']}: {', '.join(parts)}, {means}, {cell['seconds']:.0f} s"
+    frame = figures([cell])
+    parts = [f"{alarms} alarms {_shares(frame, alarms)}" for alarms in ALARMS]
+    together, one = (f"{100 * mean_misses(frame, rule=rule):.1f} %" for rule in RULES)
+    name = f"{cell['word']} {cell['stage']} seed {cell['seed']}"
+    return f"{name}: {', '.join(parts)}, mean {together} (one head {one}), {cell['seconds']:.0f} s"
 
 
-def _judged(cells: list[dict[str, Any]], rule: str) -> list[dict[str, Any]]:
-    return [one for cell in cells for one in ([cell["together"]] if rule == "together" else cell["heads"])]
-
-
-def share(cells: list[dict[str, Any]], rule: str, at: int | str, part: str, name: str) -> float:
-    """Mean of a figure over cells, at so many false alarms."""
-    return float(np.mean([one[str(at)][part][name] for one in _judged(cells, rule) if name in one[str(at)][part]]))
-
-
-def worth(cells: list[dict[str, Any]], rule: str) -> float:
-    """Misses over all conditions and numbers of false alarms: what settings are compared by."""
-    return float(np.mean([share(cells, rule, at, "missed", name) for at in ALARMS for name in CONDITIONS]))
-
-
-def overall(found: list[dict[str, Any]], stage: str, rule: str) -> float:
-    """`worth` of a stage, over words and seeds."""
-    return worth([cell for cell in found if cell["stage"] == stage], rule)
-
-
-def table(found: list[dict[str, Any]], stages: list[str]) -> str:
+def table(frame: pd.DataFrame, stages: list[str]) -> str:
     """Markdown: a row per stage, means over words and seeds."""
-    head = ["stage", *(f"{at} alarms" for at in ALARMS), "mean", "one head", *sorted({cell["word"] for cell in found})]
+    words = sorted(frame.word.unique())
+    head = ["stage", *(f"{alarms} alarms" for alarms in ALARMS), "mean", "one head", *words]
     head += [f"near misses {' / '.join(DISTANCES)}, 1 alarm", "within limits"]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    rows = []
     for stage in stages:
-        cells = [cell for cell in found if cell["stage"] == stage]
-        row = [_three(cells, at) for at in ALARMS]
-        row += [f"{100 * worth(cells, 'together'):.1f} %", f"{100 * worth(cells, 'one head'):.1f} %"]
-        for word in sorted({cell["word"] for cell in found}):
-            row.append(f"{100 * worth([cell for cell in cells if cell['word'] == word], 'together'):.1f} %")
-        row.append(" / ".join(f"{100 * share(cells, 'together', 1, 'fired', name):.0f}" for name in DISTANCES) + " %")
-        row.append(_three(cells, "limited"))
-        lines.append("| " + " | ".join([stage, *row]) + " |")
-    return "\n".join(lines)
+        own = _where(frame, stage=stage)
+        means = [mean_misses(own, rule=rule) for rule in RULES]
+        means += [mean_misses(own, rule="together", word=word) for word in words]
+        row = [*(_shares(own, alarms) for alarms in ALARMS), *(f"{100 * mean:.1f} %" for mean in means)]
+        rows.append([stage, *row, _shares(own, 1, "fired", DISTANCES, 0), _shares(own, "limited")])
+    return markdown_table(head, rows)
 
 
-def confirmed(found: list[dict[str, Any]]) -> list[str]:
-    """Choose on all words but one, confirm on that one, each in turn: a sentence per word.
-
-    The stage that misses least on the others is chosen; what it misses on the word left out stands beside the base's.
-    """
-    words = sorted({cell["word"] for cell in found})
-    stages = list(dict.fromkeys(cell["stage"] for cell in found))
+def confirmed(frame: pd.DataFrame) -> list[str]:
+    """For each word: the stage with the fewest misses on the other words, and its misses on this word."""
+    words = sorted(frame.word.unique())
     lines = []
     for word in words if len(words) > 1 else []:
-        others = [cell for cell in found if cell["word"] != word]
-        best = min(stages, key=lambda stage: overall(others, stage, "together"))
-        own = [cell for cell in found if cell["word"] == word]
-        chosen, base = (100 * overall(own, stage, "together") for stage in (best, BASE))
+        others, own = _where(frame[frame.word != word], rule="together"), _where(frame, word=word, rule="together")
+        best = min(frame.stage.unique(), key=lambda stage: mean_misses(others, stage=stage))
+        chosen, base = (100 * mean_misses(own, stage=stage) for stage in (best, BASE))
         lines.append(f"chosen without {word}: {best}; it misses {chosen:.1f} % of {word}, {BASE} {base:.1f} %")
     return lines
 
 
-def _three(cells: list[dict[str, Any]], at: int | str) -> str:
-    return " / ".join(f"{100 * share(cells, 'together', at, 'missed', name):.1f}" for name in CONDITIONS) + " %"
+def _shares(
+    frame: pd.DataFrame, alarms: int | str, part: str = "missed", names: tuple[str, ...] = CONDITIONS, digits: int = 1
+) -> str:
+    """Mean shares in percent of all heads together, one per name."""
+    means = _where(frame, rule="together", alarms=str(alarms), part=part).groupby("name").share.mean()
+    return " / ".join(f"{100 * means.get(name, float('nan')):.{digits}f}" for name in names) + " %"
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--word", nargs="+", choices=WORDS)
-    parser.add_argument("--stage", nargs="+", choices=CHOICES, default=[stage.name for stage in ABLATIONS])
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=2, help="cells side by side, one thread each")
+    add_arguments(parser, "ablation", [stage.name for stage in ABLATIONS], seeds=1)
     parser.add_argument("--steps", type=int, default=160, help="batches of windows that are embedded")
     parser.add_argument("--updates", type=int, default=480, help="updates of the heads")
-    parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "ablation")
-    parser.add_argument("overrides", metavar="key=value", nargs="*", default=[])
 
 
 if __name__ == "__main__":

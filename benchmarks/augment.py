@@ -2,35 +2,32 @@
 
     python -m benchmarks.augment [--quick] [--json FILE]
 
-Bars: at least 5 times the clips per second of audiomentations (a clip at a time, numpy and scipy) and at least twice
-those of torch-audiomentations (whole batches, torch). Both sides take the same clips, noises and room responses out of
-memory (the file reading of the other side is replaced by a look-up), on one thread of one process and in turns;
-every transform acts on every clip, with a draw per clip. Each figure is a median over the rounds, each bar the median
-of the rounds' ratios. The time is the CPU's. Clips are 2 s at 16 kHz in batches of 64. Freed memory stays with the
-process, for all sides, as training has it.
+Targets: at least 5 times the clips per second of audiomentations (a clip at a time, numpy and scipy) and at least twice
+those of torch-audiomentations (whole batches, torch). Both sides read the same clips, noises and room responses from
+memory, on one thread of one process and in turns; every transform acts on every clip, with random values per clip.
+Times are CPU time; each figure is a median over the rounds, each target is on the median of the rounds' ratios. Clips
+are 2 s at 16 kHz in batches of 64. Freed memory stays with the process, as in training.
 
-What each side does:
+Transforms of each side:
 
 | | here | audiomentations | torch-audiomentations |
 |---|---|---|---|
-| shift up to 0.3 s, no wrapping | cut at a drawn place | Shift | Shift |
+| shift up to 0.3 s, no wrapping | cut at a random place | Shift | Shift |
 | room response | direct sound stays, level kept | ApplyImpulseResponse (moves) | ApplyImpulseResponse (stays) |
 | noise at 0 to 30 dB | over the loud frames | AddBackgroundNoise, over all | AddBackgroundNoise, over all |
 | equaliser of 7 bands | 7 peaks | SevenBandParametricEQ (5 peaks, 2 shelves) | has none, so left out on both sides |
 | band pass | Butterworth, 24 dB per octave | BandPassFilter, 24 dB per octave | BandPassFilter (windowed sinc) |
 | gain -18 to 6 dB | and clamped to full scale | Gain | Gain |
 
-The other libraries are installed with pip, in the pinned versions of `augment_peers.txt` and without their own
-requirements (this environment has them), into `runs/bench/augment_peers`. Where that fails, their bars are left out and
-the reason is printed. torchaudio's compiled part, which fits one build of torch only and which no transform here uses,
-is taken out of that folder.
+The other libraries are installed with pip, in the pinned versions of `augment_peers.txt` and without their
+requirements, into `runs/bench/augment_peers`. Where that fails, their rows are left out and the reason is printed.
+torchaudio's compiled part fits one build of torch only, and no transform here uses it: it is removed from that folder.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -40,9 +37,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 import torch
 
-from benchmarks.harness import ROOT, Bar, run
+from benchmarks.harness import ROOT, Bar, pip_install, run
 from wakeword.audio.augment import Augmenter, Bank
 from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.config.augmentation import AugmentationConfig
@@ -90,32 +88,29 @@ class Sounds:
             self.rooms[-1][0] = 1.0
 
     def files(self, folder: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Noises and responses as WAV files, since the others ask for paths: path to samples."""
-        import soundfile
-
-        found: list[dict[str, np.ndarray]] = []
-        for kind, arrays in (("noise", self.noises), ("room", self.rooms)):
-            (folder / kind).mkdir()
-            paths = {str(folder / kind / f"{i:02d}.wav"): array for i, array in enumerate(arrays)}
-            for path, array in paths.items():
-                soundfile.write(path, array, SAMPLE_RATE_HZ, subtype="FLOAT")
-            found.append(paths)
-        return found[0], found[1]
+        """Noises and responses as WAV files, since the other libraries take paths: path to samples."""
+        noises, rooms = (
+            {str(folder / f"{kind}{i:02d}.wav"): array for i, array in enumerate(arrays)}
+            for kind, arrays in (("noise", self.noises), ("room", self.rooms))
+        )
+        for path, array in (noises | rooms).items():
+            soundfile.write(path, array, SAMPLE_RATE_HZ, subtype="FLOAT")
+        return noises, rooms
 
 
 def ours(sounds: Sounds, **changes: object) -> Step:
-    """A step of the product: cut at drawn places, then the augmenter."""
+    """A step of our augmentation: cut at random places, then the augmenter."""
     banks = [Bank.of([torch.from_numpy(a) for a in arrays]) for arrays in (sounds.noises, sounds.rooms)]
     config = AugmentationConfig.model_validate({**QUIET, **changes})
     transform = Augmenter(config, banks[0], banks[1], music=banks[0], speech=banks[0])
     clips = [torch.from_numpy(a) for a in sounds.clips]
     generator = torch.Generator().manual_seed(0)
-    reach = round(SHIFT_S * SAMPLE_RATE_HZ)
+    limit = round(SHIFT_S * SAMPLE_RATE_HZ)
 
     def step() -> object:
-        # As training cuts its windows (`wakeword.batching.windows`), without the surroundings that it puts in.
+        # As training cuts its windows (`wakeword.batching.windows`), without the audio around the clip.
         cut = torch.zeros(BATCH, SAMPLES)
-        starts = torch.randint(-reach, reach + 1, (BATCH,), generator=generator).tolist()
+        starts = torch.randint(-limit, limit + 1, (BATCH,), generator=generator).tolist()
         for row, clip, start in zip(cut, clips, starts, strict=True):
             row[max(0, -start) : SAMPLES - max(0, start)] = clip[max(0, start) : SAMPLES - max(0, -start)]
         return transform(cut, generator).audio
@@ -123,8 +118,8 @@ def ours(sounds: Sounds, **changes: object) -> Step:
     return step
 
 
-def audiomentations_chain(sounds: Sounds, folder: Path) -> Callable[[np.ndarray, int], np.ndarray]:
-    """The transforms of audiomentations as one function of a clip and its sample rate."""
+def audiomentations_step(sounds: Sounds, folder: Path) -> Step:
+    """The transforms of audiomentations, one clip after another."""
     import audiomentations as theirs
     from audiomentations.augmentations import add_background_noise, apply_impulse_response
 
@@ -137,7 +132,7 @@ def audiomentations_chain(sounds: Sounds, folder: Path) -> Callable[[np.ndarray,
 
     add_background_noise.load_sound_file = in_memory
     apply_impulse_response.load_sound_file = in_memory
-    return theirs.Compose(
+    chain = theirs.Compose(
         [
             theirs.Shift(-SHIFT_S, SHIFT_S, shift_unit="seconds", rollover=False, p=1.0),
             theirs.ApplyImpulseResponse(list(rooms), p=1.0),
@@ -147,16 +142,11 @@ def audiomentations_chain(sounds: Sounds, folder: Path) -> Callable[[np.ndarray,
             theirs.Gain(*GAIN_DB, p=1.0),
         ]
     )
-
-
-def audiomentations_step(sounds: Sounds, folder: Path) -> Step:
-    """The same transforms of audiomentations, a clip after the other."""
-    chain = audiomentations_chain(sounds, folder)
     return lambda: [chain(clip, SAMPLE_RATE_HZ) for clip in sounds.clips]
 
 
 def torch_audiomentations_step(sounds: Sounds, folder: Path) -> Step:
-    """The same transforms of torch-audiomentations, the batch at once."""
+    """The transforms of torch-audiomentations, on the whole batch."""
     import torch_audiomentations as theirs
 
     noises, rooms = sounds.files(folder)
@@ -181,48 +171,35 @@ def torch_audiomentations_step(sounds: Sounds, folder: Path) -> Step:
     return lambda: chain(batch.clone(), SAMPLE_RATE_HZ)
 
 
-def install_peers() -> str:
-    """Put the others into their folder and on the path; the reason where that cannot be done, else nothing."""
+def install_peers() -> None:
+    """Install the other libraries and put them on the path. Raises ImportError where that fails."""
     if not (PEERS / "installed").is_file():
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade"]
-        try:
-            done = subprocess.run(
-                [*command, "--target", str(PEERS), "-r", str(PINS)], capture_output=True, text=True, timeout=900
-            )
-        except subprocess.TimeoutExpired:
-            return "pip did not finish installing them within 15 minutes"
-        if done.returncode:
-            lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["it gave no reason"]
-            return f"pip could not install them: {lines[-1]}"
+        if fault := pip_install(sys.executable, "--no-deps", "--upgrade", "--target", str(PEERS), "-r", str(PINS)):
+            raise ImportError(fault)
         for library in (PEERS / "torchaudio" / "lib").glob("*.so"):
             library.unlink()
         (PEERS / "installed").touch()
     sys.path.append(str(PEERS))
-    return ""
 
 
-def seconds_of(step: Step) -> float:
-    """CPU time of one step, so that other work on the machine does not count."""
+def seconds_of(step: Step, times: int = 1) -> float:
+    """CPU seconds of one step, mean of several."""
     began = time.process_time()
-    step()
-    return time.process_time() - began
+    for _ in range(times):
+        step()
+    return (time.process_time() - began) / times
 
 
 def versus(ours_step: Step, their_step: Step, rounds: int) -> tuple[float, float, float]:
-    """Our clips/s, theirs, and the median ratio, measured in turns of `TURN` steps after a step each to warm up."""
-
-    def turn(step: Step) -> float:
-        return seconds_of(lambda: [step() for _ in range(TURN)]) / TURN
-
+    """Our clips/s, theirs, and the median ratio, in turns of `TURN` steps after one step each to warm up."""
     ours_step(), their_step()
-    pairs = [(turn(ours_step), turn(their_step)) for _ in range(rounds)]
+    pairs = [(seconds_of(ours_step, TURN), seconds_of(their_step, TURN)) for _ in range(rounds)]
     ours_s, theirs_s = (statistics.median(column) for column in zip(*pairs, strict=True))
     return BATCH / ours_s, BATCH / theirs_s, statistics.median(theirs / mine for mine, theirs in pairs)
 
 
 def peer_bars(sounds: Sounds, rounds: int) -> list[Bar]:
-    """The bars against the others; without them the reason is printed."""
-    reason = install_peers()
+    """Rows against the other libraries; the reason is printed where a library cannot be loaded."""
     contests = (
         ("audiomentations", audiomentations_step, {**CORE, **EQ}, 5.0),
         ("torch-audiomentations", torch_audiomentations_step, CORE, 2.0),
@@ -232,11 +209,10 @@ def peer_bars(sounds: Sounds, rounds: int) -> list[Bar]:
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                if reason:
-                    raise ImportError(reason)
+                install_peers()
                 their_step = make(sounds, Path(folder))
             except (ImportError, OSError) as error:
-                print(f"skipped: the bar against {name}, because it cannot be loaded here: {error}")
+                print(f"skipped: {name} cannot be loaded here: {error}")
                 continue
             mine, theirs, ratio = versus(ours(sounds, **changes), their_step, rounds)
         bars += [
@@ -248,7 +224,7 @@ def peer_bars(sounds: Sounds, rounds: int) -> list[Bar]:
 
 
 def measure_bars(args: argparse.Namespace) -> list[Bar]:
-    """The bars, and what each transform of ours makes of the clip rate."""
+    """The comparisons, and the clip rate with each of our transforms alone."""
     torch.set_num_threads(1)
     keep_freed_memory()
     sounds, rounds = Sounds(), 3 if args.quick else 9

@@ -1,12 +1,12 @@
-"""How often do the 95 % intervals hold the true rate? Simulated detectors whose rate is known.
+"""Coverage of the 95 % intervals, on simulated detectors whose true rate is known.
 
     python -m benchmarks.interval_coverage [--quick] [--json FILE]
 
-Misses: 25 speakers, 60 to 300 words, true FRR 2 to 20 %; each speaker has a miss rate of his own (beta), so that two
-words of one speaker go together with a correlation of 0 (independent), 0.05 (mild) or 0.2 (strong). False alarms:
-Poisson. A coverage is the mean over a row's sizes and rates, the worst is that of a single size and rate. Bars: Wilson
-on independent words, `speaker_wilson` on mildly correlated ones 94 to 97 % in the mean, and Garwood, which is exact, at
-least 95 %; `--quick` gives each bar three standard errors more. The rest is told: what no interval can mend.
+Misses: 25 speakers, 60 to 300 words, true FRR 2 to 20 %; each speaker's miss rate is drawn from a beta distribution, so
+that the misses of a speaker have a correlation of 0 (independent), 0.05 (mild) or 0.2 (strong). False alarms: Poisson.
+A coverage is the mean over all sizes and rates; the worst is that of a single size and rate. Targets: Wilson on
+independent words and `speaker_wilson` on mildly correlated ones 94 to 97 % in the mean; the exact Poisson interval at
+least 95 %; `--quick` widens each by three standard errors. The other rows have no target.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ KINDS = ("Wilson", "speaker Wilson", "speaker bootstrap")
 
 
 def miss_coverage(rate: float, words: int, correlation: float, simulations: int, seed: int) -> dict[str, float]:
-    """Share of the simulated test sets whose interval holds `rate`, per kind. No interval at all counts as a miss."""
+    """Share of the simulated test sets whose interval holds `rate`, per kind; a missing interval does not hold it."""
     rng = np.random.default_rng([seed, words, round(1000 * rate), round(1000 * correlation)])
     held = dict.fromkeys(KINDS, 0)
     for number in range(simulations):
@@ -39,7 +39,7 @@ def miss_coverage(rate: float, words: int, correlation: float, simulations: int,
         missed = rng.random(words) < own[people]
         speakers = people.astype(str).tolist()
         found = {"Wilson": wilson(int(missed.sum()), words), "speaker Wilson": speaker_wilson(missed, speakers)}
-        # The bootstrap takes as long as all the rest: every fourth simulation tells enough.
+        # The bootstrap takes as long as everything else, so it runs in every fourth simulation.
         if number % 4 == 0:
             found["speaker bootstrap"] = speaker_bootstrap(missed, speakers, seed=number)
         for kind, interval in found.items():
@@ -75,7 +75,7 @@ def measure(args: argparse.Namespace) -> list[Bar]:
         intervals = [poisson_interval(int(count), 10.0) for count in counts]
         share = np.mean([low <= expected / 10 <= high for low, high in intervals])
         noise = _slack(simulations) if args.quick else 0.0
-        bars.append(Bar(f"Garwood, {expected:g} expected", 100 * float(share), "%", 95 - noise, "least"))
+        bars.append(Bar(f"Poisson interval, {expected:g} expected", 100 * float(share), "%", 95 - noise, "least"))
     return bars
 
 

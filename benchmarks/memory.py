@@ -1,14 +1,13 @@
-"""Does memory stay flat where it should? Preparation of ten times the clips, and `wakeword detect`.
+"""Peak memory of preparation with ten times the clips, and of `wakeword detect`.
 
     python -m benchmarks.memory [--quick] [--runner ray|local] [--json FILE]
 
-Bars: preparing ten times the clips raises the peak of the whole process tree by at most 20 %; `wakeword detect` peaks
-at 120 MiB at most. Everything measured runs in a process of its own.
+Targets: preparing ten times the clips raises the peak of the whole process tree by at most 20 %; `wakeword detect`
+needs at most 120 MiB. Each measurement runs in a separate process.
 
-What preparation grows by is its own memory: anonymous pages and shared memory (Ray's object store), pages that several
-of its processes map counted once. Pages of files are left out of the ratio: those of libraries are shared with whatever
-else runs on the machine, so that the share which the kernel counts for one process goes down when a stranger starts
-Python and up when he ends. The peak with them, as preparation itself reports it, is told beside it.
+The growth is that of anonymous pages and shared memory (Ray's object store); pages that several processes map count
+once. Pages of files are left out: other programs share those of libraries, so that the kernel's count for one process
+depends on them. The peak with these pages, as preparation reports it, is printed beside the other.
 """
 
 from __future__ import annotations
@@ -23,8 +22,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import psutil
+import soundfile
 
-from benchmarks.harness import RECORDINGS, ROOT, Bar, run
+from benchmarks.harness import ROOT, Bar, python, run, untrained_bundle
+from benchmarks.serving import WORDS, real_tracks
 from wakeword.config import SAMPLE_RATE_HZ, save_config, validate_config
 
 MIB = 1024**2
@@ -43,22 +45,15 @@ print(json.dumps({"peak_bytes": summary.peak_memory_bytes, "clips": summary.clip
 _COMMAND = """
 import sys
 from wakeword.cli.main import main
+from wakeword.system.resources import peak_rss_mib
 code = main(sys.argv[1:])
-lines = open("/proc/self/status").read().splitlines()
-peak_kib = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
-print("VmHWM", peak_kib, file=sys.stderr)
+print(peak_rss_mib())
 sys.exit(code)
 """
 
 
 def write_clips(folder: Path, count: int) -> None:
-    """`count` different WAV files of `CLIP_S`, half of a word and half of other sounds, by `_SPEAKERS` speakers.
-
-    The sound is pulsed noise: what preparation does with a clip (decode, check, hash, cut) does not depend on what is
-    said in it.
-    """
-    import soundfile
-
+    """`count` different WAV files of pulsed noise, `CLIP_S` each: half a word, half speech, by `_SPEAKERS` speakers."""
     rng = np.random.default_rng(0)
     time_s = np.arange(round(CLIP_S * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     for index in range(count):
@@ -71,22 +66,20 @@ def write_clips(folder: Path, count: int) -> None:
 
 
 def own_bytes(pid: int) -> int:
-    """Anonymous and shared memory of a process, each page by the number of processes that map it; 0 for one that ended.
+    """Anonymous and shared memory of a process, each page divided by the processes that map it; 0 for one that ended.
 
-    Linux tells both since 5.4 (`smaps_rollup`).
+    Linux reports both since 5.4 (`smaps_rollup`).
     """
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
     except (FileNotFoundError, ProcessLookupError):
         return 0
-    told = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines if line.endswith("kB")}
-    return told["Pss_Anon"] + told["Pss_Shmem"] if told else 0
+    sizes = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines if line.endswith("kB")}
+    return sizes["Pss_Anon"] + sizes["Pss_Shmem"] if sizes else 0
 
 
 def watched(code: str, arguments: list[str], interval_s: float = 0.05) -> tuple[str, float]:
-    """Run Python code in a process of its own; its output, and the peak of its tree's own memory in MiB."""
-    import psutil
-
+    """Run Python code in a new process; its output, and the peak of the memory of its process tree in MiB."""
     peak = 0
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         process = subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=ROOT, stdout=out, stderr=err)
@@ -103,7 +96,7 @@ def watched(code: str, arguments: list[str], interval_s: float = 0.05) -> tuple[
 
 
 def prepare_peaks_mib(folder: Path, clips: int, shard_mb: float, runner: str) -> tuple[float, float]:
-    """Peaks of the process tree that prepares `clips` clips in MiB: its own memory, and with its files' pages."""
+    """Peaks in MiB of the process tree that prepares `clips` clips: without and with pages of files."""
     write_clips(folder / "recordings", clips)
     config = validate_config(
         {
@@ -115,51 +108,29 @@ def prepare_peaks_mib(folder: Path, clips: int, shard_mb: float, runner: str) ->
     output, own = watched(PREPARE, [str(folder / "config.yaml"), str(folder / "prepared"), runner])
     found = json.loads(output.splitlines()[-1])
     if found["clips"] < 0.9 * clips:
-        raise SystemExit(f"only {found['clips']} of {clips} clips were prepared: the figure would mean nothing")
+        raise SystemExit(f"only {found['clips']} of {clips} clips were prepared: the peaks cannot be compared")
     return own, float(found["peak_bytes"] / MIB)
 
 
-def detect_peak_mib(bundle: Path, files: list[Path]) -> float:
-    """Peak of `wakeword detect BUNDLE FILE…`, in MiB."""
-    found = _python(_COMMAND, ["detect", str(bundle), *map(str, files)])
-    return int(found.stderr.split("VmHWM")[1].split()[0]) / 1024
-
-
-def _python(code: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    found = subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True)
-    if found.returncode:
-        raise SystemExit(f"the measured process ended with {found.returncode}:\n{found.stderr[-2000:]}")
-    return found
-
-
-def _bundle_and_files(folder: Path, given: Path | None, seconds: float) -> tuple[Path, list[Path]]:
-    """The bundle given, or an untrained student of the default size; recordings where there are any."""
-    import soundfile
-
-    from benchmarks.serving import real_tracks, untrained_bundle
-
-    if (RECORDINGS / "manifest.csv").is_file():
-        tracks = real_tracks(RECORDINGS, 4, seconds)
-    else:
-        rng = np.random.default_rng(0)
-        tracks = [rng.normal(0, 3000, round(seconds * SAMPLE_RATE_HZ)).astype(np.int16) for _ in range(4)]
+def detect_peak_mib(folder: Path, given: Path | None, seconds: float) -> float:
+    """Peak of `wakeword detect BUNDLE FILE…` in MiB on real recordings, with the given or an untrained bundle."""
+    tracks = real_tracks(4, seconds)
     files = []
     for number, track in enumerate(tracks):
         files.append(folder / f"track{number}.wav")
         soundfile.write(files[-1], track, SAMPLE_RATE_HZ, subtype="PCM_16")
-    bundle = given or untrained_bundle(folder / "bundle", [track[: 10 * SAMPLE_RATE_HZ] for track in tracks])
-    return bundle, files
+    bundle = given or untrained_bundle(folder / "bundle", WORDS, [track[: 10 * SAMPLE_RATE_HZ] for track in tracks])
+    return float(python("-c", _COMMAND, "detect", str(bundle), *map(str, files)).splitlines()[-1])
 
 
 def measure(args: argparse.Namespace) -> list[Bar]:
-    """Both bars, and the figures behind them."""
+    """Both targets, and the figures behind them."""
     few, shard_mb = (200, 2.0) if args.quick else (2000, 16.0)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         small, small_all = prepare_peaks_mib(folder / "few", few, shard_mb, args.runner)
         large, large_all = prepare_peaks_mib(folder / "many", 10 * few, shard_mb, args.runner)
-        bundle, files = _bundle_and_files(folder, args.bundle, 30.0 if args.quick else 600.0)
-        detect = detect_peak_mib(bundle, files)
+        detect = detect_peak_mib(folder, args.bundle, 30.0 if args.quick else 600.0)
     return [
         Bar(f"peak of preparing {few} clips", small, "MiB"),
         Bar(f"peak of preparing {few} clips, with pages of files", small_all, "MiB"),
@@ -171,8 +142,8 @@ def measure(args: argparse.Namespace) -> list[Bar]:
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--runner", choices=("ray", "local"), default="ray", help="what prepares (default: ray)")
-    parser.add_argument("--bundle", type=Path, help="bundle for detect; default: an untrained student, exported here")
+    parser.add_argument("--runner", choices=("ray", "local"), default="ray", help="runner of preparation")
+    parser.add_argument("--bundle", type=Path, help="bundle for detect; default: an untrained model")
 
 
 if __name__ == "__main__":

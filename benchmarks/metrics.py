@@ -1,25 +1,22 @@
-"""What do all figures of a long evaluation cost? 100 h of scores every 10 ms with 5,000 words, every threshold exact.
+"""Cost of all figures of a long evaluation: 100 h of scores every 10 ms with 5,000 words, every threshold exact.
 
     python -m benchmarks.metrics [--quick] [--json FILE]
 
 Timed, from raw scores in memory on: peaks, sweep, whole DET and its corners, FRR at four FAH, FAH at a threshold, area
-under FRR, outcome and latency. Two kinds of scores: `quiet` ones, low with bumps at words and elsewhere, as a detector
-gives them, and `noise` without any correlation, which has as many peaks as there can be. Each kind runs in a process of
-its own. Seconds are processor time, which is the same on a busy machine or nearly so; making the scores is not timed.
+under FRR, outcome and latency. Two kinds of scores: `quiet`, low with bumps at words and elsewhere as those of a
+detector, and `noise` without correlation, which has the largest number of peaks. Each kind runs in a separate process.
+Seconds are processor time, which depends little on other load; making the scores is not timed.
 
-What it is compared with: a loop in plain Python that smooths once and then, for each of `THRESHOLDS` thresholds, goes
-through all scores for peaks and events. It is timed on one track, an hour, and multiplied: its time grows with the
-hours and with the thresholds, of which the sweep has 60,000 to 160,000. Its counts and latencies must be the
-sweep's on that track; on the first minutes it runs at *every* threshold, and the whole curve, DET, FRR at FAH and area
-made from it must be equal, to the last bit.
+The reference is a loop in plain Python that smooths once and then searches all scores for peaks and events at each of
+`THRESHOLDS` thresholds (the sweep has 60,000 to 160,000). It is timed on one track of an hour and scaled. Its counts
+and latencies must equal those of the sweep; on a shorter track it runs at *every* threshold, and curve, DET, FRR at FAH
+and area must be bitwise equal.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import time
 from bisect import bisect_right
@@ -29,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.harness import ROOT, Bar, run
+from benchmarks.harness import Bar, python, run
 from wakeword.evaluation.metrics import det as metrics
 from wakeword.evaluation.metrics.threshold_curve import (
     Curve,
@@ -42,6 +39,7 @@ from wakeword.evaluation.metrics.threshold_curve import (
     track_peaks,
 )
 from wakeword.runtime.events import EventTiming
+from wakeword.system.resources import peak_rss_mib
 
 STEP_S = 0.01
 TIMING = EventTiming.from_seconds(STEP_S, smoothing_s=0.06, nms_window_s=0.1, refractory_s=1.0)
@@ -51,7 +49,7 @@ FAH_TARGETS = (0.05, 0.1, 0.5, 1.0)
 THRESHOLDS = 200
 KINDS = ("quiet", "noise")
 WHOLE_S = 180.0
-"""Scores on which the plain loop runs at every threshold."""
+"""Length of the track on which the plain loop runs at every threshold."""
 
 Scores = NDArray[np.float32]
 
@@ -97,8 +95,8 @@ def plain(scores: Sequence[float], truth: Truth, thresholds: Sequence[float]) ->
     smoothed = []
     whole = [round(score * 65536) / 65536 for score in scores]
     for place in range(len(whole)):
-        heard = whole[max(0, place - TIMING.window + 1) : place + 1]
-        smoothed.append(sum(heard) / len(heard))
+        window = whole[max(0, place - TIMING.window + 1) : place + 1]
+        smoothed.append(sum(window) / len(window))
     ends_s = truth.word_end_s.tolist()
     opens_s = [end - WINDOW.before_s - 1e-6 * STEP_S for end in ends_s]
     found = []
@@ -126,7 +124,7 @@ def _is_peak(smoothed: Sequence[float], place: int) -> bool:
 
 
 def compare(kind: str, seconds: float) -> tuple[float, bool]:
-    """Seconds of the plain loop on one track, and whether it finds what the sweep finds."""
+    """Seconds of the plain loop on one track, and whether its results equal those of the sweep."""
     scores, truth = track(kind, 0, seconds)
     levels = ((np.arange(THRESHOLDS) + 0.5) / THRESHOLDS).tolist()
     began = time.process_time()
@@ -151,42 +149,33 @@ def _same_at_every_threshold(kind: str) -> bool:
 
 
 def child(kind: str, tracks: int, plain_s: float) -> None:
-    """All of one kind, in the process whose memory is measured; prints what it found as JSON."""
-    taken = {"peaks_s": 0.0, "sweep_s": 0.0, "figures_s": 0.0}
-    parts = []
+    """Measure one kind of scores in this process; prints the figures as JSON."""
+    peaks_s, parts = 0.0, []
     for number in range(tracks):
         scores, truth = track(kind, number)
         began = time.process_time()
         parts.append(track_peaks(scores, truth, WINDOW, TIMING))
-        taken["peaks_s"] += time.process_time() - began
-    began = time.process_time()
+        peaks_s += time.process_time() - began
+    marks = [time.process_time()]
     peaks = join_peaks(parts)
     curve = sweep(peaks)
-    taken["sweep_s"] = time.process_time() - began
-    began = time.process_time()
+    marks.append(time.process_time())
     figures(curve, peaks, float(tracks))
-    taken["figures_s"] = time.process_time() - began
-    told = {"peaks": len(peaks.index), "thresholds": len(curve.threshold), "peak_mb": _peak_mb()}
+    marks.append(time.process_time())
+    taken = {"peaks_s": peaks_s, "sweep_s": marks[1] - marks[0], "figures_s": marks[2] - marks[1]}
+    sizes = {"peaks": len(peaks.index), "thresholds": len(curve.threshold), "peak_mb": peak_rss_mib() * 1.048576}
     plain_loop_s, same = compare(kind, plain_s)
-    print(json.dumps({**taken, **told, "plain_s": plain_loop_s * tracks * 3600 / plain_s, "same": same}))
-
-
-def _peak_mb() -> float:
-    with open("/proc/self/status", encoding="ascii") as stream:
-        return next(int(line.split()[1]) for line in stream if line.startswith("VmHWM:")) * 1024 / 1e6
+    print(json.dumps({**taken, **sizes, "plain_s": plain_loop_s * tracks * 3600 / plain_s, "same": same}))
 
 
 def measure(args: argparse.Namespace) -> list[Bar]:
-    """Both kinds, a process each."""
+    """Both kinds, each in a separate process."""
     tracks, plain_s = (5, 900.0) if args.quick else (100, 3600.0)
     bars = []
     for kind in KINDS:
         code = f"from benchmarks.metrics import child; child({kind!r}, {tracks}, {plain_s})"
-        alone = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=alone, capture_output=True, text=True)
-        if done.returncode:
-            raise SystemExit(f"the measured process ended with {done.returncode}:\n{done.stderr[-2000:]}")
-        found = json.loads(done.stdout)
+        one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        found = json.loads(python("-c", code, environment=one_thread))
         taken = {name: found[f"{name}_s"] for name in ("peaks", "sweep", "figures")}
         total = sum(taken.values())
         bars += [Bar(f"{kind}: {name}", seconds, "s") for name, seconds in taken.items()]

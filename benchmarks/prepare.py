@@ -1,93 +1,70 @@
-"""Clips prepared per second through Ray Data, against a bare process pool and against a loader of the usual making.
+"""Clips prepared per second through Ray Data, against a bare process pool.
 
     python -m benchmarks.prepare [--quick] [--json FILE]
 
-Bar: at least 0.9 of the clips per second that a bare pool of as many processes makes of the same work function. All
-sides take the same real recordings (copies with another gain where a large machine needs more), each in processes of
-its own that are started and warm before the first turn. Ray and the pool take turns, the others run in the first round
-alone; each figure is a median over the rounds, each ratio the median of the rounds' ratios. Start-up is measured apart.
-
-What each side does with a clip:
+Target: at least 0.9 of the clips per second of a pool of as many processes with the same work function. All sides read
+the same real recordings (with copies at another gain where a large machine needs more). Each side is a separate
+process, started and warm before the first round, and the sides take turns. Each figure is a median over the rounds,
+each ratio the median of the rounds' ratios.
 
 * `Ray`: `wakeword prepare` as users have it: fingerprint (decode, hash of the samples, fingerprint for copies) and
-  shard (hash of the file, decode, length, level, clipping, offset, word bounds, pitch, loudness, SNR, int16, atomic
-  write, hash of the shard). Each worker decodes in its guarded child process.
-* `pool`: the very same two stages over the same units of work, in a `concurrent.futures.ProcessPoolExecutor`; guarded
-  too, and once more without the guard.
-* `loader`: `librosa.load` to 16 kHz mono and the six transforms of audiomentations that `benchmarks.augment` lists, in
-  a torch `DataLoader` of as many workers. It decodes once, checks nothing and writes nothing, and augments, which
-  preparation does not: other work, told for the scale of it. Installed as `benchmarks.augment` does.
+  shard (hash of the file, decode, checks, loudness, SNR, int16, atomic write, hash of the shard). Each worker decodes
+  in its guarded child process.
+* `pool`: the same two stages over the same units of work, in a `concurrent.futures.ProcessPoolExecutor`, with and
+  without the guard.
 
-Ray gives its workers a low priority (nice 15); here both sides have the same, so that other work on the machine does
-not decide. `CPU` is the processor time of a side's whole process tree for a clip: it says what a side costs on a busy
-machine too, where clips per second say little.
-
-`stages` is the time in which units of work run, the bar is on it; `whole` is all of preparation: also the manifest, the
-search for copies among fingerprints, plan, receipts, index. The loader has no such thing.
+Ray gives its workers a low priority (nice 15); here both sides have the same. `CPU` is the processor time of a side's
+whole process tree per clip, which depends less on other load than clips per second. `stages` is the time in which units
+of work run; the target is on it. `whole` is all of preparation: also the manifest, the search for copies, plan,
+receipts and index.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import multiprocessing
 import os
 import statistics
 import sys
 import tempfile
 import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import psutil
 import pyarrow as pa
+import soundfile
 
-from benchmarks.harness import RECORDINGS, Bar, run
-from wakeword.config import SAMPLE_RATE_HZ, Config, validate_config
-from wakeword.stages.ray_session import available_cpus
+from benchmarks.harness import RECORDINGS, Bar, recording_rows, run, write_manifest
+from wakeword.config import Config, validate_config
+from wakeword.data.prepare import prepare
+from wakeword.stages import ray_data
+from wakeword.stages.ray_session import available_cpus, ray_session
 
 Times = dict[str, float]
 SHARD_MB = 8.0
-"""About 80 clips: enough units for all workers, and harder for Ray than the 128 MB of a real preparation."""
+"""About 80 clips: enough units for all workers, and more tasks for Ray than with the 128 MB of a real preparation."""
 CLIPS_PER_WORKER, QUICK_CLIPS_PER_WORKER = 768, 64
 ROUNDS, QUICK_ROUNDS = 3, 2
-EACH_ROUND = ("Ray", "pool")
-"""The bar's two sides; the others are figures to compare with and run in the first round alone."""
-CUT_S = 30.0
 
 
 def write_corpus(folder: Path, count: int) -> tuple[Path, float]:
-    """A CSV manifest of `count` real recordings, and how many seconds they last; more than there are become copies."""
-    listed = RECORDINGS / "manifest.csv"
-    if not listed.is_file():
-        raise SystemExit(f"the real recordings ({RECORDINGS}) are absent: this benchmark needs them")
-    with listed.open(encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    for row in rows:
-        row["path"] = str(RECORDINGS / row["path"])
+    """A CSV manifest of `count` real recordings, and their seconds; more than there are become quieter copies."""
+    rows = recording_rows()
     chosen = rows[:: max(1, len(rows) // count)][:count]
     times = 1
     while len(chosen) < count:
         chosen += [_copy(row, folder, times) for row in rows[: count - len(chosen)]]
         times += 1
-    path = folder / f"{count}.csv"
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(chosen)
-    return path, sum(float(row["duration_s"]) for row in chosen)
+    return write_manifest(chosen, folder / f"{count}.csv"), sum(float(row["duration_s"]) for row in chosen)
 
 
 def _copy(row: dict[str, str], folder: Path, times: int) -> dict[str, str]:
-    """The same recording, quieter: other bytes and other samples, so that nothing is left out as a repetition."""
-    import soundfile
-
+    """A quieter copy: its bytes and samples differ, so that the search for copies keeps it."""
     audio, rate_hz = soundfile.read(row["path"], dtype="float32")
     path = folder / f"copy{times}" / Path(row["path"]).relative_to(RECORDINGS)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,19 +73,14 @@ def _copy(row: dict[str, str], folder: Path, times: int) -> dict[str, str]:
 
 
 def config_of(manifest: Path, guarded: bool = True) -> Config:
-    """Preparation with all its checks; any label of the recordings may be the wake word."""
-    data = {
-        "sources": [{"type": "csv", "uri": str(manifest)}],
-        "shard_mb": SHARD_MB,
-        "quality": {"guarded": guarded},
-    }
+    """Preparation with all its checks; the label of the wake word is arbitrary."""
+    sources = [{"type": "csv", "uri": str(manifest)}]
+    data = {"sources": sources, "shard_mb": SHARD_MB, "quality": {"guarded": guarded}}
     return validate_config({"words": [{"label": "computer"}], "data": data})
 
 
 def prepared(manifest: Path, guarded: bool, runner: Callable[[Any, pa.Table], Iterator[pa.Table]]) -> Times:
-    """Seconds of one preparation into an empty folder, of its stages alone, and the processor's seconds for it."""
-    from wakeword.data.prepare import prepare
-
+    """Seconds of one preparation into an empty folder, of its stages alone, and its CPU seconds."""
     stages_s: list[float] = []
 
     def timed(stage: Any, table: pa.Table, title: str) -> Iterator[pa.Table]:
@@ -126,9 +98,7 @@ def prepared(manifest: Path, guarded: bool, runner: Callable[[Any, pa.Table], It
 
 
 def tree_cpu_s() -> float:
-    """Processor time of this process and all below it, those that ended and were waited for included."""
-    import psutil
-
+    """CPU seconds of this process and its descendants, with those that have ended and were waited for."""
     spent_s = 0.0
     for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
         with suppress(psutil.NoSuchProcess):
@@ -139,16 +109,13 @@ def tree_cpu_s() -> float:
 @contextmanager
 def ray_side(folder: Path, workers: int) -> Iterator[Callable[[Path], Times]]:
     """Ray Data, as `wakeword prepare` runs it."""
-    from wakeword.stages import ray_data as ray_stage
-    from wakeword.stages.ray_session import ray_session
-
     with ray_session(config_of(folder)):
-        yield lambda manifest: prepared(manifest, True, partial(ray_stage.run_stage, max_cpus=workers))
+        yield lambda manifest: prepared(manifest, True, partial(ray_data.run_stage, max_cpus=workers))
 
 
 @contextmanager
 def pool_side(folder: Path, workers: int, guarded: bool = True) -> Iterator[Callable[[Path], Times]]:
-    """The standard library's pool: a unit of work after the other to whoever is free."""
+    """The standard library's pool: each free worker takes the next unit of work."""
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
 
         def over_pool(stage: Any, table: pa.Table) -> Iterator[pa.Table]:
@@ -159,120 +126,49 @@ def pool_side(folder: Path, workers: int, guarded: bool = True) -> Iterator[Call
         yield lambda manifest: prepared(manifest, guarded, over_pool)
 
 
-class Loaded:
-    """A torch dataset: decode with librosa, augment with audiomentations."""
-
-    def __init__(self, paths: Sequence[str], chain: Callable[[np.ndarray, int], np.ndarray]) -> None:
-        self.paths, self.chain = paths, chain
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        import librosa
-
-        warnings.simplefilter("ignore")
-        audio, _ = librosa.load(self.paths[index], sr=SAMPLE_RATE_HZ, mono=True, duration=CUT_S)
-        # audiomentations cannot shift what is shorter than its shift.
-        return self.chain(librosa.util.fix_length(audio, size=max(len(audio), SAMPLE_RATE_HZ)), SAMPLE_RATE_HZ)
-
-
-@contextmanager
-def loader_side(folder: Path, workers: int) -> Iterator[Callable[[Path], Times]]:
-    """A torch DataLoader with its workers."""
-    from torch.utils.data import DataLoader
-
-    from benchmarks.augment import Sounds, audiomentations_chain, install_peers
-
-    reason = install_peers()
-    if reason:
-        raise ImportError(reason)
-    (folder / "loader").mkdir()
-    chain = audiomentations_chain(Sounds(), folder / "loader")
-    loaders: dict[Path, DataLoader[Any]] = {}
-
-    def epoch(manifest: Path) -> Times:
-        if manifest not in loaders:
-            with manifest.open(encoding="utf-8") as stream:
-                paths = [row["path"] for row in csv.DictReader(stream)]
-            # Forked, so that the workers find the noises and rooms in memory.
-            loaders[manifest] = DataLoader(
-                Loaded(paths, chain),
-                32,
-                num_workers=workers,
-                persistent_workers=True,
-                collate_fn=list,
-                multiprocessing_context="fork",
-            )
-            # Its workers stay, and start again from the first clip.
-            next(iter(loaders[manifest]))
-        cpu_s, began_s = tree_cpu_s(), time.perf_counter()
-        clips = sum(len(batch) for batch in loaders[manifest])
-        stages_s = time.perf_counter() - began_s
-        return {"stages_s": stages_s, "cpu_s": tree_cpu_s() - cpu_s, "clips": float(clips)}
-
-    yield epoch
-
-
-Side = Callable[[Path, int], AbstractContextManager[Callable[[Path], Times]]]
-SIDES: dict[str, Side] = {
+Measure = Callable[[Path], Times]
+SIDES: dict[str, Callable[[Path, int], AbstractContextManager[Measure]]] = {
     "Ray": ray_side,
     "pool": pool_side,
     "pool without the guard": partial(pool_side, guarded=False),
-    "loader": loader_side,
 }
+_stack = ExitStack()
+_measure: list[Measure] = []
+"""The side of this process, once it is open."""
 
 
-def side_process(name: str, folder: Path, workers: int, warm_up: Path, orders: Connection) -> None:
-    """One side in a process of its own: says how long it took to start, then answers each manifest with its times."""
+def _open(name: str, folder: Path, workers: int, warm_up: Path) -> Times:
+    """Start a side in this process; the seconds of its start and of its first clips."""
     began_s = time.perf_counter()
-    with ExitStack() as stack:
-        try:
-            side = stack.enter_context(SIDES[name](folder, workers))
-        except (ImportError, OSError) as error:
-            orders.send(f"skipped: {name}, because it cannot be loaded here: {error}")
-            return
-        start_s = time.perf_counter() - began_s
-        side(warm_up)
-        orders.send({"start_s": start_s, "first_s": time.perf_counter() - began_s - start_s})
-        while True:
-            try:
-                manifest = orders.recv()
-            except EOFError:
-                return
-            orders.send(side(manifest))
+    _measure.append(_stack.enter_context(SIDES[name](folder, workers)))
+    start_s = time.perf_counter() - began_s
+    _measure[0](warm_up)
+    return {"start_s": start_s, "first_s": time.perf_counter() - began_s - start_s}
+
+
+def _round(manifest: Path) -> Times:
+    return _measure[0](manifest)
+
+
+def _close() -> None:
+    _stack.close()
 
 
 def race(folder: Path, workers: int, manifest: Path, warm_up: Path, rounds: int) -> dict[str, list[Times]]:
-    """Times of each side: its start first, then a round each in turns, every other time in reverse."""
+    """Times of each side: its start, then its rounds; every other round runs in reverse order."""
     context = multiprocessing.get_context("spawn")
     found: dict[str, list[Times]] = {}
-    lines: dict[str, Connection] = {}
-    processes = []
-    # One thread each, as Ray has it for its workers: as many processes as CPUs share them.
+    sides: dict[str, ProcessPoolExecutor] = {}
+    # One thread per process, as Ray sets it for its workers.
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "RAY_worker_niceness": "0"}
-    try:
+    with ExitStack() as stack:
         for name in SIDES:
-            lines[name], theirs = context.Pipe()
-            processes.append(context.Process(target=side_process, args=(name, folder, workers, warm_up, theirs)))
-            processes[-1].start()
-            theirs.close()
-            answer = lines[name].recv()
-            if isinstance(answer, str):
-                print(answer)
-                lines.pop(name).close()
-                continue
-            found[name] = [answer]
+            sides[name] = stack.enter_context(ProcessPoolExecutor(1, context))
+            stack.callback(sides[name].submit, _close)
+            found[name] = [sides[name].submit(_open, name, folder, workers, warm_up).result()]
         for number in range(rounds):
-            for name in [side for side in lines if side in EACH_ROUND or not number][:: -1 if number % 2 else 1]:
-                lines[name].send(manifest)
-                found[name].append(lines[name].recv())
-    finally:
-        # A side ends with its line.
-        for line in lines.values():
-            line.close()
-        for process in processes:
-            process.join()
+            for name in list(SIDES)[:: -1 if number % 2 else 1]:
+                found[name].append(sides[name].submit(_round, manifest).result())
     return found
 
 
@@ -283,27 +179,27 @@ def bars_of(found: dict[str, list[Times]], audio_s: float) -> list[Bar]:
         return [times["clips"] / times[key] for times in found[name][1:]]
 
     def ratio(name: str, key: str = "stages_s") -> float:
-        # The others take part in the first round alone.
-        pairs = zip(per_s("Ray", key), per_s(name, key), strict=False)
+        pairs = zip(per_s("Ray", key), per_s(name, key), strict=True)
         return statistics.median(ours / theirs for ours, theirs in pairs)
 
-    clips = found["Ray"][1]["clips"]
-    bars = [Bar("clips in a round", clips, ""), Bar("audio in a round", audio_s / 3600, "h")]
-    for name in found:
-        bars.append(Bar(f"{name}: start", found[name][0]["start_s"], "s"))
-        bars.append(Bar(f"{name}: first clips, workers starting", found[name][0]["first_s"], "s"))
-    for name in found:
-        bars.append(Bar(f"{name}: stages", statistics.median(per_s(name, "stages_s")), "clips/s"))
-        if name != "loader":
-            bars.append(Bar(f"{name}: whole", statistics.median(per_s(name, "whole_s")), "clips/s"))
-        bars.append(Bar(f"{name}: CPU", statistics.median(1000 / rate for rate in per_s(name, "cpu_s")), "ms a clip"))
+    bars = [Bar("clips in a round", found["Ray"][1]["clips"], ""), Bar("audio in a round", audio_s / 3600, "h")]
+    for name, (first, *_) in found.items():
+        bars += [
+            Bar(f"{name}: start", first["start_s"], "s"),
+            Bar(f"{name}: first clips, workers starting", first["first_s"], "s"),
+            Bar(f"{name}: stages", statistics.median(per_s(name, "stages_s")), "clips/s"),
+            Bar(f"{name}: whole", statistics.median(per_s(name, "whole_s")), "clips/s"),
+            Bar(f"{name}: CPU", statistics.median(1000 / rate for rate in per_s(name, "cpu_s")), "ms a clip"),
+        ]
     hours = statistics.median(audio_s / times["whole_s"] for times in found["Ray"][1:])
-    bars.append(Bar("Ray: whole, hours of audio prepared in an hour", hours, "h"))
-    bars.append(Bar("Ray against the pool, stages", ratio("pool"), "x", 0.9, "least"))
-    bars.append(Bar("Ray against the pool, whole", ratio("pool", "whole_s"), "x"))
-    bars.append(Bar("Ray against the pool, clips for the same CPU time", ratio("pool", "cpu_s"), "x"))
-    bars += [Bar(f"Ray against the {name}, stages", ratio(name), "x") for name in list(found)[2:]]
-    return bars
+    return [
+        *bars,
+        Bar("Ray: whole, hours of audio prepared in an hour", hours, "h"),
+        Bar("Ray against the pool, stages", ratio("pool"), "x", 0.9, "least"),
+        Bar("Ray against the pool, whole", ratio("pool", "whole_s"), "x"),
+        Bar("Ray against the pool, clips for the same CPU time", ratio("pool", "cpu_s"), "x"),
+        Bar("Ray against the pool without the guard, stages", ratio("pool without the guard"), "x"),
+    ]
 
 
 def measure(args: argparse.Namespace) -> list[Bar]:

@@ -75,6 +75,8 @@ def pages() -> dict[str, str]:
 
 def cli_page() -> str:
     """Every command with its arguments, options and defaults."""
+    from typer.main import get_command
+
     from wakeword.cli import main as cli
 
     parts = [
@@ -82,13 +84,7 @@ def cli_page() -> str:
         "Generated from the code. `wakeword COMMAND --help` prints the same. Commands that take a recipe also take"
         " overrides, `key=value`, at any place after it: see [configuration](config.md).\n",
     ]
-    if hasattr(cli, "app"):
-        import typer
-
-        sections = click_sections(typer.main.get_command(cli.app), "wakeword")
-    else:
-        sections = argparse_sections(cli.build_parser())
-    return "\n".join([*parts, *sections])
+    return "\n".join([*parts, *click_sections(get_command(cli.app), "wakeword")])
 
 
 def click_sections(command: Any, path: str) -> Iterator[str]:
@@ -115,15 +111,6 @@ def _parameter_row(parameter: Any) -> tuple[str, ...]:
     default = getattr(parameter.default, "value", parameter.default)
     told = is_option and default not in (None, "", (), [], False) and not callable(default)
     return f"`{name}`", value, parameter.help or "", f"`{default}`" if told else ""
-
-
-def argparse_sections(parser: Any) -> Iterator[str]:
-    """The help texts of argparse commands, as long as the command line is made of them."""
-    for action in parser._actions:
-        for child in action.choices.values() if isinstance(action.choices, dict) else ():
-            yield _heading(child.prog)
-            yield f"```text\n{child.format_help()}```\n"
-            yield from argparse_sections(child)
 
 
 # The configuration

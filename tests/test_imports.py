@@ -1,4 +1,4 @@
-"""What importing the package costs: nothing heavy, in a process of its own."""
+"""Importing the package loads no heavy module, measured in a separate process."""
 
 from __future__ import annotations
 
@@ -29,6 +29,19 @@ def _loaded(statement: str) -> set[str]:
 )
 def test_nothing_heavy_is_loaded(statement: str) -> None:
     assert not _loaded(statement) & set(HEAVY)
+
+
+RUNTIME_MIB = 60
+"""Largest resident size of a process that has imported `wakeword.runtime`."""
+
+
+def test_the_runtime_is_light() -> None:
+    code = "import resource, wakeword.runtime; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    command = ["/usr/bin/env", "-i", sys.executable, "-c", code]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    # Linux counts KiB, macOS bytes.
+    assert int(answer.stdout) / (1024 if sys.platform == "linux" else 1024**2) < RUNTIME_MIB
+    assert "onnxruntime" not in _loaded("import wakeword.runtime")
 
 
 def test_the_check_can_fail() -> None:

@@ -1,21 +1,21 @@
-"""Errors a user can cause or repair: one sentence that says what, where and what to do.
+"""Errors that a user can cause or repair: one sentence that states what, where and what to do.
 
-The command line prints `str(error)` and ends with `error.exit_code`; nothing else is documented to escape.
-Exit codes: 0 done, 1 a defect of ours (traceback shown), 2 configuration or usage, 3 data, 4 bundle,
-5 device or hardware, 6 a missing extra, 7 training or a distributed run, 8 serving, 130 interrupted.
+The command line prints `str(error)` and exits with `error.exit_code`. Exit codes: 0 done, 1 a defect of the program
+(with a traceback), 2 configuration or usage, 3 data, 4 bundle, 5 device or hardware, 6 a missing extra, 7 training or a
+distributed run, 8 serving, 130 interrupted.
 """
 
 from __future__ import annotations
 
 
 class WakewordError(Exception):
-    """Base of every error with a message meant for the user."""
+    """Base of all errors whose message is meant for the user."""
 
     exit_code = 1
 
 
 class ConfigError(WakewordError):
-    """A configuration or command line that cannot be meant."""
+    """An invalid configuration or command line."""
 
     exit_code = 2
 
@@ -27,13 +27,13 @@ class DataError(WakewordError):
 
 
 class BundleError(WakewordError):
-    """A bundle that is incomplete, changed or made for something else."""
+    """A bundle that is incomplete, modified or incompatible."""
 
     exit_code = 4
 
 
 class DeviceError(WakewordError):
-    """A GPU, microphone or other device that was asked for and is not there."""
+    """A requested GPU, microphone or other device that is not available."""
 
     exit_code = 5
 

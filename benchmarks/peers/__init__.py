@@ -1,1 +1,1 @@
-"""Ready-made detectors of others, scored by this project's evaluation: see `benchmarks/peers_accuracy.py`."""
+"""Ready-made detectors of other projects, scored by our evaluation (`benchmarks.peers_accuracy`)."""

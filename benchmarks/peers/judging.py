@@ -1,4 +1,4 @@
-"""Detectors side by side on the same tracks: thresholds by one rule, figures with intervals, and who is better."""
+"""Detectors on the same tracks: thresholds by one rule, figures with intervals, and paired comparisons."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wakeword.config.evaluation import EvaluationConfig
+from benchmarks.harness import detect_on, markdown_table
+from wakeword.config import Config
 from wakeword.evaluation.compare import MissComparison, compare_misses
-from wakeword.evaluation.metrics.measure import WordOnSplit, at_threshold, measure_word
+from wakeword.evaluation.metrics.measure import WordOnSplit, at_threshold
 from wakeword.evaluation.metrics.threshold_curve import outcome
 from wakeword.evaluation.metrics.thresholds import choose_threshold
 from wakeword.evaluation.results import SplitResult
-from wakeword.evaluation.scoring.store import TrackInfo
 from wakeword.evaluation.statistics.numbers import number, seconds, share_with_interval
 from wakeword.evaluation.tracks.plan import TrackPlan
 from wakeword.runtime.events import EventTiming
@@ -23,7 +23,7 @@ CHOSEN, SHIPPED = "threshold from val", "as shipped"
 
 
 @dataclass(frozen=True)
-class Listened:
+class DetectorScores:
     """A detector's raw scores `(scores, 1)` of every val and test track."""
 
     name: str
@@ -38,57 +38,53 @@ class Row:
     name: str
     rule: str
     threshold: float
-    reason: str
     result: SplitResult
     missed: dict[str, NDArray[np.bool_]]
     speakers: dict[str, list[str]]
 
     @property
     def fah(self) -> float:
-        """False alarms per hour; infinite without hours, so that nothing is shown by no audio."""
+        """False alarms per hour; infinite without audio."""
         return self.result.alarms.fah if self.result.alarms.fah is not None else float("inf")
 
 
 def chosen_row(
-    found: Listened, plans: tuple[TrackPlan, TrackPlan], timing: EventTiming, word: str, config: EvaluationConfig
+    found: DetectorScores, plans: tuple[TrackPlan, TrackPlan], timing: EventTiming, word: str, config: Config
 ) -> Row:
-    """The protocol's rule: `config.operating_fah` on val chooses the threshold, test tells what it is worth."""
-    val = _heard(word, plans[0], found.val, timing, config)
-    choice = choose_threshold(val.words, val.alarms, val.hours, config.operating_fah)
-    test = _heard(word, plans[1], found.test, timing, config)
-    return _row(found.name, CHOSEN, choice.threshold, choice.reason, test, config)
+    """The protocol's rule: val chooses the threshold for `config.evaluation.operating_fah`, test is reported."""
+    val = _detect(word, plans[0], found.val, timing, config)
+    choice = choose_threshold(val.words, val.alarms, val.hours, config.evaluation.operating_fah)
+    test = _detect(word, plans[1], found.test, timing, config)
+    return _row(found.name, CHOSEN, choice.threshold, test, config)
 
 
 def shipped_row(
-    found: Listened, plan: TrackPlan, timing: EventTiming, threshold: float, word: str, config: EvaluationConfig
+    found: DetectorScores, plan: TrackPlan, timing: EventTiming, threshold: float, word: str, config: Config
 ) -> Row:
-    """A package's own smoothing and threshold; val has no say."""
-    test = _heard(word, plan, found.test, timing, config)
-    return _row(found.name, SHIPPED, threshold, "the package's own", test, config)
+    """The package's smoothing and threshold."""
+    test = _detect(word, plan, found.test, timing, config)
+    return _row(found.name, SHIPPED, threshold, test, config)
 
 
-def _heard(
-    word: str, plan: TrackPlan, scores: Sequence[NDArray[np.float32]], timing: EventTiming, config: EvaluationConfig
+def _detect(
+    word: str, plan: TrackPlan, scores: Sequence[NDArray[np.float32]], timing: EventTiming, config: Config
 ) -> WordOnSplit:
-    by_track = {track.name: values[:, 0] for track, values in zip(plan.tracks, scores, strict=True)}
-    tracks = [TrackInfo.of(plan.split, track) for track in plan.tracks]
-    return measure_word(word, tracks, lambda track, _: by_track[track], timing, config)
+    return detect_on(plan.tracks, [values[:, 0] for values in scores], word, timing, config)
 
 
-def _row(name: str, rule: str, threshold: float, reason: str, test: WordOnSplit, config: EvaluationConfig) -> Row:
+def _row(name: str, rule: str, threshold: float, test: WordOnSplit, config: Config) -> Row:
     return Row(
         name,
         rule,
         threshold,
-        reason,
-        at_threshold(test, threshold, config),
+        at_threshold(test, threshold, config.evaluation),
         {condition: ~outcome(peaks, threshold).hit for condition, (peaks, _) in test.conditions.items()},
         {condition: [row.speaker for row in rows] for condition, (_, rows) in test.conditions.items()},
     )
 
 
 def against(ours: Row, peer: Row, confidence: float) -> list[MissComparison]:
-    """Paired, per condition: A is the peer, B is ours (`wakeword.evaluation.compare`)."""
+    """Paired comparison per condition: A is the peer, B is ours."""
     return [
         compare_misses(condition, peer.missed[condition], missed, ours.speakers[condition], confidence)
         for condition, missed in ours.missed.items()
@@ -96,10 +92,10 @@ def against(ours: Row, peer: Row, confidence: float) -> list[MissComparison]:
 
 
 def rows_table(rows: Sequence[Row]) -> str:
-    """Markdown: a line per detector and rule; misses with Wilson's interval, false alarms with Garwood's."""
+    """Markdown: a line per detector and rule; misses with Wilson's interval, false alarms with the Poisson interval."""
     conditions = [part.condition for part in rows[0].result.conditions]
     header = ["detector", "rule", "threshold", *conditions, "false alarms per hour", "fires after the word, p50 / p95"]
-    lines = [_line(header), _line(["---"] * len(header))]
+    lines = []
     for row in rows:
         alarms, clean = row.result.alarms, row.result.condition("clean")
         rate = "no audio"
@@ -110,20 +106,18 @@ def rows_table(rows: Sequence[Row]) -> str:
         if clean is not None and clean.latency_p50_s is not None and clean.latency_p95_s is not None:
             late = f"{seconds(clean.latency_p50_s)} / {seconds(clean.latency_p95_s)} s"
         cells = [share_with_interval(part.frr, part.wilson) for part in row.result.conditions]
-        lines.append(_line([row.name, row.rule, f"{row.threshold:.3f}", *cells, rate, late]))
-    return "\n".join(lines)
+        lines.append([row.name, row.rule, f"{row.threshold:.3f}", *cells, rate, late])
+    return markdown_table(header, lines)
 
 
 def pairs_table(ours: Row, peers: Sequence[Row], confidence: float) -> str:
     """Markdown: words that only one of the two misses, per condition, with McNemar's exact p."""
     parts = [against(ours, peer, confidence) for peer in peers]
     header = ["only the peer / only ours misses (p)", *(part.condition for part in parts[0])]
-    lines = [_line(header), _line(["---"] * len(header))]
-    for peer, row in zip(peers, parts, strict=True):
-        cells = [f"{part.only_a_missed} / {part.only_b_missed} ({part.p_value:.2g})" for part in row]
-        lines.append(_line([peer.name, *cells]))
-    return "\n".join(lines)
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+    return markdown_table(
+        header,
+        [
+            [peer.name, *(f"{part.only_a_missed} / {part.only_b_missed} ({part.p_value:.2g})" for part in row)]
+            for peer, row in zip(peers, parts, strict=True)
+        ],
+    )

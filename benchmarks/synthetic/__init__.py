@@ -1,1 +1,1 @@
-"""What `benchmarks.synthetic_to_real` is made of."""
+"""Parts of `benchmarks.synthetic_to_real` and `benchmarks.ablation`."""

@@ -1,8 +1,8 @@
-"""A detector in minutes: windows are embedded once, heads learn on them, the judging audio is embedded once for all.
+"""Training of a detector in minutes: windows and judging audio are embedded once, then heads train on the embeddings.
 
-`training.replay_windows` learns from embeddings that are kept, so here all of them are made first and the heads train
-after it, by the same step, schedule and average. What is left out against a run of the pipeline: validation (the last
-weights count) and the heads' look at the first windows before the last ones are there.
+`training.replay_windows` trains on stored embeddings. Here all of them are computed first, and the heads train after
+that with the same step, schedule and average. In contrast to a run of the pipeline there is no validation (the last
+weights count), and no head trains before the last window is embedded.
 """
 
 from __future__ import annotations
@@ -25,11 +25,8 @@ from wakeword.batching.windows import WindowMaker
 from wakeword.config import SAMPLE_RATE_HZ, Config, config_hash
 from wakeword.data.resident import ResidentClips
 from wakeword.data.shards import ShardSet
-from wakeword.evaluation.metrics.measure import WordOnSplit, measure_word
-from wakeword.evaluation.scoring.store import TrackInfo
 from wakeword.evaluation.tracks.track import Track
 from wakeword.models.streaming import StreamingModel
-from wakeword.runtime.events import EventTiming
 from wakeword.system.files import atomic_path
 from wakeword.training.ema import ModelAverage
 from wakeword.training.replay import Replay
@@ -41,7 +38,7 @@ CPU = torch.device("cpu")
 
 
 class KeptStep(TrainingStep):
-    """A training step whose windows are all there before the first update."""
+    """A training step whose windows are all embedded before the first update."""
 
     full = False
 
@@ -52,7 +49,7 @@ class KeptStep(TrainingStep):
 
 @dataclass
 class Lab:
-    """One word's windows and the heads that learn on them."""
+    """One word's windows and the heads that train on them."""
 
     config: Config
     sampler: BatchSampler
@@ -61,7 +58,7 @@ class Lab:
 
     @classmethod
     def open(cls, config: Config, prepared_dir: Path) -> Lab:
-        """Weights and clips as a training run has them before its first step."""
+        """Weights and clips of a training run before its first step."""
         shards = ShardSet.open(prepared_dir)
         torch.manual_seed(config.training.seed)
         model = StreamingModel(config, config.labels)
@@ -72,14 +69,14 @@ class Lab:
         return cls(config, sampler, step, ModelAverage(model, config.training.ema_decay))
 
     def fill(self, steps: int) -> None:
-        """Embed the windows of so many steps."""
+        """Embed the windows of `steps` training steps."""
         assert self.step.replay is not None
         self.step.replay = Replay(steps * self.config.training.batch_size)
         for step in range(steps):
             self.step.remember(self.sampler.batch(step), step)
 
     def learn(self, updates: int) -> StreamingModel:
-        """So many updates of the heads on what is kept; returns their average over time."""
+        """Update the heads `updates` times on the embeddings; returns their moving average."""
         self.step.full = True
         settings, plan = self.config.training, self.sampler.batch(0)
         for number in range(updates):
@@ -91,33 +88,25 @@ class Lab:
 
 @dataclass(frozen=True)
 class Embedded:
-    """Tracks and what the body says of them, `(times, channels)` in half precision each."""
+    """Tracks and the embeddings `(times, channels)` of each in half precision."""
 
-    tracks: list[TrackInfo]
+    tracks: list[Track]
     embeddings: list[Tensor]
 
     @classmethod
     def of(cls, model: StreamingModel, tracks: list[Track], folder: Path) -> Embedded:
-        """Embeddings of tracks; kept in `folder` by what the tracks, and the front end, are made of."""
-        kept = [_kept(model, track, folder) for track in tracks]
-        return cls([TrackInfo.of("test", track) for track in tracks], kept)
+        """Embeddings of tracks, stored in `folder` under a hash of track, front end and model family."""
+        return cls(tracks, [_kept(model, track, folder) for track in tracks])
 
     @torch.no_grad()
     def scores(self, model: StreamingModel) -> list[NDArray[np.float32]]:
-        """Scores `(times, heads + 1)` of each track of a model of one word: of all heads together, and of each."""
+        """Scores `(times, heads + 1)` per track of a model of one word: of all heads together, then of each."""
         heads = len(model.network.heads)  # type: ignore[arg-type]
         result = []
         for track in self.embeddings:
-            logits = model.network.answer(track.float().T[None].repeat(heads, 1, 1))[:, :, 0]
+            logits = model.network.classify_embeddings(track.float().T[None].repeat(heads, 1, 1))[:, :, 0]
             result.append(torch.sigmoid(torch.cat([logits.mean(0, keepdim=True), logits])).T.numpy())
         return result
-
-    def heard(
-        self, scores: list[NDArray[np.float32]], column: int, word: str, config: Config, timing: EventTiming
-    ) -> WordOnSplit:
-        """What a column of `scores` says of the tracks."""
-        by_name = {info.name: values[:, column] for info, values in zip(self.tracks, scores, strict=True)}
-        return measure_word(word, self.tracks, lambda track, _: by_name[track], timing, config.evaluation)
 
 
 def _kept(model: StreamingModel, track: Track, folder: Path) -> Tensor:
@@ -135,7 +124,7 @@ def _kept(model: StreamingModel, track: Track, folder: Path) -> Tensor:
 
 @torch.no_grad()
 def _embedded(model: StreamingModel, track: Track) -> Iterator[Tensor]:
-    """Rows so that the heads' answer to all of them is a score per step, from the quiet that every stream starts in."""
+    """Embeddings from which the heads compute one score per step, starting from silence as every stream does."""
     model.eval()
     step = model.step_samples
     before = torch.zeros(model.context_samples - step)

@@ -1,139 +1,76 @@
-"""Which clips train and which judge, and the recipe of each stage.
+"""Clips for training and for judging, and the recipe of each stage.
 
-Training hears the phrase from text to speech alone; no recording of the phrase enters it. Speech, noise and music are
-the train split's. All recordings of the val and test splits judge. Room responses exist in the train split only: every
-other one judges and the rest trains.
+Positives of training come from text to speech alone. Speech, noise and music are those of the train split. All
+recordings of the val and test splits judge. Room impulse responses exist in the train split only: every other one
+judges and the rest trains.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from benchmarks.harness import RECORDINGS, ROOT
+from benchmarks.harness import ROOT, recording_rows, write_manifest
 from wakeword.config import Config, load_config
-from wakeword.errors import DataError
 
 WORDS = ("alexa", "computer", "jarvis")
 SNR_DB = 10.0
 HIT_BEFORE_S = 1.0
-"""To fire while the word is said is to hear it. Some of these clips hiss after the word, and its end is then taken for
-half a second later than it is: with less, a detection within the word counts as one miss and one false alarm, and that
-alarm sets the threshold."""
+"""A detection within the word is a hit. Some clips hiss after the word, and its end is then estimated up to 0.5 s too
+late: with a smaller value, such a detection counts as a miss and as a false alarm, which sets the threshold."""
 
 Row = dict[str, str]
 
-PLAIN = [
-    "augmentation.noise_probability=0",
-    "augmentation.rir_probability=0",
-    "augmentation.speed_probability=0",
-    "augmentation.vtlp_probability=0",
-    "augmentation.spec_probability=0",
-    *(
-        f"augmentation.{name}_probability=0"
-        for name in (
-            "noise_room", "music", "babble", "speech", "tempo", "pitch", "eq", "microphone", "band", "clip", "codec",
-        )
-    ),
-]  # fmt: skip
-"""Gain, place in the window and the noise floor are left: they are part of every window."""
+ON = ("noise", "rir", "speed", "vtlp", "spec")
+OFF = ("noise_rir", "music", "babble", "speech", "tempo", "pitch", "eq", "microphone", "band", "clip", "codec")
+"""Augmentations that are on and off in the recipe. Gain, place in the window and noise floor belong to every window."""
+
+
+def _probability(names: tuple[str, ...], value: float) -> tuple[str, ...]:
+    return tuple(f"augmentation.{name}_probability={value:g}" for name in names)
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What a detector is trained from."""
+    """A recipe of training."""
 
     name: str
-    about: str
     overrides: tuple[str, ...] = ()
     recordings: bool = True
-    """The train split's speech, noise, music and rooms are there; without them everything is synthetic."""
-    real_words: bool = False
+    """Speech, noise, music and room responses of the train split are used; without them everything is synthetic."""
+    real_words: bool = True
     """Recordings of other wake words are among the negatives."""
     mined: bool = False
-    """Stretches of the train split are among the negatives, in which the detector of `MINED_FROM` fires."""
+    """Stretches of the train split on which the detector of `MINED_FROM` fires are among the negatives."""
 
 
 MINED_FROM = "words"
 STAGES = (
-    Stage("alone", "no recordings at all: what `wakeword new` does by itself", recordings=False),
-    Stage("plain", "synthesis, recorded speech as negatives, no augmentation", tuple(PLAIN)),
-    Stage("augmented", "+ the recipe's augmentation"),
-    Stage("words", "+ recordings of other wake words as negatives", real_words=True),
-    Stage("mined", "+ what that detector fires on in the train split", real_words=True, mined=True),
+    # No recordings at all, as in `wakeword new`.
+    Stage("alone", recordings=False, real_words=False),
+    # Synthesis, recorded speech as negatives, no augmentation.
+    Stage("plain", _probability(ON + OFF, 0), real_words=False),
+    # With the recipe's augmentation, then with other wake words as negatives, then with mined negatives.
+    Stage("augmented", real_words=False),
+    Stage("words"),
+    Stage("mined", mined=True),
 )
-POLICIES = (
-    Stage("near-3", "+ near misses 3 and more phonemes away", ("synthesis.near_miss_clips=200",), real_words=True),
-    Stage(
-        "near-2-3",
-        "+ near misses 2 and more phonemes away",
-        ("synthesis.near_miss_clips=200", "synthesis.near_miss_shares={2: 0.5, 3: 0.5}"),
-        real_words=True,
-    ),
-    Stage(
-        "near-1-2-3",
-        "+ near misses at all distances",
-        ("synthesis.near_miss_clips=200", "synthesis.near_miss_shares={1: 0.34, 2: 0.33, 3: 0.33}"),
-        real_words=True,
-    ),
+POLICIES = tuple(
+    Stage(name, ("synthesis.near_miss_clips=200", *shares))
+    for name, shares in (
+        ("near-3", ()),
+        ("near-2-3", ("synthesis.near_miss_shares={2: 0.5, 3: 0.5}",)),
+        ("near-1-2-3", ("synthesis.near_miss_shares={1: 0.34, 2: 0.33, 3: 0.33}",)),
+    )
 )
-
-
-ON = ("noise", "room", "speed", "vtlp", "spec")
-OFF = (
-    "noise_room", "music", "babble", "speech", "tempo", "pitch", "eq", "microphone", "band", "clip", "codec",
-)  # fmt: skip
+"""Near misses at these phoneme distances are added to training."""
 ABLATIONS = (
-    *(Stage(f"no-{n}", f"final, {n} left out", (f"augmentation.{n}_probability=0",), real_words=True) for n in ON),
-    *(Stage(f"with-{n}", f"final, {n} put in", (f"augmentation.{n}_probability=0.3",), real_words=True) for n in OFF),
+    *(Stage(f"no-{name}", _probability((name,), 0)) for name in ON),
+    *(Stage(f"with-{name}", _probability((name,), 0.3)) for name in OFF),
 )
-"""What each augmentation is worth: those of the recipe left out one by one, and the others put in one by one."""
-VARIANTS = (
-    Stage(
-        "harder",
-        "final, more rooms and noise",
-        (
-            "augmentation.rir_probability=0.6",
-            "augmentation.noise_probability=0.85",
-            "augmentation.noise_snr_db=[-5, 25]",
-        ),
-        real_words=True,
-    ),
-    Stage(
-        "wider",
-        "final, pitch, equaliser and noise in rooms put in",
-        (
-            "augmentation.pitch_probability=0.3",
-            "augmentation.eq_probability=0.3",
-            "augmentation.noise_rir_probability=0.3",
-        ),
-        real_words=True,
-    ),
-    Stage(
-        "pitch-for-vtlp",
-        "final, pitch instead of the vocal tract",
-        ("augmentation.pitch_probability=0.3", "augmentation.vtlp_probability=0"),
-        real_words=True,
-    ),
-    Stage("less-noise", "final, noise in fewer windows", ("augmentation.noise_probability=0.4",), real_words=True),
-    Stage("longer", "final, twice the steps", ("training.epochs=16",), real_words=True),
-    Stage(
-        "no-pico",
-        "final, without the voices of pico",
-        ("synthesis.engines={espeak: 0.6, piper: 0.4}",),
-        real_words=True,
-    ),
-    Stage(
-        "no-replay",
-        "final, one head that hears each window once",
-        ("training.replay_windows=0", "model.heads=1"),
-        real_words=True,
-    ),
-)
-ALL_STAGES = {stage.name: stage for stage in (*STAGES, *POLICIES, *ABLATIONS, *VARIANTS)}
+"""Each augmentation of the recipe left out, and each other one put in."""
+ALL_STAGES = {stage.name: stage for stage in (*STAGES, *POLICIES, *ABLATIONS)}
 
 
 @dataclass(frozen=True)
@@ -143,7 +80,7 @@ class Cell:
     word: str
     stage: Stage
     seed: int
-    extra: tuple[str, ...] = field(default=())
+    extra: tuple[str, ...] = ()
     """Further overrides, from the command line."""
 
     @property
@@ -152,63 +89,35 @@ class Cell:
         return f"{self.word}-{self.stage.name}-{self.seed}"
 
 
-def all_rows() -> list[Row]:
-    """Rows of the recordings' manifest, paths made absolute. Raises DataError where the recordings are absent."""
-    manifest = RECORDINGS / "manifest.csv"
-    if not manifest.is_file():
-        raise DataError(f"{manifest} does not exist: this benchmark needs the real recordings beside the repository")
-    with manifest.open(newline="", encoding="utf-8") as file:
-        return [{**row, "path": str(RECORDINGS / row["path"])} for row in csv.DictReader(file)]
+def _judging_responses(rows: list[Row]) -> set[str]:
+    """Paths of every other room response."""
+    return {row["path"] for row in [row for row in rows if row["kind"] == "rir" and row["split"] == "train"][1::2]}
 
 
 def training_rows(rows: list[Row], word: str, real_words: bool) -> Iterator[Row]:
     """The train split without any recording of the word, with or without other wake words."""
-    responses = 0
+    judging = _judging_responses(rows)
     for row in rows:
-        if row["split"] != "train":
-            continue
-        if row["kind"] == "rir":
-            responses += 1
-            if responses % 2:
-                yield row
-        elif row["kind"] != "wakeword" or (real_words and not _holds(row["label"], word)):
+        other_word = real_words and word not in row["label"].split("_")
+        if row["split"] == "train" and row["path"] not in judging and (row["kind"] != "wakeword" or other_word):
             yield row
 
 
 def judging_rows(rows: list[Row]) -> Iterator[Row]:
-    """Everything of val and test as one test split, and the room responses that training does not hear."""
-    responses = 0
+    """Everything of val and test as one test split, and the room responses that training does not use."""
+    judging = _judging_responses(rows)
     for row in rows:
-        if row["kind"] == "rir" and row["split"] == "train":
-            responses += 1
-            if not responses % 2:
-                yield {**row, "split": "test"}
-        elif row["split"] in ("val", "test"):
+        if row["split"] in ("val", "test") or row["path"] in judging:
             yield {**row, "split": "test"}
 
 
-def _holds(label: str, word: str) -> bool:
-    return word in label.split("_")
-
-
-def write_manifest(rows: Iterator[Row], path: Path) -> Path:
-    """A CSV that the `csv` source reads."""
-    kept = list(rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(kept[0]))
-        writer.writeheader()
-        writer.writerows(kept)
-    return path
-
-
 def mined_folder(cell: Cell, folder: Path) -> Path:
-    """Where lies what was mined for a word."""
+    """Folder of a word's mined negatives."""
     return folder / "mined" / cell.word
 
 
-def training_config(cell: Cell, folder: Path, quick: bool, rows: Callable[[], list[Row]] = all_rows) -> Config:
-    """What `wakeword new WORD` writes, with the train split as negatives and the stage's changes."""
+def training_config(cell: Cell, folder: Path, quick: bool, rows: Callable[[], list[Row]] = recording_rows) -> Config:
+    """The recipe of `wakeword new WORD`, with the train split as negatives and the stage's changes."""
     sources = "[]"
     if cell.stage.recordings:
         kind = "words" if cell.stage.real_words else "speech"
@@ -236,20 +145,18 @@ def training_config(cell: Cell, folder: Path, quick: bool, rows: Callable[[], li
     return load_config(ROOT / "configs" / "demo.yaml", overrides)
 
 
-def judging_config(folder: Path, quick: bool, rows: Callable[[], list[Row]] = all_rows) -> Config:
+def judging_config(folder: Path, quick: bool) -> Config:
     """The real clips of val and test; clean, noise and rooms are the conditions."""
     manifest = folder / "manifests" / "judge.csv"
     if not manifest.is_file():
-        write_manifest(judging_rows(rows()), manifest)
-    limit: dict[str, Any] = {"limit": 120} if quick else {}
-    source = {"type": "csv", "uri": str(manifest), **limit}
+        write_manifest(judging_rows(recording_rows()), manifest)
     return load_config(
         ROOT / "configs" / "real.yaml",
         [
             "name=judge",
             f"words=[{', '.join(f'{{label: {word}}}' for word in WORDS)}]",
             f"runs_dir={folder}",
-            f"data.sources=[{', '.join([_inline(source)])}]",
+            f"data.sources=[{{type: csv, uri: {manifest}{', limit: 120' if quick else ''}}}]",
             f"evaluation.snr_db=[{SNR_DB}]",
             "evaluation.noise_kinds=[]",
             "evaluation.codecs=[]",
@@ -257,7 +164,3 @@ def judging_config(folder: Path, quick: bool, rows: Callable[[], list[Row]] = al
             f"evaluation.hit_before_s={HIT_BEFORE_S}",
         ],
     )
-
-
-def _inline(source: dict[str, Any]) -> str:
-    return "{" + ", ".join(f"{key}: {value}" for key, value in source.items()) + "}"

@@ -20,10 +20,10 @@ def recipe(tmp_path: Path) -> Path:
 
 def test_show_writes_every_default_out(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "show", str(recipe), "training.epochs=7"]) == 0
-    shown = yaml.safe_load(capsys.readouterr().out)
-    assert shown["name"] == "mine"
-    assert shown["training"]["epochs"] == 7
-    assert shown["detector"]["refractory_s"] > 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed["name"] == "mine"
+    assert printed["training"]["epochs"] == 7
+    assert printed["detector"]["refractory_s"] > 0
 
 
 def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:

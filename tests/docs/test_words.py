@@ -10,7 +10,7 @@ import pytest
 from tests.docs.pages import DOCS, ROOT, blocks_of
 from wakeword.cli.main import main
 from wakeword.config.augmentation import AugmentationConfig
-from wakeword.config.keys import RENAMED, key_fault
+from wakeword.config.keys import key_fault
 from wakeword.config.schema import Config
 from wakeword.data.manifest import MANIFEST_SCHEMA
 from wakeword.data.report.advice import RULES
@@ -18,7 +18,6 @@ from wakeword.data.sources.types import source_types
 from wakeword.data.synthesis import ENGINES
 from wakeword.models.families import families
 
-NEW_COLUMNS = {"quality": "peak_level_dbfs", "phoneme_distance": "phoneme_distance"}
 PAGES = [*sorted(DOCS.rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 SPAN = re.compile(r"`([^`\n]+)`")
 FILES = ("py", "yaml", "md", "json", "txt", "parquet", "npz", "onnx", "tflite", "")
@@ -42,15 +41,14 @@ def test_keys_that_a_page_names_are_keys(page: Path) -> None:
             continue
         key = found[1].replace("[]", ".0")
         fault = key_fault(Config, key)
-        if fault and "it is a section" not in fault and key not in RENAMED.values():
+        if fault and "it is a section" not in fault:
             wrong.append(f"{span}: {fault}")
     assert not wrong
 
 
 def test_the_page_on_augmentation_has_every_field() -> None:
     named = set(spans(DOCS / "explanation" / "augmentation.md"))
-    fields = {f"augmentation.{name}" for name in AugmentationConfig.model_fields}
-    fields = {RENAMED.get(name, name).partition(".")[2] for name in fields}
+    fields = set(AugmentationConfig.model_fields)
     assert fields <= named, f"not in the page: {sorted(fields - named)}"
 
 
@@ -60,8 +58,7 @@ def test_the_pages_on_data_have_every_rule_column_source_and_engine() -> None:
         for name in ("explanation/data.md", "reference/manifest.md", "reference/sources.md", "explanation/voices.md")
     }
     assert set(RULES) <= named["explanation/data.md"]
-    columns = {NEW_COLUMNS.get(name, name) for name in MANIFEST_SCHEMA.names}
-    assert columns <= named["reference/manifest.md"]
+    assert set(MANIFEST_SCHEMA.names) <= named["reference/manifest.md"]
     assert set(source_types()) <= named["reference/sources.md"]
     assert set(ENGINES) <= named["explanation/voices.md"]
     assert set(families()) <= set(spans(DOCS / "explanation" / "accuracy.md"))

@@ -26,7 +26,7 @@ def wav(told: int, samples: int = RATE_HZ) -> bytes:
 
 def taken(told: int | None, there: int, layout: SampleLayout = LAYOUT) -> tuple[int, bool, int]:
     """Bytes, whether something is noted, bytes that are missing."""
-    values = {**layout.__dict__, "told_bytes": told}
+    values = {**layout.__dict__, "stated_bytes": told}
     found = extent(SampleLayout(**values), io.BytesIO(bytes(44)), 44 + there)
     return found.size, bool(found.note), found.missing
 

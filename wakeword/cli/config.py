@@ -9,7 +9,7 @@ from typer import Option
 
 from wakeword.cli.options import Overrides, Recipe, path_argument
 
-_SET = "a value that replaces that of every recipe; may be given again"
+_SET = "a value that replaces that of every recipe; may be repeated"
 
 
 def show(config: Recipe, overrides: Overrides) -> None:
@@ -30,7 +30,7 @@ def validate(
     configs: Annotated[list[str], path_argument("CONFIG", "YAML recipes")],
     overrides: Annotated[list[str] | None, Option("--set", metavar="KEY=VALUE", help=_SET)] = None,
 ) -> None:
-    """Check recipes and name the first mistake."""
+    """Validate recipes and report the first error."""
     from wakeword.config import load_config
 
     for path in configs:

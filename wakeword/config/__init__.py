@@ -1,7 +1,7 @@
-"""One pydantic tree for every stage: `load_config(path, overrides) -> Config`.
+"""The configuration: `load_config(path, overrides) -> Config`, one pydantic tree for all stages.
 
-Names are imported when they are first asked for: building the tree takes 12 MiB, which a device that runs a bundle,
-and needs no more than the sample rate, should not pay.
+Names are imported on first use, since building the tree takes 12 MiB and a device that runs a bundle needs only the
+sample rate.
 """
 
 from __future__ import annotations

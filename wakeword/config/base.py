@@ -1,4 +1,4 @@
-"""What all configuration sections share: closed, frozen, validated."""
+"""What all configuration sections share: unknown keys are refused, values are validated and immutable."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from wakeword.system.files import user_path
 
 UserPath = Annotated[str, AfterValidator(user_path)]
-"""A path or URI; `~` at its start is the home folder of whoever loads the configuration."""
+"""A path or URI; a leading `~` is replaced by the home folder of the user who loads the configuration."""
 
 
 class Section(BaseModel):
-    """One section of the configuration: unknown keys are refused, values never change after loading."""
+    """One section of the configuration. Unknown keys are refused, and values never change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True)

@@ -12,55 +12,63 @@ ClipKind = Literal["wakeword", "confusable", "speech", "noise", "music", "rir", 
 
 
 class SourceConfig(Section):
-    """One place that clips come from; `type` names an entry of the registry in `wakeword.data.sources`."""
+    """One source of clips. See the reference of sources for the layout that each type expects."""
 
     type: str
+    """Reader of the source, such as `folder`, `csv` or `parquet`."""
     uri: UserPath
+    """File or folder of the source: a path or a URI."""
     kind: ClipKind | None = None
-    """Kind of every clip; None reads it from the source (CSV) or from the folder's name."""
+    """Kind of every clip; null takes it from the source's columns or folder names."""
     optional: bool = False
-    """True: an absent source is reported and skipped."""
+    """True: a missing source is skipped with a warning. False: it is an error."""
     limit: int | None = Field(None, ge=1)
-    """At most this many clips, spread over the source: the same ones every time."""
+    """Largest number of clips, spread evenly over the source; the same clips every time. Use it for quick trials."""
     licence: str = ""
-    """Licence of clips whose source names none of its own."""
+    """Licence of clips for which the source names none."""
     weight: float = Field(1.0, gt=0, allow_inf_nan=False)
-    """How often training draws a clip of this source, against a clip of weight 1 that could come in its place: as the
-    same wake word, or in the same group of negatives. Val and test are not weighted, nor are room responses."""
+    """How often training draws a clip of this source, relative to a clip of weight 1 of the same wake word or the same
+    group of negatives. It does not apply to val, test and room responses."""
 
 
 class QualityConfig(Section):
-    """What makes a clip unfit; each check has a reason code in the quarantine table."""
+    """Checks of clips. A clip that fails one goes to the quarantine table with a reason code."""
 
     min_clip_s: float = Field(0.2, ge=0)
+    """Shortest clip in seconds."""
     max_clip_s: float = Field(15.0, gt=0)
-    """Longer wake words, confusables and hard negatives are unfit; longer speech, noise and music is cut
+    """Longest wake word, confusable or hard negative in seconds; longer speech, noise and music is cut instead
     (`data.max_kept_s`)."""
     min_level_dbfs: float = Field(-60.0, le=0)
-    """Quieter wake words, speech and hard negatives (RMS of the loudest second) are unfit."""
+    """Lowest level of wake words, speech and hard negatives in dBFS (RMS of the loudest second)."""
     max_clipped_share: float = Field(0.05, ge=0, le=1)
+    """Largest share of a voiced clip's samples at full scale."""
     max_dc_offset: float = Field(0.1, gt=0, le=1)
-    """Clips whose mean lies further from 0 (full scale is 1) are unfit; room responses are not asked."""
+    """Largest absolute mean of a clip's samples (full scale is 1). Room impulse responses are not checked."""
     min_snr_db: float | None = None
-    """Wake words, confusables and speech that stand less above their pauses are unfit; None: all are fit. Clips without
-    a pause are not judged."""
+    """Lowest SNR of wake words, confusables and speech in dB: speech level above the level of the pauses. Clips without
+    a pause are not checked; null switches the check off."""
     max_duration_error: float = Field(0.05, gt=0)
-    """Clips longer or shorter than their manifest's `duration_s` by a larger share (and by more than 0.1 s) are unfit:
-    a header with a wrong sample rate shows there."""
+    """Largest relative difference between a clip's length and its manifest's `duration_s` (differences up to 0.1 s
+    pass). It finds headers with a wrong sample rate."""
     decode_timeout_s: float = Field(20.0, gt=0)
-    """A file of which one block (about a million values) takes longer to decode is given up."""
+    """Seconds after which decoding one block of a file (about a million values) is given up. Raise it for slow network
+    storage."""
     guarded: bool = True
-    """Decode in a child process with limits on memory and CPU time: a crash of the decoder costs one file."""
+    """Decode in a child process with limits on memory and CPU time, so that a decoder crash costs one file. False is
+    faster; use it for trusted files only."""
     duplicates: Literal["near", "equal", "keep"] = "near"
-    """Copies of one recording in two splits are taken out of one: equal samples and copies by fingerprint (`near`),
-    equal samples alone, or none (`keep`)."""
+    """Copies of one recording in two splits are removed from one of them: equal samples and near copies by audio
+    fingerprint (`near`), equal samples only (`equal`), or none (`keep`)."""
 
 
 class SplitConfig(Section):
-    """Speaker-disjoint splits for clips whose source gives none."""
+    """Speaker-disjoint splits of clips whose source gives no split; the rest is train."""
 
     val: float = Field(0.15, ge=0, lt=1)
+    """Share of the speakers in val, on which thresholds are chosen."""
     test: float = Field(0.15, ge=0, lt=1)
+    """Share of the speakers in test, on which results are measured."""
 
     @model_validator(mode="after")
     def _leaves_train(self) -> SplitConfig:
@@ -73,11 +81,13 @@ class DataConfig(Section):
     """Preparation: sources to shards."""
 
     sources: tuple[SourceConfig, ...] = ()
+    """Sources of recordings, in addition to synthetic speech (`synthesis`)."""
     quality: QualityConfig = QualityConfig()
     splits: SplitConfig = SplitConfig()
     shard_mb: float = Field(128.0, gt=0)
+    """Approximate size of a shard file in MB."""
     negative_labels: tuple[str, ...] = ()
-    """Labels of other words that are like a configured one (`travis` beside `jarvis`): their clips are negatives,
+    """Labels of other words that resemble a configured one (`travis` beside `jarvis`): their clips are negatives,
     without an error or a warning."""
     max_kept_s: float = Field(30.0, gt=0)
-    """Longer speech, noise and music is cut into pieces of at most this length (wake words are never cut)."""
+    """Speech, noise and music longer than this many seconds is cut into pieces; wake words are never cut."""

@@ -1,4 +1,4 @@
-"""Evaluation: tracks, hits, targets."""
+"""Evaluation: tracks, conditions, hits, operating point."""
 
 from __future__ import annotations
 
@@ -12,57 +12,63 @@ Codec = Literal["mp3", "opus", "vorbis", "telephone"]
 
 
 class RecordingConfig(Section):
-    """A long recording that is evaluated as it is."""
+    """A long recording that is scored as it is, beside the tracks that are made of clips."""
 
     uri: UserPath
     """Audio file."""
     truth: UserPath
-    """CSV with the columns word (label), start_s, end_s, speaker; a row for each utterance."""
+    """CSV with one row per utterance and the columns word (a label), start_s, end_s, speaker."""
     split: Literal["val", "test"] = "test"
+    """Split that the recording belongs to; thresholds are chosen on val."""
     licence: str = ""
-    """Licence of the recording, told in the report beside those of the clips."""
+    """Licence of the recording, listed in the report."""
 
 
 class EvaluationConfig(Section):
-    """Continuous tracks, events, intervals: see docs/explanation/evaluation.md."""
+    """Scoring of continuous tracks, conditions, and the choice of thresholds: see docs/explanation/evaluation.md."""
 
     snr_db: tuple[float, ...] = (20.0, 10.0, 5.0, 0.0)
-    """Noisy conditions beside `clean`."""
+    """SNRs in dB of the noisy conditions, each scored in addition to `clean`. Shorten the list to save time."""
     noise_kinds: tuple[str, ...] = ("music", "babble")
-    """Kinds of noise that are conditions of their own where there are recordings of them: the recording's kind or
-    label, or a part of its source's name."""
+    """Kinds of noise that are separate conditions where there are recordings of them; matched with the recording's kind
+    or label, or a part of its source's name."""
     noise_kind_snr_db: tuple[float, ...] = (10.0,)
-    """SNRs of the conditions of `noise_kinds`."""
+    """SNRs in dB of the conditions of `noise_kinds`."""
     near: bool = True
-    """Add a condition with room responses from within the critical distance."""
+    """Add a condition with room impulse responses recorded within the critical distance (direct sound dominates)."""
     far: bool = True
-    """Add a condition with room responses from beyond it."""
+    """Add a condition with room impulse responses from beyond the critical distance (reverberation dominates)."""
     codecs: tuple[Codec, ...] = ("mp3", "telephone")
-    """Conditions in which the clips went through a codec (Opus is slow: 0.05 s of CPU a second of audio)."""
+    """Codecs that are conditions of their own. Opus is slow: 0.05 s of CPU time per second of audio."""
     gap_s: tuple[float, float] = (1.0, 3.0)
-    """Quiet after each clip of a positive track, drawn uniformly."""
+    """Seconds of quiet after each clip of a positive track, drawn uniformly."""
     negative_gap_s: tuple[float, float] = (0.1, 0.5)
-    """Quiet after each clip of a negative track; it counts as listening time, so keep it short."""
+    """Seconds of quiet after each clip of a negative track. It counts as audio without words and lowers the false-alarm
+    rate, so keep it short."""
     recordings: tuple[RecordingConfig, ...] = ()
-    """Their words are the condition `recorded`; the rest of them counts as listening time."""
+    """Long recordings: their words are the condition `recorded`, the rest counts as audio without words."""
     fah_targets: tuple[float, ...] = (0.05, 0.1, 0.5, 1.0)
+    """False alarms per hour for which the bundle stores a threshold and the report states the miss rate."""
     operating_fah: float = Field(0.5, gt=0)
-    """False alarms per hour whose threshold the bundle uses by default; chosen on val."""
+    """False alarms per hour of the default operating point; its threshold is chosen on val."""
     operating_frr: float = Field(0.1, gt=0, le=1)
-    """A word is marked ready if at most this share of its clean test words is missed at `operating_fah`."""
+    """Largest miss rate (FRR) on the clean test words at `operating_fah` at which the report marks a word as ready."""
     near_miss_limits: dict[int, float] = Field(default_factory=dict)
     """Largest share of near misses that may fire on val, by their distance in phonemes (4: four or more), such as
-    `{1: 0.6}`. The threshold is raised until all hold; empty means no limit."""
+    `{1: 0.6}`. The threshold is raised until all limits hold; empty for no limit."""
     smoothing_grid_s: tuple[float, ...] = ()
-    """Other smoothing windows to try on val at the operating point; the bundle takes the one that misses the fewest
-    words, if it saves more than 1 % of them. Longer ones answer later. Empty: `detector.smoothing_s` stays."""
+    """Smoothing windows in seconds to try on val at the operating point. The bundle takes the one with the fewest
+    misses if it saves more than 1 % of the words. Longer windows add latency; empty keeps `detector.smoothing_s`."""
     refractory_grid_s: tuple[float, ...] = ()
-    """Likewise for `detector.refractory_s`; all pairs of both grids are tried."""
+    """The same for `detector.refractory_s`; all pairs of both grids are tried."""
     hit_before_s: float = Field(0.2, ge=0)
+    """An event up to this many seconds before the end of a word is a hit."""
     hit_after_s: float = Field(1.0, gt=0)
+    """An event up to this many seconds after the end of a word is a hit."""
     confidence: float = Field(0.95, gt=0.5, lt=1)
-    """Of every interval in the report."""
+    """Confidence level of every interval in the report."""
     seed: int = 0
+    """Seed of the tracks (order, gaps, noise) and of the bootstrap. Reports compare only with equal seeds."""
 
     @field_validator("gap_s", "negative_gap_s")
     @classmethod
@@ -94,5 +100,5 @@ class EvaluationConfig(Section):
 
     @property
     def targets(self) -> tuple[float, ...]:
-        """`fah_targets` and `operating_fah`, rising."""
+        """`fah_targets` and `operating_fah` in ascending order."""
         return tuple(sorted({*self.fah_targets, self.operating_fah}))

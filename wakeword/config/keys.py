@@ -1,4 +1,4 @@
-"""Dotted keys of the configuration, as overrides and search spaces write them: which exist, what they were called."""
+"""Dotted keys of the configuration, as overrides and search spaces write them, and their former names."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ RENAMED: dict[str, str] = {
     "augmentation.room_late_db": "augmentation.rir_late_db",
     "detector.peak_hold_s": "detector.nms_window_s",
 }
-"""Old dotted keys to the keys that replaced them. An old key in a recipe, an override, a run's config or a bundle ends
-in an error that names the new one."""
+"""Former keys to their present names. A former key in a recipe, an override, a run's config or a bundle is an error
+that names the present one."""
 
 
 def renamed_key(tree: Any, model: type[BaseModel], renamed: Mapping[str, str] = RENAMED) -> str:
-    """The first old key of a plain tree as `old is now new`; empty where the tree holds none.
+    """Find the first former key in a plain tree: `old is now new`, or empty.
 
     Args:
-        tree: what was read from YAML or JSON, before validation.
-        model: what the tree is validated against; a key that it still has is not reported.
-        renamed: old dotted keys to new ones.
+        tree: content of a YAML or JSON file, before validation.
+        model: section that the tree is validated against; a key that it still has is not reported.
+        renamed: former dotted keys to present ones.
     """
     for old, new in renamed.items():
         if not key_fault(model, old):
@@ -50,11 +50,11 @@ def _at(tree: Any, parts: list[str]) -> Any:
 
 
 def key_fault(model: type[BaseModel], key: str) -> str:
-    """Why a dotted key names no value of a section; empty where it does.
+    """Explain why a dotted key is not a value of a section; empty where it is.
 
     Args:
         model: the section that the key starts in.
-        key: such as `training.learning_rate`; a number is a place in a list, and a mapping takes any name.
+        key: such as `training.learning_rate`; a number is an index of a list, and a mapping accepts any name.
     """
     annotation: Any = model
     parts = key.split(".")
@@ -76,7 +76,7 @@ def key_fault(model: type[BaseModel], key: str) -> str:
 
 
 def hint(section: type[BaseModel], part: str) -> str:
-    """What was meant by a key that a section has not: `did you mean 'epochs'?`, or all its keys."""
+    """Suggest the nearest key of a section, `did you mean 'epochs'?`, or list all its keys."""
     known = sorted(section.model_fields)
     close = difflib.get_close_matches(part, known, n=1)
     return f"did you mean {close[0]!r}?" if close else f"allowed here: {', '.join(known)}"

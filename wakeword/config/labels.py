@@ -1,4 +1,4 @@
-"""Labels made from text: the one rule for phrases, folder names and columns, and which word a label means."""
+"""Labels from text: one rule for phrases, folder names and columns, and the word that a label refers to."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from wakeword.config.schema import WordConfig
 
 APOSTROPHES = "'\u2019\u2018\u201b\u02bc\u02bb\u02b9\u2032\u0060\u00b4\uff07"
-"""Left out without a gap, so that `what's` and `whats` are one word."""
+"""Removed without a gap, so that `what's` and `whats` are one word."""
 _WITHOUT_APOSTROPHES = str.maketrans("", "", APOSTROPHES)
 _PAIRS = "æ:ae œ:oe ð:d þ:th ŋ:ng ĸ:k ƿ:w ȝ:gh ı:i ȷ:j ɩ:i ɪ:i ə:e ǝ:e ɛ:e ɔ:o ɑ:a ʊ:u ɣ:g ʃ:sh ʒ:z"
 _LETTERS = dict(pair.split(":") for pair in _PAIRS.split())
-"""Latin letters (case folded) that Unicode does not decompose and whose name does not tell the plain letter."""
+"""Case-folded Latin letters that Unicode does not decompose and whose Unicode name does not contain the plain
+letter."""
 _NAMED = re.compile(r"LATIN SMALL LETTER ([A-Z])(?: WITH .+)?")
 _PLAIN = re.compile(r"[^a-z0-9]+")
 
@@ -27,10 +28,9 @@ _PLAIN = re.compile(r"[^a-z0-9]+")
 def fold(text: str) -> str:
     """Fold a text to the form in which labels are compared: `Hey, Schätzchen!` becomes `hey_schatzchen`.
 
-    Case, accents and punctuation do not matter, apostrophes are left out, everything else between words becomes one
-    `_`. Latin letters become a-z (`ß` to `ss`, `ø` to `o`, `ł` to `l`), digits 0-9. Letters of other
-    scripts stay, case folded and composed (NFC), with their marks. Folding a folded text changes nothing; a text
-    without letters and digits gives an empty one.
+    Case, accents, punctuation and apostrophes are dropped, and everything else between words becomes one `_`. Latin
+    letters become a-z (`ß` to `ss`, `ø` to `o`, `ł` to `l`), digits 0-9. Letters of other scripts stay, case folded and
+    composed (NFC), with their marks. Folding is idempotent; a text without letters and digits gives an empty label.
     """
     text = text.translate(_WITHOUT_APOSTROPHES)
     if text.isascii():
@@ -51,7 +51,7 @@ def fold(text: str) -> str:
             latin = True
             kept.append(str(unicodedata.decimal(character)))
         elif category[0] == "M":
-            # Marks belong to the letter before: accents of a Latin one go, vowel signs of another script stay.
+            # Accents of Latin letters are dropped; vowel signs of other scripts stay.
             if not latin:
                 kept.append(character)
         elif category != "Cf":
@@ -71,10 +71,10 @@ def _plain_letter(character: str) -> str:
 
 
 def label_of(phrase: str) -> str:
-    """The label of a word to detect, from its phrase: `fold`, where that gives a label a word can have.
+    """Make the label of a word from its phrase with `fold`.
 
     Raises:
-        ConfigError: no letters, or letters beyond the Latin alphabet.
+        ConfigError: the phrase has no letters, or letters beyond the Latin alphabet.
     """
     label = fold(phrase)
     if not re.search("[a-z]", label) or not label.isascii():
@@ -83,7 +83,7 @@ def label_of(phrase: str) -> str:
 
 
 def word_of(text: str, words: Iterable[WordConfig]) -> str:
-    """The label of the configured word that a text names, by its label or by its phrase; empty where it names none."""
+    """The label of the configured word whose label or phrase equals a text after folding; empty for none."""
     words = list(words)
     folded = fold(text)
     if not folded:

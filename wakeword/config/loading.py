@@ -1,4 +1,4 @@
-"""YAML and `key.path=value` overrides to a validated `Config`, and back."""
+"""Load a `Config` from YAML and `key.path=value` overrides, and save it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def _yaml() -> Any:
 
 
 def load_config(path: str | Path | None = None, overrides: list[str] | tuple[str, ...] = ()) -> Config:
-    """Read a recipe, apply overrides such as `training.epochs=5`, validate.
+    """Read a recipe, apply overrides such as `training.epochs=5`, and validate.
 
     Raises:
-        ConfigError: the file is absent or no YAML, a key is unknown or has another name now, or a value is impossible.
+        ConfigError: the file is absent or not YAML, a key is unknown or renamed, or a value is not allowed.
     """
     tree: dict[str, Any] = {}
     where = "command line"
@@ -58,14 +58,14 @@ def apply_override(tree: dict[str, Any], override: str) -> None:
     """Set `key.path=value` (the value is YAML; list entries by number) in a plain tree, before validation.
 
     Raises:
-        ConfigError: the override has no `=`, goes through a value as if it were a section, or misses a list.
+        ConfigError: the override has no `=`, treats a value as a section, or has an index outside a list.
     """
     key, separator, text = override.partition("=")
     if not separator or not key.strip():
         raise ConfigError(f"override {override!r} must look like section.key=value, such as training.epochs=5")
     yaml = _yaml()
     try:
-        # `key=` empties a text; `key=null` is how no value at all is written.
+        # `key=` is an empty text, `key=null` no value.
         value = yaml.safe_load(text) if text.strip() else ""
     except yaml.YAMLError as error:
         raise ConfigError(f"override {override!r}: the value is not valid YAML") from error
@@ -82,7 +82,7 @@ def apply_override(tree: dict[str, Any], override: str) -> None:
 
 
 def _number(text: str) -> Any:
-    """YAML 1.1 reads 1e-3 as text; people mean a number."""
+    """Convert texts such as 1e-3, which YAML 1.1 does not read as numbers."""
     try:
         return float(text)
     except ValueError:
@@ -105,10 +105,10 @@ def _index(node: list[Any], name: str, override: str) -> int:
 
 
 def validate_config(tree: dict[str, Any], where: str = "config") -> Config:
-    """Validate a plain tree; every fault is named by its path, value and what is allowed.
+    """Validate a plain tree.
 
     Raises:
-        ConfigError: a key is unknown or has another name now, or a value is impossible.
+        ConfigError: a key is unknown or renamed, or a value is not allowed; the message names every fault.
     """
     _refuse_renamed(tree, where)
     try:
@@ -119,8 +119,8 @@ def validate_config(tree: dict[str, Any], where: str = "config") -> Config:
 
 
 def _refuse_renamed(tree: dict[str, Any], where: str) -> None:
-    if told := renamed_key(tree, Config):
-        raise ConfigError(f"{where}: {told}: rename it")
+    if renamed := renamed_key(tree, Config):
+        raise ConfigError(f"{where}: {renamed}: rename it")
 
 
 def _explain(fault: Any) -> str:
@@ -131,7 +131,7 @@ def _explain(fault: Any) -> str:
         return f"{path} is required"
     message = fault["msg"].removeprefix("Value error, ")
     if not path:
-        return message  # Of the whole tree, which nobody wants to read.
+        return message  # without the input, which is the whole tree
     return f"{path} = {fault['input']!r}: {message[:1].lower() + message[1:]}"
 
 
@@ -139,7 +139,7 @@ def _section_at(location: tuple[Any, ...]) -> type[BaseModel]:
     model: Any = Config
     for part in location:
         if isinstance(part, int) or part not in model.model_fields:
-            continue  # a place in a list, or a key of a mapping
+            continue  # an index of a list, or a key of a mapping
         annotation = model.model_fields[part].annotation
         inner = [a for a in getattr(annotation, "__args__", ()) if isinstance(a, type) and issubclass(a, BaseModel)]
         model = inner[0] if inner else annotation
@@ -162,6 +162,6 @@ def config_schema() -> dict[str, Any]:
 
 
 def config_hash(*sections: BaseModel) -> str:
-    """Hash of resolved sections: what a cached artefact depends on."""
+    """Hash of resolved sections, for the keys of cached artefacts."""
     text = json.dumps([section.model_dump(mode="json") for section in sections], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

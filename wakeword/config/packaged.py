@@ -1,4 +1,4 @@
-"""The recipes that come with the package: `configs/` in a checkout, `wakeword/config/recipes` in a wheel."""
+"""Recipes of the package: `configs/` in a checkout, `wakeword/config/recipes` in a wheel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def recipe_path(name: str) -> Path:
     """Path of a packaged recipe such as `demo`.
 
     Raises:
-        ConfigError: there is none of that name.
+        ConfigError: no recipe has that name.
     """
     import wakeword
 
@@ -27,14 +27,14 @@ def recipe_path(name: str) -> Path:
 
 
 def recipe_for(phrase: str, label: str | None = None) -> dict[str, Any]:
-    """The packaged demo recipe with this phrase in the place of its own, as a plain tree.
+    """The packaged demo recipe with another phrase, as a plain tree.
 
     Args:
-        phrase: words to say.
+        phrase: words to detect.
         label: name of the word and of the run; None makes one from the phrase.
 
     Raises:
-        ConfigError: the phrase has no letters, or none that a label can be made of.
+        ConfigError: the phrase has no letters, or no label can be made from it.
         MissingExtraError: PyYAML is not installed.
     """
     try:
@@ -42,9 +42,7 @@ def recipe_for(phrase: str, label: str | None = None) -> dict[str, Any]:
     except ImportError as error:
         raise MissingExtraError("Making recipes", "train", error) from error
     if not any(character.isalpha() for character in phrase):
-        raise ConfigError(
-            f"the phrase {phrase!r} has no letters: give the words that shall be said, such as 'hey nova'"
-        )
+        raise ConfigError(f"the phrase {phrase!r} has no letters: give the words to detect, such as 'hey nova'")
     tree = yaml.safe_load(recipe_path("demo").read_text(encoding="utf-8"))
     label = label or label_of(phrase)
     return {**tree, "name": label, "words": [{"label": label, "phrase": " ".join(phrase.split())}]}

@@ -1,4 +1,4 @@
-"""Scores to events, and the bundle that carries a detector to where it runs."""
+"""Event detection from scores, and the exported bundle."""
 
 from __future__ import annotations
 
@@ -8,25 +8,30 @@ from wakeword.config.base import Section
 
 
 class DetectorConfig(Section):
-    """Scores to events; stored in the bundle, used by evaluation, command line, server and dashboard alike."""
+    """Event detection from scores. The bundle stores it for evaluation, command line, server and dashboard."""
 
     smoothing_s: float = Field(0.06, ge=0, le=2)
-    """Moving average over the scores."""
+    """Length of the moving average over the scores in seconds. Longer windows reduce false alarms and add latency."""
     nms_window_s: float = Field(0.1, ge=0, le=2)
-    """A peak is an event once nothing higher came for this long."""
+    """Non-maximum suppression: a peak becomes an event when no higher score follows within this many seconds. It adds
+    to the latency."""
     refractory_s: float = Field(1.0, ge=0, le=30)
+    """Seconds after an event in which the same word cannot fire again."""
 
 
 class ExportConfig(Section):
-    """The bundle."""
+    """The exported bundle."""
 
     chunk_ms: float = Field(80.0, gt=0, le=1000)
-    """Chunk that clients are advised to send, rounded to whole steps; the graph takes any multiple of its step."""
+    """Chunk length in ms that the bundle recommends to clients, rounded to whole steps. The graph accepts any multiple
+    of its step; shorter chunks lower the latency and cost more computation."""
     opset: int = Field(20, ge=18, le=23)
+    """ONNX opset of the graph; lower it for an older runtime."""
     int8: bool = False
-    """Add `model.int8.onnx` to the bundle, calibrated on val: smaller and faster on small processors, less exact."""
+    """Add `model.int8.onnx` to the bundle, quantised with calibration on val: smaller and faster on small processors,
+    less accurate."""
     tflite: bool = False
-    """Add `model.tflite` to the bundle, float32, one stream and one step a call; needs the extra `tflite`."""
+    """Add `model.tflite` to the bundle (float32, one stream, one step per call). Needs the extra [tflite]."""
     parity_tolerance: float = Field(1e-4, gt=0)
-    """Largest difference allowed between a score of the trained model and of the exported graph, and between that
-    graph and the TFLite model."""
+    """Largest allowed difference between scores of the trained model and of the exported graph, and between that graph
+    and the TFLite model. A larger difference fails the export."""

@@ -28,14 +28,15 @@ class WordConfig(Section):
     """One phrase to detect: one output of the model."""
 
     label: str
-    """Label in manifests, bundles and detections, such as `hey_nova`."""
+    """Name of the word in manifests, bundles and detections, such as `hey_nova`: a-z, 0-9 and `_`."""
     phrase: str = ""
-    """Text that is spoken; empty takes the label with spaces for underscores."""
+    """Text that is spoken, such as `hey nova`; empty takes the label with spaces for underscores."""
     say: tuple[str, ...] = ()
-    """Respellings that text to speech reads in turn, for a name that it reads wrongly: `[hey no-vah, hay nova]`."""
+    """Respellings that text to speech reads in turn instead of the phrase: `[hey no-vah, hay nova]`. Set it when
+    `wakeword new` or the data report displays a wrong reading."""
     phonemes: str = ""
-    """Pronunciation in IPA of `synthesis.language`, such as `hˈeɪ nˈoʊvə`: engines that take phonemes speak it, others
-    `say`."""
+    """Pronunciation in IPA of `synthesis.language`, such as `hˈeɪ nˈoʊvə`, for engines that take phonemes; the others
+    use `say`."""
 
     @field_validator("label")
     @classmethod
@@ -47,17 +48,19 @@ class WordConfig(Section):
     @property
     def text(self) -> str:
         """The phrase as it is spoken."""
-        # Decomposed accents, as some file systems and keyboards give them, are read wrongly.
+        # Text to speech misreads decomposed accents, which some file systems and keyboards produce.
         return unicodedata.normalize("NFC", self.phrase) or self.label.replace("_", " ")
 
 
 class Config(Section):
-    """Everything a run depends on; saved with the run."""
+    """Everything that a run depends on; saved with the run."""
 
     name: str = Field("wakeword", pattern=r"^[A-Za-z0-9._-]+$")
     """Name of the run: its folder is `runs_dir/name`."""
     runs_dir: UserPath = "runs"
+    """Folder of all runs; prepared data and caches lie in it as well."""
     words: tuple[WordConfig, ...] = Field(min_length=1)
+    """Words to detect, in the order of the model's outputs."""
     frontend: FrontendConfig = FrontendConfig()
     model: ModelConfig = ModelConfig()
     data: DataConfig = DataConfig()
@@ -82,7 +85,7 @@ class Config(Section):
             raise ValueError(f"two words share a label in {labels}")
         phrases = [fold(word.text) for word in value]
         if len(set(phrases)) < len(phrases):
-            raise ValueError(f"two words share a phrase in {[word.text for word in value]}: one word can have it")
+            raise ValueError(f"two words share a phrase in {[word.text for word in value]}: each word needs its own")
         return value
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Text to speech: positives from the phrase, and speech that is not the phrase."""
+"""Text to speech: clips of the phrases, of near misses and of other speech."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from wakeword.config.base import Section, UserPath
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
-"""What stands in a command's arguments, and in a carrier sentence, for something to fill in."""
+"""A placeholder in a command's arguments or in a carrier sentence."""
 COMMAND_VALUES = ("text", "voice", "out", "rate", "length", "wpm", "seed")
 ENGLISH = "en"
 _TAG = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{1,8})*")
@@ -21,16 +21,16 @@ def plain_tag(tag: str) -> str:
     return tag.strip().lower().replace("_", "-")
 
 
-def _told_tag(value: Any) -> Any:
-    """YAML 1.1 reads the tag of Norwegian as false."""
+def _restored_tag(value: Any) -> Any:
+    """Undo YAML 1.1's reading of `no`, the tag of Norwegian, as false."""
     return "no" if value is False else value
 
 
 def checked_tag(tag: str) -> str:
-    """The tag as it is.
+    """Return the tag unchanged.
 
     Raises:
-        ValueError: it is no language tag.
+        ValueError: it is not a language tag.
     """
     if not _TAG.fullmatch(plain_tag(tag)):
         raise ValueError(f"{tag!r} is no language tag: write a code such as en, en-gb, de, fr, es, ru or zh")
@@ -58,25 +58,25 @@ CARRIERS = (
 
 
 class CommandConfig(Section):
-    """A program that speaks: it is started once an utterance, with a list of arguments and without a shell."""
+    """A program that speaks. It is started once per utterance, with a list of arguments and without a shell."""
 
     argv: tuple[str, ...] = Field(min_length=1)
-    """The program and its arguments; filled in: `{text}` (without it the text comes on standard input), `{voice}`,
-    `{out}` (the WAV, FLAC, Ogg or MP3 to write; without it standard output is taken), `{rate}` (times normal),
-    `{length}` (1 / rate), `{wpm}` (words per minute, 160 at rate 1), `{seed}`."""
+    """The program and its arguments. Placeholders: `{text}` (without it the text is passed on standard input),
+    `{voice}`, `{out}` (WAV, FLAC, Ogg or MP3 file to write; without it standard output is read), `{rate}` (times
+    normal), `{length}` (1 / rate), `{wpm}` (words per minute, 160 at rate 1), `{seed}`."""
     voices: tuple[str, ...] = Field(("default",), min_length=1)
-    """What `{voice}` can be; each is one speaker, and no speaker is heard in two splits."""
+    """Values of `{voice}`; each is one speaker, and no speaker is in two splits."""
     timeout_s: float = Field(60.0, gt=0)
-    """A program that takes longer for one text is ended, and the text counts as unspoken."""
+    """Seconds after which the program is killed and the clip is quarantined."""
     slow: bool = False
-    """True: of other speech it is given short texts only."""
+    """True for a slow program: it gets only short texts of `speech_clips`."""
     languages: tuple[str, ...] = ()
-    """Tags of the languages that it speaks, such as `[de, fr]`; empty: whatever `synthesis.language` names."""
+    """Tags of the languages that it speaks, such as `[de, fr]`; empty: any `synthesis.language`."""
 
     @field_validator("languages", mode="before")
     @classmethod
-    def _words(cls, value: Any) -> Any:
-        return [_told_tag(tag) for tag in value] if isinstance(value, list | tuple) else value
+    def _restored(cls, value: Any) -> Any:
+        return [_restored_tag(tag) for tag in value] if isinstance(value, list | tuple) else value
 
     @field_validator("languages")
     @classmethod
@@ -89,7 +89,7 @@ class CommandConfig(Section):
         unknown = sorted(named - set(COMMAND_VALUES))
         if unknown:
             known = ", ".join(f"{{{name}}}" for name in COMMAND_VALUES)
-            raise ValueError(f"argv: {{{unknown[0]}}} cannot be filled in; there are: {known}")
+            raise ValueError(f"argv: {{{unknown[0]}}} is no placeholder; there are: {known}")
         if len(self.voices) > 1 and "voice" not in named:
             raise ValueError("voices names several, but argv has no {voice}: all would be one and the same voice")
         if len(set(self.voices)) < len(self.voices):
@@ -98,64 +98,67 @@ class CommandConfig(Section):
 
 
 class SynthesisConfig(Section):
-    """Engines register themselves in `wakeword.data.synthesis`; a missing one is named with its install command."""
+    """Synthetic speech for training and evaluation, and synthetic noises and rooms where recordings are missing."""
 
     enabled: bool = False
+    """Synthesise speech, noises and room responses. False uses `data.sources` alone."""
     language: str = ENGLISH
-    """Language of the phrases: a tag such as `en`, `en-gb`, `de`, `fr`, `ru` or `zh`. Engines that do not speak it are
-    left out with a warning; `en` takes every English accent, `en-gb` British ones."""
+    """Language of the phrases: a tag such as `en`, `en-gb`, `de`, `fr`, `ru` or `zh`. `en` uses every English accent,
+    `en-gb` British ones only. Engines that do not speak it are left out with a warning."""
     engines: dict[str, float] = Field({"espeak": 0.6, "piper": 0.36, "kokoro": 0.04})
-    """Engine to its share of the clips of train and val. `piper:/path/voice.onnx` speaks with any Piper voice.
-    espeak has many robotic timbres and is fast; kokoro sounds best and takes seconds a clip."""
+    """Engines and their shares of the clips in train and val. espeak is fast, with many robotic voices; kokoro sounds
+    best and takes seconds per clip; `piper:/path/voice.onnx` uses any Piper voice."""
     leave_out_missing: bool = False
-    """An engine of `engines` that is not installed is left out with a warning, and the others speak its share; off, it
-    is an error. Only while one of them is there."""
+    """True: an engine that is not installed is left out with a warning, and the others take over its share, as long as
+    one is installed. False: it is an error."""
     commands: dict[str, CommandConfig] = Field(default_factory=dict)
-    """Programs that speak, by name: `command:NAME` in `engines` or `hold_out` is one of them."""
+    """Programs that speak, by name; `command:NAME` in `engines` or `hold_out` refers to one."""
     hold_out: tuple[str, ...] = ("hibari",)
-    """Engines whose voices speak only in the test split (half of it): training hears nothing of theirs."""
+    """Engines that speak half of the test split and nothing else, so that results include voices of an engine that was
+    never trained on."""
     clips_per_word: int = Field(400, ge=1)
-    """Utterances of each phrase, over all splits (`data.splits` gives the shares)."""
+    """Clips of each phrase over all splits (`data.splits` gives the shares). More clips take longer to synthesise and
+    vary more."""
     speech_clips: int = Field(400, ge=0)
-    """Sentences that do not hold the phrase, spoken by the same voices."""
+    """Clips of sentences without the phrase, by the same voices, as negatives."""
     sentences: UserPath = ""
-    """A UTF-8 text file with a sentence a line for `speech_clips` and near misses; empty takes the built-in ones, which
-    are there for the languages that docs/explanation/voices.md names, and English ones for the others."""
+    """UTF-8 text file with one sentence per line for `speech_clips` and near misses. Empty: the built-in sentences of
+    the languages that docs/explanation/voices.md lists, and English ones for other languages."""
     carrier_share: float = Field(0.0, ge=0, le=1)
-    """Share of the wake-word clips that are spoken within a sentence; the rest is the phrase alone."""
+    """Share of the wake-word clips in which the phrase is part of a sentence; the others are the phrase alone."""
     carriers: tuple[str, ...] = CARRIERS
-    """The sentences, `{phrase}` standing for the phrase; half of them serve training, the others val and test."""
+    """Carrier sentences with the placeholder `{phrase}`. Half of them are used in train, the others in val and test."""
     near_miss_clips: int = Field(0, ge=0)
-    """Phrases that sound alike, as negatives in training, for each word. Costly on real voices: see
-    docs/explanation/voices.md."""
+    """Clips of phrases that sound alike in train, as negatives, for each word. They reduce false alarms on such phrases
+    and raise the miss rate on real voices: see docs/explanation/voices.md."""
     near_miss_shares: dict[int, float] = Field({3: 1.0})
-    """Distance in phonemes (3 stands for 3 and more) to its share of `near_miss_clips`."""
+    """Distances in phonemes (3: three or more) and their shares of `near_miss_clips`."""
     near_miss_test_clips: int = Field(60, ge=0)
-    """Phrases that sound alike for each word in val, and as many in test: other texts, spread evenly over distances,
-    so that every report says how often they fire."""
+    """Clips of phrases that sound alike in val, and as many in test, for each word. Their texts are not trained on and
+    are spread evenly over the distances; the report states how often they fire."""
     pronunciations: Literal["espeak", "cmu"] = "espeak"
-    """What tells distances: espeak's phonemes, or beside them the CMU dictionary, whose words also become texts (it
-    needs the package pocketsphinx)."""
+    """Source of the phonemes that distances are measured in: espeak, or in addition the CMU dictionary, whose words
+    also become near misses (`cmu`; English, needs the extra [mining])."""
     check_words: bool = False
-    """A recogniser (pocketsphinx, extra [mining]) listens to each wake word; a clip in which it hears one of twenty
-    other texts rather than the phrase is left out. See docs/explanation/voices.md for what that finds and loses."""
+    """Check each wake-word clip with a speech recogniser (pocketsphinx, extra [mining]) and quarantine clips for which
+    one of twenty other texts fits better than the phrase. See docs/explanation/voices.md for its errors."""
     rates: tuple[float, float] = (0.8, 1.25)
-    """Speaking rate, times normal, drawn uniformly."""
+    """Speaking rate, times normal, drawn uniformly from [low, high]."""
     pitch_semitones: tuple[float, float] = (-2.5, 2.5)
-    """Pitch (and for neural voices the length of the vocal tract), drawn uniformly."""
+    """Change of pitch in semitones, drawn uniformly from [low, high]; neural voices change their formants as well."""
     noises: int = Field(60, ge=0)
-    """Synthesised noises (coloured, hum, babble) for where there are no recordings."""
+    """Number of synthetic noises (coloured noise, hum, babble). Set it to 0 with enough recordings of noise."""
     rooms: int = Field(60, ge=0)
-    """Simulated room responses for where there are none."""
+    """Number of simulated room impulse responses. Set it to 0 with enough measured ones."""
     seed: int = 0
-    """Decides texts, voices, rates and pitches."""
+    """Seed of texts, voices, rates and pitches."""
     cache_dir: UserPath = ""
-    """Where spoken clips are kept for later runs; empty: `synthetic/` inside the prepared folder."""
+    """Folder in which synthetic clips are kept for later runs; empty: `synthetic/` inside the prepared folder."""
 
     @field_validator("language", mode="before")
     @classmethod
-    def _word(cls, value: Any) -> Any:
-        return _told_tag(value)
+    def _restored(cls, value: Any) -> Any:
+        return _restored_tag(value)
 
     @field_validator("language")
     @classmethod
@@ -166,15 +169,15 @@ class SynthesisConfig(Section):
     def _speaks_its_language(self) -> SynthesisConfig:
         if plain_tag(self.language).partition("-")[0] == ENGLISH:
             return self
-        told = ""
+        fault = ""
         if self.carrier_share and self.carriers == CARRIERS:
-            told = "carriers are the English ones: write some in that language, or set carrier_share to 0"
+            fault = "carriers are the English ones: write some in that language, or set carrier_share to 0"
         if self.pronunciations == "cmu":
-            told = "pronunciations: cmu is a dictionary of English: choose espeak"
+            fault = "pronunciations: cmu is a dictionary of English: choose espeak"
         if self.check_words:
-            told = "check_words listens with a recogniser of English: set it to false"
-        if told:
-            raise ValueError(f"language is {self.language}, but {told}")
+            fault = "check_words uses a recogniser of English: set it to false"
+        if fault:
+            raise ValueError(f"language is {self.language}, but {fault}")
         return self
 
     @model_validator(mode="after")

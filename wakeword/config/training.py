@@ -10,68 +10,87 @@ from wakeword.config.base import Section, UserPath
 
 
 class TrainingConfig(Section):
-    """The loop: AdamW, warm-up then cosine, EMA weights are what is validated, saved and exported."""
+    """The training loop: AdamW, linear warm-up, cosine decay. The EMA weights are validated, saved and exported."""
 
     epochs: int = Field(30, ge=1)
+    """Number of epochs; each ends with a validation and a checkpoint."""
     steps_per_epoch: int = Field(60, ge=1)
+    """Optimiser steps per epoch. Raise it with the amount of data."""
     batch_size: int = Field(64, ge=2)
-    """Clips per step over all workers."""
+    """Windows per step over all workers together."""
     positive_share: float = Field(0.35, gt=0, lt=1)
+    """Share of the windows that contain a wake word."""
     window_s: float = Field(1.6, ge=0.8, le=20)
-    """Scored part of a training clip; the receptive field is put in front of it."""
+    """Length in seconds of the scored part of a window; the receptive field precedes it. It should hold the longest
+    word."""
     hard_negative_share: float = Field(0.1, ge=0, lt=1)
-    """Share of the negatives that are hard negatives (`wakeword mine`), where there are any."""
+    """Share of the negative windows that are hard negatives (`wakeword mine`), where there are any."""
     replay_windows: int = Field(0, ge=0)
-    """Windows whose embeddings each worker keeps and trains on again; 0 trains on each once. Only for families with a
-    frozen body (`speech_embedding`): to make a window costs a hundred times what a head takes to learn from it."""
+    """Windows whose embeddings each worker keeps and trains on again; 0 uses each window once. Only for families with a
+    frozen body (`speech_embedding`), where computing an embedding costs a hundred times a training step of a head."""
     replay_batch: int = Field(256, ge=2)
-    """Kept windows per step, drawn for each head of `model.heads` apart, so that their mistakes differ."""
+    """Kept windows per step, drawn separately for each head of `model.heads`, so that the errors of the heads
+    differ."""
     learning_rate: float = Field(3e-3, gt=0)
+    """Peak learning rate, reached after the warm-up. Lower it when the loss becomes unstable or not finite."""
     weight_decay: float = Field(1e-2, ge=0)
+    """Weight decay of AdamW."""
     warmup_share: float = Field(0.1, ge=0, lt=1)
+    """Share of all steps in which the learning rate rises linearly."""
     gradient_clip: float = Field(2.0, gt=0)
+    """Largest norm of the gradient; larger ones are scaled down."""
     label_smoothing: float = Field(0.0, ge=0, lt=0.5)
-    """Off: smoothed words stop right above the worst false alarms (docs/explanation/journal.md)."""
+    """Label smoothing: positives are trained towards 1 - x, negatives towards x. Off by default, since smoothed words
+    score only slightly above the worst false alarms (docs/explanation/journal.md)."""
     negative_weight: float = Field(2.0, gt=0)
+    """Factor on the loss of scores that should be low. Raise it for fewer false alarms, lower it for fewer misses."""
     ema_decay: float = Field(0.995, ge=0, lt=1)
+    """Decay per step of the exponential moving average of the weights; 0 switches averaging off."""
     amp: bool = False
+    """Mixed precision: float16 with loss scaling on CUDA, bfloat16 on CPUs. Faster on GPUs, slightly less exact."""
     channels_last: bool = False
+    """Store activations with the channel last, which is faster for some convolutions."""
     seed: int = 0
+    """Seed of weights, batches and augmentation. Train several seeds to see how much results vary."""
     keep_checkpoints: int = Field(3, ge=1)
+    """Number of latest checkpoints to keep in addition to the best one."""
 
     @model_validator(mode="after")
     def _keeps_a_batch(self) -> TrainingConfig:
         if 0 < self.replay_windows < self.batch_size:
             raise ValueError(
-                f"replay_windows = {self.replay_windows} is less than a batch of {self.batch_size} windows: keep as "
-                "many at least, or 0 for none"
+                f"replay_windows = {self.replay_windows} is less than a batch of {self.batch_size} windows: keep at "
+                "least as many, or 0 for none"
             )
         return self
 
 
 class DistillationConfig(Section):
-    """Soft targets from a teacher, made once per clip by Ray Data actors, or nothing when `teacher` is empty."""
+    """Knowledge distillation from a teacher, whose soft targets are computed once, before training."""
 
     teacher: UserPath = ""
-    """A run folder (any trained student) or the name of a registered teacher architecture's run."""
+    """Run folder of a trained model, or `TYPE:PATH` of a registered type of teacher; empty for no distillation."""
     weight: float = Field(0.5, ge=0, le=1)
-    """Share of the loss that follows the teacher; the rest follows the labels."""
+    """Weight of the teacher's soft targets in the loss; the rest is the weight of the labels."""
     temperature: float = Field(2.0, gt=0)
+    """Temperature that divides both models' logits; larger values soften the targets."""
     views: int = Field(4, ge=1)
-    """Augmented views of each clip that the teacher scores."""
+    """Augmented views of each clip that the teacher scores. More views cost time and disk space, and the keyword model
+    sees more variation."""
 
 
 class ComputeConfig(Section):
     """Where the work runs."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """`cuda` that is not there is an error; `auto` takes what is."""
+    """Device of training and scoring: `auto` uses a GPU where there is one, `cuda` without a GPU is an error."""
     workers: int = Field(1, ge=0)
     """Training workers (DDP from 2 on); 0 trains in the driver process."""
     cpus_per_worker: float = Field(2.0, gt=0)
-    """CPUs that a training worker reserves; it computes with so many threads."""
+    """CPUs that a training worker reserves, and the number of its threads."""
     max_failures: int = Field(3, ge=0)
+    """How often lost training workers are replaced before the run fails."""
     ray_address: str = ""
-    """Empty starts a local Ray, or joins the cluster that a job was submitted to."""
+    """Address of the Ray cluster. Empty: the variable RAY_ADDRESS, which a submitted job has, or else a local Ray."""
     data_cpus: int | None = Field(None, ge=1)
-    """CPUs that preparation may use; None takes all."""
+    """Largest number of CPUs for stages on Ray Data, such as preparation and scoring; null uses all."""

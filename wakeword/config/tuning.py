@@ -1,4 +1,4 @@
-"""The sweep: Ray Tune and Optuna over ranges of config keys."""
+"""Hyperparameter search with Ray Tune and Optuna over ranges of config keys."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ class RangeConfig(Section):
     """Values that one config key may take: a range with two ends, or a list."""
 
     type: Literal["uniform", "loguniform", "int", "choice"]
+    """Distribution: uniform, uniform on a logarithmic scale, whole numbers, or a choice from `values`."""
     low: float | None = None
+    """Lower end of the range, inclusive."""
     high: float | None = None
+    """Upper end of the range, inclusive."""
     values: tuple[Any, ...] = ()
-    """What `choice` chooses from; an entry may be a list, such as the two ends of `augmentation.speed`."""
+    """Values of a `choice`; an entry may be a list, such as the two ends of `augmentation.speed`."""
 
     @model_validator(mode="after")
     def _fits_its_type(self) -> RangeConfig:
@@ -36,21 +39,26 @@ class RangeConfig(Section):
 
 
 class TuningConfig(Section):
-    """How many trials, how they share the machine, and what they vary."""
+    """A study: its trials, the resources of each, early stopping, and the search space."""
 
     trials: int = Field(20, ge=1)
-    """Trials of the whole study, however often the command was stopped and run again."""
+    """Trials of the whole study, counted over all runs of the command."""
     metric: str = "val_frr"
-    """A number of the training metrics (`metrics.jsonl`), taken at the trial's best epoch."""
+    """Metric of `metrics.jsonl` to optimise, taken at the trial's best epoch."""
     mode: Literal["min", "max"] = "min"
+    """Minimise or maximise the metric."""
     cpus_per_trial: float = Field(1.0, gt=0)
+    """CPUs that a trial reserves."""
     gpus_per_trial: float = Field(0.0, ge=0)
-    """A fraction: several trials share one GPU."""
+    """GPUs that a trial reserves; with a fraction, several trials share one GPU."""
     max_concurrent: int = Field(2, ge=1)
+    """Largest number of trials at a time."""
     grace_epochs: int = Field(3, ge=1)
-    """ASHA stops no trial before this many epochs."""
+    """Epochs before which ASHA stops no trial. Raise it when good trials start slowly."""
     reduction_factor: float = Field(3.0, gt=1)
-    """ASHA lets one trial in this many go on at each of its rungs."""
+    """ASHA continues one in this many trials at each of its rungs; larger values stop more trials early."""
     seed: int = Field(0, ge=0)
+    """Seed of Optuna's sampler."""
     space: dict[str, RangeConfig] = Field(default_factory=dict)
-    """Dotted config keys to ranges: `{training.learning_rate: {type: loguniform, low: 0.0001, high: 0.01}}`."""
+    """Search space: dotted config keys to ranges, such as
+    `{training.learning_rate: {type: loguniform, low: 0.0001, high: 0.01}}`."""

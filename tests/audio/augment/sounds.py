@@ -26,14 +26,14 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 def augmenter(
     noises: Bank | None = None,
-    rooms: Bank | None = None,
+    rirs: Bank | None = None,
     music: Bank | None = None,
     speech: Bank | None = None,
     **changes: object,
 ) -> Augmenter:
     """An augmenter that does nothing but what `changes` says."""
     config = AugmentationConfig.model_validate({**OFF, **changes})
-    return Augmenter(config, noises, rooms, music=music, speech=speech)
+    return Augmenter(config, noises, rirs, music=music, speech=speech)
 
 
 def tones(batch: int, frequency_hz: float = 440.0, samples: int = 2 * RATE) -> Tensor:
@@ -75,9 +75,9 @@ def music_bank() -> Bank:
 
 def echo_bank() -> Bank:
     """Direct sound after 500 samples, a stronger late echo in the second room."""
-    rooms = []
+    rirs = []
     for echo in (0.5, 1.3):
         response = torch.zeros(6000)
         response[500], response[2900] = 0.6, 0.6 * echo
-        rooms.append(response)
-    return Bank.of(rooms)
+        rirs.append(response)
+    return Bank.of(rirs)

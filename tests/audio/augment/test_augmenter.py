@@ -6,7 +6,11 @@ import pytest
 import torch
 
 from tests.audio.augment.sounds import RATE, augmenter, echo_bank, noise_bank, peak_hz, seeded, tones, words
-from wakeword.audio.augment import Augmenter, Bank, active_power, coloured_noise, resample, warped_mels
+from wakeword.audio.augment import Augmenter, Bank
+from wakeword.audio.augment.features import warped_mels
+from wakeword.audio.augment.levels import active_power
+from wakeword.audio.augment.noise import coloured_noise
+from wakeword.audio.augment.speed import resample
 from wakeword.audio.frontend import Frontend
 from wakeword.config.augmentation import AugmentationConfig
 from wakeword.config.frontend import FrontendConfig
@@ -84,7 +88,7 @@ def test_every_clip_gets_a_floor() -> None:
 def test_room_keeps_level_and_place_and_adds_the_echo() -> None:
     audio = words(4)
     audio[:, 10000:] *= torch.exp(-torch.arange(22000) / 1500)
-    wet = augmenter(rooms=echo_bank(), rir_probability=1.0)(audio, seeded()).audio
+    wet = augmenter(rirs=echo_bank(), rir_probability=1.0)(audio, seeded()).audio
     ratio_db = 10 * torch.log10(active_power(wet) / active_power(audio))
     assert ratio_db.abs().max() < 0.05
     correlation = torch.fft.irfft(torch.fft.rfft(wet, 65536) * torch.fft.rfft(audio, 65536).conj(), 65536)

@@ -6,15 +6,17 @@ import pytest
 import torch
 
 from tests.audio.augment.sounds import RATE, echo_bank, music_bank, noise_bank, seeded, speech_bank, words
-from wakeword.audio.augment import Augmenter, a_law, filtered, low_rate, mu_law, peak_power, telephone
+from wakeword.audio.augment import Augmenter
+from wakeword.audio.augment.codecs import a_law, low_rate, mu_law, telephone
+from wakeword.audio.augment.filters import filtered, peak_power
 from wakeword.config import validate_config
 from wakeword.config.augmentation import AugmentationConfig
 from wakeword.errors import ConfigError
 
 NEW = (
-    "noise_room", "music", "babble", "speech", "tempo", "pitch", "eq", "microphone", "band", "clip", "codec",
+    "noise_rir", "music", "babble", "speech", "tempo", "pitch", "eq", "microphone", "band", "clip", "codec",
 )  # fmt: skip
-ALL_ON = {f"{name}_probability": 0.6 for name in (*NEW, "noise", "room", "speed")}
+ALL_ON = {f"{name}_probability": 0.6 for name in (*NEW, "noise", "rir", "speed")}
 
 
 def everything(**changes: object) -> Augmenter:
@@ -63,7 +65,7 @@ def test_each_one_alone_is_reproducible_and_leaves_silence_finite(name: str) -> 
 
 def test_digital_silence_stays_finite_without_any_noise() -> None:
     quiet = {"noise_probability": 0.0, "music_probability": 0.0, "babble_probability": 0.0, "speech_probability": 0.0}
-    on = {f"{n}_probability": 1.0 for n in ("tempo", "pitch", "eq", "microphone", "band", "clip", "codec", "room")}
+    on = {f"{n}_probability": 1.0 for n in ("tempo", "pitch", "eq", "microphone", "band", "clip", "codec", "rir")}
     result = everything(**quiet, **on, floor_dbfs=None)(torch.zeros(8, 16001), seeded()).audio
     assert bool(torch.isfinite(result).all())
     assert float(result.abs().max()) < 1e-3
@@ -102,7 +104,7 @@ def test_kept_spectra_of_rooms_follow_the_length_and_change_nothing(monkeypatch:
 
     def rooms_only() -> Augmenter:
         off = {"noise_probability": 0.0, "speed_probability": 0.0, "rir_probability": 1.0, "floor_dbfs": None}
-        return Augmenter(AugmentationConfig.model_validate(off), rooms=echo_bank())
+        return Augmenter(AugmentationConfig.model_validate(off), rirs=echo_bank())
 
     used = rooms_only()
     first = in_room(used, 2 * RATE)

@@ -18,7 +18,10 @@ from tests.audio.augment.sounds import (
     tones,
     words,
 )
-from wakeword.audio.augment import Bank, active_power, babble, quieter_late, ringing
+from wakeword.audio.augment import Bank
+from wakeword.audio.augment.levels import active_power
+from wakeword.audio.augment.noise import babble
+from wakeword.audio.augment.rirs import quieter_late, ringing
 
 
 def ratio_db(audio: Tensor, added: Tensor, loud_frames: bool = False) -> Tensor:
@@ -113,7 +116,7 @@ def test_late_reflections_change_and_early_ones_stay() -> None:
     audio[:, 8000:8400] = 0.2 * torch.randn(400, generator=seeded(1))
 
     def echo(late_db: tuple[float, float]) -> Tensor:
-        wet = augmenter(rooms=echo_bank(), rir_probability=1.0, rir_late_db=late_db)(audio, seeded()).audio
+        wet = augmenter(rirs=echo_bank(), rir_probability=1.0, rir_late_db=late_db)(audio, seeded()).audio
         return 20 * torch.log10(wet[:, 10400:10800].norm(dim=1) / wet[:, 8000:8400].norm(dim=1))
 
     near, drawn = echo((-12.0, -12.0)), echo((-20.0, 0.0))

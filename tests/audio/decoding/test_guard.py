@@ -93,9 +93,9 @@ def test_notes_come_from_the_child(tmp_path: Path, decoder: GuardedDecoder, capl
     data[40:44] = b"\xff\xff\xff\xff"
     path.write_bytes(data)
     notes: list[str] = []
-    assert len(decoder.read_audio(str(path), tell=notes.append)) == 16_000
+    assert len(decoder.read_audio(str(path), warn=notes.append)) == 16_000
     expected: list[str] = []
-    read_audio(path, tell=expected.append)
+    read_audio(path, warn=expected.append)
     assert notes == expected
     assert len(notes) == 1
     with caplog.at_level(logging.WARNING, "wakeword.audio.io"):

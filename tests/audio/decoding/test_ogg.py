@@ -28,7 +28,7 @@ VORBIS, OPUS, FLAC = written("OGG", "VORBIS"), written("OGG", "OPUS", 48_000), w
 
 def heard(data: bytes) -> tuple[float, list[str]]:
     notes: list[str] = []
-    return len(read_audio(data, tell=notes.append)) / RATE_HZ, notes
+    return len(read_audio(data, warn=notes.append)) / RATE_HZ, notes
 
 
 def page(body: bytes, flags: int, number: int, serial: int = 7) -> bytes:
@@ -51,7 +51,7 @@ def test_every_link_of_a_chain_is_heard(second: bytes) -> None:
     for first in (VORBIS, OPUS):
         whole, more = read_audio(first), read_audio(second)
         notes: list[str] = []
-        both = read_audio(first + second, tell=notes.append)
+        both = read_audio(first + second, warn=notes.append)
         assert len(both) == pytest.approx(len(whole) + len(more), abs=4)
         np.testing.assert_allclose(both[: len(whole) - 150], whole[:-150], atol=1e-6)
         assert notes == []
@@ -96,7 +96,7 @@ def test_flac_is_read_past_its_promise_and_its_joins() -> None:
         (streamed + APE_TAG + b"TAG" + bytes(125), whole, 0),
     ]:
         notes: list[str] = []
-        np.testing.assert_array_equal(read_audio(data, tell=notes.append), expected)
+        np.testing.assert_array_equal(read_audio(data, warn=notes.append), expected)
         assert len(notes) == told
 
 
@@ -106,7 +106,7 @@ def test_a_recorder_that_was_cut_keeps_its_flac() -> None:
     seconds, notes = heard(streamed[: len(streamed) // 2 + 1000])
     assert 1.2 < seconds < 1.8
     assert len(notes) == 1
-    assert "not whole" in notes[0]
+    assert "not complete" in notes[0]
     # Damage within is another thing.
     with pytest.raises(AudioError):
         read_audio(streamed[:20_000] + streamed[25_000:])
@@ -124,5 +124,5 @@ def test_other_codecs_in_ogg_are_named() -> None:
         with pytest.raises(AudioError, match=name) as caught:
             read_audio(page(packet, 2, 0) + page(b"x" * 300, 4, 1))
         assert caught.value.reason == "codec_not_allowed"
-    with pytest.raises(AudioError, match="no page of it is whole"):
+    with pytest.raises(AudioError, match="no complete page"):
         read_audio(b"OggS" + bytes(10))

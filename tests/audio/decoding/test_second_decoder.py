@@ -144,7 +144,7 @@ def test_seconds_are_those_of_a_second_decoder(tmp_path: Path) -> None:
         # Two frames of delay and padding for each file in it; resampling rounds.
         slack = 0.003 + (2 + 2 * (way == "joined")) * kind.frame / rate_hz
         try:
-            ours = len(read_audio(path, tell=lambda text: None)) / 16_000
+            ours = len(read_audio(path, warn=lambda text: None)) / 16_000
         except AudioError as error:
             refused += 1
             if way not in ("cut", "damaged") or error.reason not in ("truncated", "undecodable", "no_samples"):

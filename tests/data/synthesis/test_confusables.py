@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from rapidfuzz.phoneme_distance.Levenshtein import distance as edit_distance
+from rapidfuzz.distance.Levenshtein import distance as edit_distance
 
 from wakeword.config import Config, WordConfig, validate_config
 from wakeword.data.prepare import prepare

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.evaluation.known import RATE, coloured, row, table_of, tone_clip, tone_rows
-from wakeword.audio.rooms import direct_sound
+from wakeword.audio.rirs import direct_sound
 from wakeword.config import WordConfig, validate_config
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.errors import ConfigError

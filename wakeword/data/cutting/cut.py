@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
-from rapidfuzz.phoneme_distance.Levenshtein import distance as edit_distance
+from rapidfuzz.distance.Levenshtein import distance as edit_distance
 
 from wakeword.config import Config, WordConfig
 from wakeword.data.cutting.occurrences import to_mine, wanted_texts

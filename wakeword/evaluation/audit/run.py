@@ -279,7 +279,7 @@ def _score(
     triggers: list[Trigger] = []
     notes: list[str] = []
     try:
-        for block in stream_blocks(path, BLOCK_S, tell=notes.append):
+        for block in stream_blocks(path, BLOCK_S, warn=notes.append):
             triggers += audit.keep(key, entry.recording, recorder.process(block))
             progress(recorder.samples / SAMPLE_RATE_HZ)
     except AudioError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wakeword.audio.rooms import direct_sound
+from wakeword.audio.rirs import direct_sound
 from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.evaluation.tracks.clips import Audio, Clips, Pool

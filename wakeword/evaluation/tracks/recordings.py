@@ -50,7 +50,7 @@ class RecordingTrack(Track):
     def _parts(self, start: int, end: int) -> Iterator[Audio]:
         first = 0
         # Problems of the file were logged when its length was determined.
-        for block in stream_blocks(self.path, READ_S, tell=silent):
+        for block in stream_blocks(self.path, READ_S, warn=silent):
             if first >= end:
                 return
             if first + len(block) > start:

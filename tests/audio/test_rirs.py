@@ -7,13 +7,13 @@ import sys
 import numpy as np
 import pytest
 
-from wakeword.audio.rooms import simulate_rooms
+from wakeword.audio.rirs import simulate_rirs
 from wakeword.errors import MissingExtraError
 
 
 @pytest.fixture(scope="module")
 def responses() -> list[np.ndarray]:
-    return simulate_rooms(8, seed=3)
+    return simulate_rirs(8, seed=3)
 
 
 def test_reverberation_time_is_that_of_the_drawn_room(responses: list[np.ndarray]) -> None:
@@ -42,12 +42,12 @@ def test_near_and_far_rooms_are_there(responses: list[np.ndarray]) -> None:
 
 
 def test_a_room_depends_on_seed_and_number_alone(responses: list[np.ndarray]) -> None:
-    again = simulate_rooms(2, seed=3)
+    again = simulate_rirs(2, seed=3)
     assert all(np.array_equal(first, second) for first, second in zip(again, responses, strict=False))
-    assert not np.array_equal(simulate_rooms(1, seed=4)[0], responses[0])
+    assert not np.array_equal(simulate_rirs(1, seed=4)[0], responses[0])
 
 
 def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyroomacoustics", None)
     with pytest.raises(MissingExtraError, match=r"\[train\]"):
-        simulate_rooms(1, seed=0)
+        simulate_rirs(1, seed=0)

@@ -160,6 +160,11 @@ class _Pipeline:
         self.data_hash = ""
 
     def run(self) -> PipelineResult:
+        if "train" in self.wanted:
+            from wakeword.models.families import build_model
+
+            # A model that cannot be built ends the run before hours of preparation.
+            build_model(self.config.model, self.config.frontend.n_mels, len(self.config.words))
         # One Ray for the stages that use it; a run that is complete starts none.
         with kept_ray():
             self._prepare()

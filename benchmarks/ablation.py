@@ -16,10 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
 
-from benchmarks.harness import Bar, markdown_table, run
-from benchmarks.synthetic import cells
+from benchmarks.harness import Bar, detect_on, markdown_table, run, timing_of
+from benchmarks.synthetic.cells import add_arguments, run_cells
 from benchmarks.synthetic.judging import (
     CONDITIONS,
     DISTANCES,
@@ -35,7 +35,6 @@ from wakeword.evaluation.metrics.det import oracle_threshold
 from wakeword.evaluation.metrics.measure import WordOnSplit
 from wakeword.evaluation.metrics.near_misses import near_miss_floor
 from wakeword.pipeline import prepared_folder
-from wakeword.runtime.events import EventTiming
 
 BASE = "words"
 LEAST_POINTS = 0.1
@@ -52,23 +51,21 @@ def judge_cell(cell: Cell, training: Config, judging: Config, folder: Path, step
     lab = Lab.open(training, prepared)
     lab.fill(steps)
     model = lab.learn(updates)
-    step_s = model.step_samples / SAMPLE_RATE_HZ
-    detector = training.detector
-    timing = EventTiming.from_seconds(step_s, detector.smoothing_s, detector.nms_window_s, detector.refractory_s)
+    timing = timing_of(training, model.step_samples / SAMPLE_RATE_HZ)
     real = Embedded.of(model, real_tracks(prepared_folder(judging), cell.word, judging), folder)
     spoken = Embedded.of(model, spoken_tracks(prepared, training), folder)
-    real_scores, spoken_scores = real.scores(model), spoken.scores(model)
-    figures = [
-        _figures(
-            real.detect(real_scores, column, cell.word, judging, timing),
-            spoken.detect(spoken_scores, column, cell.word, training, timing),
+    both = [(audio, audio.scores(model), config) for audio, config in ((real, judging), (spoken, training))]
+    results = []
+    for column in range(len(model.network.heads) + 1):
+        on_real, on_spoken = (
+            detect_on(audio.tracks, [track[:, column] for track in scores], cell.word, timing, config)
+            for audio, scores, config in both
         )
-        for column in range(real_scores[0].shape[1])
-    ]
-    return {"together": figures[0], "heads": figures[1:]}
+        results.append(_results(on_real, on_spoken))
+    return {"together": results[0], "heads": results[1:]}
 
 
-def _figures(real: WordOnSplit, spoken: WordOnSplit) -> dict[str, Any]:
+def _results(real: WordOnSplit, spoken: WordOnSplit) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for allowed in ALARMS:
         threshold = oracle_threshold(real.alarms, allowed)
@@ -85,101 +82,112 @@ def measure(args: argparse.Namespace) -> list[Bar]:
     steps, updates = (4, 4) if args.quick else (args.steps, args.updates)
     stages = list(dict.fromkeys((BASE, *args.stage)))
     judge = partial(judge_cell, folder=args.folder / "embedded", steps=steps, updates=updates)
-    found = cells.run_cells(stages, args, judge, line, f"-{steps}-{updates}")
-    print(table(found, stages))
-    print("\n".join(confirmed(found)))
-    return bars(found)
+    found = run_cells(stages, args, judge, line, f"-{steps}-{updates}")
+    frame = figures(found)
+    print(table(frame, stages))
+    print("\n".join(confirmed(frame)))
+    return bars(frame)
 
 
-def bars(found: list[dict[str, Any]]) -> list[Bar]:
+def figures(found: list[dict[str, Any]]) -> pd.DataFrame:
+    """One row per figure: word, stage, rule, false alarms, "missed" or "fired", condition or distance, share."""
+    rows = [
+        (cell["word"], cell["stage"], rule, alarms, part, name, share)
+        for cell in found
+        for rule, results in zip(RULES, ([cell["together"]], cell["heads"]), strict=True)
+        for result in results
+        for alarms, parts in result.items()
+        for part in ("missed", "fired")
+        for name, share in parts.get(part, {}).items()
+    ]
+    return pd.DataFrame(rows, columns=["word", "stage", "rule", "alarms", "part", "name", "share"])
+
+
+def _where(frame: pd.DataFrame, **values: str) -> pd.DataFrame:
+    for column, value in values.items():
+        frame = frame[frame[column] == value]
+    return frame
+
+
+def mean_misses(frame: pd.DataFrame, **values: str) -> float:
+    """Mean misses over all conditions and numbers of false alarms, of the rows with these values."""
+    rows = _where(frame[frame.alarms != "limited"], part="missed", **values)
+    return float(rows.groupby(["alarms", "name"]).share.mean().mean())
+
+
+def bars(frame: pd.DataFrame) -> list[Bar]:
     """Misses of each stage; as a target, each augmentation of the recipe helps at least one word."""
-    stages = list(dict.fromkeys(cell["stage"] for cell in found))
     result = [
-        Bar(f"{stage}: misses over all conditions and alarms, {rule}", 100 * overall(found, stage, rule), "%")
-        for stage in stages
+        Bar(
+            f"{stage}: misses over all conditions and alarms, {rule}",
+            100 * mean_misses(frame, stage=stage, rule=rule),
+            "%",
+        )
+        for stage in frame.stage.unique()
         for rule in RULES
     ]
-    for stage in stages:
+    for stage in frame.stage.unique():
         if stage.startswith("no-"):
-            most = max(costs(found, stage).values())
+            most = max(costs(frame, stage).values())
             result.append(Bar(f"{stage}: largest increase of a word's misses", most, "points", LEAST_POINTS, "least"))
     return result
 
 
-def costs(found: list[dict[str, Any]], stage: str) -> dict[str, float]:
+def costs(frame: pd.DataFrame, stage: str) -> dict[str, float]:
     """Per word, how many points more a stage misses than the base: mean of heads together and one by one."""
-    result = {}
-    for word in sorted({cell["word"] for cell in found}):
-        own = [cell for cell in found if cell["word"] == word]
-        result[word] = 50 * sum(overall(own, stage, rule) - overall(own, BASE, rule) for rule in RULES)
-    return result
+
+    def both(word: str, stage: str) -> float:
+        return 50 * sum(mean_misses(frame, word=word, stage=stage, rule=rule) for rule in RULES)
+
+    return {word: both(word, stage) - both(word, BASE) for word in sorted(frame.word.unique())}
 
 
 def line(cell: dict[str, Any]) -> str:
     """A cell in one line."""
-    parts = [f"{allowed} alarms {_three([cell], allowed)}" for allowed in ALARMS]
-    means = (
-        f"mean {100 * mean_misses([cell], 'together'):.1f} % (one head {100 * mean_misses([cell], 'one head'):.1f} %)"
-    )
-    return f"{cell['word']} {cell['stage']} seed {cell['seed']}: {', '.join(parts)}, {means}, {cell['seconds']:.0f} s"
+    frame = figures([cell])
+    parts = [f"{alarms} alarms {_shares(frame, alarms)}" for alarms in ALARMS]
+    together, one = (f"{100 * mean_misses(frame, rule=rule):.1f} %" for rule in RULES)
+    name = f"{cell['word']} {cell['stage']} seed {cell['seed']}"
+    return f"{name}: {', '.join(parts)}, mean {together} (one head {one}), {cell['seconds']:.0f} s"
 
 
-def _judged(cells: list[dict[str, Any]], rule: str) -> list[dict[str, Any]]:
-    return [one for cell in cells for one in ([cell["together"]] if rule == "together" else cell["heads"])]
-
-
-def share(cells: list[dict[str, Any]], rule: str, at: int | str, part: str, name: str) -> float:
-    """Mean of a figure over cells at a number of false alarms."""
-    return float(np.mean([one[str(at)][part][name] for one in _judged(cells, rule) if name in one[str(at)][part]]))
-
-
-def mean_misses(cells: list[dict[str, Any]], rule: str) -> float:
-    """Misses over all conditions and numbers of false alarms, by which settings are compared."""
-    return float(np.mean([share(cells, rule, at, "missed", name) for at in ALARMS for name in CONDITIONS]))
-
-
-def overall(found: list[dict[str, Any]], stage: str, rule: str) -> float:
-    """`mean_misses` of a stage, over words and seeds."""
-    return mean_misses([cell for cell in found if cell["stage"] == stage], rule)
-
-
-def table(found: list[dict[str, Any]], stages: list[str]) -> str:
+def table(frame: pd.DataFrame, stages: list[str]) -> str:
     """Markdown: a row per stage, means over words and seeds."""
-    head = ["stage", *(f"{at} alarms" for at in ALARMS), "mean", "one head", *sorted({cell["word"] for cell in found})]
+    words = sorted(frame.word.unique())
+    head = ["stage", *(f"{alarms} alarms" for alarms in ALARMS), "mean", "one head", *words]
     head += [f"near misses {' / '.join(DISTANCES)}, 1 alarm", "within limits"]
     rows = []
     for stage in stages:
-        cells = [cell for cell in found if cell["stage"] == stage]
-        row = [_three(cells, at) for at in ALARMS]
-        row += [f"{100 * mean_misses(cells, 'together'):.1f} %", f"{100 * mean_misses(cells, 'one head'):.1f} %"]
-        for word in sorted({cell["word"] for cell in found}):
-            row.append(f"{100 * mean_misses([cell for cell in cells if cell['word'] == word], 'together'):.1f} %")
-        row.append(" / ".join(f"{100 * share(cells, 'together', 1, 'fired', name):.0f}" for name in DISTANCES) + " %")
-        row.append(_three(cells, "limited"))
-        rows.append([stage, *row])
+        own = _where(frame, stage=stage)
+        means = [mean_misses(own, rule=rule) for rule in RULES]
+        means += [mean_misses(own, rule="together", word=word) for word in words]
+        row = [*(_shares(own, alarms) for alarms in ALARMS), *(f"{100 * mean:.1f} %" for mean in means)]
+        rows.append([stage, *row, _shares(own, 1, "fired", DISTANCES, 0), _shares(own, "limited")])
     return markdown_table(head, rows)
 
 
-def confirmed(found: list[dict[str, Any]]) -> list[str]:
+def confirmed(frame: pd.DataFrame) -> list[str]:
     """For each word: the stage with the fewest misses on the other words, and its misses on this word."""
-    words = sorted({cell["word"] for cell in found})
-    stages = list(dict.fromkeys(cell["stage"] for cell in found))
+    words = sorted(frame.word.unique())
     lines = []
     for word in words if len(words) > 1 else []:
-        others = [cell for cell in found if cell["word"] != word]
-        best = min(stages, key=lambda stage: overall(others, stage, "together"))
-        own = [cell for cell in found if cell["word"] == word]
-        chosen, base = (100 * overall(own, stage, "together") for stage in (best, BASE))
+        others, own = _where(frame[frame.word != word], rule="together"), _where(frame, word=word, rule="together")
+        best = min(frame.stage.unique(), key=lambda stage: mean_misses(others, stage=stage))
+        chosen, base = (100 * mean_misses(own, stage=stage) for stage in (best, BASE))
         lines.append(f"chosen without {word}: {best}; it misses {chosen:.1f} % of {word}, {BASE} {base:.1f} %")
     return lines
 
 
-def _three(cells: list[dict[str, Any]], at: int | str) -> str:
-    return " / ".join(f"{100 * share(cells, 'together', at, 'missed', name):.1f}" for name in CONDITIONS) + " %"
+def _shares(
+    frame: pd.DataFrame, alarms: int | str, part: str = "missed", names: tuple[str, ...] = CONDITIONS, digits: int = 1
+) -> str:
+    """Mean shares in percent of all heads together, one per name."""
+    means = _where(frame, rule="together", alarms=str(alarms), part=part).groupby("name").share.mean()
+    return " / ".join(f"{100 * means.get(name, float('nan')):.{digits}f}" for name in names) + " %"
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    cells.add_arguments(parser, "ablation", [stage.name for stage in ABLATIONS], seeds=1)
+    add_arguments(parser, "ablation", [stage.name for stage in ABLATIONS], seeds=1)
     parser.add_argument("--steps", type=int, default=160, help="batches of windows that are embedded")
     parser.add_argument("--updates", type=int, default=480, help="updates of the heads")
 

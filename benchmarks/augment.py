@@ -37,6 +37,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 import torch
 
 from benchmarks.harness import ROOT, Bar, pip_install, run
@@ -88,16 +89,13 @@ class Sounds:
 
     def files(self, folder: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Noises and responses as WAV files, since the other libraries take paths: path to samples."""
-        import soundfile
-
-        found: list[dict[str, np.ndarray]] = []
-        for kind, arrays in (("noise", self.noises), ("room", self.rooms)):
-            (folder / kind).mkdir()
-            paths = {str(folder / kind / f"{i:02d}.wav"): array for i, array in enumerate(arrays)}
-            for path, array in paths.items():
-                soundfile.write(path, array, SAMPLE_RATE_HZ, subtype="FLOAT")
-            found.append(paths)
-        return found[0], found[1]
+        noises, rooms = (
+            {str(folder / f"{kind}{i:02d}.wav"): array for i, array in enumerate(arrays)}
+            for kind, arrays in (("noise", self.noises), ("room", self.rooms))
+        )
+        for path, array in (noises | rooms).items():
+            soundfile.write(path, array, SAMPLE_RATE_HZ, subtype="FLOAT")
+        return noises, rooms
 
 
 def ours(sounds: Sounds, **changes: object) -> Step:
@@ -120,8 +118,8 @@ def ours(sounds: Sounds, **changes: object) -> Step:
     return step
 
 
-def audiomentations_chain(sounds: Sounds, folder: Path) -> Callable[[np.ndarray, int], np.ndarray]:
-    """The transforms of audiomentations as one function of a clip and its sample rate."""
+def audiomentations_step(sounds: Sounds, folder: Path) -> Step:
+    """The transforms of audiomentations, one clip after another."""
     import audiomentations as theirs
     from audiomentations.augmentations import add_background_noise, apply_impulse_response
 
@@ -134,7 +132,7 @@ def audiomentations_chain(sounds: Sounds, folder: Path) -> Callable[[np.ndarray,
 
     add_background_noise.load_sound_file = in_memory
     apply_impulse_response.load_sound_file = in_memory
-    return theirs.Compose(
+    chain = theirs.Compose(
         [
             theirs.Shift(-SHIFT_S, SHIFT_S, shift_unit="seconds", rollover=False, p=1.0),
             theirs.ApplyImpulseResponse(list(rooms), p=1.0),
@@ -144,11 +142,6 @@ def audiomentations_chain(sounds: Sounds, folder: Path) -> Callable[[np.ndarray,
             theirs.Gain(*GAIN_DB, p=1.0),
         ]
     )
-
-
-def audiomentations_step(sounds: Sounds, folder: Path) -> Step:
-    """The transforms of audiomentations, one clip after another."""
-    chain = audiomentations_chain(sounds, folder)
     return lambda: [chain(clip, SAMPLE_RATE_HZ) for clip in sounds.clips]
 
 
@@ -178,40 +171,35 @@ def torch_audiomentations_step(sounds: Sounds, folder: Path) -> Step:
     return lambda: chain(batch.clone(), SAMPLE_RATE_HZ)
 
 
-def install_peers() -> str:
-    """Install the other libraries and put them on the path; the reason where that fails, else an empty string."""
+def install_peers() -> None:
+    """Install the other libraries and put them on the path. Raises ImportError where that fails."""
     if not (PEERS / "installed").is_file():
         if fault := pip_install(sys.executable, "--no-deps", "--upgrade", "--target", str(PEERS), "-r", str(PINS)):
-            return fault
+            raise ImportError(fault)
         for library in (PEERS / "torchaudio" / "lib").glob("*.so"):
             library.unlink()
         (PEERS / "installed").touch()
     sys.path.append(str(PEERS))
-    return ""
 
 
-def seconds_of(step: Step) -> float:
-    """CPU time of one step."""
+def seconds_of(step: Step, times: int = 1) -> float:
+    """CPU seconds of one step, mean of several."""
     began = time.process_time()
-    step()
-    return time.process_time() - began
+    for _ in range(times):
+        step()
+    return (time.process_time() - began) / times
 
 
 def versus(ours_step: Step, their_step: Step, rounds: int) -> tuple[float, float, float]:
     """Our clips/s, theirs, and the median ratio, in turns of `TURN` steps after one step each to warm up."""
-
-    def turn(step: Step) -> float:
-        return seconds_of(lambda: [step() for _ in range(TURN)]) / TURN
-
     ours_step(), their_step()
-    pairs = [(turn(ours_step), turn(their_step)) for _ in range(rounds)]
+    pairs = [(seconds_of(ours_step, TURN), seconds_of(their_step, TURN)) for _ in range(rounds)]
     ours_s, theirs_s = (statistics.median(column) for column in zip(*pairs, strict=True))
     return BATCH / ours_s, BATCH / theirs_s, statistics.median(theirs / mine for mine, theirs in pairs)
 
 
 def peer_bars(sounds: Sounds, rounds: int) -> list[Bar]:
     """Rows against the other libraries; the reason is printed where a library cannot be loaded."""
-    reason = install_peers()
     contests = (
         ("audiomentations", audiomentations_step, {**CORE, **EQ}, 5.0),
         ("torch-audiomentations", torch_audiomentations_step, CORE, 2.0),
@@ -221,8 +209,7 @@ def peer_bars(sounds: Sounds, rounds: int) -> list[Bar]:
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                if reason:
-                    raise ImportError(reason)
+                install_peers()
                 their_step = make(sounds, Path(folder))
             except (ImportError, OSError) as error:
                 print(f"skipped: {name} cannot be loaded here: {error}")

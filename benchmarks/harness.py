@@ -18,6 +18,13 @@ from wakeword.system.files import write_json
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
+
+    from wakeword.config import Config
+    from wakeword.evaluation.metrics.measure import WordOnSplit
+    from wakeword.evaluation.tracks.track import Track
+    from wakeword.runtime.bundle import BundleManifest
+    from wakeword.runtime.events import EventTiming
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDINGS = ROOT.parent / "shared" / "data"
@@ -136,6 +143,26 @@ def untrained_bundle(folder: Path, labels: Sequence[str] = ("hey_nova",), tracks
     manifest = build_manifest(config, model.step_samples, model.state_size, model.context_samples, {})
     write_bundle_files(folder, export_onnx(model, config.export.opset, graph_metadata(manifest)), manifest)
     return folder
+
+
+def timing_of(config: Config | BundleManifest, step_s: float) -> EventTiming:
+    """The detector's times of a config or bundle manifest, in scores that are `step_s` apart."""
+    from wakeword.runtime.events import EventTiming
+
+    detector = config.detector
+    return EventTiming.from_seconds(step_s, detector.smoothing_s, detector.nms_window_s, detector.refractory_s)
+
+
+def detect_on(
+    tracks: Sequence[Track], scores: Sequence[NDArray[np.float32]], word: str, timing: EventTiming, config: Config
+) -> WordOnSplit:
+    """Peaks of a word's raw scores, `(n,)` per track."""
+    from wakeword.evaluation.metrics.measure import measure_word
+    from wakeword.evaluation.scoring.store import TrackInfo
+
+    by_name = {track.name: values for track, values in zip(tracks, scores, strict=True)}
+    infos = [TrackInfo.of("test", track) for track in tracks]
+    return measure_word(word, infos, lambda track, _: by_name[track], timing, config.evaluation)
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

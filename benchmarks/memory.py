@@ -22,11 +22,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import psutil
+import soundfile
 
-from benchmarks.harness import ROOT, Bar, python, run
-from benchmarks.serving import firing_bundle, real_tracks
+from benchmarks.harness import ROOT, Bar, python, run, untrained_bundle
+from benchmarks.serving import WORDS, real_tracks
 from wakeword.config import SAMPLE_RATE_HZ, save_config, validate_config
-from wakeword.errors import DataError
 
 MIB = 1024**2
 CLIP_S = 2.0
@@ -53,8 +54,6 @@ sys.exit(code)
 
 def write_clips(folder: Path, count: int) -> None:
     """`count` different WAV files of pulsed noise, `CLIP_S` each: half a word, half speech, by `_SPEAKERS` speakers."""
-    import soundfile
-
     rng = np.random.default_rng(0)
     time_s = np.arange(round(CLIP_S * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     for index in range(count):
@@ -81,8 +80,6 @@ def own_bytes(pid: int) -> int:
 
 def watched(code: str, arguments: list[str], interval_s: float = 0.05) -> tuple[str, float]:
     """Run Python code in a new process; its output, and the peak of the memory of its process tree in MiB."""
-    import psutil
-
     peak = 0
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         process = subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=ROOT, stdout=out, stderr=err)
@@ -116,19 +113,13 @@ def prepare_peaks_mib(folder: Path, clips: int, shard_mb: float, runner: str) ->
 
 
 def detect_peak_mib(folder: Path, given: Path | None, seconds: float) -> float:
-    """Peak of `wakeword detect BUNDLE FILE…` in MiB: the bundle given or an untrained one, recordings or noise."""
-    import soundfile
-
-    try:
-        tracks = real_tracks(4, seconds)
-    except DataError:
-        rng = np.random.default_rng(0)
-        tracks = [rng.normal(0, 3000, round(seconds * SAMPLE_RATE_HZ)).astype(np.int16) for _ in range(4)]
+    """Peak of `wakeword detect BUNDLE FILE…` in MiB on real recordings, with the given or an untrained bundle."""
+    tracks = real_tracks(4, seconds)
     files = []
     for number, track in enumerate(tracks):
         files.append(folder / f"track{number}.wav")
         soundfile.write(files[-1], track, SAMPLE_RATE_HZ, subtype="PCM_16")
-    bundle = given or firing_bundle(folder / "bundle", [track[: 10 * SAMPLE_RATE_HZ] for track in tracks])
+    bundle = given or untrained_bundle(folder / "bundle", WORDS, [track[: 10 * SAMPLE_RATE_HZ] for track in tracks])
     return float(python("-c", _COMMAND, "detect", str(bundle), *map(str, files)).splitlines()[-1])
 
 

@@ -150,20 +150,19 @@ def _same_at_every_threshold(kind: str) -> bool:
 
 def child(kind: str, tracks: int, plain_s: float) -> None:
     """Measure one kind of scores in this process; prints the figures as JSON."""
-    taken = {"peaks_s": 0.0, "sweep_s": 0.0, "figures_s": 0.0}
-    parts = []
+    peaks_s, parts = 0.0, []
     for number in range(tracks):
         scores, truth = track(kind, number)
         began = time.process_time()
         parts.append(track_peaks(scores, truth, WINDOW, TIMING))
-        taken["peaks_s"] += time.process_time() - began
-    began = time.process_time()
+        peaks_s += time.process_time() - began
+    marks = [time.process_time()]
     peaks = join_peaks(parts)
     curve = sweep(peaks)
-    taken["sweep_s"] = time.process_time() - began
-    began = time.process_time()
+    marks.append(time.process_time())
     figures(curve, peaks, float(tracks))
-    taken["figures_s"] = time.process_time() - began
+    marks.append(time.process_time())
+    taken = {"peaks_s": peaks_s, "sweep_s": marks[1] - marks[0], "figures_s": marks[2] - marks[1]}
     sizes = {"peaks": len(peaks.index), "thresholds": len(curve.threshold), "peak_mb": peak_rss_mib() * 1.048576}
     plain_loop_s, same = compare(kind, plain_s)
     print(json.dumps({**taken, **sizes, "plain_s": plain_loop_s * tracks * 3600 / plain_s, "same": same}))

@@ -10,24 +10,23 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
 
 from benchmarks.harness import ROOT, Bar, recording_rows, run
+from wakeword.audio.io import read_audio
 from wakeword.errors import DataError
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from wakeword.models.streaming import StreamingModel
+from wakeword.export.verify import synthetic_audio, torch_scores, verify_parity
+from wakeword.models.streaming import StreamingModel
+from wakeword.runtime import load_bundle
+from wakeword.training.checkpoint import load_trained
 
 QUICK_CLIPS = 20
 
 
 def test_clips(quick: bool) -> list[np.ndarray]:
     """Audio `(samples,)` float32 of the recordings' test split, or bursts of tone and noise where they are absent."""
-    from wakeword.audio.io import read_audio
-    from wakeword.export.verify import synthetic_audio
-
     try:
         paths = [row["path"] for row in recording_rows() if row["split"] == "test"]
     except DataError as error:
@@ -38,11 +37,6 @@ def test_clips(quick: bool) -> list[np.ndarray]:
 
 def offline_difference(model: StreamingModel, clip: np.ndarray) -> float:
     """Largest difference between offline scores and scores streamed in chunks of 80 ms, where offline has them."""
-    import numpy as np
-    import torch
-
-    from wakeword.export.verify import torch_scores
-
     step, context = model.step_samples, model.context_samples
     # The first offline score needs a full receptive field: with silence in front, every streamed score has a partner.
     audio = np.concatenate([np.zeros(context, np.float32), clip[: len(clip) - len(clip) % step]])
@@ -54,10 +48,6 @@ def offline_difference(model: StreamingModel, clip: np.ndarray) -> float:
 
 def measure(arguments: argparse.Namespace) -> list[Bar]:
     """Both comparisons over every clip."""
-    from wakeword.export.verify import verify_parity
-    from wakeword.runtime import load_bundle
-    from wakeword.training.checkpoint import load_trained
-
     model, _ = load_trained(arguments.run)
     clips = test_clips(arguments.quick)
     offline = max(offline_difference(model, clip) for clip in clips)

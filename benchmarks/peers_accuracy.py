@@ -23,15 +23,15 @@ import argparse
 import os
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.harness import ROOT, Bar, recording_rows, run, untrained_bundle, write_manifest
-from benchmarks.peers.environment import peers_python
+import pandas as pd
+
+from benchmarks.harness import ROOT, Bar, recording_rows, run, timing_of, untrained_bundle, write_manifest
 from benchmarks.peers.judging import CHOSEN, DetectorScores, Row, chosen_row, pairs_table, rows_table, shipped_row
-from benchmarks.peers.scoring import PEERS, Peer, peer_scores
+from benchmarks.peers.scoring import PEERS, Peer, peer_scores, peers_python
 from wakeword.config import Config, load_config
 from wakeword.data.shards import ShardSet
 from wakeword.errors import BundleError
@@ -39,8 +39,7 @@ from wakeword.evaluation.scoring.run import score_tracks
 from wakeword.evaluation.tracks.plan import TrackPlan, plan_tracks
 from wakeword.pipeline import prepared_folder, run_pipeline
 from wakeword.runtime.bundle import Bundle, load_bundle
-from wakeword.runtime.events import EventTiming
-from wakeword.system.files import write_json, write_text
+from wakeword.system.files import write_text
 
 WORD = "alexa"
 OURS = "ours"
@@ -76,20 +75,11 @@ def recipe(folder: Path, quick: bool) -> Config:
 
 def _few_clips(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     """The first clips of each label and split, speakers in turn."""
-    turns: Counter[tuple[str, ...]] = Counter()
-    ranked: list[tuple[int, dict[str, str]]] = []
-    for row in rows:
-        speaker = (row["label"], row["split"], row["speaker"])
-        turns[speaker] += 1
-        ranked.append((turns[speaker], row))
-    taken: Counter[tuple[str, ...]] = Counter()
-    kept = []
-    for _, row in sorted(ranked, key=lambda pair: pair[0]):
-        group = (row["kind"], row["label"], row["split"])
-        taken[group] += 1
-        if taken[group] <= QUICK_CLIPS[row["kind"]]:
-            kept.append(row)
-    return kept
+    frame = pd.DataFrame(rows)
+    turn = frame.groupby(["label", "split", "speaker"]).cumcount()
+    frame = frame.iloc[turn.argsort(kind="stable")]
+    place = frame.groupby(["kind", "label", "split"]).cumcount()
+    return [rows[number] for number in frame.index[place < frame.kind.map(QUICK_CLIPS)]]
 
 
 def our_bundle(args: argparse.Namespace, config: Config) -> Bundle | None:
@@ -137,16 +127,11 @@ def all_peer_scores(peers: Sequence[Peer], plans: tuple[TrackPlan, TrackPlan], f
         return list(pool.map(scored, peers))
 
 
-def _timing(step_s: float, config: Config) -> EventTiming:
-    detector = config.detector
-    return EventTiming.from_seconds(step_s, detector.smoothing_s, detector.nms_window_s, detector.refractory_s)
-
-
 def peer_rows(peer: Peer, found: DetectorScores, plans: tuple[TrackPlan, TrackPlan], config: Config) -> list[Row]:
     """The two rows of a peer."""
     return [
-        chosen_row(found, plans, _timing(peer.step_s, config), WORD, config.evaluation),
-        shipped_row(found, plans[1], peer.shipped_timing, peer.threshold, WORD, config.evaluation),
+        chosen_row(found, plans, timing_of(config, peer.step_s), WORD, config),
+        shipped_row(found, plans[1], peer.shipped_timing, peer.threshold, WORD, config),
     ]
 
 
@@ -157,7 +142,7 @@ def our_row(bundle: Bundle, plans: tuple[TrackPlan, TrackPlan], folder: Path, co
     scores = [part[:, [column]] for part in score_tracks(bundle, tracks, cache_dir=folder / "scores")]
     border = len(plans[0].tracks)
     found = DetectorScores(OURS, scores[:border], scores[border:])
-    return chosen_row(found, plans, _timing(bundle.step_s, config), WORD, config.evaluation)
+    return chosen_row(found, plans, timing_of(config, bundle.step_s), WORD, config)
 
 
 def bars(ours: Row | None, peers: Sequence[Row], operating_fah: float, targets: bool) -> list[Bar]:
@@ -184,7 +169,7 @@ def bars(ours: Row | None, peers: Sequence[Row], operating_fah: float, targets: 
 
 
 def measure(args: argparse.Namespace) -> list[Bar]:
-    """Tracks, scores, rows; `table.md` and `results.json` in the folder."""
+    """Tracks, scores, rows; writes `table.md` in the folder."""
     args.folder = args.folder.resolve()
     config = recipe(args.folder, args.quick)
     bundle = our_bundle(args, config)
@@ -200,14 +185,6 @@ def measure(args: argparse.Namespace) -> list[Bar]:
     text += "\n\n" + "\n".join(f"* {note}" for plan in plans for note in plan.notes)
     print(text + "\n")
     write_text(args.folder / "table.md", text + "\n")
-    records = [
-        {
-            **{name: getattr(row, name) for name in ("name", "rule", "threshold", "reason")},
-            "test": row.result.model_dump(mode="json"),
-        }
-        for row in rows
-    ]
-    write_json(args.folder / "results.json", {"rows": records})
     return bars(ours, peers, config.evaluation.operating_fah, targets=not args.quick)
 
 

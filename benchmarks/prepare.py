@@ -4,8 +4,8 @@
 
 Target: at least 0.9 of the clips per second of a pool of as many processes with the same work function. All sides read
 the same real recordings (with copies at another gain where a large machine needs more). Each side is a separate
-process, started and warm before the first round. Ray and the pool take turns; the pool without the guard runs in the
-first round only. Each figure is a median over the rounds, each ratio the median of the rounds' ratios.
+process, started and warm before the first round, and the sides take turns. Each figure is a median over the rounds,
+each ratio the median of the rounds' ratios.
 
 * `Ray`: `wakeword prepare` as users have it: fingerprint (decode, hash of the samples, fingerprint for copies) and
   shard (hash of the file, decode, checks, loudness, SNR, int16, atomic write, hash of the shard). Each worker decodes
@@ -32,22 +32,24 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow as pa
+import soundfile
 
 from benchmarks.harness import RECORDINGS, Bar, recording_rows, run, write_manifest
 from wakeword.config import Config, validate_config
-from wakeword.stages.ray_session import available_cpus
+from wakeword.data.prepare import prepare
+from wakeword.stages import ray_data
+from wakeword.stages.ray_session import available_cpus, ray_session
 
 Times = dict[str, float]
 SHARD_MB = 8.0
 """About 80 clips: enough units for all workers, and more tasks for Ray than with the 128 MB of a real preparation."""
 CLIPS_PER_WORKER, QUICK_CLIPS_PER_WORKER = 768, 64
 ROUNDS, QUICK_ROUNDS = 3, 2
-EACH_ROUND = ("Ray", "pool")
 
 
 def write_corpus(folder: Path, count: int) -> tuple[Path, float]:
@@ -63,8 +65,6 @@ def write_corpus(folder: Path, count: int) -> tuple[Path, float]:
 
 def _copy(row: dict[str, str], folder: Path, times: int) -> dict[str, str]:
     """A quieter copy: its bytes and samples differ, so that the search for copies keeps it."""
-    import soundfile
-
     audio, rate_hz = soundfile.read(row["path"], dtype="float32")
     path = folder / f"copy{times}" / Path(row["path"]).relative_to(RECORDINGS)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,18 +74,13 @@ def _copy(row: dict[str, str], folder: Path, times: int) -> dict[str, str]:
 
 def config_of(manifest: Path, guarded: bool = True) -> Config:
     """Preparation with all its checks; the label of the wake word is arbitrary."""
-    data = {
-        "sources": [{"type": "csv", "uri": str(manifest)}],
-        "shard_mb": SHARD_MB,
-        "quality": {"guarded": guarded},
-    }
+    sources = [{"type": "csv", "uri": str(manifest)}]
+    data = {"sources": sources, "shard_mb": SHARD_MB, "quality": {"guarded": guarded}}
     return validate_config({"words": [{"label": "computer"}], "data": data})
 
 
 def prepared(manifest: Path, guarded: bool, runner: Callable[[Any, pa.Table], Iterator[pa.Table]]) -> Times:
     """Seconds of one preparation into an empty folder, of its stages alone, and its CPU seconds."""
-    from wakeword.data.prepare import prepare
-
     stages_s: list[float] = []
 
     def timed(stage: Any, table: pa.Table, title: str) -> Iterator[pa.Table]:
@@ -104,8 +99,6 @@ def prepared(manifest: Path, guarded: bool, runner: Callable[[Any, pa.Table], It
 
 def tree_cpu_s() -> float:
     """CPU seconds of this process and its descendants, with those that have ended and were waited for."""
-    import psutil
-
     spent_s = 0.0
     for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
         with suppress(psutil.NoSuchProcess):
@@ -116,11 +109,8 @@ def tree_cpu_s() -> float:
 @contextmanager
 def ray_side(folder: Path, workers: int) -> Iterator[Callable[[Path], Times]]:
     """Ray Data, as `wakeword prepare` runs it."""
-    from wakeword.stages import ray_data as ray_stage
-    from wakeword.stages.ray_session import ray_session
-
     with ray_session(config_of(folder)):
-        yield lambda manifest: prepared(manifest, True, partial(ray_stage.run_stage, max_cpus=workers))
+        yield lambda manifest: prepared(manifest, True, partial(ray_data.run_stage, max_cpus=workers))
 
 
 @contextmanager
@@ -136,55 +126,49 @@ def pool_side(folder: Path, workers: int, guarded: bool = True) -> Iterator[Call
         yield lambda manifest: prepared(manifest, guarded, over_pool)
 
 
-Side = Callable[[Path, int], AbstractContextManager[Callable[[Path], Times]]]
-SIDES: dict[str, Side] = {
+Measure = Callable[[Path], Times]
+SIDES: dict[str, Callable[[Path, int], AbstractContextManager[Measure]]] = {
     "Ray": ray_side,
     "pool": pool_side,
     "pool without the guard": partial(pool_side, guarded=False),
 }
+_stack = ExitStack()
+_measure: list[Measure] = []
+"""The side of this process, once it is open."""
 
 
-def side_process(name: str, folder: Path, workers: int, warm_up: Path, orders: Connection) -> None:
-    """Run one side: send the seconds of its start, then the times for each manifest received."""
+def _open(name: str, folder: Path, workers: int, warm_up: Path) -> Times:
+    """Start a side in this process; the seconds of its start and of its first clips."""
     began_s = time.perf_counter()
-    with ExitStack() as stack:
-        side = stack.enter_context(SIDES[name](folder, workers))
-        start_s = time.perf_counter() - began_s
-        side(warm_up)
-        orders.send({"start_s": start_s, "first_s": time.perf_counter() - began_s - start_s})
-        while True:
-            try:
-                manifest = orders.recv()
-            except EOFError:
-                return
-            orders.send(side(manifest))
+    _measure.append(_stack.enter_context(SIDES[name](folder, workers)))
+    start_s = time.perf_counter() - began_s
+    _measure[0](warm_up)
+    return {"start_s": start_s, "first_s": time.perf_counter() - began_s - start_s}
+
+
+def _round(manifest: Path) -> Times:
+    return _measure[0](manifest)
+
+
+def _close() -> None:
+    _stack.close()
 
 
 def race(folder: Path, workers: int, manifest: Path, warm_up: Path, rounds: int) -> dict[str, list[Times]]:
     """Times of each side: its start, then its rounds; every other round runs in reverse order."""
     context = multiprocessing.get_context("spawn")
     found: dict[str, list[Times]] = {}
-    lines: dict[str, Connection] = {}
-    processes = []
+    sides: dict[str, ProcessPoolExecutor] = {}
     # One thread per process, as Ray sets it for its workers.
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "RAY_worker_niceness": "0"}
-    try:
+    with ExitStack() as stack:
         for name in SIDES:
-            lines[name], theirs = context.Pipe()
-            processes.append(context.Process(target=side_process, args=(name, folder, workers, warm_up, theirs)))
-            processes[-1].start()
-            theirs.close()
-            found[name] = [lines[name].recv()]
+            sides[name] = stack.enter_context(ProcessPoolExecutor(1, context))
+            stack.callback(sides[name].submit, _close)
+            found[name] = [sides[name].submit(_open, name, folder, workers, warm_up).result()]
         for number in range(rounds):
-            for name in [side for side in lines if side in EACH_ROUND or not number][:: -1 if number % 2 else 1]:
-                lines[name].send(manifest)
-                found[name].append(lines[name].recv())
-    finally:
-        # A side ends when its connection closes.
-        for line in lines.values():
-            line.close()
-        for process in processes:
-            process.join()
+            for name in list(SIDES)[:: -1 if number % 2 else 1]:
+                found[name].append(sides[name].submit(_round, manifest).result())
     return found
 
 
@@ -195,26 +179,27 @@ def bars_of(found: dict[str, list[Times]], audio_s: float) -> list[Bar]:
         return [times["clips"] / times[key] for times in found[name][1:]]
 
     def ratio(name: str, key: str = "stages_s") -> float:
-        # The pool without the guard has one round.
-        pairs = zip(per_s("Ray", key), per_s(name, key), strict=False)
+        pairs = zip(per_s("Ray", key), per_s(name, key), strict=True)
         return statistics.median(ours / theirs for ours, theirs in pairs)
 
-    clips = found["Ray"][1]["clips"]
-    bars = [Bar("clips in a round", clips, ""), Bar("audio in a round", audio_s / 3600, "h")]
-    for name in found:
-        bars.append(Bar(f"{name}: start", found[name][0]["start_s"], "s"))
-        bars.append(Bar(f"{name}: first clips, workers starting", found[name][0]["first_s"], "s"))
-    for name in found:
-        bars.append(Bar(f"{name}: stages", statistics.median(per_s(name, "stages_s")), "clips/s"))
-        bars.append(Bar(f"{name}: whole", statistics.median(per_s(name, "whole_s")), "clips/s"))
-        bars.append(Bar(f"{name}: CPU", statistics.median(1000 / rate for rate in per_s(name, "cpu_s")), "ms a clip"))
+    bars = [Bar("clips in a round", found["Ray"][1]["clips"], ""), Bar("audio in a round", audio_s / 3600, "h")]
+    for name, (first, *_) in found.items():
+        bars += [
+            Bar(f"{name}: start", first["start_s"], "s"),
+            Bar(f"{name}: first clips, workers starting", first["first_s"], "s"),
+            Bar(f"{name}: stages", statistics.median(per_s(name, "stages_s")), "clips/s"),
+            Bar(f"{name}: whole", statistics.median(per_s(name, "whole_s")), "clips/s"),
+            Bar(f"{name}: CPU", statistics.median(1000 / rate for rate in per_s(name, "cpu_s")), "ms a clip"),
+        ]
     hours = statistics.median(audio_s / times["whole_s"] for times in found["Ray"][1:])
-    bars.append(Bar("Ray: whole, hours of audio prepared in an hour", hours, "h"))
-    bars.append(Bar("Ray against the pool, stages", ratio("pool"), "x", 0.9, "least"))
-    bars.append(Bar("Ray against the pool, whole", ratio("pool", "whole_s"), "x"))
-    bars.append(Bar("Ray against the pool, clips for the same CPU time", ratio("pool", "cpu_s"), "x"))
-    bars += [Bar(f"Ray against the {name}, stages", ratio(name), "x") for name in list(found)[2:]]
-    return bars
+    return [
+        *bars,
+        Bar("Ray: whole, hours of audio prepared in an hour", hours, "h"),
+        Bar("Ray against the pool, stages", ratio("pool"), "x", 0.9, "least"),
+        Bar("Ray against the pool, whole", ratio("pool", "whole_s"), "x"),
+        Bar("Ray against the pool, clips for the same CPU time", ratio("pool", "cpu_s"), "x"),
+        Bar("Ray against the pool without the guard, stages", ratio("pool without the guard"), "x"),
+    ]
 
 
 def measure(args: argparse.Namespace) -> list[Bar]:

@@ -20,24 +20,16 @@ import numpy as np
 from benchmarks.harness import Bar, markdown_table, run
 from benchmarks.synthetic.cells import add_arguments, run_cells
 from benchmarks.synthetic.judging import CONDITIONS, DISTANCES, judge
-from benchmarks.synthetic.material import POLICIES, STAGES, WORDS, Cell
-from wakeword.config import Config
-from wakeword.pipeline import prepared_folder, run_pipeline
+from benchmarks.synthetic.material import POLICIES, STAGES, WORDS
 
 AIMS = {"clean": 0.08, "10 dB": 0.12, "far + 10 dB": 0.22}
 NEAR_AIMS = {"2": 0.3, "3 or more": 0.1}
 FINAL = "words"
 
 
-def train_and_judge(cell: Cell, training: Config, judging: Config) -> dict[str, Any]:
-    """One detector, trained, exported and judged."""
-    result = run_pipeline(training, ["prepare", "train", "export"], runner="local")
-    return judge(result.bundle_dir, result.prepared_dir, prepared_folder(judging), cell.word, (training, judging))
-
-
 def measure(args: argparse.Namespace) -> list[Bar]:
     """All detectors, the table, the targets."""
-    found = run_cells(args.stage, args, train_and_judge, line)
+    found = run_cells(args.stage, args, judge, line)
     print(table(found, args.stage))
     return bars(found, args.word or list(WORDS))
 

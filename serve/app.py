@@ -1,4 +1,4 @@
-"""Start the endpoint on Ray Serve, keep it until SIGTERM or Ctrl-C, and leave no process behind."""
+"""The endpoint on Ray Serve: starts it, runs it until SIGTERM or Ctrl-C, and ends all of its processes."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ from .ports import require_free_port
 
 DASHBOARD_APPLICATION = "wakeword-dashboard"
 DASHBOARD_PATH = "/ui"
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class _StopSignal(BaseException):
-    """SIGTERM or SIGINT, raised in the main thread so that every `finally` on the way out runs."""
+    """SIGTERM or SIGINT, raised in the main thread so that every `finally` runs."""
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Endpoint:
 
     @property
     def http_url(self) -> str:
-        """Base URL for HTTP; a bind to all interfaces is shown as loopback."""
+        """Base URL for HTTP, with loopback in place of "all interfaces"."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.config.host, self.config.host)
         return f"http://{host}:{self.config.port}"
 
@@ -54,7 +55,7 @@ class Endpoint:
         return self.http_url.replace("http", "ws", 1) + "/v1/stream"
 
     def stop(self) -> None:
-        """Refuse new streams, wait `serving.drain_s` for the others, shut down. A second call does nothing."""
+        """Refuse new streams, wait `serving.drain_s` for the others, shut down; has no effect a second time."""
         self._cleanup.close()
 
     def __enter__(self) -> Endpoint:
@@ -68,7 +69,7 @@ def run(config: Config, bundle_path: str | Path, block: bool = True) -> Endpoint
     """Serve a bundle on `serving.host:port`.
 
     Args:
-        config: `serving` decides all of it; `compute.ray_address` names a cluster to serve on, else one is started.
+        config: section `serving`; `compute.ray_address` names a cluster, without it a local one is started.
         bundle_path: folder or zip; on a cluster the path must hold the same bundle on every node.
         block: wait for SIGTERM or SIGINT, then drain and stop. Only the main thread can wait.
 
@@ -87,20 +88,25 @@ def run(config: Config, bundle_path: str | Path, block: bool = True) -> Endpoint
     require_free_port(serving.host, serving.port)
     if not block:
         return _start(config, path, token)
-    with _signals_stop():
-        endpoint: Endpoint | None = None
+    before = {number: signal.getsignal(number) for number in _STOP_SIGNALS}
+    endpoint: Endpoint | None = None
+    with ExitStack() as stack:
+        for number, handler in before.items():
+            stack.callback(signal.signal, number, handler)
         try:
-            endpoint = _start(config, path, token)
+            _handle_signals(_raise_stop)
+            endpoint = stack.enter_context(_start(config, path, token))
+            # Once more, since Ray installs a handler for SIGTERM when it starts.
+            _handle_signals(_raise_stop)
             _announce(endpoint)
             while True:
                 time.sleep(3600)
         except _StopSignal:
-            print("stopping: waiting for the streams in flight", flush=True)
+            print("stopping: waiting for the open streams", flush=True)
         finally:
-            _ignore_signals()
-            if endpoint is not None:
-                endpoint.stop()
-    return endpoint  # type: ignore[return-value]  # a start that failed has raised
+            # A second Ctrl-C must not interrupt the clean-up.
+            _handle_signals(signal.SIG_IGN)
+    return endpoint  # type: ignore[return-value]  # None only where a signal ended the start
 
 
 def _start(config: Config, bundle_path: str, token: Token) -> Endpoint:
@@ -144,18 +150,18 @@ def _deploy(application: Any, name: str, route_prefix: str) -> None:
 
 
 def _last_words(cause: object) -> str:
-    """The end of a remote traceback, where the reason stands."""
+    """The end of a remote traceback, which holds the reason."""
     return " ".join(str(cause).split())[-500:]
 
 
 def _drain(application: str, drain_s: float) -> None:
-    """Tell every replica to refuse new streams and to finish the others."""
+    """Request every replica to refuse new streams and to finish the others."""
     import asyncio
 
     import ray.serve
     from ray.exceptions import RayError
 
-    # A replica that is gone already needs no draining; shutting down goes on either way.
+    # A replica that has ended needs no draining, and the shutdown continues in any case.
     with suppress(RayError, TimeoutError):
         handle = ray.serve.get_app_handle(application)
         asyncio.run(handle.broadcast("drain").results_async(timeout_s=drain_s + 10, return_exceptions=True))
@@ -163,17 +169,19 @@ def _drain(application: str, drain_s: float) -> None:
 
 @contextmanager
 def _ingress_environment(config: ServingConfig, local: bool) -> Iterator[None]:
-    """Variables that Serve reads when it starts: HAProxy, with files and ports of this endpoint's own.
+    """Variables that Serve reads when it starts: HAProxy, with separate files and ports for this endpoint.
 
-    Serve's defaults are fixed paths and ports, so two endpoints on one machine would share them. On a cluster that
-    is already there its own environment decides (see docs/howto/serve.md).
+    Serve's defaults are fixed paths and ports, which two endpoints on one machine would share. An existing cluster uses
+    its own environment (docs/howto/serve.md).
     """
     if not local:
         yield
         return
-    # Short: HAProxy's socket lies 57 characters below it, and a socket's path ends at 97.
+    # A short path: HAProxy's socket adds 57 characters, and a socket's path may have 97.
     folder = tempfile.mkdtemp(prefix="wwp-", dir="/tmp" if len(tempfile.gettempdir()) > 16 else None)
-    metrics_port, stats_port = _free_ports(2)
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
+        metrics_port, stats_port = (entry.getsockname()[1] for entry in sockets)
     values = {
         "RAY_SERVE_ENABLE_HA_PROXY": "1" if config.ha_proxy else "0",
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{folder}/haproxy.cfg",
@@ -182,9 +190,9 @@ def _ingress_environment(config: ServingConfig, local: bool) -> Iterator[None]:
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{folder}/server-state",
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics_port),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(stats_port),
-        # A small or busy machine takes longer than Serve's 5 s to import what the proxy needs, and Serve would kill it.
+        # On a small or busy machine the proxy's imports take longer than Serve's limit of 5 s.
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
-        # Draining is done by the replicas, with a reason for every client, before Serve is told to stop.
+        # The replicas drain, with a reason for every client, before Serve stops.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
     }
     before = {name: os.environ.get(name) for name in values}
@@ -194,69 +202,39 @@ def _ingress_environment(config: ServingConfig, local: bool) -> Iterator[None]:
     finally:
         _end_ingress(folder)
         for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
+            os.environ.pop(name, None)
+            if value is not None:
                 os.environ[name] = value
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end_ingress(folder: str) -> None:
     """End any HAProxy that was started from `folder`: it outlives the process that started it."""
-    left = []
-    for process in psutil.process_iter(["name", "cmdline"]):
-        if "haproxy" in (process.info["name"] or "") and any(folder in part for part in process.info["cmdline"] or ()):
-            left.append(process)
-    for process in left:
+    processes = [
+        process
+        for process in psutil.process_iter(["name", "cmdline"])
+        if "haproxy" in (process.info["name"] or "") and any(folder in part for part in process.info["cmdline"] or ())
+    ]
+    for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
-    for process in psutil.wait_procs(left, timeout=3)[1]:
+    for process in psutil.wait_procs(processes, timeout=3)[1]:
         with suppress(psutil.NoSuchProcess):
             process.kill()
 
 
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for entry in sockets:
-            entry.bind(("127.0.0.1", 0))
-        return [entry.getsockname()[1] for entry in sockets]
-    finally:
-        for entry in sockets:
-            entry.close()
+def _handle_signals(handler: Any) -> None:
+    for number in _STOP_SIGNALS:
+        signal.signal(number, handler)
 
 
-@contextmanager
-def _signals_stop() -> Iterator[None]:
-    """Turn SIGTERM and SIGINT into `_StopSignal` while the block runs; the old handlers return afterwards."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        _handle_signals()
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _handle_signals() -> None:
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise _StopSignal
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-
-
-def _ignore_signals() -> None:
-    """A second Ctrl-C must not interrupt the clean-up half-way."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _raise_stop(number: int, frame: FrameType | None) -> None:
+    raise _StopSignal
 
 
 def _announce(endpoint: Endpoint) -> None:
-    # Ray installs a SIGTERM handler of its own when it starts.
-    _handle_signals()
     print(f"listening on {endpoint.stream_url}", flush=True)
     if endpoint.config.dashboard:
         print(f"dashboard at {endpoint.http_url}{DASHBOARD_PATH}", flush=True)
     if endpoint.token.origin == "generated":
-        print(f"token (made for this run, shown once): {endpoint.token.value}", flush=True)
+        print(f"token (made for this run, printed once): {endpoint.token.value}", flush=True)

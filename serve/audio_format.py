@@ -1,4 +1,4 @@
-"""What the bytes of a stream are: sample rate, encoding, channels; how they become samples and when they cannot be."""
+"""Audio format of a stream: sample rate, encoding, channels; checks and decoding of its bytes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from wakeword.config import SAMPLE_RATE_HZ
 
 ENCODINGS: dict[str, np.dtype[Any]] = {"pcm_s16le": np.dtype("<i2"), "pcm_f32le": np.dtype("<f4")}
-"""Names of the query parameter `encoding`, as FFmpeg calls them."""
+"""Values of the query parameter `encoding`, named as in FFmpeg."""
 MAX_CHANNELS = 2
 MAX_LEVEL = 16.0
-"""Largest float sample that is clipped; beyond it (24 dB above full scale) no audio in [-1, 1] can be meant."""
-_FLOATS_TO_TELL = 64
+"""Largest float sample that is clipped; a larger one (24 dB above full scale) is refused."""
+_MIN_FLOATS = 64
 _LEAST_EXPONENT = 127 - 20
 _WHOLE_SAMPLES = 16
-"""Whole numbers in one message, some beyond 1, that show integers which nobody divided."""
+"""With this many whole numbers in one message, some above 1, the samples are integers without scaling."""
 
 
 @dataclass(frozen=True)
@@ -49,18 +49,18 @@ class AudioFormat:
         return f"{self.sample_type} little-endian samples{stereo} at {self.sample_rate_hz / 1000:g} kHz"
 
     def facts(self) -> dict[str, Any]:
-        """What the server's messages say of it."""
+        """The format as fields of a server message."""
         return {"sample_rate_hz": self.sample_rate_hz, "encoding": self.encoding, "channels": self.channels}
 
     def length_fault(self, size: int) -> str:
-        """Why a message of `size` bytes cannot be cut into frames; empty when it can."""
+        """Why `size` bytes are not whole frames; empty when they are."""
         if size % self.frame_bytes == 0:
             return ""
         unit = "samples" if self.channels == 1 else f"frames of {self.channels} channels"
         return f"a message of {size} bytes is not a whole number of {self.sample_type} {unit}"
 
     def value_fault(self, data: bytes) -> str:
-        """Why whole frames cannot be meant as audio; empty when they can. Any int16 can."""
+        """Why the values of whole frames cannot be audio; empty when they can, as all int16 can."""
         if self.encoding != "pcm_f32le":
             return ""
         samples = np.frombuffer(data, ENCODINGS[self.encoding])
@@ -84,7 +84,7 @@ class AudioFormat:
         return frames.mean(axis=1)
 
     def encode(self, audio: NDArray[np.int16] | NDArray[np.float32]) -> NDArray[Any]:
-        """Mono int16, or float in [-1, 1], in this encoding; `.tobytes()` is what goes out."""
+        """Mono int16, or float in [-1, 1], in this encoding, for `.tobytes()`."""
         if self.encoding == "pcm_f32le":
             scale = np.float32(32768.0) if audio.dtype == np.int16 else np.float32(1.0)
             return (audio.astype(np.float32) / scale).astype("<f4")
@@ -93,16 +93,16 @@ class AudioFormat:
         return np.clip(np.rint(audio * 32768.0), -32768, 32767).astype("<i2")
 
 
-def shows_float32(data: bytes) -> bool | None:
-    """Whether bytes that should be int16 are float32 samples; None where there is too little signal to tell.
+def looks_like_float32(data: bytes) -> bool | None:
+    """Whether bytes declared as int16 are float32 samples; None where there is too little signal to decide.
 
-    Every second int16 then holds sign, exponent and first digits of a float: of audio in [-1, 1] they lie in two narrow
-    bands, while the int16 between them, the last digits, lie anywhere. Audio in int16 has no such pattern.
+    In float32, every second int16 holds sign, exponent and first digits, which for audio in [-1, 1] lie in two narrow
+    bands, while the other int16, the last digits, take all values. Audio in int16 has no such pattern.
     """
     halves = np.frombuffer(data[: len(data) - len(data) % 4], "<u2").reshape(-1, 2)
-    # Zeros, -0.0 among them, tell nothing.
+    # Zeros, -0.0 among them, carry no information.
     halves = halves[(halves & np.array([0xFFFF, 0x7FFF], "<u2")).any(axis=1)]
-    if len(halves) < _FLOATS_TO_TELL:
+    if len(halves) < _MIN_FLOATS:
         return None
     # Without its sign, the upper half of a float from 1e-6 to 2.
     last, first = ((halves & 0x7FFF) // 0x80).T
@@ -111,5 +111,5 @@ def shows_float32(data: bytes) -> bool | None:
 
 
 def _whole_numbers(samples: NDArray[Any]) -> bool:
-    set_samples = samples[samples != 0]
-    return len(set_samples) >= _WHOLE_SAMPLES and bool((set_samples == np.rint(set_samples)).all())
+    nonzero = samples[samples != 0]
+    return len(nonzero) >= _WHOLE_SAMPLES and bool((nonzero == np.rint(nonzero)).all())

@@ -1,4 +1,4 @@
-"""Who may use the endpoint: one bearer token, and for browsers the page's origin."""
+"""Authorisation: one bearer token and, for browsers, the page's origin."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _TOKEN_FORM = re.compile(r"[A-Za-z0-9._~-]{8,512}")
 
 @dataclass(frozen=True)
 class Token:
-    """A secret that never shows itself in a `repr` or a log line."""
+    """A secret that is absent from its `repr`."""
 
     value: str = field(repr=False)
     origin: Literal["file", "environment", "generated"]
 
     def matches(self, presented: str | None) -> bool:
-        """Compare in constant time, whatever the length of what was presented."""
+        """Compare in a time that does not depend on the presented token."""
         if presented is None:
             return False
         ours = hashlib.sha256(self.value.encode()).digest()
@@ -58,7 +58,7 @@ def configured_token(token_file: str) -> Token | None:
 
 
 def resolve_token(token_file: str) -> Token:
-    """The configured token, or a fresh one that the caller prints once."""
+    """The configured token, else a random one, which the caller prints."""
     return configured_token(token_file) or Token(secrets.token_urlsafe(24), "generated")
 
 
@@ -71,7 +71,7 @@ def _checked(text: str, what: str) -> str:
 
 
 def presented_token(authorization: str | None, subprotocols: Iterable[str] = ()) -> str | None:
-    """The token a client shows: `Authorization: Bearer T`, or the subprotocol `bearer.T` (browsers set no headers)."""
+    """A client's token from `Authorization: Bearer T` or the subprotocol `bearer.T` (browsers set no headers)."""
     if authorization:
         scheme, _, value = authorization.partition(" ")
         return value.strip() if scheme.lower() == "bearer" else None
@@ -82,10 +82,9 @@ def presented_token(authorization: str | None, subprotocols: Iterable[str] = ())
 
 
 def origin_allowed(headers: Mapping[str, str], allowed: Iterable[str]) -> bool:
-    """Whether the page that opens this connection may: browsers do not keep other sites from WebSockets.
+    """Whether the page that opens this connection is allowed; browsers let any site open WebSockets.
 
-    A request without `Origin` comes from a program, not from a page. The endpoint's own origin is the one whose
-    host and port are those of the request's `Host`.
+    A request without `Origin` comes from a program. The endpoint's own origin has the host and port of `Host`.
     """
     origin = headers.get("origin")
     if origin is None:

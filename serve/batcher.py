@@ -1,7 +1,7 @@
-"""One micro-batcher per replica: the chunks of many streams become one call into the model.
+"""Micro-batcher of a replica: one call of the model scores the chunks of many streams.
 
-The event loop owns sessions and their queues; everything that touches the model's state runs on one executor
-thread, in order. Opening, scoring, flushing and closing a slot can therefore never overlap, whatever a client does.
+Sessions and their queues belong to the event loop. All access to the model's state runs in order on one executor
+thread, so that opening, scoring, flushing and closing a slot never overlap.
 """
 
 from __future__ import annotations
@@ -23,21 +23,27 @@ from .audio_format import AudioFormat
 from .statistics import Statistics
 
 _FEED_S = 0.32
-"""Audio of one stream per call at most: a client that sends a whole file at once must not hold up live ones."""
+"""Largest audio of one stream per call, so that a client that sends a whole file does not delay live streams."""
 _OUTBOX_EVENTS = 256
-"""Detections kept for a client that reads slowly; one more and it is closed."""
+"""Detections queued for a client that reads slowly; with one more the stream is closed."""
 
 
 @dataclass(frozen=True)
 class Close:
-    """How a stream ends: WebSocket close code and one sentence, cut at 123 bytes where it goes into the close frame."""
+    """End of a stream: WebSocket close code and one sentence, cut at 123 bytes in the close frame."""
 
     code: int
     reason: str
 
 
+def detection_fields(event: Detection) -> dict[str, Any]:
+    """An event as fields of a message."""
+    times = {"start_s": float(event.start_s), "end_s": float(event.end_s)}
+    return {"word": event.word, "score": float(event.score), "probability": event.probability, **times}
+
+
 class StreamSession:
-    """One stream's queue of audio and its outgoing detections; belongs to the event loop."""
+    """One stream's queue of audio and its outgoing messages; belongs to the event loop."""
 
     def __init__(
         self, batcher: MicroBatcher, slot: int, words: frozenset[str], audio: AudioFormat, thresholds: list[float]
@@ -48,25 +54,27 @@ class StreamSession:
         self.thresholds = {word: threshold for word, threshold in labelled if word in words}
         self.outbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_OUTBOX_EVENTS)
         self.closing: asyncio.Future[Close] = asyncio.get_running_loop().create_future()
-        """Set when the server must end this stream: its reason."""
+        """Set when the server must end this stream."""
         self.frames_received = 0
+        self.bundle = batcher.bundle
+        self.slot = slot
+        """Index of this stream's state in the model's batch."""
+        self.released = False
         self._batcher = batcher
-        self._slot = slot
         self._audio = bytearray()
         self._arrivals: deque[tuple[int, float]] = deque()
         self._bytes_taken = 0
         self._room = asyncio.Event()
         self._room.set()
         self._ended = False
-        self._released = False
 
     @property
     def queued_s(self) -> float:
-        """Seconds of audio received and not yet handed to the model."""
+        """Seconds of audio received and not yet passed to the model."""
         return len(self._audio) / self.format.bytes_per_s
 
     async def use_format(self, audio: AudioFormat) -> None:
-        """What the samples turned out to be, before the first of them.
+        """Set the format before the first sample.
 
         Raises MissingExtraError when their rate needs soxr and it is not installed.
         """
@@ -75,7 +83,7 @@ class StreamSession:
         self.format = audio
 
     async def put(self, chunk: bytes) -> None:
-        """Queue whole frames of `format`; waits while the queue is full, which stops reading from the client."""
+        """Queue whole frames of `format`; waits while the queue is full, so that the client is not read."""
         await self._room.wait()
         self._audio += chunk
         self.frames_received += len(chunk) // self.format.frame_bytes
@@ -85,19 +93,19 @@ class StreamSession:
         self._batcher.wake(self)
 
     def end(self) -> None:
-        """No more audio: what is queued gets scored, pending events come out, then the `end` message."""
+        """No more audio follows: score the queue, deliver pending events, then the `end` message."""
         self._ended = True
         self._batcher.wake(self)
 
     def close(self, close: Close) -> None:
-        """End this stream from the server's side; the first reason stands."""
+        """End this stream from the server's side; the first reason counts."""
         if not self.closing.done():
             self.closing.set_result(close)
 
     def release(self) -> None:
-        """Give the slot back; safe to call on every way out, and twice."""
-        if not self._released:
-            self._released = True
+        """Give the slot back; has no effect a second time."""
+        if not self.released:
+            self.released = True
             self._batcher.release(self)
 
     def take(self) -> tuple[NDArray[Any], bool]:
@@ -110,7 +118,7 @@ class StreamSession:
         return self.format.decode(piece), self._ended and not self._audio
 
     def scored(self, statistics: Statistics, now: float) -> None:
-        """Account for the chunks whose last sample has now been scored."""
+        """Record the latency of the chunks whose last sample is scored."""
         while self._arrivals and self._arrivals[0][0] <= self._bytes_taken:
             statistics.add_latency(now - self._arrivals.popleft()[1])
 
@@ -122,27 +130,12 @@ class StreamSession:
             self.close(Close(1008, "the client does not read its detections: read messages while sending audio"))
 
     def has_audio(self) -> bool:
-        """Whether a further piece waits."""
+        """Whether more audio is queued."""
         return bool(self._audio)
-
-    @property
-    def bundle(self) -> Bundle:
-        """The bundle that scores this stream from start to end."""
-        return self._batcher.bundle
-
-    @property
-    def slot(self) -> int:
-        """Index of this stream's state in the model's batch."""
-        return self._slot
-
-    @property
-    def released(self) -> bool:
-        """Whether the slot went back."""
-        return self._released
 
 
 class MicroBatcher:
-    """Scores the streams of one bundle; a new bundle gets a new batcher, so a stream never changes its model."""
+    """Scores the streams of one bundle; each bundle has its own batcher, so a stream never changes its model."""
 
     def __init__(
         self, bundle: Bundle, slots: StreamSlots, tick_s: float, max_queued_s: float, statistics: Statistics
@@ -182,12 +175,11 @@ class MicroBatcher:
         return session
 
     def _close_opened(self, opening: asyncio.Future[int]) -> None:
-        # One that failed has no slot.
         if not opening.cancelled() and opening.exception() is None:
             self._executor.submit(self._slots.close, opening.result())
 
     async def set_rate(self, session: StreamSession, sample_rate_hz: int) -> None:
-        """The sample rate of a session that has no audio yet."""
+        """Set the sample rate of a session without audio."""
         await asyncio.get_running_loop().run_in_executor(
             self._executor, self._slots.set_rate, session.slot, sample_rate_hz
         )
@@ -206,7 +198,7 @@ class MicroBatcher:
         self._stop_if_unused()
 
     def retire(self) -> None:
-        """Take no part in new streams; end when the last one is gone."""
+        """Accept no new streams; end with the last open one."""
         self._retired = True
         self._stop_if_unused()
 
@@ -215,7 +207,7 @@ class MicroBatcher:
             self.stop()
 
     def stop(self) -> None:
-        """End the loop and the model's thread; what is queued for the thread still runs."""
+        """End the loop and the model's thread; calls queued for the thread still run."""
         if self._task is not None:
             self._task.cancel()
         self._executor.shutdown(wait=False)
@@ -268,19 +260,10 @@ class MicroBatcher:
         if session is None or detection.word not in session.words:
             return
         self._statistics.detections += 1
-        session.deliver(
-            {
-                "type": "detection",
-                "word": detection.word,
-                "score": float(detection.score),
-                "probability": detection.probability,
-                "start_s": float(detection.start_s),
-                "end_s": float(detection.end_s),
-            }
-        )
+        session.deliver({"type": "detection", **detection_fields(detection)})
 
     def _stopped(self, task: asyncio.Task[None]) -> None:
-        """A defect in the model's thread ends every stream with a reason instead of letting them wait for ever."""
+        """Close every stream after a failure of the model's thread."""
         if task.cancelled():
             return
         self.failure = task.exception()

@@ -19,7 +19,7 @@ from .audio_format import ENCODINGS, AudioFormat
 
 @dataclass
 class StreamResult:
-    """What the server said about one stream."""
+    """The server's messages about one stream."""
 
     ready: dict[str, object] = field(default_factory=dict)
     detections: list[Detection] = field(default_factory=list)
@@ -39,17 +39,17 @@ async def stream_audio(
     threshold: float | None = None,
     fah_target: float | None = None,
 ) -> StreamResult:
-    """Stream `audio (samples,)` and return everything the server detected.
+    """Stream `audio (samples,)` and return all detections of the server.
 
     Args:
         url: such as `ws://127.0.0.1:8000/v1/stream`.
         audio: int16, or float32 in [-1, 1].
-        words: labels to hear of; empty means all.
-        real_time: send each chunk when a microphone would have it, instead of at once.
+        words: labels to detect; empty means all.
+        real_time: send each chunk at the time a microphone would, instead of at once.
         sample_rate_hz: of `audio`; the server resamples to 16 kHz.
-        encoding: how the samples travel, pcm_s16le or pcm_f32le.
+        encoding: of the transmitted samples, pcm_s16le or pcm_f32le.
         threshold: for all words of this stream, from 0 to 1; None takes the bundle's.
-        fah_target: false alarms per hour: takes the thresholds of that operating point of the bundle instead.
+        fah_target: false alarms per hour; takes the thresholds of the bundle's operating point with this rate.
 
     Raises:
         ServingError: the server cannot be reached, refuses token or arguments, or closes before the audio's end.
@@ -90,20 +90,17 @@ async def stream_audio(
 
 def _query(words: Sequence[str], audio_format: AudioFormat, threshold: float | None, fah_target: float | None) -> str:
     """The parameters that differ from the server's defaults, with their question mark."""
-    query = {"words": ",".join(words)} if words else {}
+    query: dict[str, object] = {"words": ",".join(words), "threshold": threshold, "fah_target": fah_target}
     if audio_format.sample_rate_hz != AudioFormat.sample_rate_hz:
-        query["sample_rate"] = str(audio_format.sample_rate_hz)
+        query["sample_rate"] = audio_format.sample_rate_hz
     if audio_format.encoding != AudioFormat.encoding:
         query["encoding"] = audio_format.encoding
-    if threshold is not None:
-        query["threshold"] = str(threshold)
-    if fah_target is not None:
-        query["fah_target"] = str(fah_target)
-    return f"?{urlencode(query)}" if query else ""
+    given = {name: value for name, value in query.items() if value not in (None, "")}
+    return f"?{urlencode(given)}" if given else ""
 
 
 def _denial(body: bytes | bytearray | None) -> str:
-    """The sentence of a refused handshake; empty where a proxy answered in the server's place."""
+    """The reason in a refused handshake; empty where a proxy has answered."""
     try:
         answer = json.loads(body or b"")
     except ValueError:
@@ -125,7 +122,7 @@ async def _send(
     for begin in range(0, audio.size, size):
         chunk = audio[begin : begin + size]
         if real_time:
-            # The chunk exists once its last sample was spoken.
+            # A microphone has the chunk after its last sample.
             await asyncio.sleep(max(0.0, start + (begin + chunk.size) / rate_hz - loop.time()))
         await connection.send(audio_format.encode(chunk).tobytes())  # type: ignore[attr-defined]
     await connection.send(b"")  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""The HTTP and WebSocket surface of one replica, as a FastAPI application around a `DetectionService`."""
+"""HTTP and WebSocket routes of one replica: a FastAPI application around a `DetectionService`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from fastapi import Depends, FastAPI, HTTPException, Request, WebSocket
 from fastapi.responses import JSONResponse
 
 from wakeword.errors import WakewordError
-from wakeword.runtime.events import Detection
 
 from .auth import origin_allowed, presented_token
-from .query import Choice, QueryError, detect_query
-from .service import DetectionService, Refused, bundle_facts
+from .batcher import detection_fields
+from .query import QueryError, detect_query
+from .service import DetectionService, Refused
 from .stream import serve_stream
 
 
 def build_gateway(service: DetectionService) -> FastAPI:
-    """All routes of the endpoint; runs under Ray Serve and under a plain ASGI server alike."""
+    """All routes of the endpoint, for Ray Serve or a plain ASGI server."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -54,20 +54,23 @@ def build_gateway(service: DetectionService) -> FastAPI:
     async def bundle() -> dict[str, Any]:
         if service.bundle is None:
             raise HTTPException(503, "no model is loaded: try again later")
-        return bundle_facts(service.bundle)
+        return service.bundle.manifest.model_dump(mode="json")
 
     @app.post("/v1/detect", dependencies=[Depends(authorised)])
     async def detect(request: Request) -> dict[str, Any]:
-        choice = _choice(request)
+        try:
+            choice = detect_query(request.query_params.multi_items())
+        except QueryError as error:
+            raise HTTPException(400, str(error)) from error
         data = await _body(request, int(service.config.max_upload_mb * 2**20), service.config.idle_timeout_s)
         try:
             duration_s, events = await service.detect_upload(data, choice)
         except Refused as refusal:
-            # 1008: what was asked for cannot be had; else: not now.
+            # 1008: the request can never be met; others: not now.
             raise HTTPException(400 if refusal.close.code == 1008 else 503, str(refusal)) from refusal
         except WakewordError as error:
             raise HTTPException(422, str(error)) from error
-        return {"audio_s": duration_s, "detections": [_described(event) for event in events]}
+        return {"audio_s": duration_s, "detections": [detection_fields(event) for event in events]}
 
     @app.websocket("/v1/stream")
     async def stream(socket: WebSocket) -> None:
@@ -76,20 +79,8 @@ def build_gateway(service: DetectionService) -> FastAPI:
     return app
 
 
-def _described(event: Detection) -> dict[str, Any]:
-    times = {"start_s": float(event.start_s), "end_s": float(event.end_s)}
-    return {"word": event.word, "score": float(event.score), "probability": event.probability, **times}
-
-
-def _choice(request: Request) -> Choice:
-    try:
-        return detect_query(request.query_params.multi_items())
-    except QueryError as error:
-        raise HTTPException(400, str(error)) from error
-
-
 async def _body(request: Request, limit: int, timeout_s: float) -> bytes:
-    """The raw body, given up as soon as it is larger than `limit` bytes or pauses for `timeout_s`."""
+    """The raw body; refused as soon as it exceeds `limit` bytes or pauses for `timeout_s`."""
     announced = request.headers.get("content-length", "")
     too_large = HTTPException(413, f"the file is larger than {limit} bytes: raise serving.max_upload_mb or send less")
     if announced.isdigit() and int(announced) > limit:

@@ -1,10 +1,10 @@
-"""Messages of one client to whole frames of samples, or to the reason why they are none."""
+"""Conversion of one client's messages to whole frames of samples, or to the reason why they are no audio."""
 
 from __future__ import annotations
 
 from wakeword.errors import WakewordError
 
-from .audio_format import AudioFormat, shows_float32
+from .audio_format import AudioFormat, looks_like_float32
 from .query import FORMAT_PARAMETERS, StreamQuery
 from .stream_head import WAV, HeadError, recognised, wav_head
 
@@ -12,14 +12,14 @@ _CHUNKS_AFTER_SAMPLES = frozenset(
     b"LIST,id3 ,ID3 ,bext,cue ,smpl,inst,fact,PEAK,JUNK,junk,PAD ,FLLR,iXML,axml,_PMX,afsp,acid,cart,LGWV,DISP,note"
     b",plst,umid,slnt".split(b",")
 )
-"""Chunks that stand behind a WAV's samples: text and marks, no audio."""
+"""Chunks after a WAV's samples: text and marks, no audio."""
 
 _MESSAGES_TO_JUDGE = 10
-"""Messages with signal in which float32 that was not declared is looked for."""
+"""Messages with signal that are checked for undeclared float32."""
 
 
 class BadAudio(WakewordError):
-    """What came cannot be samples; `code` is the WebSocket's close code."""
+    """The message cannot be samples; `code` is the WebSocket's close code."""
 
     exit_code = 8
 
@@ -29,12 +29,12 @@ class BadAudio(WakewordError):
 
 
 class Intake:
-    """The bytes of one stream, message by message; `format` is what they are, as far as is known."""
+    """The bytes of one stream, message by message; `format` is their format as known so far."""
 
     def __init__(self, query: StreamQuery) -> None:
         self.format: AudioFormat = query.format
         self.from_header = False
-        """Whether a WAV header said the format."""
+        """Whether the format comes from a WAV header."""
         self._declared = query.declared
         self._head: bytearray | None = bytearray()
         self._is_wav = False
@@ -46,22 +46,22 @@ class Intake:
         self._over = False
 
     def foreign(self, message: bytes) -> str:
-        """Name of the file that the stream turns out to be with this message; empty when it is none, or a WAV."""
+        """Kind of file that the stream is, recognised with this message; empty for samples and WAV."""
         name = None if self._head is None or self._is_wav else recognised(bytes(self._head) + message)
         return "" if name in (None, "", WAV) else str(name)
 
     def push(self, message: bytes) -> bytes:
-        """Whole frames of `format`, as far as they are certain: the first bytes may wait for what they are.
+        """Whole frames of `format`; the first bytes are held back until their kind is recognised.
 
-        Raises BadAudio for a file that holds no raw samples (1003), a message that is not a whole number of frames, a
-        header that cannot be used, and samples that cannot be meant (1007).
+        Raises BadAudio for a file without raw samples (1003), a message that is not a whole number of frames, an
+        unusable header, and impossible samples (1007).
         """
         if self._head is None:
             return self._samples(message)
         if not self._is_wav:
             if name := self.foreign(message):
                 raise BadAudio(1003, f"this is {name}, not raw samples: send PCM, or POST the file to /v1/detect")
-            # The file's name says more than the length of its first piece: this waits until there is none.
+            # Reported only if the stream turns out to be no file, whose kind is the better message.
             if self._fault is None and (fault := self.format.length_fault(len(message))):
                 self._fault = BadAudio(1007, fault)
         self._head += message
@@ -74,7 +74,7 @@ class Intake:
         return self._from_header(head) if self._is_wav else self._raw(head)
 
     def finish(self) -> bytes:
-        """End of the audio: what waited to be recognised. Raises BadAudio as `push`."""
+        """End of the audio: the bytes held back. Raises BadAudio as `push`."""
         if self._head is None:
             return b""
         if self._is_wav:
@@ -95,12 +95,11 @@ class Intake:
         if header is None:
             return b""
         stated = dict(zip(FORMAT_PARAMETERS, self.format.facts().values(), strict=True))
-        told = dict(zip(FORMAT_PARAMETERS, header.format.facts().values(), strict=True))
+        in_header = dict(zip(FORMAT_PARAMETERS, header.format.facts().values(), strict=True))
         for name in sorted(self._declared):
-            if stated[name] != told[name]:
-                raise BadAudio(
-                    1007, f"the WAV header says {name}={told[name]}, the query {name}={stated[name]}: leave that out"
-                )
+            if stated[name] != in_header[name]:
+                both = f"the WAV header says {name}={in_header[name]}, the query {name}={stated[name]}"
+                raise BadAudio(1007, f"{both}: leave that out")
         self.format, self.from_header = header.format, True
         self._left, self._head = header.data_bytes, None
         return self._samples(head[header.size :])
@@ -112,14 +111,14 @@ class Intake:
             if fault := self.format.length_fault(len(message)):
                 raise BadAudio(1007, fault)
             return self._checked(message)
-        # A file is read in pieces of any length: what does not fill a frame waits for the next one.
+        # A file is sent in pieces of any length, so bytes of an incomplete frame wait for the next message.
         data = self._rest + self._within_data(message)
         whole = len(data) - len(data) % self.format.frame_bytes
         self._rest = data[whole:]
         return self._checked(data[:whole])
 
     def _within_data(self, message: bytes) -> bytes:
-        """The part of `message` that is samples: a WAV says how many there are, and text may stand behind them."""
+        """The samples in `message`: a WAV states their number, and text may follow them."""
         if self._over:
             return b""
         if self._left is None:
@@ -129,7 +128,7 @@ class Intake:
         if len(behind) < 5:
             self._behind = behind
             return samples
-        # A promise that was too short is none: only chunks end the samples. An odd number of bytes is padded by one.
+        # Where no known chunk follows, the stated number was wrong. An odd number of bytes is padded by one.
         self._over = behind[:4] in _CHUNKS_AFTER_SAMPLES or behind[1:5] in _CHUNKS_AFTER_SAMPLES
         self._left = None
         return samples if self._over else samples + behind
@@ -138,7 +137,7 @@ class Intake:
         if fault := self.format.value_fault(data):
             raise BadAudio(1007, fault)
         if self._unsure and self.format.encoding == "pcm_s16le" and not self.from_header:
-            answer = shows_float32(data)
+            answer = looks_like_float32(data)
             if answer:
                 raise BadAudio(1007, "these are float32 samples, not int16: add encoding=pcm_f32le to the query")
             self._unsure -= answer is not None

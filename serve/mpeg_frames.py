@@ -1,4 +1,4 @@
-"""MP3 and AAC without a file header: recognised by three frames in a row, never by their two bytes of sync word.
+"""Recognition of MP3 and AAC without a file header, by three frames in a row; the two-byte sync word is not enough.
 
 ADTS frame headers: ISO/IEC 14496-3.
 """
@@ -15,10 +15,10 @@ _ADTS_HEAD_BYTES = 7
 
 
 def compressed_frames(head: bytes) -> str | None:
-    """The kind of file when `head` is such frames, "" when it is not, None while it may be.
+    """The kind of file for such frames, "" for other data, None where more bytes are needed.
 
-    A periodic signal of raw samples may begin like a header, and then repeats it: frames that are much alike, or that
-    hold their own header again, do not count.
+    Raw samples of a periodic signal may begin like a header and repeat it: frames that are nearly equal, or that
+    contain their own header, do not count.
     """
     if len(head) < 2:
         return None if head in (b"", b"\xff") else ""
@@ -53,7 +53,7 @@ def _alike(one: bytes, other: bytes) -> float:
 
 
 def _mpeg(frame: bytes) -> tuple[int, tuple[int, ...]]:
-    """Bytes of the frame, 0 for no header, and what all frames of a stream share."""
+    """Bytes of the frame, 0 without a header, and the header fields common to all frames."""
     found = frame_of(frame[:4])
     return (found.size, (found.version, found.layer, found.rate_hz)) if found else (0, ())
 

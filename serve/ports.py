@@ -8,7 +8,7 @@ from wakeword.errors import ServingError
 
 
 def require_free_port(host: str, port: int) -> None:
-    """Refuse a port that something else listens on, before anything starts. Raises ServingError."""
+    """Check that a port is free. Raises ServingError where another program listens on it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

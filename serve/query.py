@@ -1,4 +1,4 @@
-"""Query parameters of `/v1/stream` and `/v1/detect`: each known, given once and possible, or refused in a sentence."""
+"""Query parameters of `/v1/stream` and `/v1/detect`; unknown, repeated and impossible ones are refused."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ DETECT_PARAMETERS = ("words", "threshold", "fah_target")
 FORMAT_PARAMETERS = ("sample_rate", "encoding", "channels")
 STREAM_PARAMETERS = (*DETECT_PARAMETERS, *FORMAT_PARAMETERS)
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
-_SHOWN = 24
-"""Characters of a client's text that a sentence repeats."""
+_QUOTED = 24
+"""Characters of a client's text that a message repeats."""
 
 
 class QueryError(WakewordError):
-    """A query that cannot be meant."""
+    """An impossible query."""
 
     exit_code = 8
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What one client wants to hear of, and at which thresholds."""
+    """Words and thresholds requested by one client."""
 
     words: tuple[str, ...] = ()
     """Empty: all of the bundle."""
@@ -38,14 +38,14 @@ class Choice:
     fah_target: float | None = None
 
     def words_in(self, bundle: Bundle) -> frozenset[str]:
-        """The words that are delivered. Raises QueryError for one that the bundle lacks."""
+        """The words to deliver. Raises QueryError for one that the bundle lacks."""
         unknown = sorted(set(self.words) - set(bundle.labels))
         if unknown:
-            raise QueryError(f"no word {_shown(unknown[0])} in this bundle: it has {', '.join(bundle.labels)}")
+            raise QueryError(f"no word {_quoted(unknown[0])} in this bundle: it has {', '.join(bundle.labels)}")
         return frozenset(self.words or bundle.labels)
 
     def thresholds_in(self, bundle: Bundle) -> list[float]:
-        """One threshold per word of the bundle. Raises QueryError for an operating point that it lacks."""
+        """One threshold per word of the bundle. Raises QueryError for an operating point that the bundle lacks."""
         known = bundle.fah_targets
         if self.fah_target is not None and self.fah_target not in known:
             there = ", ".join(f"{target:g}" for target in known) or "none: evaluate it first"
@@ -60,7 +60,7 @@ class StreamQuery:
     choice: Choice = field(default_factory=Choice)
     format: AudioFormat = field(default_factory=AudioFormat)
     declared: frozenset[str] = field(default_factory=frozenset)
-    """Which of `FORMAT_PARAMETERS` the client gave: a WAV header may not contradict them."""
+    """Those of `FORMAT_PARAMETERS` that the client gave: a WAV header must agree with them."""
 
 
 def stream_query(items: Iterable[tuple[str, str]]) -> StreamQuery:
@@ -85,7 +85,7 @@ def _once(items: Iterable[tuple[str, str]], allowed: tuple[str, ...]) -> dict[st
         if name not in allowed:
             close = difflib.get_close_matches(name.lower(), allowed, n=1)
             hint = f"did you mean {close[0]}? " if close else ""
-            raise QueryError(f"unknown query parameter {_shown(name)}: {hint}Allowed: {', '.join(allowed)}")
+            raise QueryError(f"unknown query parameter {_quoted(name)}: {hint}Allowed: {', '.join(allowed)}")
         if name in given:
             raise QueryError(f"the query parameter {name} is given twice: send it once")
         given[name] = value
@@ -99,7 +99,7 @@ def _choice(given: dict[str, str]) -> Choice:
     if threshold is not None and fah_target is not None:
         raise QueryError("threshold and fah_target both choose the thresholds: send one of them")
     if threshold is not None and threshold > 1:
-        raise QueryError(f"threshold={_shown(given['threshold'])} is not a number from 0 to 1")
+        raise QueryError(f"threshold={_quoted(given['threshold'])} is not a number from 0 to 1")
     return Choice(words, threshold, fah_target)
 
 
@@ -107,7 +107,7 @@ def _number(name: str, text: str) -> float:
     value = float(text) if _NUMBER.fullmatch(text) else math.nan
     if not math.isfinite(value):
         kind = "a number from 0 to 1" if name == "threshold" else "a number of false alarms per hour"
-        raise QueryError(f"{name}={_shown(text)} is not {kind}")
+        raise QueryError(f"{name}={_quoted(text)} is not {kind}")
     return value
 
 
@@ -116,21 +116,21 @@ def _rate(text: str) -> int:
         return checked_rate(int(text) if re.fullmatch(r"\d{1,9}", text, re.ASCII) else text)
     except DataError:
         raise QueryError(
-            f"sample_rate={_shown(text)} is not a whole number of Hz from {MIN_RATE_HZ} to {MAX_RATE_HZ}"
+            f"sample_rate={_quoted(text)} is not a whole number of Hz from {MIN_RATE_HZ} to {MAX_RATE_HZ}"
         ) from None
 
 
 def _encoding(text: str) -> str:
     if text not in ENCODINGS:
-        raise QueryError(f"encoding={_shown(text)} is not known: send {' or '.join(ENCODINGS)}")
+        raise QueryError(f"encoding={_quoted(text)} is not known: send {' or '.join(ENCODINGS)}")
     return text
 
 
 def _channels(text: str) -> int:
     if not re.fullmatch(r"[1-9]", text) or int(text) > MAX_CHANNELS:
-        raise QueryError(f"channels={_shown(text)} is not possible: send 1, or 2 to have them averaged")
+        raise QueryError(f"channels={_quoted(text)} is not possible: send 1, or 2 to have them averaged")
     return int(text)
 
 
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= _QUOTED else text[:_QUOTED] + "…")

@@ -1,4 +1,4 @@
-"""What Ray Serve deploys: the detector's replica and the application around it."""
+"""The detector's Ray Serve deployment and application."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .service import DetectionService
 APPLICATION = "wakeword"
 DEPLOYMENT = "Detector"
 _SPARE_REQUESTS = 64
-"""Room beside the streams for health checks, uploads and the handshakes that are refused with 1013."""
+"""Requests beside the streams: health checks, uploads and handshakes refused with 1013."""
 
 
 @ray_serve.deployment(name=DEPLOYMENT)
 @ray_serve.ingress()
 class Detector:
-    """One replica: sessions, slots and the micro-batcher live here, so no audio crosses a process border again."""
+    """One replica, with sessions, slots and micro-batcher in one process."""
 
     def __init__(self, config: dict[str, Any], token: str) -> None:
         self.service = DetectionService(ServingConfig.model_validate(config), Token(token, "environment"))
@@ -33,7 +33,7 @@ class Detector:
         return build_gateway(self.service)
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """Take the bundle that `user_config` names; streams in flight finish on the one they began with.
+        """Load the bundle that `user_config` names; open streams finish with their bundle.
 
         Raises:
             ServingError: `user_config` names no bundle.
@@ -45,11 +45,11 @@ class Detector:
         await self.service.use_bundle(path)
 
     async def drain(self) -> None:
-        """Refuse new streams, let those in flight finish for `serving.drain_s`, then close them."""
+        """Refuse new streams, wait `serving.drain_s` for the open ones, then close them."""
         await self.service.drain()
 
     def check_health(self) -> None:
-        """Serve replaces a replica whose model thread has failed."""
+        """Raise ServingError after a failure of the model's thread, so that Serve replaces the replica."""
         if self.service.failure is not None:
             raise ServingError("the model's thread ended") from self.service.failure
 
@@ -59,7 +59,7 @@ def deployment(config: ServingConfig, token: str, bundle_path: str = "") -> Any:
     options: dict[str, Any] = {
         "num_replicas": config.replicas,
         "ray_actor_options": {"num_cpus": config.cpus_per_replica},
-        # Serve refuses what exceeds this with its own 503: the service's close code 1013 must come first.
+        # Beyond this Serve answers 503; the service's close code 1013 must come first.
         "max_ongoing_requests": 2 * config.max_streams + _SPARE_REQUESTS,
         "graceful_shutdown_timeout_s": config.drain_s + 5,
         "health_check_period_s": 5,
@@ -74,8 +74,8 @@ def build_app(args: dict[str, Any]) -> Any:
     """Builder for `serve deploy serve/serve.yaml`: `args` holds the fields of the config section `serving`.
 
     Raises:
-        ServingError: a field is unknown or impossible, or no token is configured (a generated one would differ on
-            every replica, and nobody would see it).
+        ServingError: a field is unknown or impossible, or no token is configured (a generated one would differ
+            between replicas and would not be printed).
     """
     try:
         config = ServingConfig.model_validate(args)

@@ -1,4 +1,4 @@
-"""What one replica serves: the current bundle, its streams, and the order to stop. Knows neither Ray nor HTTP."""
+"""State of one replica: its bundle, its streams and draining. Independent of Ray and HTTP."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .statistics import Statistics
 
 
 class Refused(WakewordError):
-    """A stream that cannot be opened; `close` says how the client hears of it."""
+    """A stream that cannot be opened; `close` is sent to the client."""
 
     exit_code = 8
 
@@ -41,29 +41,27 @@ class DetectionService:
         self.statistics = Statistics()
         self.draining = False
         self.update_error = ""
-        """Why the last bundle that was offered is not the one being served."""
+        """Error of the last bundle, where an older one is still served."""
         self._batcher: MicroBatcher | None = None
         self._retired: list[MicroBatcher] = []
         self._bundle_path = ""
         self._upload_turn = asyncio.Lock()
         self._started = time.monotonic()
 
-    # -- the bundle
-
     @property
     def bundle(self) -> Bundle | None:
-        """The bundle that new streams get."""
+        """The bundle of new streams."""
         return self._batcher.bundle if self._batcher else None
 
     async def use_bundle(self, path: str) -> None:
-        """Load and check a bundle and give it to new streams; streams in flight finish on the one they began with.
+        """Load and check a bundle for new streams; open streams finish with their bundle.
 
         Raises:
-            BundleError: the first bundle is unusable. A later one that is unusable leaves the old one in service
-                and shows in `/healthz` as `update_error`.
+            BundleError: the first bundle is unusable. After an unusable later one the old one stays in service, and
+                `/healthz` reports `update_error`.
         """
         try:
-            bundle, slots = await asyncio.get_running_loop().run_in_executor(None, _load, path, self.config.max_streams)
+            bundle, slots = await asyncio.to_thread(_load, path, self.config.max_streams)
         except BundleError as error:
             if self._batcher is None:
                 raise
@@ -77,14 +75,12 @@ class DetectionService:
             self._retired.append(old)
             old.retire()
 
-    # -- streams
-
     async def open_stream(self, query: StreamQuery) -> StreamSession:
         """Reserve a slot.
 
         Raises:
-            Refused: the replica is stopping, full, has no bundle, or the bundle lacks a word or an operating point
-                that was asked for.
+            Refused: the replica is stopping, full or without bundle, or the bundle lacks a requested word or operating
+                point.
         """
         if self.draining:
             raise Refused(Close(1013, "the server is shutting down: connect again later"))
@@ -109,34 +105,36 @@ class DetectionService:
         return session
 
     def close_stream(self, session: StreamSession) -> None:
-        """Give a session's slot back, once, on every way out."""
+        """Give a session's slot back; has no effect a second time."""
         if not session.released:
             self.statistics.streams -= 1
             session.release()
 
     async def drain(self) -> None:
-        """Refuse new streams, wait `drain_s` for the ones in flight, then close them with code 1001."""
+        """Refuse new streams, wait `drain_s` for the open ones, then close them with code 1001."""
         self.draining = True
-        deadline = time.monotonic() + self.config.drain_s
-        while self.statistics.streams and time.monotonic() < deadline:
-            await asyncio.sleep(0.05)
-        for batcher in [*self._retired, *([self._batcher] if self._batcher else [])]:
+        await self._until_idle(self.config.drain_s)
+        for batcher in self._batchers():
             for session in list(batcher.sessions):
                 session.close(Close(1001, "the server is shutting down: connect again later"))
-        deadline = time.monotonic() + 2
+        await self._until_idle(2)
+
+    async def _until_idle(self, limit_s: float) -> None:
+        deadline = time.monotonic() + limit_s
         while self.statistics.streams and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
 
     async def stop(self) -> None:
-        """End without waiting for streams: the server itself is going."""
-        for batcher in [*self._retired, *([self._batcher] if self._batcher else [])]:
+        """End without waiting for streams."""
+        for batcher in self._batchers():
             batcher.stop()
 
-    # -- what it says about itself
+    def _batchers(self) -> list[MicroBatcher]:
+        return [*self._retired, *([self._batcher] if self._batcher else [])]
 
     @property
     def failure(self) -> BaseException | None:
-        """The defect that stopped the model's thread, if any."""
+        """The exception that stopped the model's thread, if any."""
         return self._batcher.failure if self._batcher else None
 
     def health(self) -> tuple[int, dict[str, Any]]:
@@ -163,31 +161,24 @@ class DetectionService:
             "uptime_s": round(time.monotonic() - self._started, 1),
         }
 
-    # -- whole files
-
     async def detect_upload(self, data: bytes, choice: Choice) -> tuple[float, list[Detection]]:
-        """Duration in seconds and events of one uploaded file, through the runtime's detector.
+        """Duration in seconds and events of one uploaded file, from the runtime's detector.
 
-        Files take turns: a burst of uploads must not take the processor from live streams.
+        One file is processed at a time, so that uploads do not take all processors from live streams.
 
         Raises:
-            DataError: no readable audio, or longer than `max_upload_s`.
-            Refused: no bundle is loaded, or it lacks a word or an operating point that was asked for.
+            DataError: the audio is unreadable, or longer than `max_upload_s`.
+            Refused: no bundle is loaded, or it lacks a requested word or operating point.
         """
         bundle = self.bundle
         if bundle is None:
             raise Refused(Close(1013, "no model is loaded: try again later"))
         words, thresholds = _chosen(choice, bundle)
         async with self._upload_turn:
-            duration_s, found = await asyncio.get_running_loop().run_in_executor(
-                None, _detect_bytes, bundle, data, self.config.max_upload_s, thresholds
+            duration_s, found = await asyncio.to_thread(
+                _detect_bytes, bundle, data, self.config.max_upload_s, thresholds
             )
         return duration_s, [event for event in found if event.word in words]
-
-
-def bundle_facts(bundle: Bundle) -> dict[str, Any]:
-    """What `wake.json` says, and the checksum that tells one version from another."""
-    return bundle.manifest.model_dump(mode="json")
 
 
 def _load(path: str, capacity: int) -> tuple[Bundle, StreamSlots]:
@@ -196,7 +187,7 @@ def _load(path: str, capacity: int) -> tuple[Bundle, StreamSlots]:
 
 
 def _chosen(choice: Choice, bundle: Bundle) -> tuple[frozenset[str], list[float]]:
-    """Words and thresholds of one client. Raises Refused for what the bundle lacks."""
+    """Words and thresholds of one client. Raises Refused for those that the bundle lacks."""
     try:
         return choice.words_in(bundle), choice.thresholds_in(bundle)
     except QueryError as error:

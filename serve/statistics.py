@@ -1,4 +1,4 @@
-"""What a replica says about itself: streams, chunk latency, memory."""
+"""Statistics of a replica: streams, chunk latency, memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The WebSocket protocol of `/v1/stream`: audio in, detections out, one sentence in every close."""
+"""The WebSocket protocol of `/v1/stream`: audio in, detections out, a reason in every close."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .query import QueryError, StreamQuery, stream_query
 from .service import DetectionService, Refused
 
 _CLOSE_WAIT_S = 5.0
-"""A client that reads nothing would hold the closing handshake open."""
+"""Limit of the closing handshake, for clients that do not read."""
 _DONE = Close(1000, "end of audio")
 _NO_TOKEN = Close(4401, "wrong or missing token: send Authorization: Bearer TOKEN")
 _DENIAL_STATUS = {4401: 401, 4403: 403, 1008: 400}
@@ -28,11 +28,13 @@ _WRONG_ORIGIN = Close(4403, "this page's origin is not allowed: add it to servin
 
 
 async def serve_stream(socket: WebSocket, service: DetectionService) -> None:
-    """Run one client's stream from handshake to close; its slot goes back on every way out."""
+    """Run one client's stream from handshake to close, and give its slot back."""
     offered = list(socket.scope.get("subprotocols", []))
-    denial = _authorisation_fault(socket, service, offered)
-    if denial is not None:
-        await _deny(socket, denial)
+    if not origin_allowed(socket.headers, service.config.allowed_origins):
+        await _deny(socket, _WRONG_ORIGIN)
+        return
+    if not service.token.matches(presented_token(socket.headers.get("authorization"), offered)):
+        await _deny(socket, _NO_TOKEN)
         return
     try:
         query = stream_query(socket.query_params.multi_items())
@@ -53,14 +55,6 @@ async def serve_stream(socket: WebSocket, service: DetectionService) -> None:
         await _close(socket, close)
 
 
-def _authorisation_fault(socket: WebSocket, service: DetectionService, offered: list[str]) -> Close | None:
-    if not origin_allowed(socket.headers, service.config.allowed_origins):
-        return _WRONG_ORIGIN
-    if not service.token.matches(presented_token(socket.headers.get("authorization"), offered)):
-        return _NO_TOKEN
-    return None
-
-
 async def _deny(socket: WebSocket, close: Close) -> None:
     """Refuse the handshake with an HTTP status where the server can, else accept and close at once."""
     if "websocket.http.response" in socket.scope.get("extensions", {}):
@@ -75,7 +69,7 @@ async def _deny(socket: WebSocket, close: Close) -> None:
 async def _converse(
     socket: WebSocket, session: StreamSession, service: DetectionService, query: StreamQuery
 ) -> Close | None:
-    """Exchange messages until one side ends; None when the client is already gone."""
+    """Exchange messages until one side ends; None when the client has disconnected."""
     loop = asyncio.get_running_loop()
     session.deliver(_ready(session))
     receiving = loop.create_task(_receive(socket, session, service, Intake(query)))
@@ -91,7 +85,7 @@ async def _converse(
             close, ended = receiving.result()
             if not ended:
                 return close
-            # The audio is complete; what is pending still goes out.
+            # The audio is complete; pending messages are still sent.
             tasks = {sending}
     finally:
         for task in (receiving, sending):
@@ -102,7 +96,7 @@ async def _converse(
 async def _receive(
     socket: WebSocket, session: StreamSession, service: DetectionService, intake: Intake
 ) -> tuple[Close | None, bool]:
-    """Queue the client's audio; `(close, False)` ends the stream, `(None, True)` says that the audio is complete."""
+    """Queue the client's audio; returns `(close, False)` to end the stream, `(None, True)` for complete audio."""
     config = service.config
     deadline = time.monotonic() + config.max_session_s
     while True:
@@ -131,7 +125,7 @@ async def _receive(
 
 
 async def _take_in(chunk: bytes, session: StreamSession, intake: Intake, limit: int) -> None:
-    """Queue what one message holds. Raises BadAudio for what cannot be audio, MissingExtraError without soxr."""
+    """Queue the audio of one message. Raises BadAudio for other content, MissingExtraError without soxr."""
     if len(chunk) > limit and not intake.foreign(chunk):
         raise BadAudio(1009, f"a message of {len(chunk)} bytes is too large: send at most {limit} bytes")
     known = intake.from_header
@@ -156,7 +150,7 @@ def _ready(session: StreamSession) -> dict[str, Any]:
 
 
 async def _send(socket: WebSocket, session: StreamSession) -> Close | None:
-    """Send what is put into the outbox, `ready` first, until the `end` message."""
+    """Send the messages of the outbox until `end`."""
     try:
         while True:
             message = await session.outbox.get()
@@ -164,7 +158,7 @@ async def _send(socket: WebSocket, session: StreamSession) -> Close | None:
             if message["type"] == "end":
                 return _DONE
     except (WebSocketDisconnect, RuntimeError):
-        # Starlette raises RuntimeError for a send after the client's close was seen: nobody is there to be told.
+        # Starlette raises RuntimeError for a send after the client has closed.
         return None
 
 

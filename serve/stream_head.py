@@ -1,7 +1,7 @@
-"""The first bytes of a stream: raw samples, a WAV header that declares them, or a file that is no samples at all.
+"""Recognition of a stream's first bytes: raw samples, a WAV header, or a file of another kind.
 
-Raw samples may begin with any bytes. What is called a file here is therefore recognised by more than a short magic
-number: by 6 bytes or more of its header, and compressed frames without a header by three of them in a row.
+Raw samples may begin with any bytes. A file is therefore recognised by at least 6 bytes of its header, and compressed
+frames without a header by three in a row.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .audio_format import MAX_CHANNELS, AudioFormat
 from .mpeg_frames import compressed_frames
 
 MAX_WAV_HEAD_BYTES, MAX_WAV_CHUNKS = 1 << 16, 64
-"""Chunks before the samples of a WAV may be this many and take this much."""
+"""Largest size and number of chunks before the samples of a WAV."""
 WAV = "WAV"
 _ANY = frozenset(range(256))
 _TEXT = frozenset(range(0x20, 0x7F))
@@ -34,7 +34,7 @@ _Part = bytes | int | frozenset[int]
 
 
 def _pattern(*parts: _Part) -> tuple[frozenset[int], ...]:
-    """Allowed values of each byte: bytes stand for themselves, an int for that many of any value, a set for one."""
+    """Allowed values of each byte; an int stands for that many bytes of any value, a set for one byte."""
     allowed: list[frozenset[int]] = []
     for part in parts:
         if isinstance(part, bytes):
@@ -81,7 +81,7 @@ _PATTERNS: tuple[tuple[str, tuple[frozenset[int], ...]], ...] = (
 
 
 def recognised(head: bytes) -> str | None:
-    """What a stream that begins with `head` is: `WAV`, "an Ogg file" or the like, "" for samples; None wants more."""
+    """Kind of a stream that begins with `head`: `WAV`, "an Ogg file" etc., "" for samples, None to wait for more."""
     undecided = False
     for name, pattern in _PATTERNS:
         if all(byte in allowed for byte, allowed in zip(head, pattern, strict=False)):
@@ -112,25 +112,25 @@ def _matroska(head: bytes) -> str | None:
 
 
 class HeadError(ValueError):
-    """A WAV header that does not declare samples the stream can take."""
+    """A WAV header of samples that a stream does not support."""
 
 
 @dataclass(frozen=True)
 class WavHead:
-    """What a WAV header says."""
+    """Contents of a WAV header."""
 
     format: AudioFormat
     size: int
-    """Bytes of the header: the samples follow."""
+    """Bytes of the header, before the samples."""
     data_bytes: int | None
-    """Bytes of samples; None where the writer did not know."""
+    """Bytes of samples; None where the header does not state them."""
 
 
 def wav_head(head: bytes) -> WavHead | None:
-    """The header at the start of `head`, which `recognised` called a WAV; None while it is incomplete.
+    """The header at the start of `head`, a WAV by `recognised`; None while it is incomplete.
 
     Raises HeadError for samples other than 16-bit PCM and float32, more than two channels, an impossible rate, or a
-    header that ends nowhere.
+    header without end.
     """
     at, chunks, audio = 12, 0, None
     while len(head) >= at + 8:
@@ -161,5 +161,5 @@ def _declared(chunk: bytes) -> AudioFormat:
     if not 1 <= channels <= MAX_CHANNELS:
         raise HeadError(f"a WAV of {channels} channels: send one or two, or POST it to /v1/detect")
     if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
-        raise HeadError(f"the WAV header says {rate_hz} Hz, which cannot be meant")
+        raise HeadError(f"the WAV header says {rate_hz} Hz, which is impossible")
     return AudioFormat(rate_hz, encoding, channels)

@@ -1,4 +1,4 @@
-"""A real, tiny bundle made in milliseconds: each word is a tone, its score the share of the power at its frequency.
+"""A tiny bundle: each word is a tone, and its score is the share of the power at its frequency.
 
 The window is as long as the tones, so that a score has one clear peak and float noise moves no event.
 Not a stand-in for a trained net but a detector of its own: a streaming graph with the bundle's contract (state, many
@@ -24,7 +24,7 @@ TONES_HZ = {"alpha": 1000.0, "beta": 2300.0}
 
 
 def tone(label: str, seconds: float, level: float = 0.5) -> np.ndarray:
-    """The tone that stands for the word `label`: `(samples,)` float32."""
+    """The tone of the word `label`: `(samples,)` float32."""
     time_s = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     return (level * np.sin(2 * math.pi * TONES_HZ[label] * time_s)).astype(np.float32)
 
@@ -44,7 +44,7 @@ def tone_model(labels: list[str]) -> onnx.ModelProto:
     kept = CONTEXT_SAMPLES - STEP_SAMPLES
     time_s = np.arange(CONTEXT_SAMPLES) / SAMPLE_RATE_HZ
     waves = [f(2 * math.pi * TONES_HZ[label] * time_s) for label in labels for f in (np.sin, np.cos)]
-    # Both quadratures of a tone: squared and summed over pairs, 2 / samples of it is the tone's power.
+    # Both quadratures of a tone: the sum of their squares times 2 / samples is the tone's power.
     pairs = np.kron(np.eye(len(labels)), np.ones((1, 2))).reshape(len(labels), 2 * len(labels), 1)
     constants = {
         "kernel": np.stack(waves)[:, None].astype(np.float32),

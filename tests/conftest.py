@@ -1,4 +1,4 @@
-"""Shared fixtures: the recordings (skipped with a reason where absent) and small artefacts made on the spot."""
+"""Shared fixtures: the recordings (skipped with a reason where absent) and small artefacts."""
 
 from __future__ import annotations
 

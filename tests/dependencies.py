@@ -73,7 +73,7 @@ def _extras_of(requirement: str) -> list[str]:
 
 @dataclass
 class Imports:
-    """What one file imports: dotted names, at module level and anywhere."""
+    """Imports of one file as dotted names, at module level and in total."""
 
     path: str
     top: set[str] = field(default_factory=set)
@@ -147,7 +147,7 @@ def loaded_with(module: str, imports: Mapping[str, Imports]) -> set[str]:
 
 
 def installs_of(path: str, rules: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """The installs that must be able to run the file: those of the longest rule that it lies under."""
+    """The installs that must be able to run the file: those of the longest matching rule."""
     prefixes = [prefix for prefix in rules if path == prefix or path.startswith(prefix.rstrip("/") + "/")]
     return rules[max(prefixes, key=len)] if prefixes else ()
 
@@ -173,7 +173,7 @@ def undeclared(imports: Mapping[str, Imports], extras: Extras, rules: Mapping[st
 
 
 ANY = "any"
-"""A file that may import the packages of every extra, each one only where it is installed; it counts as no use."""
+"""Rule for a file that may import any extra's packages where they are installed; its imports do not count as use."""
 
 
 def unused(
@@ -182,7 +182,7 @@ def unused(
     rules: Mapping[str, tuple[str, ...]],
     reasons: Mapping[tuple[str, str], str],
 ) -> list[str]:
-    """A line for each declared package that no file of its extra imports and that has no reason to be there."""
+    """A line for each declared package that no file of its extra imports and that has no stated reason."""
     own = tuple({module.partition(".")[0] for module in imports})
     used: dict[str, set[str]] = {extra: set() for extra in extras.direct}
     for mine in imports.values():

@@ -1,4 +1,4 @@
-"""The table of coverage by room, from a real measurement of a made-up project."""
+"""The table of coverage by room, from a measurement of an example project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every import is declared by the extra whose code it is, and every declared package is imported by that code."""
+"""Every import is declared by the extra of its code, and every declared package is imported by that code."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ HOUSE_RULES = {"house": ("",), "house/big.py": ("big",), "house/sound.py": ("sou
 def problems_of(
     folder: Path, files: dict[str, str], pyproject: str = PYPROJECT, reasons: dict[tuple[str, str], str] | None = None
 ) -> list[str]:
-    """What the two checks say about a made-up project."""
+    """Findings of both checks on an example project."""
     for name, text in {**FILES, **files, "pyproject.toml": pyproject}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What importing the package costs: nothing heavy, in a process of its own."""
+"""Importing the package loads no heavy module, measured in a separate process."""
 
 from __future__ import annotations
 

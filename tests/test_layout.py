@@ -1,4 +1,4 @@
-"""Rooms stay small: lines of files and functions, files of folders. Import rules and cycles are import-linter's."""
+"""Rooms stay small: lines of files and functions, files of folders. import-linter checks import rules and cycles."""
 
 from __future__ import annotations
 

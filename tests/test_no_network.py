@@ -1,4 +1,4 @@
-"""The main paths work offline: preparing, training, exporting and detecting reach no other machine."""
+"""The main paths work offline: preparing, training, exporting and detecting contact no other machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wakeword.config import save_config
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Python imports `sitecustomize` in every process it starts, Ray's daemons and workers included: none escapes the hook.
+# Python imports `sitecustomize` in every process it starts, including Ray's daemons and workers.
 GUARD = """
 import os, socket, sys
 
@@ -28,7 +28,7 @@ def _own(host):
         return host in ("", "localhost", socket.gethostname())
     return address.is_loopback or address.is_unspecified or str(address) in os.environ["GUARD_OWN"].split(",")
 
-def _told(line):
+def _log(line):
     descriptor = os.open(os.environ["GUARD_LOG"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.write(descriptor, (line + "\\n").encode())
     os.close(descriptor)
@@ -36,21 +36,21 @@ def _told(line):
 def _hook(event, arguments):
     if event == "socket.connect":
         link, address = arguments
-        # A datagram socket is "connected" without a packet, which is how programs ask for their own address.
+        # A datagram socket is "connected" without a packet, which is how programs find their own address.
         if link.family in (socket.AF_INET, socket.AF_INET6) and link.type != socket.SOCK_DGRAM:
             if not _own(str(address[0])):
-                _told(f"connect {address} by {sys.argv}")
+                _log(f"connect {address} by {sys.argv}")
     elif event == "socket.sendto":
         address = arguments[1]
         if isinstance(address, tuple) and not _own(str(address[0])):
-            _told(f"sendto {address} by {sys.argv}")
+            _log(f"sendto {address} by {sys.argv}")
     elif event == "socket.getaddrinfo":
         host = arguments[0]
         host = host.decode() if isinstance(host, bytes) else host
         if host is not None and not _own(host):
-            _told(f"getaddrinfo {host} by {sys.argv}")
+            _log(f"getaddrinfo {host} by {sys.argv}")
 
-_told(f"guarding {sys.argv[:1]}")
+_log(f"guarding {sys.argv[:1]}")
 sys.addaudithook(_hook)
 """
 
@@ -81,7 +81,7 @@ def own_addresses() -> str:
 
 
 def guarded(folder: Path, code: str, *arguments: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
-    """Run `code` under the guard; the process, and what the guard saw."""
+    """Run `code` under the guard; the process, and the logged connections."""
     (folder / "guard").mkdir(exist_ok=True)
     (folder / "guard" / "sitecustomize.py").write_text(GUARD)
     log = folder / "guard.log"
@@ -92,7 +92,7 @@ def guarded(folder: Path, code: str, *arguments: str) -> tuple[subprocess.Comple
         "GUARD_OWN": own_addresses(),
         "RAY_AUTH_MODE": "disabled",
     }
-    # The whole environment of a test run may belong to a cluster elsewhere; this one is of this machine.
+    # The environment of a test run may name a cluster elsewhere; this run is local.
     environment.pop("RAY_ADDRESS", None)
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280
@@ -101,14 +101,14 @@ def guarded(folder: Path, code: str, *arguments: str) -> tuple[subprocess.Comple
 
 
 def _probes_for_a_cloud(line: str) -> bool:
-    """Ray's dashboard process asks, at its start and with usage statistics off too, whether this is a cloud's machine:
-    the link-local metadata address and one name, the answer goes nowhere. No setting of Ray's switches that off."""
-    asked = "169.254.169.254" in line or "getaddrinfo metadata.google.internal" in line
-    return asked and "dashboard.py" in line and "UsageStatsHead" in line
+    """At its start Ray's dashboard process queries the link-local metadata address and one name to detect a cloud
+    machine, also with usage statistics off. It sends the answer nowhere, and no setting of Ray disables the query."""
+    probe = "169.254.169.254" in line or "getaddrinfo metadata.google.internal" in line
+    return probe and "dashboard.py" in line and "UsageStatsHead" in line
 
 
 @pytest.mark.ray
-def test_preparing_training_exporting_and_detecting_reach_no_other_machine(tmp_path: Path) -> None:
+def test_preparing_training_exporting_and_detecting_contact_no_other_machine(tmp_path: Path) -> None:
     attempt = "import socket\ntry: socket.getaddrinfo('wakeword.invalid', 80)\nexcept OSError: pass"
     _, seen = guarded(tmp_path, attempt)
     assert any("getaddrinfo wakeword.invalid" in line for line in seen), "the guard must see what it is there for"
@@ -121,7 +121,7 @@ def test_preparing_training_exporting_and_detecting_reach_no_other_machine(tmp_p
             path.parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(path, audio, 16_000)
     source = {"type": "folder", "uri": str(tmp_path / "recordings")}
-    # Pairs of tones are near copies of one another by any fingerprint.
+    # Pairs of tones have nearly equal fingerprints.
     data = {"sources": [source], "quality": {"duplicates": "equal"}}
     config = tiny_config(data=data, training={"epochs": 1, "steps_per_epoch": 2})
     save_config(config, tmp_path / "config.yaml")

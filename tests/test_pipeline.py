@@ -1,4 +1,4 @@
-"""The whole pipeline on a tiny corpus, really run: what is skipped, what is redone, what is refused."""
+"""The whole pipeline on a tiny corpus, really run: stages that are skipped, run again or refused."""
 
 from __future__ import annotations
 
@@ -84,22 +84,22 @@ def test_a_run_leaves_everything(finished: PipelineResult) -> None:
     assert len(lines) >= lines[-1]["elapsed_s"] / 0.2 / 8
 
 
-def test_a_word_cut_at_its_end_is_heard_as_with_silence_behind_it(finished: PipelineResult) -> None:
-    """The trained detector on every test word: two seconds of silence behind the cut bring no other event."""
+def test_a_word_cut_at_its_end_is_detected_as_with_silence_after_it(finished: PipelineResult) -> None:
+    """The trained detector on every test word: two seconds of silence after the cut change no event."""
     bundle = load_bundle(finished.bundle_dir)
     clips = ShardSet.open(finished.prepared_dir).table("test").select(["kind", "word_end_s", "audio"]).to_pylist()
     words = [clip for clip in clips if clip["kind"] == "wakeword"]
-    heard = 0
+    detected = 0
     for clip in words:
         cut = np.frombuffer(clip["audio"], "<i2")[: round(clip["word_end_s"] * 16_000)]
         both = []
         for audio in (cut, np.concatenate([cut, np.zeros(32_000, np.int16)])):
-            # As low as an untuned detector of two epochs needs.
+            # Low enough for a detector trained for two epochs.
             detector = Detector(bundle, threshold=0.1)
             both.append([(e.word, e.end_s) for e in detector.process(audio) + detector.flush()])
         assert both[0] == both[1]
-        heard += bool(both[0])
-    assert heard > len(words) / 2
+        detected += bool(both[0])
+    assert detected > len(words) / 2
 
 
 def test_a_complete_run_is_not_done_again(again: Any, finished: PipelineResult) -> None:
@@ -137,7 +137,7 @@ def test_more_epochs_continue(again: Any) -> None:
     assert epochs == [1, 2, 3]
 
 
-def test_what_was_interrupted_or_removed_is_done_again_and_what_follows_too(again: Any) -> None:
+def test_an_interrupted_or_removed_stage_and_all_later_ones_run_again(again: Any) -> None:
     result = again()
     path = result.run_dir / "run.json"
     record = json.loads(path.read_text())
@@ -162,7 +162,7 @@ def test_the_words_decide_the_prepared_folder(corpus: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("stage", ["export", "evaluate"])
-def test_a_stage_without_what_it_builds_on_says_what_to_run(corpus: Path, tmp_path: Path, stage: str) -> None:
+def test_a_stage_without_its_input_names_the_command_to_run(corpus: Path, tmp_path: Path, stage: str) -> None:
     config = _config(corpus, tmp_path)
     with pytest.raises(RunError, match=r"not prepared.*wakeword prepare"):
         run_pipeline(config, (stage,), runner="local")
@@ -181,7 +181,7 @@ def test_unknown_stages_are_refused(corpus: Path, tmp_path: Path) -> None:
         run_pipeline(_config(corpus, tmp_path), ("trian",))
 
 
-def test_a_second_process_is_kept_out(again: Any) -> None:
+def test_a_second_process_is_refused(again: Any) -> None:
     run_dir = again().run_dir
     with lock_folder(run_dir, ".pipeline.lock"), pytest.raises(RunError, match="works on"):
         again()

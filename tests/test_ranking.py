@@ -76,7 +76,7 @@ def test_known_error_rates() -> None:
     assert equal_error_rate([0.9, 0.9, 0.9, 0.2], [0.1, 0.1, 0.1, 0.3]) == pytest.approx(0.25)
     # From (1/4, 1/2) to (1/4, 1) the miss rate falls from 1/2 to 0: it is 1/4 half-way, where FPR is 1/4.
     assert equal_error_rate([3, 1], [2, 0, 0, 0]) == pytest.approx(0.25)
-    # From (0, 1/3) to (1/2, 2/3): 2/3 - t/3 = t/2 at t = 4/5, so 2/5. The nearest point would say 5/12.
+    # From (0, 1/3) to (1/2, 2/3): 2/3 - t/3 = t/2 at t = 4/5, so 2/5. The nearest point has 5/12.
     assert equal_error_rate([3, 2, 1], [2, 0]) == pytest.approx(0.4)
 
 

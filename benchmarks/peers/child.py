@@ -1,20 +1,17 @@
-"""Scores of one peer. Runs in the peers' environment, without any module of this project.
+"""Scores of one peer on one track. Runs in the peers' environment, without any module of this project.
 
     python child.py PEER < audio > scores
 
-In: per track a line of JSON, `{"samples": n}`, and n samples of 16 kHz int16. Out: per track a line of JSON,
-`{"scores": k}`, then k int64 (samples of the track processed before the score) and k float32. Each track has a new
-detector, which receives chunks of the size that its package documents.
+In: 16 kHz int16 samples. Out: per score an int64 (samples of the track processed before it) and a float32. The detector
+receives chunks of the size that its package documents.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -70,39 +67,25 @@ PEERS: dict[str, tuple[Callable[[], Scorer], int, int]] = {
 """Function that makes a detector, samples per chunk, samples of silence in front of the track."""
 
 
-def chunks(source: BinaryIO, samples: int, size: int, lead: int) -> Iterator[bytes]:
-    """The track in whole chunks after `lead` samples of silence; an incomplete last chunk is read and dropped."""
-    held, left = bytes(2 * lead), 2 * samples
-    while left or len(held) >= 2 * size:
-        if len(held) < 2 * size:
-            part = source.read(min(left, 1 << 16))
-            if not part:
-                raise EOFError(f"the audio ended {left // 2} samples early")
-            left -= len(part)
-            held += part
-        whole = len(held) - len(held) % (2 * size)
-        yield from (held[first : first + 2 * size] for first in range(0, whole, 2 * size))
-        held = held[whole:]
+def chunks(audio: bytes, size: int, lead: int) -> Iterator[bytes]:
+    """Whole chunks of `size` samples after `lead` samples of silence; an incomplete last chunk is dropped."""
+    padded = bytes(2 * lead) + audio
+    return (padded[first : first + 2 * size] for first in range(0, len(padded) - 2 * size + 1, 2 * size))
 
 
 def main() -> None:
-    """Score tracks until the input ends."""
-    fresh, size, lead = PEERS[sys.argv[1]]
+    """Score one track."""
+    make_scorer, size, lead = PEERS[sys.argv[1]]
     # Scores have a separate descriptor, since packages print to stdout.
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    while line := sys.stdin.buffer.readline():
-        score, position = fresh(), -lead
-        times: list[int] = []
-        scores: list[float] = []
-        for chunk in chunks(sys.stdin.buffer, json.loads(line)["samples"], size, lead):
-            position += size
-            found = score(chunk)
-            times += [position] * len(found)
-            scores += found
-        out.write(json.dumps({"scores": len(scores)}).encode() + b"\n")
-        out.write(np.asarray(times, dtype="<i8").tobytes() + np.asarray(scores, dtype="<f4").tobytes())
-        out.flush()
+    score, position = make_scorer(), -lead
+    found = []
+    for chunk in chunks(sys.stdin.buffer.read(), size, lead):
+        position += size
+        found += [(position, value) for value in score(chunk)]
+    out.write(np.array(found, dtype=[("position", "<i8"), ("score", "<f4")]).tobytes())
+    out.close()
 
 
 if __name__ == "__main__":

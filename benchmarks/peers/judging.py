@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.harness import markdown_table
-from wakeword.config.evaluation import EvaluationConfig
+from benchmarks.harness import detect_on, markdown_table
+from wakeword.config import Config
 from wakeword.evaluation.compare import MissComparison, compare_misses
-from wakeword.evaluation.metrics.measure import WordOnSplit, at_threshold, listen
+from wakeword.evaluation.metrics.measure import WordOnSplit, at_threshold
 from wakeword.evaluation.metrics.threshold_curve import outcome
 from wakeword.evaluation.metrics.thresholds import choose_threshold
 from wakeword.evaluation.results import SplitResult
-from wakeword.evaluation.scoring.store import TrackInfo
 from wakeword.evaluation.statistics.numbers import number, seconds, share_with_interval
 from wakeword.evaluation.tracks.plan import TrackPlan
 from wakeword.runtime.events import EventTiming
@@ -39,7 +38,6 @@ class Row:
     name: str
     rule: str
     threshold: float
-    reason: str
     result: SplitResult
     missed: dict[str, NDArray[np.bool_]]
     speakers: dict[str, list[str]]
@@ -51,38 +49,35 @@ class Row:
 
 
 def chosen_row(
-    found: DetectorScores, plans: tuple[TrackPlan, TrackPlan], timing: EventTiming, word: str, config: EvaluationConfig
+    found: DetectorScores, plans: tuple[TrackPlan, TrackPlan], timing: EventTiming, word: str, config: Config
 ) -> Row:
-    """The protocol's rule: val chooses the threshold for `config.operating_fah`, test is reported."""
+    """The protocol's rule: val chooses the threshold for `config.evaluation.operating_fah`, test is reported."""
     val = _detect(word, plans[0], found.val, timing, config)
-    choice = choose_threshold(val.words, val.alarms, val.hours, config.operating_fah)
+    choice = choose_threshold(val.words, val.alarms, val.hours, config.evaluation.operating_fah)
     test = _detect(word, plans[1], found.test, timing, config)
-    return _row(found.name, CHOSEN, choice.threshold, choice.reason, test, config)
+    return _row(found.name, CHOSEN, choice.threshold, test, config)
 
 
 def shipped_row(
-    found: DetectorScores, plan: TrackPlan, timing: EventTiming, threshold: float, word: str, config: EvaluationConfig
+    found: DetectorScores, plan: TrackPlan, timing: EventTiming, threshold: float, word: str, config: Config
 ) -> Row:
     """The package's smoothing and threshold."""
     test = _detect(word, plan, found.test, timing, config)
-    return _row(found.name, SHIPPED, threshold, "the package's own", test, config)
+    return _row(found.name, SHIPPED, threshold, test, config)
 
 
 def _detect(
-    word: str, plan: TrackPlan, scores: Sequence[NDArray[np.float32]], timing: EventTiming, config: EvaluationConfig
+    word: str, plan: TrackPlan, scores: Sequence[NDArray[np.float32]], timing: EventTiming, config: Config
 ) -> WordOnSplit:
-    by_track = {track.name: values[:, 0] for track, values in zip(plan.tracks, scores, strict=True)}
-    tracks = [TrackInfo.of(plan.split, track) for track in plan.tracks]
-    return listen(word, tracks, lambda track, _: by_track[track], timing, config)
+    return detect_on(plan.tracks, [values[:, 0] for values in scores], word, timing, config)
 
 
-def _row(name: str, rule: str, threshold: float, reason: str, test: WordOnSplit, config: EvaluationConfig) -> Row:
+def _row(name: str, rule: str, threshold: float, test: WordOnSplit, config: Config) -> Row:
     return Row(
         name,
         rule,
         threshold,
-        reason,
-        at_threshold(test, threshold, config),
+        at_threshold(test, threshold, config.evaluation),
         {condition: ~outcome(peaks, threshold).hit for condition, (peaks, _) in test.conditions.items()},
         {condition: [row.speaker for row in rows] for condition, (_, rows) in test.conditions.items()},
     )

@@ -1,19 +1,19 @@
-"""Scores of a peer on tracks: audio to its process, scores back, on the grid of its steps."""
+"""Scores of a peer on tracks, computed in its own environment and placed on the grid of its steps."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import subprocess
+import venv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from benchmarks.peers.environment import REQUIREMENTS
+from benchmarks.harness import pip_install
 from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.errors import DataError, RunError
 from wakeword.evaluation.tracks.track import Track
@@ -21,6 +21,7 @@ from wakeword.runtime.events import EventTiming
 from wakeword.system.files import atomic_path
 
 CHILD = Path(__file__).with_name("child.py")
+REQUIREMENTS = Path(__file__).resolve().parent.parent / "peers_requirements.txt"
 BLOCK_SAMPLES = 10 * SAMPLE_RATE_HZ
 SHIPPED_REFRACTORY_S = 2.0
 """The packages have no refractory time. This is the default of Home Assistant's Linux voice assistant, which runs both
@@ -62,6 +63,26 @@ PEERS = (
 """The second and third peer are the same network in two runtimes."""
 
 
+def peers_python(folder: Path) -> Path:
+    """Interpreter of the environment in `folder`, which is rebuilt when the pinned requirements have changed.
+
+    Raises RunError where the packages cannot be installed.
+    """
+    python, stamp = folder / "bin" / "python", folder / "installed.txt"
+    wanted = REQUIREMENTS.read_text(encoding="utf-8")
+    if python.is_file() and stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
+        return python
+    print(f"making the peers' environment in {folder}", flush=True)
+    venv.create(folder, clear=True, with_pip=True)
+    if fault := pip_install(python, "--only-binary", ":all:", "-r", str(REQUIREMENTS)):
+        raise RunError(
+            f"the peers' packages cannot be installed into {folder} ({fault}): this benchmark needs a package index"
+            " and, for its wheels, Linux on x86-64 with Python 3.11 or 3.12"
+        )
+    stamp.write_text(wanted, encoding="utf-8")
+    return python
+
+
 def on_grid(positions: ArrayLike, scores: ArrayLike, step_samples: int, samples: int) -> Scores:
     """Scores `(samples // step_samples, 1)` of a track; score i belongs to sample `(i + 1) * step_samples`.
 
@@ -93,14 +114,14 @@ def peer_scores(peer: Peer, tracks: Sequence[Track], python: Path, cache_dir: Pa
     Raises RunError when the peer's process fails, DataError for scores that cannot be placed (`on_grid`).
     """
     results = []
-    with _Process(peer, python, cache_dir / f"{peer.key}.log") as process:
-        for track in tracks:
-            path = cache_dir / f"{_digest(peer, track)}.npy"
-            if not path.is_file():
-                times, values = process.scores(track)
-                with atomic_path(path) as temporary, temporary.open("wb") as file:
-                    np.save(file, on_grid(times, values, peer.step_samples, track.samples), allow_pickle=False)
-            results.append(np.load(path, allow_pickle=False))
+    for track in tracks:
+        path = cache_dir / f"{_digest(peer, track)}.npy"
+        if not path.is_file():
+            found = _run_child(peer, track, python)
+            scores = on_grid(found["position"], found["score"], peer.step_samples, track.samples)
+            with atomic_path(path) as temporary, temporary.open("wb") as file:
+                np.save(file, scores, allow_pickle=False)
+        results.append(np.load(path, allow_pickle=False))
     return results
 
 
@@ -112,53 +133,12 @@ def _digest(peer: Peer, track: Track) -> str:
     return digest.hexdigest()
 
 
-class _Process:
-    """The peer's process, started for the first track without stored scores; its stderr goes to `log`."""
-
-    def __init__(self, peer: Peer, python: Path, log: Path) -> None:
-        self._peer, self._python, self._log = peer, python, log
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> _Process:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-
-    def scores(self, track: Track) -> tuple[NDArray[np.int64], Scores]:
-        """Positions in samples and scores, `(k,)` each."""
-        process = self._started()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            process.stdin.write(json.dumps({"samples": track.samples}).encode() + b"\n")
-            for block in track.blocks(BLOCK_SAMPLES):
-                process.stdin.write(np.clip(np.rint(block * 32768), -32768, 32767).astype("<i2").tobytes())
-            process.stdin.flush()
-            count = json.loads(process.stdout.readline())["scores"]
-            times = np.frombuffer(_exactly(process.stdout, 8 * count), dtype="<i8")
-            return times, np.frombuffer(_exactly(process.stdout, 4 * count), dtype="<f4")
-        except (OSError, EOFError, json.JSONDecodeError) as error:
-            lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no message"]
-            raise RunError(f"{self._peer.name} stopped on track {track.name}: {lines[-1]}; see {self._log}") from error
-
-    def _started(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
-            self._log.parent.mkdir(parents=True, exist_ok=True)
-            with self._log.open("wb") as log:
-                self._process = subprocess.Popen(
-                    [str(self._python), str(CHILD), self._peer.key],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                )
-        return self._process
-
-
-def _exactly(source: IO[bytes], size: int) -> bytes:
-    found = source.read(size)
-    if len(found) != size:
-        raise EOFError(f"{len(found)} of {size} bytes received")
-    return found
+def _run_child(peer: Peer, track: Track, python: Path) -> NDArray[Any]:
+    """Positions in samples and scores of a track, as a structured array `(k,)`."""
+    audio = np.concatenate(list(track.blocks(BLOCK_SAMPLES)))
+    samples = np.clip(np.rint(audio * 32768), -32768, 32767).astype("<i2").tobytes()
+    done = subprocess.run([str(python), str(CHILD), peer.key], input=samples, capture_output=True, check=False)
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+        raise RunError(f"{peer.name} stopped on track {track.name}: {lines[-1]}")
+    return np.frombuffer(done.stdout, dtype=[("position", "<i8"), ("score", "<f4")])

@@ -11,20 +11,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from benchmarks.synthetic.material import SNR_DB
+from benchmarks.harness import detect_on, timing_of
+from benchmarks.synthetic.material import SNR_DB, Cell
 from wakeword.config import Config
 from wakeword.data.shards import ShardSet
 from wakeword.evaluation.metrics.det import oracle_threshold
-from wakeword.evaluation.metrics.detector_times import timing_of
-from wakeword.evaluation.metrics.measure import WordOnSplit, at_threshold, listen
+from wakeword.evaluation.metrics.measure import WordOnSplit, at_threshold
 from wakeword.evaluation.metrics.near_misses import near_miss_floor
 from wakeword.evaluation.results import SplitResult
 from wakeword.evaluation.scoring.run import score_tracks
-from wakeword.evaluation.scoring.store import TrackInfo
 from wakeword.evaluation.tracks.plan import Track, plan_tracks, snr_name
+from wakeword.pipeline import prepared_folder, run_pipeline
 from wakeword.runtime.bundle import Bundle, load_bundle
 
 TARGET_FAH = 0.5
@@ -32,7 +29,6 @@ FAR_NOISE = "far + 10 dB"
 CONDITIONS = ("clean", snr_name(SNR_DB), FAR_NOISE)
 NEAR_MISS_LIMITS = {2: 0.3, 3: 0.1, 4: 0.1}
 DISTANCES = ("1", "2", "3 or more")
-CURVE_FAH = (0.5, 1.0, 2.0, 5.0)
 
 
 def real_tracks(judge_dir: Path, word: str, config: Config) -> list[Track]:
@@ -69,33 +65,21 @@ def spoken_tracks(prepared_dir: Path, config: Config) -> list[Track]:
     ]
 
 
-def judge(bundle_dir: Path, prepared_dir: Path, judge_dir: Path, word: str, configs: tuple[Config, Config]) -> dict:
-    """Figures of a bundle: at the target, at the target and the near-miss limits, and misses over FAH.
-
-    `configs`: of the training run and of the judging clips.
-    """
-    bundle = load_bundle(bundle_dir)
-    training, judging = configs
-    real = _detect(bundle, real_tracks(judge_dir, word, judging), word, judging)
-    spoken = _detect(bundle, spoken_tracks(prepared_dir, training), word, judging)
+def judge(cell: Cell, training: Config, judging: Config) -> dict[str, Any]:
+    """Train and export a detector; figures at the target, and at the target within the near-miss limits."""
+    run = run_pipeline(training, ["prepare", "train", "export"], runner="local")
+    bundle = load_bundle(run.bundle_dir)
+    real = _detect(bundle, real_tracks(prepared_folder(judging), cell.word, judging), cell.word, judging)
+    spoken = _detect(bundle, spoken_tracks(run.prepared_dir, training), cell.word, judging)
     free = oracle_threshold(real.alarms, TARGET_FAH * real.hours)
     limited = max(free, near_miss_floor(spoken.near_misses, NEAR_MISS_LIMITS).threshold)
-    return {
-        "free": _at(real, spoken, free, judging),
-        "limited": _at(real, spoken, limited, judging),
-        "curve": [_point(real, spoken, threshold) for threshold in _levels(real, spoken)],
-        "by_fah": {str(fah): misses(real, oracle_threshold(real.alarms, fah * real.hours)) for fah in CURVE_FAH},
-        "speakers": len({row.speaker for row in real.conditions["clean"][1]}),
-    }
+    return {"free": _at(real, spoken, free, judging), "limited": _at(real, spoken, limited, judging)}
 
 
 def _detect(bundle: Bundle, tracks: list[Track], word: str, config: Config) -> WordOnSplit:
-    scores = score_tracks(bundle, tracks, workers=1)
     column = bundle.labels.index(word)
-    by_track = {track.name: values[:, column] for track, values in zip(tracks, scores, strict=True)}
-    timing = timing_of(bundle.manifest.detector, bundle.step_s)
-    infos = [TrackInfo.of("test", track) for track in tracks]
-    return listen(word, infos, lambda track, _: by_track[track], timing, config.evaluation)
+    scores = [values[:, column] for values in score_tracks(bundle, tracks, workers=1)]
+    return detect_on(tracks, scores, word, timing_of(bundle.manifest, bundle.step_s), config)
 
 
 def _at(real: WordOnSplit, spoken: WordOnSplit, threshold: float, config: Config) -> dict[str, Any]:
@@ -105,7 +89,6 @@ def _at(real: WordOnSplit, spoken: WordOnSplit, threshold: float, config: Config
     return {
         "threshold": threshold,
         "missed": {part.condition: [part.missed, part.words] for part in result.conditions},
-        "by_speaker": {part.condition: part.by_speaker for part in result.conditions},
         "fired": fired_shares(spoken, threshold),
         "own_phrase": [own.words - own_missed, own.words] if own else [0, 0],
         "false_alarms": result.alarms.false_alarms,
@@ -116,7 +99,7 @@ def _at(real: WordOnSplit, spoken: WordOnSplit, threshold: float, config: Config
 def fired_shares(spoken: WordOnSplit, threshold: float) -> dict[str, list[int]]:
     """Near misses that fire and all near misses, by distance."""
     clips = spoken.near_misses
-    fired: NDArray[np.bool_] = clips.score >= threshold
+    fired = clips.score >= threshold
     groups = {name: clips.phoneme_distance == int(name) for name in DISTANCES[:-1]}
     groups[DISTANCES[-1]] = clips.phoneme_distance >= len(DISTANCES)
     return {name: [int(fired[inside].sum()), int(inside.sum())] for name, inside in groups.items()}
@@ -125,19 +108,3 @@ def fired_shares(spoken: WordOnSplit, threshold: float) -> dict[str, list[int]]:
 def misses(real: WordOnSplit, threshold: float) -> dict[str, float]:
     """Share of missed words per condition."""
     return {name: float(curve.frr(threshold)) for name, curve in real.curves.items()}
-
-
-def _levels(real: WordOnSplit, spoken: WordOnSplit) -> list[float]:
-    """All thresholds that separate scores of near misses, from all fire to none fires."""
-    scores = spoken.near_misses.score
-    finite = np.unique(scores[np.isfinite(scores)])
-    return [0.0, *(float(np.nextafter(score, np.inf)) for score in finite)]
-
-
-def _point(real: WordOnSplit, spoken: WordOnSplit, threshold: float) -> dict[str, Any]:
-    return {
-        "threshold": threshold,
-        "frr": misses(real, threshold),
-        "fired": {name: pair[0] / pair[1] for name, pair in fired_shares(spoken, threshold).items() if pair[1]},
-        "fah": float(real.alarms.at(threshold)[1]) / real.hours,
-    }

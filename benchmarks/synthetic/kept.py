@@ -25,11 +25,8 @@ from wakeword.batching.windows import WindowMaker
 from wakeword.config import SAMPLE_RATE_HZ, Config, config_hash
 from wakeword.data.resident import ResidentClips
 from wakeword.data.shards import ShardSet
-from wakeword.evaluation.metrics.measure import WordOnSplit, listen
-from wakeword.evaluation.scoring.store import TrackInfo
 from wakeword.evaluation.tracks.track import Track
 from wakeword.models.streaming import StreamingModel
-from wakeword.runtime.events import EventTiming
 from wakeword.system.files import atomic_path
 from wakeword.training.ema import ModelAverage
 from wakeword.training.replay import Replay
@@ -93,14 +90,13 @@ class Lab:
 class Embedded:
     """Tracks and the embeddings `(times, channels)` of each in half precision."""
 
-    tracks: list[TrackInfo]
+    tracks: list[Track]
     embeddings: list[Tensor]
 
     @classmethod
     def of(cls, model: StreamingModel, tracks: list[Track], folder: Path) -> Embedded:
         """Embeddings of tracks, stored in `folder` under a hash of track, front end and model family."""
-        kept = [_kept(model, track, folder) for track in tracks]
-        return cls([TrackInfo.of("test", track) for track in tracks], kept)
+        return cls(tracks, [_kept(model, track, folder) for track in tracks])
 
     @torch.no_grad()
     def scores(self, model: StreamingModel) -> list[NDArray[np.float32]]:
@@ -108,16 +104,9 @@ class Embedded:
         heads = len(model.network.heads)  # type: ignore[arg-type]
         result = []
         for track in self.embeddings:
-            logits = model.network.answer(track.float().T[None].repeat(heads, 1, 1))[:, :, 0]
+            logits = model.network.classify_embeddings(track.float().T[None].repeat(heads, 1, 1))[:, :, 0]
             result.append(torch.sigmoid(torch.cat([logits.mean(0, keepdim=True), logits])).T.numpy())
         return result
-
-    def detect(
-        self, scores: list[NDArray[np.float32]], column: int, word: str, config: Config, timing: EventTiming
-    ) -> WordOnSplit:
-        """Events of a column of `scores` on all tracks."""
-        by_name = {info.name: values[:, column] for info, values in zip(self.tracks, scores, strict=True)}
-        return listen(word, self.tracks, lambda track, _: by_name[track], timing, config.evaluation)
 
 
 def _kept(model: StreamingModel, track: Track, folder: Path) -> Tensor:

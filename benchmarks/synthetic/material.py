@@ -89,34 +89,26 @@ class Cell:
         return f"{self.word}-{self.stage.name}-{self.seed}"
 
 
+def _judging_responses(rows: list[Row]) -> set[str]:
+    """Paths of every other room response."""
+    return {row["path"] for row in [row for row in rows if row["kind"] == "rir" and row["split"] == "train"][1::2]}
+
+
 def training_rows(rows: list[Row], word: str, real_words: bool) -> Iterator[Row]:
     """The train split without any recording of the word, with or without other wake words."""
-    responses = 0
+    judging = _judging_responses(rows)
     for row in rows:
-        if row["split"] != "train":
-            continue
-        if row["kind"] == "rir":
-            responses += 1
-            if responses % 2:
-                yield row
-        elif row["kind"] != "wakeword" or (real_words and not _holds(row["label"], word)):
+        other_word = real_words and word not in row["label"].split("_")
+        if row["split"] == "train" and row["path"] not in judging and (row["kind"] != "wakeword" or other_word):
             yield row
 
 
 def judging_rows(rows: list[Row]) -> Iterator[Row]:
     """Everything of val and test as one test split, and the room responses that training does not use."""
-    responses = 0
+    judging = _judging_responses(rows)
     for row in rows:
-        if row["kind"] == "rir" and row["split"] == "train":
-            responses += 1
-            if not responses % 2:
-                yield {**row, "split": "test"}
-        elif row["split"] in ("val", "test"):
+        if row["split"] in ("val", "test") or row["path"] in judging:
             yield {**row, "split": "test"}
-
-
-def _holds(label: str, word: str) -> bool:
-    return word in label.split("_")
 
 
 def mined_folder(cell: Cell, folder: Path) -> Path:

@@ -21,14 +21,12 @@ main, .main {width: 100% !important}
 #title p {margin: 0; color: var(--body-text-color-subdued)}
 footer {display: none !important}
 """
-_FONTS = ["system-ui", "sans-serif"]
-_MONO = ["ui-monospace", "monospace"]
 
 
 def build_dashboard(settings: DashboardSettings) -> gr.Blocks:
     """All tabs."""
     with gr.Blocks(title="wakeword", analytics_enabled=False) as page:
-        gr.Markdown("# wakeword\nRuns, reports, and the detector at work.", elem_id="title")
+        gr.Markdown("# wakeword\nRuns, reports, and live detection.", elem_id="title")
         for title, build in (
             ("Runs", build_runs_tab),
             ("Report", build_report_tab),
@@ -44,7 +42,7 @@ def mount_dashboard(settings: DashboardSettings, token: str | None) -> FastAPI:
     """A FastAPI application with the dashboard at its root; a `root_path` that the server sets is honoured.
 
     Args:
-        token: the password of the login, with any user name; None asks for none.
+        token: the password of the login, with any user name; None means no login.
     """
     login: Callable[[str, str], bool] | None = None
     if token is not None:
@@ -65,7 +63,12 @@ def mount_dashboard(settings: DashboardSettings, token: str | None) -> FastAPI:
         ssr_mode=False,
         enable_monitoring=False,
         footer_links=[],
-        # Fonts of the system: nothing is fetched from anywhere.
-        theme=gr.themes.Soft(primary_hue="indigo", neutral_hue="slate", font=_FONTS, font_mono=_MONO),
+        # Fonts of the system, so that the page loads nothing from other hosts.
+        theme=gr.themes.Soft(
+            primary_hue="indigo",
+            neutral_hue="slate",
+            font=["system-ui", "sans-serif"],
+            font_mono=["ui-monospace", "monospace"],
+        ),
         css=_CSS,
     )

@@ -1,4 +1,4 @@
-"""The dashboard as a Ray Serve deployment of its own: Gradio's memory stays out of the detector's replicas."""
+"""The dashboard as a separate Ray Serve deployment, so that Gradio's memory is not in the detector's replicas."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from .settings import DashboardSettings
 def run_dashboard(config: Config, bundle_path: str | Path | None = None, block: bool = True) -> Any:
     """Serve the dashboard alone on `serving.host:dashboard_port`, until SIGTERM or Ctrl-C.
 
-    The login is the endpoint's token; bound to loopback without a configured token there is none.
+    The login is the endpoint's token; on loopback without a configured token there is no login.
 
     Args:
         bundle_path: a bundle to offer beside those of the runs.
@@ -51,12 +51,9 @@ def run_dashboard(config: Config, bundle_path: str | Path | None = None, block: 
         return app
     print(f"dashboard at http://{serving.host}:{serving.dashboard_port}", flush=True)
     if generated and token is not None:
-        print(f"password (made for this run, shown once): {token.value}", flush=True)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app, host=serving.host, port=serving.dashboard_port, log_level="warning", timeout_graceful_shutdown=3
-        )
-    )
+        print(f"password (made for this run, printed once): {token.value}", flush=True)
+    options: dict[str, Any] = {"log_level": "warning", "timeout_graceful_shutdown": 3}
+    server = uvicorn.Server(uvicorn.Config(app, host=serving.host, port=serving.dashboard_port, **options))
     server.run()
     if not server.started:
         raise ServingError(f"the dashboard could not start on {serving.host}:{serving.dashboard_port}")

@@ -1,4 +1,4 @@
-"""Microphone: the browser's microphone, scored live by the same detector."""
+"""Microphone: the browser's microphone, scored live by the runtime's detector."""
 
 from __future__ import annotations
 
@@ -10,54 +10,50 @@ import numpy as np
 from wakeword.errors import WakewordError
 
 from . import run_data
-from .listening import EVENT_COLUMNS, LiveSession, event_rows, read_threshold
+from .detect_tab import bundle_inputs
+from .detection import EVENT_COLUMNS, LiveSession, event_rows, read_threshold
 from .plots import detection_figure
 from .settings import DashboardSettings
 
 _CHUNK_S = 0.5
 _QUEUE = "microphone"
-"""Chunks and the end of a recording share a queue with one worker: the end comes after the last chunk."""
+"""Chunks and the end of a recording share a queue with one worker, so that the end comes after the last chunk."""
 _SESSION_S = 900
-"""Gradio forgets an abandoned page's detector after this long."""
+"""Gradio deletes an abandoned page's detector after this time."""
 
 
 def _send_whole_chunks(audio: gr.Audio) -> gr.Audio:
-    """Tell the browser how long a chunk is.
+    """Set the length of the browser's chunks.
 
     Gradio 6.31 does not pass `stream_every` on, and the browser then sends ten chunks a second. A chunk that arrives
-    while the one before is being worked on replaces it, so on a busy machine audio would be lost. (A subclass would
-    make Gradio write a stub file beside this one.)
+    while the previous one is processed replaces it, so audio would be lost on a busy machine. (A subclass would make
+    Gradio write a stub file beside this one.)
     """
     config = audio.get_config
     audio.get_config = lambda cls=None: {**config(cls), "stream_every": _CHUNK_S}  # type: ignore[method-assign]
     return audio
 
 
-def _listen(chunk: tuple[int, np.ndarray] | None, live: LiveSession | None) -> tuple[Any, ...]:
-    """Score a chunk: the live detector, what it says, its detections and, from time to time, the plot."""
+def _score(chunk: tuple[int, np.ndarray] | None, live: LiveSession | None) -> tuple[Any, ...]:
+    """Score a chunk: the live detector, its state, its detections and, once per second, the plot."""
     if chunk is None or live is None:
         return gr.skip(), gr.skip(), gr.skip(), gr.skip()
     try:
-        live.hear(*chunk)
+        live.push(*chunk)
     except WakewordError as error:
         raise gr.Error(str(error), duration=10) from error
-    now = f"Heard {live.heard_s:.1f} s, **{len(live.events)}** detections, score now **{live.score_now:.2f}**."
-    if not live.plot_due():
-        return live, now, event_rows(reversed(live.events)), gr.skip()
-    window = live.window()
-    figure = detection_figure(
-        window.wave, window.score_times_s, window.scores, window.words, window.thresholds, window.events
-    )
+    now = f"Scored {live.audio_s:.1f} s, **{len(live.events)}** detections, score now **{live.score_now:.2f}**."
+    figure = detection_figure(live.window()) if live.plot_due() else gr.skip()
     return live, now, event_rows(reversed(live.events)), figure
 
 
 def _end(live: LiveSession | None) -> tuple[Any, ...]:
-    """Detections that were still pending."""
+    """Pending detections."""
     if live is None:
         return gr.skip(), gr.skip()
     live.finish()
-    said = f"Stopped after {live.heard_s:.1f} s with **{len(live.events)}** detections."
-    return said, event_rows(reversed(live.events))
+    text = f"Stopped after {live.audio_s:.1f} s with **{len(live.events)}** detections."
+    return text, event_rows(reversed(live.events))
 
 
 def build_microphone_tab(settings: DashboardSettings, page: gr.Blocks) -> None:
@@ -69,15 +65,10 @@ def build_microphone_tab(settings: DashboardSettings, page: gr.Blocks) -> None:
                 gr.Audio(sources=["microphone"], streaming=True, type="numpy", label="Microphone of this browser")
             )
         with gr.Column(scale=1):
-            chosen = gr.Dropdown([], label="Bundle")
-            threshold = gr.Textbox("", label="Threshold", placeholder="the bundle's own", max_lines=1)
+            chosen, threshold = bundle_inputs(settings, page)
     summary = gr.Markdown("Press *Record* and say the phrase.", elem_id="live-state")
     events = gr.Dataframe(headers=EVENT_COLUMNS, interactive=False, label="Detections", elem_id="live-detections")
     plot = gr.Plot(show_label=False)
-
-    def refresh(selected: str | None) -> Any:
-        names = list(run_data.find_bundles(settings.runs_dir, settings.served))
-        return gr.Dropdown(choices=names, value=selected if selected in names else next(iter(names), None))
 
     def begin(bundle: str | None, limit: str) -> tuple[LiveSession, str, list[Any]]:
         try:
@@ -86,12 +77,11 @@ def build_microphone_tab(settings: DashboardSettings, page: gr.Blocks) -> None:
         except WakewordError as error:
             raise gr.Error(str(error), duration=10) from error
 
-    page.load(refresh, chosen, chosen, api_visibility="private")
     audio.start_recording(
         begin, [chosen, threshold], [session, summary, events], show_progress="hidden", api_visibility="private"
     )
     audio.stream(
-        _listen,
+        _score,
         [audio, session],
         [session, summary, events, plot],
         stream_every=_CHUNK_S,

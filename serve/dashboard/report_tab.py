@@ -1,4 +1,4 @@
-"""Report: the evaluation report of a run, as it was written."""
+"""Report: the evaluation report of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .settings import DashboardSettings
 
 
 def report_frame(path: Path | None) -> str:
-    """The report inside a frame that may run its own plots and reach nothing of the page around it."""
+    """The report inside a frame whose scripts run without access to the page around it."""
     if path is None:
         return "<p>No run has a report yet: <code>wakeword evaluate</code> writes one.</p>"
     content = html.escape(path.read_text(encoding="utf-8"), quote=True)
@@ -33,9 +33,5 @@ def build_report_tab(settings: DashboardSettings, page: gr.Blocks) -> None:
         name = selected if selected in reports else next(iter(reports), None)
         return gr.Dropdown(choices=list(reports), value=name), report_frame(reports[name] if name else None)
 
-    def show(selected: str | None) -> str:
-        return report_frame(run_data.find_reports(settings.runs_dir).get(selected or ""))
-
-    page.load(load, chosen, [chosen, frame], api_visibility="private")
-    refresh.click(load, chosen, [chosen, frame], api_visibility="private")
-    chosen.input(show, chosen, frame, api_visibility="private")
+    for event in (page.load, refresh.click, chosen.input):
+        event(load, chosen, [chosen, frame], api_visibility="private")

@@ -1,24 +1,33 @@
-"""What lies in a folder of runs: their state, curves, reports and bundles. Plain values, no user interface."""
+"""Contents of a folder of runs: states, curves, reports and bundles, without a user interface."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import pandas as pd
+
+from wakeword.config import Config
 from wakeword.config.loading import load_config
 from wakeword.errors import ConfigError, DataError
 from wakeword.training.tracking import read_metrics
 
 _QUIET_S = 120.0
-"""A run that has written nothing for this long and is not complete was interrupted."""
-_HIDDEN_METRICS = {"epoch", "step"}
+"""An incomplete run that has written nothing for this time was interrupted."""
+_FILES = (
+    "config.yaml",
+    "metrics.jsonl",
+    "resources.jsonl",
+    "run.json",
+    "bundle/wake.json",
+    "evaluation/report.json",
+)
+RUN_COLUMNS = ["run", "status", "words", "epochs", "best epoch", "best val FRR", "last change"]
 
 
-@dataclass(frozen=True)
-class RunSummary:
-    """One run as a row of the table."""
+class RunSummary(NamedTuple):
+    """One run as a row of the table, in the order of `RUN_COLUMNS`."""
 
     name: str
     status: str
@@ -28,61 +37,39 @@ class RunSummary:
     best_val_frr: float | None
     changed: str
 
-    def row(self) -> list[Any]:
-        """Values in the order of `RUN_COLUMNS`."""
-        best = None if self.best_val_frr is None else round(self.best_val_frr, 4)
-        return [self.name, self.status, self.words, self.epochs, self.best_epoch, best, self.changed]
-
-
-RUN_COLUMNS = ["run", "status", "words", "epochs", "best epoch", "best val FRR", "last change"]
-
 
 def find_runs(runs_dir: Path) -> dict[str, Path]:
     """Name (path below `runs_dir`) to folder of every run, the most recently changed first."""
-    if not runs_dir.is_dir():
-        return {}
     folders = [path.parent for pattern in ("*/config.yaml", "*/*/config.yaml") for path in runs_dir.glob(pattern)]
     folders.sort(key=_last_change, reverse=True)
     return {str(folder.relative_to(runs_dir)): folder for folder in folders}
 
 
-def run_named(runs_dir: Path, name: str) -> Path:
-    """Folder of a listed run; what a browser sends is never used as a path.
-
-    Raises:
-        DataError: there is no such run.
-    """
-    runs = find_runs(runs_dir)
-    if name not in runs:
-        raise DataError(f"there is no run {name!r} in {runs_dir}: press Refresh")
-    return runs[name]
-
-
 def summarise(name: str, folder: Path) -> RunSummary:
-    """State of a run, from the files it leaves."""
+    """State of a run, from its files."""
     metrics = read_metrics(folder / "metrics.jsonl")
     scored = [line for line in metrics if isinstance(line.get("val_frr"), int | float)]
     best = min(scored, key=lambda line: line["val_frr"], default=None)
-    total, words = _planned(folder)
+    config = _config(folder)
+    total = config.training.epochs if config else 0
     changed = _last_change(folder)
     return RunSummary(
         name=name,
         status=_status(folder, len(metrics), total, changed),
-        words=words,
+        words=", ".join(config.labels) if config else "",
         epochs=f"{len(metrics)}/{total}" if total else str(len(metrics)),
         best_epoch=best["epoch"] if best else None,
-        best_val_frr=best["val_frr"] if best else None,
+        best_val_frr=round(best["val_frr"], 4) if best else None,
         changed=time.strftime("%Y-%m-%d %H:%M", time.localtime(changed)),
     )
 
 
-def _planned(folder: Path) -> tuple[int, str]:
-    """Epochs and words of the run's saved config; nothing where an older version wrote it."""
+def _config(folder: Path) -> Config | None:
+    """The run's saved config; None where another version wrote it."""
     try:
-        config = load_config(folder / "config.yaml")
+        return load_config(folder / "config.yaml")
     except ConfigError:
-        return 0, ""
-    return config.training.epochs, ", ".join(config.labels)
+        return None
 
 
 def _status(folder: Path, done: int, total: int, changed: float) -> str:
@@ -96,27 +83,13 @@ def _status(folder: Path, done: int, total: int, changed: float) -> str:
 
 
 def _last_change(folder: Path) -> float:
-    names = (
-        "config.yaml",
-        "metrics.jsonl",
-        "resources.jsonl",
-        "run.json",
-        "bundle/wake.json",
-        "evaluation/report.json",
-    )
-    times = [path.stat().st_mtime for path in (folder / name for name in names) if path.is_file()]
-    return max(times, default=0.0)
+    return max((path.stat().st_mtime for path in (folder / name for name in _FILES) if path.is_file()), default=0.0)
 
 
 def metric_names(runs: dict[str, list[dict[str, Any]]]) -> list[str]:
-    """Numbers that any of the runs recorded per epoch, the validation figures first."""
-    names = {
-        key
-        for lines in runs.values()
-        for line in lines
-        for key, value in line.items()
-        if isinstance(value, int | float) and key not in _HIDDEN_METRICS
-    }
+    """Names of the metrics that any of the runs recorded per epoch, validation first."""
+    frame = pd.DataFrame([line for lines in runs.values() for line in lines])
+    names = frame.select_dtypes("number").columns.difference(["epoch", "step"])
     return sorted(names, key=lambda name: (not name.startswith("val_"), not name.startswith("loss"), name))
 
 
@@ -128,27 +101,14 @@ def curve(lines: list[dict[str, Any]], metric: str) -> tuple[list[int], list[flo
 
 def differing_settings(folders: dict[str, Path]) -> tuple[list[str], list[list[str]]]:
     """Column names and rows of the config keys in which the runs differ."""
-    flat: dict[str, dict[str, str]] = {}
+    columns = {}
     for name, folder in folders.items():
-        try:
-            tree = load_config(folder / "config.yaml").model_dump(mode="json")
-        except ConfigError:
-            tree = {}
-        flat[name] = dict(_leaves(tree))
-    keys = sorted({key for values in flat.values() for key in values} - {"name"})
-    rows = [[key, *(values.get(key, "") for values in flat.values())] for key in keys]
-    return ["setting", *folders], [row for row in rows if len(set(row[1:])) > 1]
-
-
-def _leaves(tree: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            found += _leaves(value, f"{prefix}{key}.")
-        else:
-            labels = [entry["label"] for entry in value if "label" in entry] if key == "words" else []
-            found.append((f"{prefix}{key}", ", ".join(labels) or str(value)))
-    return found
+        config = _config(folder)
+        tree = {**config.model_dump(mode="json"), "words": ", ".join(config.labels)} if config else {}
+        columns[name] = pd.json_normalize([tree]).iloc[0].map(str)
+    frame = pd.DataFrame(columns).fillna("").drop(index="name", errors="ignore")
+    differing = frame[frame.nunique(axis=1) > 1]
+    return ["setting", *folders], [[str(key), *values] for key, *values in differing.itertuples()]
 
 
 def find_reports(runs_dir: Path) -> dict[str, Path]:
@@ -158,19 +118,17 @@ def find_reports(runs_dir: Path) -> dict[str, Path]:
 
 
 def find_bundles(runs_dir: Path, served: Path | None = None) -> dict[str, Path]:
-    """Name to path of the bundle being served, then of every run's."""
+    """Name to path of the served bundle, then of every run's."""
     found = {f"served: {served.name or served}": served} if served is not None else {}
-    for name, folder in find_runs(runs_dir).items():
-        if (folder / "bundle" / "wake.json").is_file():
-            found[name] = folder / "bundle"
-    return found
+    bundles = {name: folder / "bundle" for name, folder in find_runs(runs_dir).items()}
+    return found | {name: path for name, path in bundles.items() if (path / "wake.json").is_file()}
 
 
 def bundle_named(runs_dir: Path, served: Path | None, name: str | None) -> Path:
-    """Path of a listed bundle.
+    """Path of a listed bundle; text from a browser is never used as a path.
 
     Raises:
-        DataError: there is no such bundle, or none was chosen.
+        DataError: the bundle is not listed, or none was chosen.
     """
     bundles = find_bundles(runs_dir, served)
     if not bundles:

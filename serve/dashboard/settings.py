@@ -1,4 +1,4 @@
-"""What every tab needs to know."""
+"""Settings of all tabs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class DashboardSettings:
-    """Where runs lie, which bundle is being served, and how large a file may be."""
+    """Folder of runs, path of the served bundle, and limits of an upload."""
 
     runs_dir: Path
     served: Path | None = None

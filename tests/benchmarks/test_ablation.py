@@ -1,4 +1,4 @@
-"""The shortcut of `benchmarks.ablation` gives what the detector gives, and its tables say what the cells say."""
+"""Scores from embeddings equal those of the detector, and the tables of `benchmarks.ablation` equal the cells."""
 
 from __future__ import annotations
 
@@ -57,26 +57,27 @@ def _cell(word: str, stage: str, missed: float, heads: float) -> dict[str, Any]:
 def test_a_setting_is_chosen_without_the_word_that_confirms_it() -> None:
     found = [
         _cell("alexa", "words", 0.10, 0.20), _cell("computer", "words", 0.10, 0.20),
-        _cell("alexa", "no-room", 0.05, 0.15), _cell("computer", "no-room", 0.30, 0.40),
+        _cell("alexa", "no-rir", 0.05, 0.15), _cell("computer", "no-rir", 0.30, 0.40),
     ]  # fmt: skip
-    assert ablation.overall(found, "no-room", "together") == pytest.approx(0.175)
-    assert ablation.overall(found, "words", "one head") == pytest.approx(0.2)
-    assert ablation.costs(found, "no-room") == pytest.approx({"alexa": -5.0, "computer": 20.0})
-    *_, claim = ablation.bars(found)
+    frame = ablation.figures(found)
+    assert ablation.mean_misses(frame, stage="no-rir", rule="together") == pytest.approx(0.175)
+    assert ablation.mean_misses(frame, stage="words", rule="one head") == pytest.approx(0.2)
+    assert ablation.costs(frame, "no-rir") == pytest.approx({"alexa": -5.0, "computer": 20.0})
+    *_, claim = ablation.bars(frame)
     assert (claim.value, claim.ok) == (pytest.approx(20.0), True)
-    assert not ablation.bars(found[::2])[-1].ok
-    assert ablation.confirmed(found) == [
+    assert not ablation.bars(ablation.figures(found[::2]))[-1].ok
+    assert ablation.confirmed(frame) == [
         "chosen without alexa: words; it misses 10.0 % of alexa, words 10.0 %",
-        "chosen without computer: no-room; it misses 30.0 % of computer, words 10.0 %",
+        "chosen without computer: no-rir; it misses 30.0 % of computer, words 10.0 %",
     ]
-    head, _, base, other = ablation.table(found, ["words", "no-room"]).splitlines()
+    head, _, base, other = ablation.table(frame, ["words", "no-rir"]).splitlines()
     assert len(head.split("|")) == len(base.split("|"))
     assert base.startswith("| words | 10.0 / 10.0 / 10.0 % |")
     assert "| 17.5 % | 27.5 % | 5.0 % | 30.0 % | 25 / 25 / 25 % |" in other
     assert ablation.line(found[0]).startswith("alexa words seed 0: 0 alarms 10.0 / 10.0 / 10.0 %")
 
 
-def test_windows_are_embedded_once_and_the_heads_go_on_learning(tmp_path: Path) -> None:
+def test_windows_are_embedded_once_and_the_heads_train(tmp_path: Path) -> None:
     from tests.training.synthetic import make_prepared
 
     config = load_config(

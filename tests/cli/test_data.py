@@ -61,7 +61,7 @@ def test_a_speaker_in_two_splits_ends_with_an_error(tmp_path: Path, capsys: pyte
 
 
 def test_faults_are_one_sentence_and_their_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for code, told, arguments in [
+    for code, printed, arguments in [
         (2, "does not exist", (tmp_path / "absent.yaml",)),
         (3, "holds no prepared data", (tmp_path,)),
         (2, "key=value is for recipes", (tmp_path, "words.0.label=x")),
@@ -70,4 +70,4 @@ def test_faults_are_one_sentence_and_their_exit_code(tmp_path: Path, capsys: pyt
         assert (status, out) == (code, ""), error
         assert error.startswith("error: ")
         assert error.count("\n") == 1
-        assert told in error
+        assert printed in error

@@ -13,7 +13,7 @@ from tests.bundles import write_tone_bundle
 from wakeword.config import Config, load_config, validate_config
 from wakeword.config.keys import RENAMED, key_fault, renamed_key
 from wakeword.errors import ConfigError
-from wakeword.runtime.bundle import load_bundle
+from wakeword.runtime.bundle import load_bundle, manifest_checksum
 
 WORDS = {"words": [{"label": "hey_nova"}]}
 
@@ -88,5 +88,7 @@ def test_a_bundle_with_the_old_name_of_the_nms_window_loads(tmp_path: Path) -> N
     bundle = write_tone_bundle(tmp_path / "bundle")
     manifest = json.loads((bundle / "wake.json").read_text())
     manifest["detector"]["peak_hold_s"] = manifest["detector"].pop("nms_window_s")
-    (bundle / "wake.json").write_text(json.dumps(manifest))
+    text = json.dumps(manifest)
+    checksum = manifest_checksum(text.encode(), manifest["checksum"])
+    (bundle / "wake.json").write_text(text.replace(manifest["checksum"], checksum))
     assert load_bundle(bundle).manifest.detector.nms_window_s == manifest["detector"]["peak_hold_s"]

@@ -50,9 +50,7 @@ def data(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def done(bundle, data, tmp_path_factory) -> tuple[EvaluationReport, Path]:
     out = tmp_path_factory.mktemp("evaluation") / "out"
-    heard: list[tuple[float, float]] = []
-    report = evaluate(bundle, data, config(), out, command="wakeword evaluate B P", progress=lambda *a: heard.append(a))
-    assert heard[-1][0] == pytest.approx(heard[-1][1])
+    report = evaluate(bundle, data, config(), out, command="wakeword evaluate B P")
     return report, out
 
 
@@ -237,7 +235,7 @@ def test_without_positives_false_alarms_are_counted_and_no_miss_rate_is_given(bu
         assert (word.operating.test.conditions, word.clip_level, word.frr_area, word.det) == ((), None, None, {})
         assert not word.ready
         assert word.reason == "not ready: test holds no clips of the word with a known place"
-    assert "there are only 0.01 h, so the target is not proven" in text_table(report)
+    assert "test has only 0.01 h, so the target is not proven" in text_table(report)
 
 
 def test_without_negatives_no_rate_is_given(bundle, tmp_path) -> None:

@@ -79,7 +79,7 @@ def test_export_of_a_run_with_its_data(tmp_path: Path) -> None:
     assert not any(word.ready for word in bundle.manifest.words)
     assert bundle.manifest.training_data["licences"] == {"CC-BY-4.0": 3, "CC0": 3}
     card = (folder / "MODEL_CARD.md").read_text()
-    for expected in ("hey nova", "stop it", "CC-BY-4.0", "Intended use", "detect_file", "Not evaluated yet"):
+    for expected in ("hey nova", "stop it", "CC-BY-4.0", "Intended use", "detect_file", "Not evaluated"):
         assert expected in card
     assert np.isfinite(Detector(bundle).scores(np.zeros(3200, np.float32))).all()
     assert not [path for path in run.iterdir() if path.name.startswith(".")]

@@ -57,7 +57,7 @@ def test_evaluation_and_packing_keep_it(bundle: Path, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_is_refused(small_bundle: Path, tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=r"holds no int8 model.*export\.int8=true"):
+    with pytest.raises(BundleError, match=r"contains no int8 model.*export\.int8=true"):
         load_bundle(small_bundle, "int8")
     with pytest.raises(BundleError, match="no such precision 'int4'"):
         load_bundle(small_bundle, "int4")

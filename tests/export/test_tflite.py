@@ -65,8 +65,8 @@ def test_the_card_lists_sizes_differences_and_operators(tmp_path: Path) -> None:
     write_bundle_files(folder, load_bundle(folder).model, tone_manifest(["alpha", "beta"], variants=variants), others)
     card = (folder / "MODEL_CARD.md").read_text()
     assert "`model.tflite`: TFLite, float32, the same interface for one stream and one step a call; 2 KiB" in card
-    assert "on 3000 scores within 6.2e-07 of `model.onnx`, 1 of 12 events changed" in card
-    assert "Operators: CONV_2D, POW; TFLite Micro has no POW" in card
+    assert "3000 scores differ by at most 6.2e-07 from `model.onnx`, 1 of 12 events changed" in card
+    assert "Operators: CONV_2D, POW; TFLite Micro supports all but POW" in card
     assert "`model.int8.onnx`" in card
     set_operating_points(folder, {"alpha": [{"fah_target": 0.5, "threshold": 0.4}]}, {}, default_fah=0.5)
     after = load_bundle(pack(folder, tmp_path / "b.zip"), "tflite")
@@ -133,7 +133,7 @@ def test_a_graph_that_needs_an_operator_which_tflite_lacks(tmp_path: Path) -> No
         if node.op_type == "Transpose":
             node.output[0] = "before"
     model.graph.node.append(onnx.helper.make_node("Erf", ["before"], ["score"]))
-    with pytest.raises(RunError, match=r"FlexErf, which plain|onnx2tf cannot convert.*leave export\.tflite off"):
+    with pytest.raises(RunError, match=r"FlexErf, which plain|onnx2tf cannot convert.*set export\.tflite=false"):
         convert_tflite(replace(plain, model=model.SerializeToString()))
 
 

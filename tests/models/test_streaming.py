@@ -78,7 +78,7 @@ def test_settling_leaves_training_mode_and_statistics_alone() -> None:
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 
-def test_streams_do_not_hear_one_another() -> None:
+def test_streams_are_independent() -> None:
     model = model_of()
     audio = speechlike(3, 30 * model.step_samples)
     together = streamed(model, audio, 3)
@@ -86,7 +86,7 @@ def test_streams_do_not_hear_one_another() -> None:
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
 
 
-def test_feature_hook_stands_between_front_end_and_student() -> None:
+def test_feature_hook_stands_between_front_end_and_network() -> None:
     model = model_of()
     audio = speechlike(2, model.context_samples)
     shapes = []
@@ -106,8 +106,8 @@ def test_short_clips_are_refused() -> None:
         model.offline(torch.zeros(1, model.context_samples - 1))
 
 
-def test_weights_are_the_students_alone() -> None:
-    assert {name.split(".")[0] for name in model_of().state_dict()} == {"student"}
+def test_state_dict_holds_the_network_alone() -> None:
+    assert {name.split(".")[0] for name in model_of().state_dict()} == {"network"}
 
 
 EXPORTS = [

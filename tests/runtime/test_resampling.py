@@ -209,7 +209,7 @@ def test_files_of_other_rates(tones: Bundle, tmp_path: Path, rate_hz: int) -> No
     assert_near(detect_file(tones, path), wanted)
     assert detect_file(tones, path, sample_rate_hz=rate_hz) == detect_file(tones, path)
     assert_near(detect_file(tones, np.array_split(given, 11), sample_rate_hz=rate_hz), wanted)
-    with pytest.raises(DataError, match=f"b.wav: its header says {rate_hz} Hz, not 22050 Hz"):
+    with pytest.raises(DataError, match=f"b.wav: its header states {rate_hz} Hz, not 22050 Hz"):
         detect_file(tones, path, sample_rate_hz=22_050)
 
 
@@ -242,7 +242,7 @@ def test_a_rate_that_is_known_late(tones: Bundle) -> None:
     slot = slots.open()
     slots.set_rate(slot, 48_000)
     slots.feed(slot, audio)
-    with pytest.raises(DataError, match="has begun"):
+    with pytest.raises(DataError, match="has started"):
         slots.set_rate(slot, 8_000)
     found = [event for _, event in slots.step()] + slots.flush(slot)
     assert times(found) == times(hear(Detector(tones, sample_rate_hz=48_000), audio, [4800]))

@@ -107,7 +107,7 @@ def test_bytes_of_another_kind_and_changed_files(tmp_path: Path) -> None:
     (folder / "model.tflite").write_bytes(b"this is no motel")
     with pytest.raises(BundleError, match=r"model\.tflite: changed since the export"):
         load_bundle(folder)
-    with pytest.raises(BundleError, match=r"holds no int8 model"):
+    with pytest.raises(BundleError, match=r"contains no int8 model"):
         load_bundle(folder, "int8")
 
 

@@ -19,7 +19,7 @@ TOKEN = "test-token-0123456789"
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
+    """A free port of loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -34,8 +34,8 @@ def tone_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def spoken(events: list[tuple[str, float]], seconds: float, seed: int = 0) -> np.ndarray:
     """Noise with a swelling 0.3 s tone for each (label, start_s): int16 `(samples,)`.
 
-    Unlike a plain tone it has one highest score, well above its neighbours: which one it is does not hang on the last
-    bits, which differ with the number of streams in a call.
+    Unlike that of a plain tone, the highest score is well above its neighbours, so that its place does not depend on
+    the last bits, which differ with the number of streams in a call.
     """
     audio = 0.05 * np.random.default_rng(seed).standard_normal(round(seconds * 16_000))
     for label, start_s in events:
@@ -91,7 +91,7 @@ class LocalGateway:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)  # type: ignore[arg-type]
 
     def wait_idle(self) -> None:
-        """Until no stream is left (slots are given back when a client's close is seen)."""
+        """Wait until no stream is open (a slot is freed when the client's close arrives)."""
         deadline = time.monotonic() + 5
         while self.service.statistics.streams:
             assert time.monotonic() < deadline, f"{self.service.statistics.streams} streams were not given back"
@@ -118,7 +118,7 @@ def gateway(tone_bundle: Path) -> Iterator[Callable[..., LocalGateway]]:
 
 @pytest.fixture(scope="module")
 def pointed_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Tones with two operating points; at 0.1 false alarms per hour alpha is never heard."""
+    """Tones with two operating points; at 0.1 false alarms per hour alpha is never detected."""
     low, high = {"fah_target": 1, "threshold": 0.3}, {"fah_target": 0.1, "threshold": 1.0}
     words = [
         {"label": "alpha", "phrase": "alpha", "threshold": 0.4, "ready": True, "operating_points": [low, high]},

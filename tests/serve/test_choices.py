@@ -1,4 +1,4 @@
-"""What one client chooses by its query: words and thresholds of its own, or a sentence why it cannot be had."""
+"""Words and thresholds that one client requests in its query, and the reasons of refusals."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from serve.client import stream_audio
 from wakeword.errors import ServingError
 
 from .conftest import TOKEN, LocalGateway, spoken
-from .test_formats import EVENTS, SECONDS, file_of, heard
+from .test_formats import EVENTS, SECONDS, detected, file_of
 from .test_stream import HEADERS, same, send_and_see
 
 
 def test_thresholds_of_one_client_are_its_own(server: LocalGateway, pointed_bundle: Path) -> None:
-    """All hear the same audio at the same time; the two without parameters hear what they always heard."""
+    """All stream the same audio at the same time; the two without parameters get the bundle's detections."""
     audio = spoken(EVENTS, SECONDS)
     cases: list[tuple[dict[str, float], Any]] = [
         ({}, None),
@@ -37,14 +37,14 @@ def test_thresholds_of_one_client_are_its_own(server: LocalGateway, pointed_bund
 
     results = asyncio.run(together())
     for (given, threshold), result in zip(cases, results, strict=True):
-        assert same(result.detections, heard(pointed_bundle, audio, threshold=threshold)), given
+        assert same(result.detections, detected(pointed_bundle, audio, threshold=threshold)), given
     assert [[d.word for d in results[i].detections] for i in (1, 3)] == [[], ["beta"]]
     assert len(results[2].detections) > 2
     assert results[3].ready["thresholds"] == {"alpha": 1.0, "beta": 0.5}
     server.wait_idle()
-    # Their slots carry nothing on to the next stream.
+    # Their slots keep no state for the next stream.
     again = asyncio.run(stream_audio(server.stream_url, TOKEN, audio))
-    assert same(again.detections, heard(pointed_bundle, audio))
+    assert same(again.detections, detected(pointed_bundle, audio))
 
 
 @pytest.mark.parametrize(
@@ -65,14 +65,14 @@ def test_queries_that_cannot_be_meant_are_denied(server: LocalGateway, query: st
         asyncio.run(send_and_see(f"{server.stream_url}?{query}"))
     assert refused.value.response.status_code == 400
     assert says in json.loads(refused.value.response.body)["error"]
-    # The token comes first: a stranger learns nothing.
+    # The token is checked first, so that a client without it gets no information.
     with pytest.raises(InvalidStatus) as stranger:
         asyncio.run(send_and_see(f"{server.stream_url}?{query}", headers={}))
     assert stranger.value.response.status_code == 401
 
 
 def test_a_server_that_cannot_deny_closes_with_1008() -> None:
-    """ASGI servers without the extension for denials: accepted and closed at once, with the same sentence."""
+    """ASGI servers without the extension for denials: accepted and closed at once, with the same reason."""
     from serve.auth import Token
     from serve.gateway import build_gateway
     from serve.service import DetectionService

@@ -1,4 +1,4 @@
-"""The whole endpoint: Ray Serve, HAProxy, one replica, real clients, in a process of its own that ends by SIGTERM."""
+"""The whole endpoint: Ray Serve, HAProxy, one replica, real clients, in a separate process that SIGTERM ends."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from benchmarks.harness import RECORDINGS
-from benchmarks.serving import detector_events, firing_bundle, real_tracks, same_events, stream_all
+from benchmarks.harness import RECORDINGS, untrained_bundle
+from benchmarks.serving import WORDS, detector_events, real_tracks, same_events, stream_all
 from serve.app import run
 from serve.client import StreamResult, stream_audio
 from tests.bundles import write_tone_bundle
@@ -47,7 +47,7 @@ print("ended", flush=True)
 
 
 class Served:
-    """`run(config, bundle)` in a process of its own."""
+    """`run(config, bundle)` in a separate process."""
 
     def __init__(self, folder: Path, bundle: Path, token: str | None = TOKEN, **serving: object) -> None:
         self.port = free_port()
@@ -91,7 +91,7 @@ class Served:
 
 @dataclass
 class Material:
-    """A bundle, audio for every stream, and what the detector finds in it."""
+    """A bundle, audio for every stream, and the detector's events."""
 
     bundle: Path
     tracks: list[np.ndarray]
@@ -101,11 +101,11 @@ class Material:
 
 @pytest.fixture(scope="module")
 def material(tmp_path_factory: pytest.TempPathFactory, tone_bundle: Path) -> Material:
-    """Real recordings and a real student where they are; else tones, so that the endpoint is tested all the same."""
+    """Real recordings and an untrained model, or tones where the recordings are absent."""
     real = (RECORDINGS / "manifest.csv").is_file()
     if real:
         tracks = real_tracks(STREAMS, SECONDS)
-        bundle_path = firing_bundle(tmp_path_factory.mktemp("untrained") / "bundle", tracks)
+        bundle_path = untrained_bundle(tmp_path_factory.mktemp("untrained") / "bundle", WORDS, tracks[:4])
     else:
         tracks = [spoken([("alpha", 1.0 + i / 10), ("beta", 9.0)], SECONDS, seed=i) for i in range(STREAMS)]
         bundle_path = tone_bundle
@@ -214,7 +214,7 @@ def test_bad_clients_harm_only_themselves(served: Served, material: Material) ->
 
 
 def test_sigterm_drains_and_leaves_no_process(served: Served) -> None:
-    """Health turns 503 while a stream is in flight, the stream gets its reason, nothing outlives the endpoint."""
+    """Health is 503 while a stream is open, the stream is closed with a reason, no process is left."""
 
     async def in_flight() -> tuple[int, int]:
         async with connect(served.stream_url, additional_headers=HEADERS) as connection:
@@ -241,12 +241,12 @@ def test_sigterm_drains_and_leaves_no_process(served: Served) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("ha_proxy", [True, False])
 def test_the_dashboard_beside_the_endpoint(tmp_path: Path, tone_bundle: Path, ha_proxy: bool) -> None:
-    """`dashboard` adds /ui with a login; `ha_proxy: false` serves without HAProxy; a made token is printed once."""
+    """`dashboard` adds /ui with a login; `ha_proxy: false` serves without HAProxy; a new token is printed once."""
     endpoint = Served(tmp_path, tone_bundle, token=None, dashboard=True, ha_proxy=ha_proxy, drain_s=0)
     try:
         assert ha_proxy == any("haproxy" in p.name() for p in endpoint.family if p.is_running())
         log = endpoint.log.read_text()
-        token = log.split("shown once): ")[1].split()[0]
+        token = log.split("printed once): ")[1].split()[0]
         assert log.count(token) == 1
         audio = spoken([("alpha", 0.5)], 1.5)
         found = asyncio.run(stream_audio(endpoint.stream_url, token, audio))

@@ -33,31 +33,31 @@ def at_rate(audio: np.ndarray, rate_hz: int) -> np.ndarray:
     return np.clip(np.rint(moved * 32768), -32768, 32767).astype(np.int16)
 
 
-def heard(bundle: Path, audio: np.ndarray, rate_hz: int = 16_000, threshold: Any = None) -> list[Detection]:
+def detected(bundle: Path, audio: np.ndarray, rate_hz: int = 16_000, threshold: Any = None) -> list[Detection]:
     detector = Detector(load_bundle(bundle), threshold=threshold, sample_rate_hz=rate_hz)
     return detector.process(audio) + detector.flush()
 
 
 async def conversation(url: str, *messages: Any) -> list[dict[str, Any]]:
-    """What the server says, `end` last."""
-    said = []
+    """The server's messages up to `end`."""
+    received = []
     async with connect(url, additional_headers=HEADERS) as connection:
         for message in (*messages, b""):
             await connection.send(message)
         async for text in connection:
-            said.append(json.loads(text))
-    assert said[-1]["type"] == "end", said
-    return said
+            received.append(json.loads(text))
+    assert received[-1]["type"] == "end", received
+    return received
 
 
-def words_and_times(said: list[dict[str, Any]]) -> list[tuple[str, float]]:
-    return [(m["word"], m["end_s"]) for m in said if m["type"] == "detection"]
+def words_and_times(messages: list[dict[str, Any]]) -> list[tuple[str, float]]:
+    return [(m["word"], m["end_s"]) for m in messages if m["type"] == "detection"]
 
 
 def test_every_rate_and_encoding_gives_the_detectors_events(server: LocalGateway, pointed_bundle: Path) -> None:
-    """Times are seconds of the client's audio; all share the batches of one another."""
+    """Times are seconds of the client's audio; all streams share batches."""
     audio = spoken(EVENTS, SECONDS)
-    reference = heard(pointed_bundle, audio)
+    reference = detected(pointed_bundle, audio)
     assert [e.word for e in reference] == ["alpha", "beta"]
     cases = [(rate, encoding) for rate in RATES_HZ for encoding in ("pcm_s16le", "pcm_f32le")]
 
@@ -72,14 +72,14 @@ def test_every_rate_and_encoding_gives_the_detectors_events(server: LocalGateway
         )
 
     for (rate, encoding), result in zip(cases, asyncio.run(all_of_them()), strict=True):
-        assert same(result.detections, heard(pointed_bundle, at_rate(audio, rate), rate)), (rate, encoding)
+        assert same(result.detections, detected(pointed_bundle, at_rate(audio, rate), rate)), (rate, encoding)
         for found, wanted in zip(result.detections, reference, strict=True):
             assert found.word == wanted.word
             assert abs(found.end_s - wanted.end_s) <= 0.021
         assert result.audio_s == pytest.approx(SECONDS, abs=1e-3)
         assert (result.ready["sample_rate_hz"], result.ready["encoding"]) == (rate, encoding)
     server.wait_idle()
-    # Undeclared, 48 kHz is other audio: this is what the parameter is for.
+    # Without the parameter, 48 kHz is scored as 16 kHz.
     undeclared = asyncio.run(stream_audio(server.stream_url, TOKEN, at_rate(audio, 48_000)))
     assert [d.word for d in undeclared.detections] != ["alpha", "beta"]
 
@@ -105,10 +105,10 @@ def test_ready_says_what_was_understood(server: LocalGateway) -> None:
 def test_two_channels_are_averaged(server: LocalGateway, pointed_bundle: Path) -> None:
     audio = spoken(EVENTS, SECONDS)
     both = np.stack([audio, np.zeros_like(audio)], axis=1)
-    said = asyncio.run(conversation(f"{server.stream_url}?channels=2", both.tobytes()))
-    wanted = heard(pointed_bundle, audio.astype(np.float32) / 65536)
-    assert words_and_times(said) == [(e.word, e.end_s) for e in wanted]
-    assert said[-1]["audio_s"] == pytest.approx(SECONDS)
+    messages = asyncio.run(conversation(f"{server.stream_url}?channels=2", both.tobytes()))
+    wanted = detected(pointed_bundle, audio.astype(np.float32) / 65536)
+    assert words_and_times(messages) == [(e.word, e.end_s) for e in wanted]
+    assert messages[-1]["audio_s"] == pytest.approx(SECONDS)
     code, reason = asyncio.run(send_and_see(f"{server.stream_url}?channels=2", bytes(1002)))
     assert (code, reason) == (1007, "a message of 1002 bytes is not a whole number of int16 frames of 2 channels")
 
@@ -147,12 +147,12 @@ def test_a_wav_header_is_read(
     soundfile.write(stream, audio, rate_hz, format=format, subtype=subtype)
     data = stream.getvalue()
     step = min(piece, 200_000)
-    said = asyncio.run(conversation(server.stream_url, *(data[at : at + step] for at in range(0, len(data), step))))
+    messages = asyncio.run(conversation(server.stream_url, *(data[at : at + step] for at in range(0, len(data), step))))
     encoding = "pcm_s16le" if subtype == "PCM_16" else "pcm_f32le"
-    assert said[1] == {"type": "format", "sample_rate_hz": rate_hz, "encoding": encoding, "channels": 1}
-    assert words_and_times(said) == [(e.word, e.end_s) for e in heard(pointed_bundle, audio, rate_hz)]
-    assert len(words_and_times(said)) == 2
-    assert said[-1]["audio_s"] == pytest.approx(SECONDS)
+    assert messages[1] == {"type": "format", "sample_rate_hz": rate_hz, "encoding": encoding, "channels": 1}
+    assert words_and_times(messages) == [(e.word, e.end_s) for e in detected(pointed_bundle, audio, rate_hz)]
+    assert len(words_and_times(messages)) == 2
+    assert messages[-1]["audio_s"] == pytest.approx(SECONDS)
     code, reason = asyncio.run(send_and_see(f"{server.stream_url}?sample_rate=16000", data[:1000]))
     assert code == 1007
     assert f"header says sample_rate={rate_hz}, the query sample_rate=16000" in reason
@@ -183,7 +183,7 @@ def test_samples_that_cannot_be_meant(server: LocalGateway) -> None:
 
 
 def test_the_queue_is_counted_in_seconds(pointed_bundle: Path) -> None:
-    """48 kHz float32 has six times the bytes of 16 kHz int16: the client is held back after the same time."""
+    """48 kHz float32 has six times the bytes of 16 kHz int16: the client waits after the same time."""
     gateway = LocalGateway(pointed_bundle, max_queued_s=0.5, tick_ms=20)
     audio = spoken([("alpha", t) for t in range(1, 19, 2)], 20.0)
 
@@ -197,7 +197,7 @@ def test_the_queue_is_counted_in_seconds(pointed_bundle: Path) -> None:
             for session in list(gateway.service._batcher.sessions):  # type: ignore[union-attr]
                 seen = max(seen, session.queued_s)
             await asyncio.sleep(0.002)
-        assert same((await streaming).detections, heard(pointed_bundle, moved, rate_hz))
+        assert same((await streaming).detections, detected(pointed_bundle, moved, rate_hz))
         return seen
 
     try:
@@ -210,7 +210,7 @@ def test_the_queue_is_counted_in_seconds(pointed_bundle: Path) -> None:
 
 
 def test_one_message_limit_for_all(pointed_bundle: Path) -> None:
-    """`max_message_bytes` are bytes, whatever they hold."""
+    """`max_message_bytes` counts bytes in every format."""
     gateway = LocalGateway(pointed_bundle, max_message_bytes=4096)
     try:
         url = f"{gateway.stream_url}?sample_rate=48000&encoding=pcm_f32le"
@@ -235,7 +235,7 @@ def test_without_soxr_other_rates_are_refused_and_16_khz_goes_on(
     server.wait_idle()
     audio = spoken(EVENTS, SECONDS)
     good = asyncio.run(stream_audio(server.stream_url, TOKEN, audio))
-    assert same(good.detections, heard(pointed_bundle, audio))
+    assert same(good.detections, detected(pointed_bundle, audio))
 
 
 def test_a_client_that_leaves_while_it_is_recognised_gives_its_slot_back(server: LocalGateway) -> None:

@@ -67,14 +67,14 @@ def test_an_uploaded_file(gateway: Start) -> None:
     assert "error" in bad.json()
     m4a = b"\0\0\0\x20ftypM4A \0\0\0\0M4A mp42isom" + bytes(3000)
     for content in (m4a, b"no audio at all", b"wvpk" + bytes(100), b"\x1a\x45\xdf\xa3\x42\x82\x84webm" + bytes(50)):
-        told = httpx.post(f"{server.http_url}/v1/detect", headers=AUTH, content=content)
-        assert told.status_code == 422
-        assert " object at " not in told.json()["error"]
-        assert "0x" not in told.json()["error"]
+        answer = httpx.post(f"{server.http_url}/v1/detect", headers=AUTH, content=content)
+        assert answer.status_code == 422
+        assert " object at " not in answer.json()["error"]
+        assert "0x" not in answer.json()["error"]
     if not containers_installed():
-        told = httpx.post(f"{server.http_url}/v1/detect", headers=AUTH, content=m4a).json()["error"]
-        assert "this is MPEG-4 audio (m4a)" in told
-        assert "`ffmpeg -i in.m4a in.flac`" in told
+        answer = httpx.post(f"{server.http_url}/v1/detect", headers=AUTH, content=m4a).json()["error"]
+        assert "this is MPEG-4 audio (m4a)" in answer
+        assert "`ffmpeg -i in.m4a in.flac`" in answer
     assert httpx.post(f"{server.http_url}/v1/detect", headers=AUTH).status_code == 400
 
 

@@ -1,4 +1,4 @@
-"""Query parameters: known, once, possible."""
+"""Query parameters: unknown, repeated and impossible ones are refused."""
 
 from __future__ import annotations
 

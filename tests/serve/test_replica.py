@@ -20,7 +20,7 @@ def test_the_deployment_follows_the_config() -> None:
     assert bound.ray_actor_options["num_cpus"] == 0.5
     assert bound.user_config == {"bundle": "/bundles/one"}
     assert bound._deployment_config.graceful_shutdown_timeout_s > 11
-    # Refusing with close code 1013 takes a request of its own.
+    # A refusal with close code 1013 needs a request.
     assert bound._deployment_config.max_ongoing_requests > 2 * 7
 
 

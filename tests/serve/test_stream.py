@@ -102,7 +102,7 @@ def test_a_detection_holds_its_probability_or_null(gateway: Start, tmp_path: Pat
     assert all(set(message) == fields for message in found if message["type"] == "detection")
 
 
-def test_a_word_that_ends_with_the_stream_is_heard(gateway: Start, tone_bundle: Path) -> None:
+def test_a_word_that_ends_with_the_stream_is_detected(gateway: Start, tone_bundle: Path) -> None:
     """The empty message ends the audio at the word's last sample: its detection comes before `end`."""
     server = gateway()
     whole = spoken([("alpha", 0.5)], 2.0)
@@ -179,7 +179,7 @@ def test_more_streams_than_slots(gateway: Start, tone_bundle: Path) -> None:
     assert code == 1013
     assert "2 streams" in reason
     server.wait_idle()
-    # The slots came back, clean: a stream after the crowd hears what a fresh detector hears.
+    # The slots are free and reset: a later stream gets the events of a new detector.
     again = asyncio.run(stream_audio(server.stream_url, TOKEN, audio))
     assert same(again.detections, expected(tone_bundle, audio))
 
@@ -301,7 +301,7 @@ def test_other_pages_are_refused(gateway: Start) -> None:
 def test_a_new_bundle_leaves_streams_in_flight_on_the_old_one(
     gateway: Start, tone_bundle: Path, tmp_path: Path
 ) -> None:
-    """The new bundle only knows `beta`; a stream that began before the change still hears `alpha`."""
+    """The new bundle has only `beta`; a stream that began before the change still detects `alpha`."""
     server = gateway()
     newer = write_tone_bundle(tmp_path / "newer", labels=("beta",), name="newer")
     audio = spoken([("alpha", 0.3), ("alpha", 2.0), ("beta", 3.0)], 4.0)

@@ -1,4 +1,4 @@
-"""The first bytes of a stream: files are recognised by name, raw samples never are."""
+"""The first bytes of a stream: files are recognised, raw samples are never taken for files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from serve.audio_format import AudioFormat, shows_float32
+from serve.audio_format import AudioFormat, looks_like_float32
 from serve.intake import BadAudio, Intake
 from serve.mpeg_frames import compressed_frames
 from serve.query import StreamQuery
@@ -22,7 +22,7 @@ from serve.stream_head import MAX_WAV_HEAD_BYTES, WAV, HeadError, recognised, wa
 RATE_HZ = 48_000
 AUDIO = (0.2 * np.random.default_rng(5).standard_normal(RATE_HZ)).astype(np.float32)
 GUID_END = bytes.fromhex("000000001000800000aa00389b71")
-"""What follows a WAVE code in the GUID of a sub-format."""
+"""Bytes after a WAVE code in the GUID of a sub-format."""
 PCM = np.clip(np.rint(AUDIO * 32768), -32768, 32767).astype("<i2")
 MAGICS = (
     *b"RIFF RF64 BW64 RIFX riff OggS fLaC ID3\x04 FORM caff .snd #!AM wvpk NIST UklG T2dn data FLV\x01 TTA1 Crea".split(
@@ -87,7 +87,7 @@ def wav(
 def test_files_of_libsndfile(format: str, subtype: str, name: str) -> None:
     data = written(format, subtype)
     assert recognised(data) == name
-    # Whole or in pieces: while it is undecided, it is never called samples.
+    # Whole or in pieces: undecided bytes are never taken for samples.
     sizes = [n for n in range(1, 2500) if recognised(data[:n]) is not None]
     assert all(recognised(data[:n]) == name for n in sizes[:200])
     if name != WAV:
@@ -210,7 +210,7 @@ def test_a_periodic_signal_that_looks_like_frames_is_raw() -> None:
 
 
 def test_undecided_samples_are_not_lost() -> None:
-    """They wait for what they are, and come out in order, at the end at the latest."""
+    """Bytes are held back until they are recognised, at most until the end, and keep their order."""
     for head in (b"\xff\xfb\x94\xc4", b"Og", b"\0\0\0\x20", b"RIFFabcd", b"\x1a\x45\xdf\xa3", b"ID3\x04\0\0"):
         data = head + PCM.tobytes()[:3000]
         for size in (14, 320, len(data)):
@@ -220,7 +220,7 @@ def test_undecided_samples_are_not_lost() -> None:
         intake = Intake(StreamQuery())
         assert intake.push(head) == b""
         assert intake.finish() == head
-        # The second message is of odd length: its fault is told once it is known that these are samples.
+        # The second message is of odd length: its fault is reported once the stream is recognised as samples.
         intake = Intake(StreamQuery())
         intake.push(head[:2])
         with pytest.raises(BadAudio, match="101 bytes is not a whole number of int16 samples"):
@@ -231,7 +231,7 @@ def test_undecided_samples_are_not_lost() -> None:
 @pytest.mark.parametrize("encoding", ["pcm_s16le", "pcm_f32le"])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_a_wav_header_declares_the_samples(pieces: int, encoding: str, channels: int) -> None:
-    """Split anywhere; text behind the samples is no audio."""
+    """Split anywhere; text after the samples is no audio."""
     format, subtype = ("WAV", "PCM_16") if encoding == "pcm_s16le" else ("WAVEX", "FLOAT")
     samples = AUDIO[:1500]
     stream = io.BytesIO()
@@ -295,8 +295,8 @@ def test_chunks_before_the_samples() -> None:
         ({"code": 0xFFFE, "bits": 8, "extension": struct.pack("<HHIH", 22, 8, 4, 6) + GUID_END}, "ALAW samples"),
         ({"channels": 6}, "6 channels: send one or two"),
         ({"channels": 0}, "0 channels"),
-        ({"rate_hz": 100, "speed": 200}, "100 Hz, which cannot be meant"),
-        ({"speed": 32_000}, "48000 Hz, and by its bytes a second 16000 Hz"),
+        ({"rate_hz": 100, "speed": 200}, "100 Hz, which is impossible"),
+        ({"speed": 32_000}, "states 48000 Hz and bytes per second for 16000 Hz"),
     ],
 )
 def test_headers_that_cannot_be_used(header: dict[str, int], says: str) -> None:
@@ -319,7 +319,7 @@ def test_a_header_may_not_contradict_the_query() -> None:
 
 
 def test_a_second_header_is_refused() -> None:
-    """Clients that send every chunk as a WAV of its own, and those that put a header behind samples."""
+    """Clients that send every chunk as a separate WAV, or a header after samples."""
     for first in (wav(PCM.tobytes()), wav(PCM.tobytes(), size=0), PCM.tobytes()):
         intake = Intake(StreamQuery())
         intake.push(first)
@@ -336,7 +336,7 @@ def test_values_that_cannot_be_meant() -> None:
     assert "NaN or infinite" in fault(np.array([0, np.nan, 0]))
     assert "NaN or infinite" in fault(np.array([-np.inf]))
     assert "a float sample of 1.2e+04" in fault(np.array([0.5, -12_000.25]))
-    # int16 that nobody divided: loud, or so quiet that only its whole numbers tell.
+    # int16 without scaling: loud, or so quiet that only its whole numbers reveal it.
     assert "divide int16 by 32768" in fault(PCM.astype(np.float32))
     assert "divide int16 by 32768" in fault(np.random.default_rng(0).integers(-3, 4, 640))
     # int16 bytes declared as float32.
@@ -355,7 +355,7 @@ def test_values_that_cannot_be_meant() -> None:
 
 @pytest.mark.parametrize("level", [1e-3, 0.03, 0.3, 2.0])
 @pytest.mark.parametrize("kind", ["noise", "of int16", "tone", "with silence"])
-def test_undeclared_float32_is_told_from_int16(level: float, kind: str) -> None:
+def test_undeclared_float32_is_distinguished_from_int16(level: float, kind: str) -> None:
     generator = np.random.default_rng(1)
     noise = np.clip(level * generator.standard_normal(1280), -1, 1)
     samples = {
@@ -364,11 +364,11 @@ def test_undeclared_float32_is_told_from_int16(level: float, kind: str) -> None:
         "tone": min(level, 1) * np.sin(2 * np.pi * 440 * np.arange(1280) / RATE_HZ),
         "with silence": noise * (np.arange(1280) > 900),
     }[kind].astype("<f4")
-    assert shows_float32(samples.tobytes()) is True
+    assert looks_like_float32(samples.tobytes()) is True
     with pytest.raises(BadAudio, match="float32 samples, not int16: add encoding=pcm_f32le") as refused:
         Intake(StreamQuery()).push(samples.tobytes())
     assert refused.value.code == 1007
-    # Silence first: it is looked for once there is signal.
+    # Silence first: the check waits for signal.
     intake = Intake(StreamQuery())
     for _ in range(50):
         intake.push(bytes(2560))
@@ -392,8 +392,8 @@ def test_int16_is_never_taken_for_float32() -> None:
             np.where(time % 2, generator.uniform(-1, 1), 0.5 * generator.standard_normal(640)),
         ][turn % 6]
         data = np.clip(np.rint(level * signal * 32768), -32768, 32767).astype("<i2").tobytes()
-        assert not shows_float32(data), turn
-    assert shows_float32(bytes(5000)) is None
-    assert shows_float32(b"") is None
+        assert not looks_like_float32(data), turn
+    assert looks_like_float32(bytes(5000)) is None
+    assert looks_like_float32(b"") is None
     for value in range(-32768, 32768, 11):
-        assert not shows_float32(np.full(200, value, "<i2").tobytes())
+        assert not looks_like_float32(np.full(200, value, "<i2").tobytes())

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from tests.audio.augment.sounds import RATE, echo_bank, music_bank, noise_bank, seeded, speech_bank, words
-from wakeword.audio.augment import Augmenter, a_law, filtered, low_rate, mu_law, peak_power, telephone
+from wakeword.audio.augment import Augmenter
+from wakeword.audio.augment.codecs import a_law, low_rate, mu_law, telephone
+from wakeword.audio.augment.filters import filtered, peak_power
 from wakeword.config import validate_config
 from wakeword.config.augmentation import AugmentationConfig
 from wakeword.errors import ConfigError

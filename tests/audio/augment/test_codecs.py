@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from tests.audio.augment.sounds import RATE, augmenter, peak_hz, seeded, tones
-from wakeword.audio.augment import a_law, low_rate, mu_law, telephone
-from wakeword.audio.augment.codecs import BLOCK, EDGES
+from wakeword.audio.augment.codecs import BLOCK, EDGES, a_law, low_rate, mu_law, telephone
 from wakeword.evaluation.tracks.codecs import through_codec
 
 with warnings.catch_warnings():

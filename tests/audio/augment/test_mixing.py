@@ -18,7 +18,10 @@ from tests.audio.augment.sounds import (
     tones,
     words,
 )
-from wakeword.audio.augment import Bank, active_power, babble, quieter_late, ringing
+from wakeword.audio.augment import Bank
+from wakeword.audio.augment.levels import active_power
+from wakeword.audio.augment.noise import babble
+from wakeword.audio.augment.rirs import quieter_late, ringing
 
 
 def ratio_db(audio: Tensor, added: Tensor, loud_frames: bool = False) -> Tensor:

@@ -120,7 +120,7 @@ def test_a_length_that_is_not_kept_is_truncated(
 ) -> None:
     data = written(container, codec, options=options, folder=tmp_path)
     assert len(read_audio(data)) > 2.9 * 16_000
-    with pytest.raises(AudioError, match="are there") as caught:
+    with pytest.raises(AudioError, match="the file holds") as caught:
         read_audio(data[: len(data) // 2])
     assert caught.value.reason == "truncated"
 
@@ -132,7 +132,7 @@ def test_a_video_without_sound_says_so() -> None:
         track.width = track.height = 64
         frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
         out.mux([*track.encode(frame), *track.encode(None)])
-    with pytest.raises(AudioError, match="no sound in it") as caught:
+    with pytest.raises(AudioError, match="no audio stream") as caught:
         read_audio(sink.getvalue())
     assert caught.value.reason == "no_samples"
 

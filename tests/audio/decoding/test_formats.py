@@ -87,7 +87,7 @@ def test_readable_names_are_read_and_others_told_apart() -> None:
     soundfile.write(sink, [0.0] * 100, 16_000, format="FLAC")
     assert judge("take.bin", sink.getvalue()) == (
         "unread",
-        "this is FLAC by its first bytes, not by its name: rename it to end in .flac",
+        "this is FLAC by its first bytes, but has another suffix: rename it to end in .flac",
     )
 
 

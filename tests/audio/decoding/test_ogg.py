@@ -106,7 +106,7 @@ def test_a_recorder_that_was_cut_keeps_its_flac() -> None:
     seconds, notes = heard(streamed[: len(streamed) // 2 + 1000])
     assert 1.2 < seconds < 1.8
     assert len(notes) == 1
-    assert "not whole" in notes[0]
+    assert "not complete" in notes[0]
     # Damage within is another thing.
     with pytest.raises(AudioError):
         read_audio(streamed[:20_000] + streamed[25_000:])
@@ -124,5 +124,5 @@ def test_other_codecs_in_ogg_are_named() -> None:
         with pytest.raises(AudioError, match=name) as caught:
             read_audio(page(packet, 2, 0) + page(b"x" * 300, 4, 1))
         assert caught.value.reason == "codec_not_allowed"
-    with pytest.raises(AudioError, match="no page of it is whole"):
+    with pytest.raises(AudioError, match="no complete page"):
         read_audio(b"OggS" + bytes(10))

@@ -214,7 +214,7 @@ PREPARED = {
 EFFECTS: Effects = {
     "words.*.label": Effect(positives, "gong", "nova", holds=rises),
     "words.*.phrase": Effect(positives, "hey gong", "", holds=rises),
-    "words.*.say": of(of_each("said"), ["no-vah", "know va"]),
+    "words.*.say": of(of_each("respelling"), ["no-vah", "know va"]),
     "words.*.phonemes": of(of_each("phonemes"), "nˈoʊvə"),
     "synthesis.enabled": of(synthetic, True, rises, PREPARED, start=False),
     "synthesis.language": of(of_each("accent"), "de", given=SECOND_LANGUAGE),

@@ -92,7 +92,7 @@ def test_pitch_moves_the_tone_and_keeps_the_rate(script: Path) -> None:
     ("voice", "reason", "told"),
     [
         ("broken", "no_speech", r"command:mine ended with exit code 3 for 'hey nova': no such voice$"),
-        ("absent", "no_speech", r"command:mine for 'hey nova' as absent wrote no sound$"),
+        ("absent", "no_speech", r"command:mine for 'hey nova' as absent wrote no audio$"),
         ("sleepy", "timeout", r"command:mine took longer than 1\.5 s for 'hey nova'$"),
     ],
 )

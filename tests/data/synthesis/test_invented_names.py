@@ -25,11 +25,11 @@ def planned(**word: Any) -> list[dict[str, Any]]:
 
 
 def test_what_is_said_is_what_the_user_wrote() -> None:
-    assert {(r["said"], r["phonemes"], r["text"]) for r in planned()} == {("", "", "xiomi")}
+    assert {(r["respelling"], r["phonemes"], r["text"]) for r in planned()} == {("", "", "xiomi")}
     spelled = planned(say=["shao mee", "show me"])
-    assert {r["said"] for r in spelled} == {"shao mee", "show me"}
+    assert {r["respelling"] for r in spelled} == {"shao mee", "show me"}
     assert {r["text"] for r in spelled} == {"xiomi"}, "the manifest names the phrase"
-    assert {(r["said"], r["phonemes"]) for r in planned(say=["a"], phonemes="ʃˈaʊmi")} == {("", "ʃˈaʊmi")}
+    assert {(r["respelling"], r["phonemes"]) for r in planned(say=["a"], phonemes="ʃˈaʊmi")} == {("", "ʃˈaʊmi")}
     with pytest.raises(ConfigError, match=r"words\.phonemes: 'ɬ'"):
         planned(phonemes="ɬaʊmi")
 
@@ -38,7 +38,9 @@ def test_phonemes_that_no_engine_takes_are_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Espeak, "takes_phonemes", False)
     with pytest.raises(ConfigError, match="none of the engines espeak takes phonemes"):
         planned(phonemes="ʃˈaʊmi")
-    assert {(r["said"], r["phonemes"]) for r in planned(say=["shao mee"], phonemes="ʃˈaʊmi")} == {("shao mee", "")}
+    assert {(r["respelling"], r["phonemes"]) for r in planned(say=["shao mee"], phonemes="ʃˈaʊmi")} == {
+        ("shao mee", "")
+    }
 
 
 @pytest.mark.parametrize("name", sorted(ENGINES))

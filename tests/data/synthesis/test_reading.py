@@ -104,7 +104,7 @@ def test_the_ways_out_are_ways_out(way: dict[str, Any]) -> None:
     made = config("小爱同学", **way)
     check_reading(made)
     rows = plan_utterances(made).to_pylist()
-    said = {(row["said"], row["phonemes"]) for row in rows if row["kind"] == "wakeword"}
+    said = {(row["respelling"], row["phonemes"]) for row in rows if row["kind"] == "wakeword"}
     assert said == {("".join(way.get("say", [])), way.get("phonemes", ""))}
     assert all(row["sounds"] for row in rows if row["kind"] == "wakeword")
 
@@ -191,7 +191,7 @@ def test_accents_written_apart_are_read_as_one_letter() -> None:
     assert apart.words[0].text == "Café olé"
     assert readings_of(apart, apart.words[0])[0].ipa == phonemes(["Café olé"])[0]
     spelled = config("xiomi", say=["Cafe\u0301"])
-    assert {r["said"] for r in plan_utterances(spelled).to_pylist() if r["kind"] == "wakeword"} == {"Café"}
+    assert {r["respelling"] for r in plan_utterances(spelled).to_pylist() if r["kind"] == "wakeword"} == {"Café"}
 
 
 def test_an_engine_that_cannot_read_a_word_is_left_out_for_that_word_alone(

@@ -147,4 +147,4 @@ def test_who_never_speaks_is_counted_and_told(tmp_path: Path) -> None:
     assert told[0].startswith(f"the engine command:dumb spoke none of {dumb} clips (no_speech: command:dumb ended")
     assert told[0].endswith("no model)")
     assert told[1].startswith("the voice mute of command:some spoke none of ")
-    assert told[2].startswith(f"command:some said hey_nova in none of {unsaid} clips (no_speech: ")
+    assert told[2].startswith(f"command:some spoke hey_nova in none of {unsaid} clips (no_speech: ")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from wakeword.evaluation.metrics.measure import rate
 from wakeword.evaluation.report.wording import evidence
 from wakeword.evaluation.results import SplitResult, TargetResult
-from wakeword.evaluation.statistics.intervals import hours_needed
+from wakeword.evaluation.statistics.intervals import alarm_rate, hours_needed
 
 
 def target(hours: float, fah_target: float = 0.5) -> TargetResult:
     """Nothing fired in `hours` of negatives."""
-    test = SplitResult(alarms=rate(0, hours, 0.95), by_kind={}, conditions=(), near_misses=None)
+    test = SplitResult(alarms=alarm_rate(0, hours, 0.95), by_kind={}, conditions=(), near_misses=None)
     return TargetResult(
         fah_target=fah_target,
         threshold=0.5,

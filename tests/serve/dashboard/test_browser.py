@@ -1,4 +1,4 @@
-"""The dashboard in a real Chromium: login, every tab, a file and a microphone that are heard."""
+"""The dashboard in a real Chromium: login, every tab, a file and a microphone."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def prepare_runs(runs_dir: Path) -> None:
 
 @pytest.fixture(scope="module")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of `wakeword dashboard`'s server in a process of its own, with a token as login."""
+    """URL of `wakeword dashboard`'s server in a separate process, with a token as login."""
     folder = tmp_path_factory.mktemp("dashboard")
     prepare_runs(folder / "runs")
     port = free_port()
@@ -105,7 +105,7 @@ def page(dashboard: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
     if not Path(CHROMIUM).is_file():
         pytest.skip("no chromium on this machine: install it (Debian: apt-get install chromium) to test the dashboard")
     playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright ([dev])")
-    # Chromium plays the file again and again: tones all the time, whenever the recording begins.
+    # Chromium repeats the file, so there are tones whenever the recording begins.
     sound = np.repeat(spoken([("alpha", 0.5), ("beta", 1.5)], 2.0), 3)
     microphone = write_wav(tmp_path_factory.mktemp("sound") / "microphone.wav", sound, 48_000)
     with playwright.sync_playwright() as driver:
@@ -132,12 +132,12 @@ def foreign(url: str, own: str) -> bool:
     return url.startswith(("http:", "https:", "ws:", "wss:")) and own.split("//")[1] not in url
 
 
-def shown(locator: Any) -> Any:
+def visible(locator: Any) -> Any:
     """The first visible match: tables measure their columns on hidden copies of the cells."""
     return locator.filter(visible=True).first
 
 
-def test_without_the_token_nothing_is_shown(dashboard: str) -> None:
+def test_without_the_token_there_is_no_access(dashboard: str) -> None:
     answer = httpx.post(f"{dashboard}/login", data={"username": "me", "password": "wrong-password"})
     assert answer.status_code == 400
     assert httpx.get(f"{dashboard}/config").status_code == 401
@@ -150,8 +150,8 @@ def test_runs_and_their_curves(page: Any) -> None:
     page.locator(".js-plotly-plot .legendtext").first.wait_for()
     names = {text.text_content() for text in page.locator(".js-plotly-plot .legendtext").all()}
     assert names == {"wide", "narrow"}
-    shown(page.get_by_text("evaluated")).wait_for()
-    shown(page.get_by_text("training.learning_rate")).wait_for()
+    visible(page.get_by_text("evaluated")).wait_for()
+    visible(page.get_by_text("training.learning_rate")).wait_for()
 
 
 def test_the_report(page: Any) -> None:
@@ -169,20 +169,20 @@ def test_an_uploaded_file_is_detected(page: Any, tmp_path: Path) -> None:
     chooser.value.set_files(str(path))
     page.get_by_text("1 detection", exact=True).wait_for()
     table = page.locator("#detections")
-    shown(table.get_by_text("beta")).wait_for()
+    visible(table.get_by_text("beta")).wait_for()
     assert "alpha" not in table.inner_text()
     page.locator(".js-plotly-plot:visible .legendtext").first.wait_for()
 
 
-def test_the_microphone_is_heard(page: Any) -> None:
+def test_the_microphone(page: Any) -> None:
     page.get_by_role("tab", name="Microphone").click()
-    # The list of bundles is filled when the page has loaded; without one there is nothing to listen with.
+    # The list of bundles is filled when the page has loaded; without one there is no detector.
     page.wait_for_function(
         "[...document.querySelectorAll('input[aria-label=Bundle]')].some(field => field.offsetParent && field.value)"
     )
     page.get_by_role("button", name="Record").click()
     table = page.locator("#live-detections")
-    shown(table.get_by_text("alpha").or_(table.get_by_text("beta"))).wait_for()
+    visible(table.get_by_text("alpha").or_(table.get_by_text("beta"))).wait_for()
     page.get_by_role("button", name="Stop").first.click()
     page.get_by_text("Stopped after").wait_for()
 

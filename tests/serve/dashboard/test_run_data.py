@@ -1,4 +1,4 @@
-"""What the dashboard reads from a folder of runs."""
+"""The dashboard's view of a folder of runs."""
 
 from __future__ import annotations
 

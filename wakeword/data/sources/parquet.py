@@ -1,10 +1,10 @@
-"""`type: parquet`: Parquet files (or a folder of them) with audio inside, as MLS and VoxPopuli come, or a manifest.
+"""`type: parquet`: Parquet files (or a folder of them) that contain audio, such as MLS and VoxPopuli, or a manifest.
 
-With an audio column (a struct of `bytes` and `path`, or binary) each row is a clip whose bytes are decoded where they
-lie. With the columns `path` and `kind` the file is a manifest with the columns of `type: csv`. Read when present:
-text (or transcript, sentence, …), speaker (or speaker_id, client_id), kind, label, split, source, licence, accent, age,
-gender. Numbers of classes (Hugging Face's ClassLabel) get their names. Without a split column, the file's name tells it
-(`train-00000-of-00004.parquet`).
+With an audio column (a struct of `bytes` and `path`, or binary) each row is a clip, which is decoded in place. With the
+columns `path` and `kind` the file is a manifest with the columns of `type: csv`. Optional columns: text (or transcript,
+sentence, …), speaker (or speaker_id, client_id), kind, label, split, source, licence, accent, age, gender. Class
+numbers (Hugging Face's ClassLabel) are replaced by their names. Without a split column, the split is taken from the
+file's name (`train-00000-of-00004.parquet`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def read_parquet(config: SourceConfig, words: Sequence[WordConfig]) -> SourceCli
     """Read the rows without their audio.
 
     Raises:
-        DataError: nothing there, no Parquet, or neither audio nor the columns of a manifest in it.
+        DataError: there is no file, or a file is not Parquet or has neither audio nor the columns of a manifest.
     """
     root = plain(config.uri)
     found = Gathering("parquet")
@@ -56,12 +56,12 @@ def read_parquet(config: SourceConfig, words: Sequence[WordConfig]) -> SourceCli
 
 
 def _classes(schema: Any) -> list[str]:
-    """Names of the numbers in the column `label`, where Hugging Face's datasets wrote the file (ClassLabel)."""
+    """Names of the class numbers in the column `label` (Hugging Face's ClassLabel); empty where there are none."""
     try:
-        told = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]["label"]["names"]
+        names = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]["label"]["names"]
     except (KeyError, TypeError, ValueError):
         return []
-    return [str(name) for name in told] if "label" in schema.names else []
+    return [str(name) for name in names] if "label" in schema.names else []
 
 
 def _add_audio_row(

@@ -1,8 +1,8 @@
 """`type: webdataset`: tar files (or a folder of them) with `key.wav|flac|mp3|ogg` beside `key.json` or `key.txt`.
 
-The text is the `.txt`, or the JSON's text (transcript, sentence); the JSON may also give speaker, kind, label (as
-`key.cls` may), split, source, licence, accent, age and gender. Without a split there, the tar's name tells it. Clips
-are decoded where they lie in the tar.
+The text is the `.txt` or the JSON's text (transcript, sentence). The JSON may also give speaker, kind, label (as
+`key.cls` may), split, source, licence, accent, age and gender. Without a split there, it is taken from the tar's name.
+Clips are decoded in place, inside the tar.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def read_webdataset(config: SourceConfig, words: Sequence[WordConfig]) -> Source
     """Read each tar's index and its small text members.
 
     Raises:
-        DataError: nothing there, or a file that is no uncompressed tar.
+        DataError: there is no tar, or a file is not an uncompressed tar.
     """
     root = plain(config.uri)
     found = Gathering("webdataset")
@@ -49,7 +49,7 @@ def read_webdataset(config: SourceConfig, words: Sequence[WordConfig]) -> Source
         members = tar_members(entry.uri)
         for name in members:
             path = PurePosixPath(name)
-            # A key ends at the first dot of the file's name, as the format has it.
+            # In this format a key ends at the first dot of the file's name.
             key, _, extension = path.name.partition(".")
             samples.setdefault(str(path.parent / key), {})[extension.lower()] = name
         with open_uri(entry.uri) as stream:
@@ -68,7 +68,7 @@ class _Reader:
     def text(self, name: str) -> str:
         offset, size = self.members[name]
         if size > _MAX_TEXT_BYTES:
-            raise ValueError(f"{size} bytes are no description of a clip")
+            raise ValueError(f"{size} bytes are too large for a description of a clip")
         self.stream.seek(offset)
         return str(self.stream.read(size).decode("utf-8-sig"))
 

@@ -1,9 +1,8 @@
-"""The detector behind the Detect and Microphone tabs; plain numpy, no user interface."""
+"""The detector behind the Detect and Microphone tabs, without a user interface."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,13 @@ from wakeword.runtime.bundle import load_bundle
 from wakeword.runtime.detector import Detector
 from wakeword.runtime.events import Detection, score_time_s, smooth
 
-from .plots import wave_envelope
+from .plots import ScoredAudio, wave_envelope
 
 EVENT_COLUMNS = ["word", "score", "probability", "start (s)", "end (s)"]
 _WINDOW_S = 12.0
 """Length of the live plot."""
 _PLOT_EVERY_S = 1.0
-"""Drawing costs the browser more than listening costs us."""
+"""Drawing takes the browser longer than scoring takes the server."""
 _LIVE_COLUMNS = 300
 _KEPT_EVENTS = 100
 
@@ -35,7 +34,7 @@ def event_rows(events: Iterable[Detection]) -> list[list[Any]]:
 
 
 def read_threshold(text: str) -> float | None:
-    """The threshold somebody typed; None for an empty field. Raises DataError for anything but a number in [0, 1]."""
+    """A threshold from a text field; None for an empty field. Raises DataError for all but a number in [0, 1]."""
     if not text.strip():
         return None
     try:
@@ -47,20 +46,7 @@ def read_threshold(text: str) -> float | None:
     return value
 
 
-@dataclass(frozen=True)
-class Listened:
-    """A stretch of audio with its smoothed scores `(n, words)` and events; all times in seconds of the stream."""
-
-    audio_s: float
-    wave: tuple[NDArray[Any], NDArray[Any]]
-    score_times_s: NDArray[Any]
-    scores: NDArray[Any]
-    words: list[str]
-    thresholds: list[float]
-    events: list[Detection]
-
-
-def analyse_file(path: str | Path, bundle: Path, threshold: float | None, max_s: float) -> Listened:
+def analyse_file(path: str | Path, bundle: Path, threshold: float | None, max_s: float) -> ScoredAudio:
     """Events and scores of a whole file.
 
     Raises:
@@ -72,7 +58,7 @@ def analyse_file(path: str | Path, bundle: Path, threshold: float | None, max_s:
     parts = [detector.process_scores(audio), detector.flush_scores()]
     events = [event for _, found in parts for event in found]
     scores = smooth(np.concatenate([raw[0] for raw, _ in parts]), detector.events.timing.window)
-    return Listened(
+    return ScoredAudio(
         audio_s=audio.size / SAMPLE_RATE_HZ,
         wave=wave_envelope(audio, SAMPLE_RATE_HZ),
         score_times_s=np.asarray(score_time_s(np.arange(len(scores)), detector.bundle.step_s)),
@@ -84,7 +70,7 @@ def analyse_file(path: str | Path, bundle: Path, threshold: float | None, max_s:
 
 
 class LiveSession:
-    """One microphone: chunks at the browser's rate in, scores and events of the last seconds out."""
+    """One microphone: takes chunks at the browser's rate, gives scores and events of the last seconds."""
 
     def __init__(self, bundle: Path, threshold: float | None = None) -> None:
         """Raises BundleError for an unusable bundle or a threshold outside [0, 1]."""
@@ -98,49 +84,51 @@ class LiveSession:
         self.events: list[Detection] = []
 
     @property
-    def heard_s(self) -> float:
-        """Seconds of audio that reached the detector."""
+    def audio_s(self) -> float:
+        """Seconds of audio scored."""
         return self._samples / self._detector.sample_rate_hz
 
     @property
     def score_now(self) -> float:
-        """The highest of the words' smoothed scores at this moment."""
+        """The highest current smoothed score of all words."""
         width = self._detector.events.timing.window
         return float(self._scores[-width:].mean(axis=0).max()) if len(self._scores) else 0.0
 
-    def hear(self, rate_hz: int, samples: NDArray[Any]) -> None:
-        """Take a chunk, `(samples,)` or `(samples, channels)`, int16, int32 or float32 in [-1, 1].
+    def push(self, rate_hz: int, samples: NDArray[Any]) -> None:
+        """Score a chunk, `(samples,)` or `(samples, channels)`, int16, int32 or float32 in [-1, 1].
 
         Raises:
             DataError: another type, an impossible rate, or the rate changed within the session.
         """
         if self._rate_hz not in (None, rate_hz):
-            raise DataError(f"the microphone's rate changed from {self._rate_hz} to {rate_hz} Hz: record anew")
+            raise DataError(f"the microphone's rate changed from {self._rate_hz} to {rate_hz} Hz: record again")
         if self._rate_hz is None and rate_hz != self._detector.sample_rate_hz:
             limits = self._detector.events.thresholds[0].tolist()
             self._detector = Detector(self._detector.bundle, threshold=limits, sample_rate_hz=rate_hz)
         self._rate_hz = rate_hz
-        self._push(_mono(samples))
+        audio = _mono(samples)
+        self._audio = np.concatenate([self._audio, audio])[-int(_WINDOW_S * self._detector.sample_rate_hz) :]
+        self._take(audio.size, *self._detector.process_scores(audio))
 
     def finish(self) -> None:
-        """End of the recording: what the detector still holds."""
+        """End the recording: take the detector's pending scores and events."""
         self._take(0, *self._detector.flush_scores())
 
     def plot_due(self) -> bool:
-        """Whether a second of audio has come since this last said yes."""
-        if self.heard_s - self._plotted_s < _PLOT_EVERY_S:
+        """Whether a second of audio was scored since this last returned True."""
+        if self.audio_s - self._plotted_s < _PLOT_EVERY_S:
             return False
-        self._plotted_s = self.heard_s
+        self._plotted_s = self.audio_s
         return True
 
-    def window(self) -> Listened:
+    def window(self) -> ScoredAudio:
         """The last 12 seconds."""
         detector = self._detector
         start_s = (self._samples - self._audio.size) / detector.sample_rate_hz
         times, values = wave_envelope(self._audio, detector.sample_rate_hz, _LIVE_COLUMNS)
         first = self._scored - len(self._scores)
-        return Listened(
-            audio_s=self.heard_s,
+        return ScoredAudio(
+            audio_s=self.audio_s,
             wave=(times + start_s, values),
             score_times_s=np.asarray(score_time_s(np.arange(first, self._scored), detector.bundle.step_s)),
             scores=smooth(self._scores, detector.events.timing.window) if len(self._scores) else self._scores,
@@ -148,10 +136,6 @@ class LiveSession:
             thresholds=detector.events.thresholds[0].tolist(),
             events=[event for event in self.events if event.end_s >= start_s],
         )
-
-    def _push(self, audio: NDArray[np.float32]) -> None:
-        self._audio = np.concatenate([self._audio, audio])[-int(_WINDOW_S * self._detector.sample_rate_hz) :]
-        self._take(audio.size, *self._detector.process_scores(audio))
 
     def _take(self, samples: int, raw: NDArray[np.float32], events: list[Detection]) -> None:
         self._samples += samples

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from wakeword.config import validate_config
-from wakeword.data.synthesis import ENGINES, load_engine, pico
+from wakeword.data.synthesis import ENGINES, load_engine
+from wakeword.data.synthesis.engines import pico
 from wakeword.data.synthesis.plan import plan_utterances
 from wakeword.data.synthesis.sentences import vocabulary
 from wakeword.errors import ConfigError, MissingExtraError

@@ -70,7 +70,7 @@ def test_faults_are_one_sentence_and_their_exit_code(recipe, bundle, tmp_path, c
     prepare(config, prepared_folder(config), runner="local")
     run = ("mine", "run", bundle, recipe, "--out", tmp_path / "out", "--local")
     for code, output, arguments in [
-        (2, "is no folder", ("mine", "review", tmp_path / "absent")),
+        (2, "is not a folder", ("mine", "review", tmp_path / "absent")),
         (3, "holds no mined candidates", ("mine", "review", tmp_path)),
         (3, "does not exist", (*run, "--source", tmp_path / "absent")),
         (4, "there is no bundle", ("mine", "run", tmp_path / "absent", recipe, "--out", tmp_path / "out")),

@@ -133,7 +133,7 @@ def test_librispeech(tmp_path: Path) -> None:
 
 def test_who_speaks_is_read_as_corpora_word_it() -> None:
     nothing = dict.fromkeys(("accent", "age", "gender"))
-    for row, told in [
+    for row, known in [
         ({}, {}),
         ({"gender": "", "age": None}, {}),
         (
@@ -145,7 +145,7 @@ def test_who_speaks_is_read_as_corpora_word_it() -> None:
         ({"gender": "do_not_wish_to_say"}, {}),
         ({"gender": 1}, {}),
     ]:
-        assert about_speaker(row) == {**nothing, **told}
+        assert about_speaker(row) == {**nothing, **known}
 
 
 def audio_parquet(path: Path, seeds: list[int], **columns: list[Any]) -> None:

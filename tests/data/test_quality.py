@@ -139,7 +139,7 @@ def test_a_folder_of_before_is_refused_and_made_again(tmp_path: Path) -> None:
     prepare(config_for(manifest), out, runner="local")
     index = json.loads((out / "index.json").read_text())
     (out / "index.json").write_text(json.dumps({**index, "version": 1}))
-    with pytest.raises(DataError, match=r"another version .*: run `wakeword prepare` again$"):
+    with pytest.raises(DataError, match=r"not of version .*: run `wakeword prepare` again$"):
         ShardSet.open(out)
     assert not prepare(config_for(manifest), out, runner="local").up_to_date
     assert ShardSet.open(out).index == index

@@ -75,7 +75,7 @@ def test_the_report_lists_near_misses_by_distance(recipe: Path) -> None:
 def test_wrong_usage_is_one_sentence(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, sentence in (
         ([], "evaluate needs a recipe"),
-        (["--compare", str(tmp_path)], "two evaluation folders or more"),
+        (["--compare", str(tmp_path)], "at least two evaluation folders"),
         (["--compare", str(tmp_path), str(tmp_path)], "report.json cannot be read"),
         ([str(recipe), "--compare", str(tmp_path), str(tmp_path)], "leave out the recipe"),
         ([str(recipe), "--out", str(tmp_path)], "--out needs --from-scores"),

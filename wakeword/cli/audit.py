@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -39,7 +40,7 @@ def audit(
 
     require_one(threshold, fah_target)
     if not (0 < before <= 60 and 0 < after <= 60):
-        raise ConfigError(f"--before and --after must lie between 0 and 60 s, got {before:g} and {after:g}")
+        raise ConfigError(f"--before {before:g} --after {after:g}: both must lie between 0 and 60 s")
     if not (0.5 < confidence < 1):
         raise ConfigError(f"--confidence must lie between 0.5 and 1, got {confidence:g}")
     loaded = load_bundle(bundle)
@@ -56,9 +57,13 @@ def audit(
             report = audit_folder(loaded, folder, out, *settings)
     _print(report, Path(out) / REPORT_NAME)
     if report.triggers:
-        same = "the same command" if folder != "-" else "the same command with an empty input (< /dev/null)"
+        given = (before, 3.0), (after, 2.0), (confidence, 0.95), (threshold, None), (fah_target, None)
+        names = ("--before", "--after", "--confidence", "--threshold", "--fah-target")
+        options = [(name, f"{x:g}") for name, (x, default) in zip(names, given, strict=True) if x != default]
+        again = ["wakeword", "audit", bundle, folder, "--out", out, *(part for pair in options for part in pair)]
         print(f"clips: {Path(out) / 'clips'}")
-        print(f"\nmove clips that contain the word to {Path(out) / 'said'}, then run {same} again")
+        print(f"\nmove clips that contain the word to {Path(out) / 'said'}, then run this again:")
+        print(f"  {shlex.join(again)}{' < /dev/null' if folder == '-' else ''}")
     else:
         print_next(f"wakeword listen {bundle}")
     return DataError.exit_code if report.bad else 0

@@ -39,8 +39,3 @@ def overwrite_line(text: str) -> None:
     """Replace the current line of a terminal; print nothing elsewhere."""
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-
-
-def print_peak(gib: float) -> None:
-    """Print the peak memory of the command."""
-    print(f"\npeak memory {gib:.2f} GiB (all processes of this command)")

@@ -26,7 +26,10 @@ def new(
     run: Annotated[bool, Option("--run", help="run the pipeline on the recipe")] = False,
 ) -> None:
     """Write a recipe for a phrase; with --run, run it."""
-    from wakeword.data.synthesis.recipe import make_recipe
+    try:
+        from wakeword.data.synthesis.recipe import make_recipe
+    except ImportError as error:
+        raise MissingExtraError("Writing a recipe", "train", error) from error
     from wakeword.system.log import configure_logging
 
     recipe = make_recipe(phrase, label, language, overrides)

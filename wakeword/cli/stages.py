@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from wakeword.cli.console import print_next, print_peak, print_table
+from wakeword.cli.console import print_next, print_table
 from wakeword.cli.options import Overrides, Recipe, command_text, path, read_config, value
 from wakeword.errors import ConfigError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 AddedVariant = StrEnum("AddedVariant", ["int8", "tflite"])
 _ADD = "add this form of the model, same as export.int8=true or export.tflite=true; may be repeated"
+PEAK = "\npeak memory {:.2f} GiB (all processes of this command)"
 TO_TRAINED = ("prepare", "targets", "train")
 
 
@@ -80,7 +81,7 @@ def tune(config: Recipe, overrides: Overrides) -> None:
         print(f"\n{prepared.prepared.table()}\n")
     with log_context(loaded.name), ResourceSampler(interval_s=loaded.tracking.resource_interval_s) as sampler:
         sweep = run_sweep(loaded, run_folder(loaded) / "sweep", prepared.prepared_dir, prepared.targets)
-    print_peak(max(prepared.peak_gib, sampler.peak_gib))
+    print(PEAK.format(max(prepared.peak_gib, sampler.peak_gib)))
     print_next(sweep.next_command)
 
 
@@ -98,7 +99,7 @@ def run_stages(config: Config, stages: tuple[str, ...] | None = None) -> Pipelin
         print_report(result.report)
     rows = [(s.name, s.state, f"{s.seconds:.1f}", f"{s.peak_gib:.2f}") for s in result.stages]
     print_table(f"run {display_path(result.run_dir)}", ("stage", "state", "seconds", "peak GiB"), rows)
-    print_peak(result.peak_gib)
+    print(PEAK.format(result.peak_gib))
     return result
 
 

@@ -27,11 +27,11 @@ from wakeword.errors import RunError
 config, out, grow = load_config(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
 if not grow:
     resource.setrlimit(resource.RLIMIT_FSIZE, (250_000, resource.RLIM_INFINITY))
-told = ""
+error_text = ""
 try:
     prepare(config, out, runner="local", progress=False)
 except RunError as error:
-    told = str(error)
+    error_text = str(error)
 if grow:
     subprocess.run(grow, check=True)
 else:
@@ -40,7 +40,7 @@ import pathlib
 left = sorted(path.name for path in pathlib.Path(out).rglob("*") if path.is_file())
 summary = prepare(config, out, runner="local", progress=False)
 files = {path.name: path.read_bytes().hex() for path in pathlib.Path(out, "shards").glob("*.arrow")}
-print(json.dumps({"told": told, "left": left, "resumed": summary.resumed_shards, "files": files}))
+print(json.dumps({"error_text": error_text, "left": left, "resumed": summary.resumed_shards, "files": files}))
 """
 
 
@@ -70,9 +70,9 @@ def test_a_full_disk_is_one_sentence_and_the_next_run_goes_on(tmp_path: Path, ho
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert "cannot be written (" in found["told"], "the disk must have been full"
-    assert "free space there or name another folder" in found["told"]
-    assert "\n" not in found["told"]
+    assert "cannot be written (" in found["error_text"], "the disk must have been full"
+    assert "free space there or choose another folder" in found["error_text"]
+    assert "\n" not in found["error_text"]
     assert "index.json" not in found["left"]
     assert not [name for name in found["left"] if name.endswith(".part")], "what is half-written takes no space"
     assert found["resumed"] >= 1, "what was complete is kept"

@@ -124,7 +124,7 @@ def test_a_weight_reaches_the_shards_of_its_source_alone(tmp_path: Path) -> None
 def test_a_weight_without_effect_is_refused(tmp_path: Path) -> None:
     write_wav(tmp_path / "rooms" / "a.wav", burst(1))
     config = config_for(tmp_path / "rooms", kind="rir_folder", source={"weight": 2.0})
-    with pytest.raises(ConfigError, match="holds room responses alone, which are drawn evenly: leave its weight out"):
+    with pytest.raises(ConfigError, match="holds only room responses, which are drawn evenly: remove its weight"):
         prepare(config, tmp_path / "out", runner="local")
     for weight in (0.0, -1.0, float("inf")):
         with pytest.raises(ConfigError, match="weight"):

@@ -112,7 +112,7 @@ def test_killed_at_a_random_moment_the_same_command_ends_with_the_same_bytes(
     runs_dir = tmp_path / "runs"
     total = len([name for name in undisturbed.files if name.startswith("fingerprints") or name.endswith(".json")]) - 1
     process = undisturbed.start(runs_dir)
-    # Moments are told by what is finished, and a random while longer: seconds alone mean little on a busy machine.
+    # Moments are defined by finished files plus a random time: seconds alone mean little on a busy machine.
     wait_for(process, runs_dir, int(draw.uniform(0, total)))
     time.sleep(draw.uniform(0.0, 0.2))
     killed = process.poll() is None

@@ -258,7 +258,7 @@ def test_long_speech_is_cut_and_wake_words_never(tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.concatenate([np.frombuffer(p["audio"], "<i2") for p in pieces]), whole)
 
 
-def test_what_a_source_can_be_told(tmp_path: Path) -> None:
+def test_options_of_a_source(tmp_path: Path) -> None:
     manifest = write_corpus(tmp_path / "corpus")
     background = tmp_path / "background"
     for number in range(6):

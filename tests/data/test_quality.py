@@ -56,7 +56,7 @@ def test_numbers_that_are_none(tmp_path: Path, value: float) -> None:
     assert reasons(corpus_with(tmp_path / "corpus", "nan.wav", audio), tmp_path / "out") == {"nan.wav": "nan"}
 
 
-def test_a_voice_in_much_noise_is_refused_only_if_asked(tmp_path: Path) -> None:
+def test_a_voice_in_much_noise_is_refused_only_with_the_option(tmp_path: Path) -> None:
     noise = 0.05 * np.random.default_rng(2).standard_normal(32_000).astype(np.float32)
     manifest = corpus_with(tmp_path / "corpus", "noisy.wav", burst(5, 2.0) + noise)
     assert reasons(manifest, tmp_path / "plain") == {}
@@ -126,7 +126,7 @@ def test_voices_are_measured_and_noise_is_not(tmp_path: Path) -> None:
     assert found["s0_0.wav"]["gender"] is None
 
 
-def test_half_the_rate_hears_the_same_pitch() -> None:
+def test_half_the_rate_gives_the_same_pitch() -> None:
     time = np.arange(32_000) / 16_000
     for pitch_hz in (75.0, 120.0, 210.0, 390.0):
         voice = sum(np.sin(2 * np.pi * pitch_hz * n * time) / n for n in range(1, 12)).astype(np.float32)
@@ -139,7 +139,7 @@ def test_a_folder_of_before_is_refused_and_made_again(tmp_path: Path) -> None:
     prepare(config_for(manifest), out, runner="local")
     index = json.loads((out / "index.json").read_text())
     (out / "index.json").write_text(json.dumps({**index, "version": 1}))
-    with pytest.raises(DataError, match=r"another version .*: run `wakeword prepare` again$"):
+    with pytest.raises(DataError, match=r"not of version .*: run `wakeword prepare` again$"):
         ShardSet.open(out)
     assert not prepare(config_for(manifest), out, runner="local").up_to_date
     assert ShardSet.open(out).index == index

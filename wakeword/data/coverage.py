@@ -58,12 +58,8 @@ def coverage_warnings(
 ) -> list[str]:
     """Sentences on splits that lost a speaker, all of a word or all other speech, or never had any.
 
-    Args:
-        planned: clips that were assigned to the splits.
-        kept: clips in the shards.
-        labels: wake words.
-        config: shares of the splits.
-        refused: rows of the quarantine table, for the reasons.
+    Compares the clips that were assigned to the splits (`planned`) with those in the shards (`kept`); the reasons are
+    those of the quarantine rows (`refused`).
     """
     reasons = {row["uri"]: row["reason"] for row in refused}
     usable = [label for label in labels if any(kept.words.get((label, split)) for split in SPLITS)]

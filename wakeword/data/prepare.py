@@ -55,9 +55,7 @@ def prepare(
         config: `data`, `synthesis` and `words` define the result, `compute` where the work runs.
         out_dir: folder for `manifest.parquet`, `quarantine.parquet`, `shards/` and `index.json`; on a cluster a folder
             that every node can read and write.
-        runner: `ray` (Ray Data), `local` (this process), or a function that runs a stage over a table and yields its
-            output in any order; the bytes are the same.
-        progress: True shows a bar, False nothing; None a bar on a terminal, and lines in the log elsewhere.
+        runner, progress: of `stages.runner.stage_runner`; the result is the same with every runner.
 
     Raises:
         DataError: nothing usable is left, no clip of any wake word, or a wake word with too few speakers.

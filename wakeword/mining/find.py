@@ -98,8 +98,7 @@ def mine(
         sources: of the negatives.
         threshold: least score of a candidate; None takes `LIMIT_SHARE` of each word's threshold.
         most: number of candidates, those of the highest score. Decided candidates always stay.
-        runner: `ray` (Ray Data) or `local` (this process); the result is the same.
-        progress: True shows a bar, False nothing; None a bar on a terminal, and lines in the log elsewhere.
+        runner, progress: of `stages.runner.stage_runner`; the result is the same with every runner.
 
     Raises:
         DataError: the prepared data have no val or test clips, or no recording is left to mine.

@@ -110,10 +110,8 @@ def cut_words_out(
     Args:
         config: `words`, `cutting`, `data` and `compute`.
         corpus: of `find_speech`.
-        out_dir: folder for `clips/`, `alignments/`, `manifest.csv`, `quarantine.parquet` and `cut.json`; on a cluster
-            one that every node sees.
-        runner: `ray` (Ray Data) or `local` (this process).
-        progress: True shows a bar, False nothing; None a bar on a terminal, and lines in the log elsewhere.
+        out_dir: output folder; on a cluster one that all nodes share.
+        runner, progress: of `stages.runner.stage_runner`; the result is the same with every runner.
 
     Raises:
         ConfigError: the folder holds a manifest of another origin, or the aligner cannot be loaded.

@@ -61,9 +61,9 @@ def join_parts(
 
     Args:
         parts: recording `(samples,)` float32 at 16 kHz, start and end in seconds of each word or phrase.
-        gains: factor of each.
-        gaps_s: pauses between them, one less.
-        seed: of the room tone, which is that of the noisiest part.
+        gains: factor of each part.
+        gaps_s: pauses between the parts.
+        seed: of the room tone of the noisiest part.
     """
     rate, margin, half = SAMPLE_RATE_HZ, round(MARGIN_S * SAMPLE_RATE_HZ), round(FADE_S * SAMPLE_RATE_HZ / 2)
     bounds = [(round(start_s * rate), min(round(end_s * rate), len(audio))) for audio, start_s, end_s in parts]

@@ -75,12 +75,7 @@ def to_mine(rows: Sequence[Row], words: Sequence[WordConfig]) -> list[Row]:
 
 
 def count_texts(rows: Sequence[Row], words: Sequence[WordConfig]) -> list[tuple[str, ...]]:
-    """Label, text and way of each wanted text, then clips (and speakers) that say it in train, val and test.
-
-    Args:
-        rows: of the manifest, with a split each.
-        words: configured words.
-    """
+    """Label, text and way of each wanted text, then clips (and speakers) that hold it in train, val and test."""
     lines = []
     transcripts = [spoken(row["text"]) for row in rows]
     for wanted in wanted_texts(words):

@@ -52,11 +52,7 @@ ALIGNED_SCHEMA = pa.schema(
 
 
 def read_clip(uri: str, quality: QualityConfig, max_s: float) -> np.ndarray:
-    """Decode a clip as preparation does, in a child process where `data.quality.guarded` says so.
-
-    Raises:
-        AudioError: the clip cannot be decoded or is too long.
-    """
+    """Decode a clip, in a child process where `data.quality.guarded` is set; raises `AudioError`."""
     read = shared_decoder().read_audio if quality.guarded else read_audio
     return read(uri, max_s=max_s, timeout_s=quality.decode_timeout_s)
 

@@ -44,7 +44,7 @@ from wakeword.system.log import configure_logging
 from wakeword.teachers.targets import TeacherStage, make_targets
 from wakeword.training import distributed, loop
 from wakeword.training.step import TrainingStep, make_optimizer
-from wakeword.training.targets import TargetStore
+from wakeword.training.targets import TargetStore, TeacherTargets
 from wakeword.training.tracking import RunTracker
 
 
@@ -150,14 +150,14 @@ TAUGHT = {**SMALL, "distillation.teacher": teacher, "distillation.views": 1}
 
 
 @cache
-def targets() -> Path:
+def targets() -> TeacherTargets:
     return make_targets(config_with(TAUGHT), prepared(), shared_folder("targets") / "made", runner="local")
 
 
 def made_targets(config: Config, folder: Path) -> Any:
     """How many files of targets are made, or why none can be."""
     found = outcome(lambda: make_targets(config, prepared(), folder / "targets", runner="local"))
-    return found if isinstance(found, str) else len(list(Path(found).glob("part-*.arrow")))
+    return found if isinstance(found, str) else len(list(found.folder.glob("part-*.arrow")))
 
 
 def views(config: Config, folder: Path) -> int:

@@ -85,7 +85,7 @@ def objective(config: Config, folder: Path) -> float:
     """What a trial of three epochs reports to Tune in the end."""
     reports: list[dict[str, Any]] = []
 
-    def trained(trial: Config, prepared: Path, run_dir: Path, targets: Path | None, report: Any) -> None:
+    def trained(trial: Config, prepared: Path, run_dir: Path, targets: Any, report: Any) -> None:
         for epoch, value in enumerate((0.5, 0.2, 0.3), start=1):
             report(epoch, {"val_frr": value, "val_eer": value / 10})
 
@@ -93,7 +93,7 @@ def objective(config: Config, folder: Path) -> float:
     folders: dict[str, Any] = {name: str(folder) for name in names}
     sample = {"number": 0, KEY: -5.0}
     with mock.patch.object(ray.tune, "report", reports.append):
-        run_trial(sample, tree=config.model_dump(mode="json"), targets_dir=None, train_fn=trained, **folders)
+        run_trial(sample, tree=config.model_dump(mode="json"), targets=None, train_fn=trained, **folders)
     return reports[-1]["objective"]
 
 
@@ -120,7 +120,7 @@ def requested(what: str) -> Observe:
             mock.patch.object(ray.tune, "Tuner", tuner),
             pytest.raises(Tuned) as caught,
         ):
-            search.run_sweep(config, folder, prepared(), quiet=True)
+            search.run_sweep(config, folder, prepared())
         return caught.value.args[0]
 
     return observe

@@ -39,7 +39,7 @@ def test_exact_tests_have_the_known_values() -> None:
     assert (same.p_value, same.interval) == (1.0, None)
 
 
-def test_equal_models_are_seldom_told_apart() -> None:
+def test_equal_models_seldom_differ_significantly() -> None:
     rng = np.random.default_rng(0)
     speakers, wrong = np.repeat(np.arange(25), 8).astype(str).tolist(), 0
     for _ in range(900):
@@ -78,9 +78,9 @@ def test_evaluations_are_compared_word_by_word(tmp_path) -> None:
     assert equal.words[0].alarms.p_value == 1.0
     deaf = evaluated(tmp_path, "deaf", gain=0.0)
     assert compare(deaf, good).words[0].better == "yes"
-    told = compare(good, deaf).words[0]
-    assert told.better == "no"
-    assert "A misses 0 and B 30 of 30 clean words" in told.verdict
+    found = compare(good, deaf).words[0]
+    assert found.better == "no"
+    assert "A misses 0 and B 30 of 30 clean words" in found.verdict
 
 
 def test_what_cannot_be_compared_is_refused(tmp_path) -> None:

@@ -179,7 +179,7 @@ def run(bundle, data, out, **evaluation) -> EvaluationReport:
     return evaluate(bundle, data, config(**evaluation), out)
 
 
-def test_what_is_asked_decides_what_is_ready(bundle, data, tmp_path) -> None:
+def test_the_limits_decide_whether_a_word_is_ready(bundle, data, tmp_path) -> None:
     report = run(bundle, data, tmp_path, operating_fah=60.0, fah_targets=[2.0, 60.0])
     assert [target.fah_target for target in report.words[0].targets] == [2.0, 60.0]
     assert report.words[1].ready  # one false alarm in 0.02 h is within 60 an hour
@@ -192,7 +192,7 @@ def test_the_window_decides_what_hits(bundle, data, tmp_path, done) -> None:
     wide = done[0].words[0].operating.test.condition("clean")
     narrow = run(bundle, data, tmp_path / "narrow", hit_before_s=0.01).words[0].operating.test.condition("clean")
     assert wide.missed == 0
-    assert narrow.missed > 4  # the tone is heard some 0.05 s before its end
+    assert narrow.missed > 4  # the tone fires about 0.05 s before its end
     rows = [row for split in ("val", "test") for row in known.tone_rows(split, labels=("alpha",))]
     for row in rows:
         row["word_end_s"] = row["word_end_s"] and row["word_end_s"] - 0.3

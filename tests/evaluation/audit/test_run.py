@@ -61,8 +61,8 @@ def folder(tmp_path) -> Path:
 
 
 def test_known_triggers_are_counted_and_kept_as_clips(bundle, folder, tmp_path) -> None:
-    heard: list[tuple[int, int, float, int]] = []
-    report = audit_folder(bundle, folder, tmp_path / "out", THRESHOLDS, progress=lambda *about: heard.append(about))
+    calls: list[tuple[int, int, float, int]] = []
+    report = audit_folder(bundle, folder, tmp_path / "out", THRESHOLDS, progress=lambda *about: calls.append(about))
     assert [(t.recording, t.word) for t in report.triggers] == [
         ("a.flac", "alpha"),
         ("a.flac", "beta"),
@@ -72,7 +72,7 @@ def test_known_triggers_are_counted_and_kept_as_clips(bundle, folder, tmp_path) 
     ]
     assert [t.end_s for t in report.triggers] == pytest.approx([1.0, 20.5, 31.05, 59.9, 10.0], abs=0.15)
     assert report.hours == pytest.approx(120 / 3600)
-    assert heard[-1] == (3, 3, pytest.approx(report.hours), 5)
+    assert calls[-1] == (3, 3, pytest.approx(report.hours), 5)
     alpha, beta = report.words
     assert (alpha.alarms.false_alarms, beta.alarms.false_alarms) == (3, 2)
     assert (alpha.alarms.low, alpha.alarms.high) == pytest.approx(poisson_interval(3, report.hours, 0.95))
@@ -175,7 +175,7 @@ def test_its_own_clips_are_no_recordings(bundle, folder) -> None:
     assert audit_folder(bundle, folder, folder, THRESHOLDS) == first
 
 
-def test_a_stream_is_heard_in_sections_and_sessions(bundle, tmp_path) -> None:
+def test_a_stream_is_journalled_in_sections_and_sessions(bundle, tmp_path) -> None:
     audio = house(130, [("alpha", 59.5), ("beta", 100.0)])
     # An odd byte at the end is half a sample.
     report = audit_stream(bundle, io.BytesIO(audio.tobytes() + b"\0"), tmp_path / "out", THRESHOLDS)

@@ -172,9 +172,9 @@ def test_bins_hold_as_many_clips_each_and_are_few_where_clips_are() -> None:
     assert [part.clips for part in measured(np.linspace(0, 1, 1000), []).reliability] == [100] * 10
     assert len(measured(np.linspace(0, 1, 45), []).reliability) == 2
     rng = np.random.default_rng(0)
-    said = rng.random(20_000)
-    true = rng.random(20_000) < said
-    found = measured(said[true], said[~true])
+    given = rng.random(20_000)
+    true = rng.random(20_000) < given
+    found = measured(given[true], given[~true])
     assert found.ece < 0.015
     assert found.brier == pytest.approx(1 / 6, abs=0.01)
 

@@ -56,7 +56,7 @@ def test_saturated_false_alarms_leave_no_threshold() -> None:
     assert "every threshold" in choice.reason
 
 
-def test_words_below_all_false_alarms_are_said() -> None:
+def test_words_below_all_false_alarms_are_reported() -> None:
     choice = choose_threshold(curve(hits=[0.2] * 5), curve(alarms=[0.9]), 1.0, 0.5)
     assert choice.threshold > 0.9
     assert "no word scores above" in choice.reason

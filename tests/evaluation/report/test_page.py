@@ -126,7 +126,7 @@ def test_examples_are_the_worst_and_sound_as_they_were_scored(evaluated) -> None
     example = report.words[0].examples[0]
     audio, rate_hz = soundfile.read(out / "examples" / audio_name(example), dtype="float32")
     assert rate_hz == 16_000
-    # The tone detector's own arithmetic on the example's audio gives the score that is told.
+    # The tone detector's own arithmetic on the example's audio gives the score of the example.
     first = round(example.start_s / store.step_s)
     scores = store.scores(example.track, "alpha")[first : first + int(len(audio) / 320)]
     offset = round(first * 320 - example.start_s * 16_000)

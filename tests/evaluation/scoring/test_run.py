@@ -155,10 +155,10 @@ def test_tracks_of_a_prepared_folder_travel_without_their_audio(tracks) -> None:
 @pytest.mark.ray
 @pytest.mark.parametrize("finite", ["student"], indirect=True)
 def test_four_workers_of_ray_give_the_same_events(finite, tracks) -> None:
-    heard: list[float] = []
+    scored_s: list[float] = []
     with ray_session(small_config(compute={"workers": 1, "cpus_per_worker": 4}), min_cpus=4):
-        spread = score_tracks(finite, tracks, 4, heard.append, runner="ray", chunk_s=8.0)
-    assert sum(heard) == pytest.approx(sum(track.duration_s for track in tracks))
+        spread = score_tracks(finite, tracks, 4, scored_s.append, runner="ray", chunk_s=8.0)
+    assert sum(scored_s) == pytest.approx(sum(track.duration_s for track in tracks))
     for scores, alone in zip(spread, score_tracks(finite, tracks), strict=True):
         np.testing.assert_array_equal(scores, alone)
         assert events(scores, finite) == events(alone, finite)
@@ -174,14 +174,14 @@ def test_scores_are_found_again_by_content(tracks, tmp_path, monkeypatch) -> Non
 
     monkeypatch.setattr(Engine, "run", counted)
     bundle = load_bundle(known.tone_bundle(tmp_path / "tones"))
-    cache, heard = tmp_path / "cache", []
+    cache, scored_s = tmp_path / "cache", []
     Engine(bundle)
     settling = len(calls)
     first = score_tracks(bundle, tracks, cache_dir=cache)
     calls.clear()
-    again = score_tracks(bundle, tracks, progress=heard.append, cache_dir=cache)
+    again = score_tracks(bundle, tracks, progress=scored_s.append, cache_dir=cache)
     assert len(calls) == settling  # the session starts, and nothing is scored
-    assert sum(heard) == pytest.approx(sum(track.duration_s for track in tracks))
+    assert sum(scored_s) == pytest.approx(sum(track.duration_s for track in tracks))
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one, other)
     louder = load_bundle(known.tone_bundle(tmp_path / "louder", gain=0.5))

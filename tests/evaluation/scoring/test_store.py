@@ -53,9 +53,9 @@ def test_the_report_comes_back_from_its_scores(world, tmp_path) -> None:
 
 def test_other_settings_give_what_an_evaluation_with_them_gives(world, tmp_path) -> None:
     bundle, prepared, out = world
-    asked = {"fah_targets": [2.0], "operating_fah": 90.0, "confidence": 0.8, "hit_before_s": 0.1}
-    whole = evaluate(bundle, prepared, config(**asked), tmp_path / "whole", command="wakeword evaluate R")
-    texts = [f"evaluation.{key}={value}" for key, value in asked.items()]
+    changed = {"fah_targets": [2.0], "operating_fah": 90.0, "confidence": 0.8, "hit_before_s": 0.1}
+    whole = evaluate(bundle, prepared, config(**changed), tmp_path / "whole", command="wakeword evaluate R")
+    texts = [f"evaluation.{key}={value}" for key, value in changed.items()]
     again = evaluate_scores(out, texts, tmp_path / "again")
     assert again == whole
     assert json.loads((out / "report.json").read_text()) != whole.model_dump(mode="json")

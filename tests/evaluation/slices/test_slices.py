@@ -148,7 +148,7 @@ def test_more_slices_ask_for_more() -> None:
     assert not found.worse
 
 
-def test_nothing_to_compare_with_is_said() -> None:
+def test_the_summary_states_that_nothing_could_be_compared() -> None:
     found = report(said(1, 30))
     assert found.tested == 0
     assert found.summary[0] == "no slice could be compared with the rest: too little data"

@@ -38,11 +38,11 @@ def world(tmp_path_factory) -> tuple[EvaluationReport, ScoreStore]:
 
 def test_what_the_manifest_knows_is_a_slice(world) -> None:
     slices = world[0].words[0].slices
-    told = {
+    by_dimension = {
         name: {part.name: part.words for part in slices.dimension(name).slices}
         for name in ("accent", "gender", "pitch", "position", "condition")
     }
-    assert told == {
+    assert by_dimension == {
         "accent": {"scots": 12},
         "gender": {"female": 12, "male": 12},
         "pitch": {"below 165 Hz": 12, "165-255 Hz": 12},

@@ -87,11 +87,11 @@ def test_speaker_bootstrap_covers_the_true_rate() -> None:
 def test_speaker_wilson_is_wilsons_at_the_effective_sample_size() -> None:
     speakers = np.repeat([f"s{i}" for i in range(20)], 20)
     by_speaker = np.repeat(np.arange(20) < 4, 20)
-    # All of a speaker's words go the same way: 400 words are worth 19, and t stands for z.
-    worth = 19 * (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 19)) ** 2
+    # All of a speaker's words go the same way: 400 words are equivalent to 19, with t in place of z.
+    effective = 19 * (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 19)) ** 2
     low, high = speaker_wilson(by_speaker, speakers)
     z = stats.norm.ppf(0.975)
-    assert low + high == pytest.approx(2 * (0.2 + z * z / (2 * worth)) / (1 + z * z / worth))
+    assert low + high == pytest.approx(2 * (0.2 + z * z / (2 * effective)) / (1 + z * z / effective))
     even = np.tile([True, False, False, False, False], 80)
     assert speaker_wilson(even, speakers) == wilson(80, 400)
     assert speaker_wilson(np.zeros(400, dtype=bool), speakers) == wilson(0, 400)

@@ -26,7 +26,7 @@ def test_seconds_whole_and_intervals() -> None:
     assert numbers.share_with_interval(0.0314, (0.012, 0.0751)) == "3.1 % (1.2-7.5)"
 
 
-def test_a_rate_without_hours_is_said() -> None:
+def test_a_rate_without_hours_is_named() -> None:
     rate = Rate(false_alarms=1, hours=2.0, fah=0.5, low=0.0127, high=2.786)
     assert numbers.rate_with_interval(rate) == "0.50 (0.01-2.8) in 2.0 h"
     absent = rate.model_copy(update={"fah": None, "low": None, "high": None})

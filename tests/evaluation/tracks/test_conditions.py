@@ -88,9 +88,9 @@ def test_kinds_of_noise_are_conditions_of_their_own() -> None:
     assert conditions(planned(rows, noise_kinds=("music",), noise_kind_snr_db=())) == ["clean"]
 
 
-def lag(heard: np.ndarray, said: np.ndarray) -> int:
-    size = len(heard) + len(said)
-    both = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(said, size)), size)
+def lag(decoded: np.ndarray, original: np.ndarray) -> int:
+    size = len(decoded) + len(original)
+    both = np.fft.irfft(np.fft.rfft(decoded, size) * np.conj(np.fft.rfft(original, size)), size)
     best = int(np.argmax(both))
     return best if best < size // 2 else best - size
 
@@ -99,12 +99,12 @@ def lag(heard: np.ndarray, said: np.ndarray) -> int:
 def test_codecs_change_the_sound_and_move_nothing(codec) -> None:
     rng = np.random.default_rng(0)
     smooth = np.convolve(rng.standard_normal(30_001), np.hanning(16), "same")  # up to some 2 kHz
-    said = (smooth * 0.1 / smooth.std()).astype(np.float32)
-    heard = through_codec(said, codec)
-    assert len(heard) == len(said)
-    assert lag(heard, said) == 0
-    assert 0.6 < np.corrcoef(heard, said)[0, 1] < 0.99999
-    np.testing.assert_array_equal(heard, through_codec(said, codec))
+    original = (smooth * 0.1 / smooth.std()).astype(np.float32)
+    decoded = through_codec(original, codec)
+    assert len(decoded) == len(original)
+    assert lag(decoded, original) == 0
+    assert 0.6 < np.corrcoef(decoded, original)[0, 1] < 0.99999
+    np.testing.assert_array_equal(decoded, through_codec(original, codec))
 
 
 def test_the_telephone_has_its_band() -> None:

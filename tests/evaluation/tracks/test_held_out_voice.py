@@ -30,7 +30,7 @@ def _track(events: list[tuple[str, float]], spans_s: list[tuple[float, float]]) 
 
 
 @pytest.mark.parametrize(
-    ("phrases", "other", "heard", "fired", "passed"),
+    ("phrases", "other", "detected", "fired", "passed"),
     [
         ([("alpha", 1.0), ("alpha", 4.0), ("alpha", 7.0)], [("beta", 2.0)], 3, 0, True),
         ([("alpha", 1.0), ("alpha", 4.0)], [], 2, 0, False),
@@ -41,7 +41,7 @@ def _track(events: list[tuple[str, float]], spans_s: list[tuple[float, float]]) 
 def test_hits_and_false_alarms_are_counted(
     phrases: list[tuple[str, float]],
     other: list[tuple[str, float]],
-    heard: int,
+    detected: int,
     fired: int,
     passed: bool,
     tmp_path: Path,
@@ -49,7 +49,7 @@ def test_hits_and_false_alarms_are_counted(
     bundle = load_bundle(write_tone_bundle(tmp_path / "bundle"))
     spans = [(1.0, 1.3), (4.0, 4.3), (7.0, 7.3)]
     trial = run_trial(bundle, _track(phrases, spans), _track(other, [(2.0, 2.3)]), "alpha")
-    assert (trial.phrases, trial.detected, trial.fired, trial.passed) == (3, heard, fired, passed)
+    assert (trial.phrases, trial.detected, trial.fired, trial.passed) == (3, detected, fired, passed)
     assert trial.minutes == pytest.approx(0.2)
 
 
@@ -80,7 +80,7 @@ def test_the_recipe_holds_the_trials_voice_out() -> None:
     assert (PHRASES, SENTENCES) >= (10, 30)
 
 
-def test_without_an_unheard_voice_there_is_no_demo() -> None:
+def test_without_a_held_out_voice_there_is_no_demo() -> None:
     config = validate_config({"words": [{"label": "hey_nova"}], "synthesis": {"enabled": True, "hold_out": []}})
     with pytest.raises(ConfigError, match=r"synthesis\.hold_out is empty"):
         make_tracks(config)

@@ -211,8 +211,10 @@ def test_a_long_recording_is_played_as_it_was_recorded() -> None:
     assert set(places) == {"short#0", "short#1", "one#0"}
     assert places["short#1"].start_s == places["short#0"].end_s
     seam = round(places["short#1"].start_s * RATE)
-    said = np.concatenate([np.frombuffer(rows[0]["audio"], "<i2")[-200:], np.frombuffer(rows[1]["audio"], "<i2")[:200]])
-    assert np.abs(audio(rest)[seam - 200 : seam + 200] - said / 32768).max() < 6 * 10 ** (-70 / 20)
+    source = np.concatenate(
+        [np.frombuffer(rows[0]["audio"], "<i2")[-200:], np.frombuffer(rows[1]["audio"], "<i2")[:200]]
+    )
+    assert np.abs(audio(rest)[seam - 200 : seam + 200] - source / 32768).max() < 6 * 10 ** (-70 / 20)
 
 
 def test_a_recording_with_a_hole_is_two() -> None:

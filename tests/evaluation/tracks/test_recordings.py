@@ -96,7 +96,7 @@ def test_a_word_that_ends_with_its_recording_counts(tmp_path) -> None:
     """The detector answers after the word; in the recording there is nothing after it."""
     bundle = known.tone_bundle(tmp_path / "tones", recalls=3)
     data = known.prepared(tmp_path / "p", [r for split in ("val", "test") for r in known.tone_rows(split, 3, 2)])
-    told = recording(tmp_path / "a", seconds=STARTS_S[1] + known.WORD_S[1])
+    given = recording(tmp_path / "a", seconds=STARTS_S[1] + known.WORD_S[1])
     truth = f"word,start_s,end_s,speaker\nalpha,{STARTS_S[1] + known.WORD_S[0]},{STARTS_S[1] + known.WORD_S[1]},anna\n"
     (tmp_path / "a" / "truth.csv").write_text(truth)
     audio = np.zeros(round((STARTS_S[1] + known.WORD_S[1]) * known.RATE), np.int16)
@@ -104,7 +104,7 @@ def test_a_word_that_ends_with_its_recording_counts(tmp_path) -> None:
     audio[-len(clip) :] = clip
     write_flac(tmp_path / "a" / "day.flac", audio)
     evaluation = {
-        "snr_db": [], "noise_kinds": [], "near": False, "far": False, "codecs": [], "recordings": [told],
+        "snr_db": [], "noise_kinds": [], "near": False, "far": False, "codecs": [], "recordings": [given],
     }  # fmt: skip
     config = validate_config({"words": [{"label": label} for label in known.TONES_HZ], "evaluation": evaluation})
     report = evaluate(bundle, data, config, tmp_path / "out")
@@ -135,6 +135,6 @@ def test_recordings_that_are_too_short_or_absent_are_refused(tmp_path) -> None:
         planned(recording(tmp_path / "short", seconds=0.9))
     with pytest.raises(DataError, match="there is no such file"):
         planned({"uri": str(tmp_path / "none.flac"), "truth": "t.csv"})
-    told = recording(tmp_path / "a")
+    given = recording(tmp_path / "a")
     with pytest.raises(DataError, match=r"the truth file .* cannot be read"):
-        planned({**told, "truth": str(tmp_path / "absent.csv")})
+        planned({**given, "truth": str(tmp_path / "absent.csv")})

@@ -56,6 +56,13 @@ def _score_times(result: PipelineResult) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in (result.run_dir / "score-cache").glob("*.npy")}
 
 
+def test_a_model_that_cannot_be_built_ends_before_the_preparation(corpus: Path, tmp_path: Path) -> None:
+    for change, message in (({"model__family": "bcresnet"}, "did you mean"), ({"model__heads": 2}, "has one head")):
+        with pytest.raises(ConfigError, match=message):
+            run_pipeline(_config(corpus, tmp_path, **change), runner="local")
+    assert not list(tmp_path.glob("prepared-*"))
+
+
 def test_a_run_leaves_everything(finished: PipelineResult) -> None:
     assert _states(finished) == {s: "off" if s == "targets" else "done" for s in STAGES}
     run_dir = finished.run_dir

@@ -156,6 +156,11 @@ class _Pipeline:
         self.keys: dict[str, str] = {}
 
     def run(self) -> PipelineResult:
+        if "train" in self.wanted:
+            from wakeword.models.families import build_model
+
+            # A model that cannot be built ends the run before hours of preparation.
+            build_model(self.config.model, self.config.frontend.n_mels, len(self.config.words))
         # One Ray for all stages that use it; it starts with the first of them.
         with kept_ray():
             self._prepare()

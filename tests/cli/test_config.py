@@ -36,3 +36,11 @@ def test_validate_names_the_fault(recipe: Path, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out == f"{recipe}: valid, 1 word(s): hey_nova\n"
     assert main(["config", "validate", str(recipe), "--set", "training.epochs=0"]) == 2
     assert "training.epochs = 0" in capsys.readouterr().err
+
+
+def test_validate_takes_values_in_any_order(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "validate", "training.epochs=3", str(recipe)]) == 0
+    assert main(["config", "validate", str(recipe), "training.epochs=0"]) == 2
+    assert "training.epochs = 0" in capsys.readouterr().err
+    assert main(["config", "validate", "training.epochs=3"]) == 2
+    assert "needs a recipe" in capsys.readouterr().err

@@ -64,17 +64,17 @@ def test_trees_without_an_old_key_pass(tree: object) -> None:
 def test_recipes_overrides_and_trees_end_in_one_sentence(old_key: str, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(yaml.safe_dump({**WORDS, "training": {"epoch_count": 3, "amp": "perhaps"}}))
-    told = f"{old_key} is now training.epochs: rename it"
+    message = f"{old_key} is now training.epochs: rename it"
     with pytest.raises(ConfigError) as caught:
         load_config(recipe)
-    assert str(caught.value) == f"{recipe}: {told}"
+    assert str(caught.value) == f"{recipe}: {message}"
     recipe.write_text(yaml.safe_dump(WORDS))
     with pytest.raises(ConfigError) as caught:
         load_config(recipe, ["training.amp=true", f"{old_key}=3"])
-    assert str(caught.value) == f"override 'training.epoch_count=3': {told}"
+    assert str(caught.value) == f"override 'training.epoch_count=3': {message}"
     with pytest.raises(ConfigError) as caught:
         validate_config({**WORDS, "training": {"epoch_count": 3}}, "worker")
-    assert str(caught.value) == f"worker: {told}"
+    assert str(caught.value) == f"worker: {message}"
     assert load_config(recipe, ["training.epochs=3"]).training.epochs == 3
 
 

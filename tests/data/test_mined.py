@@ -71,7 +71,7 @@ def test_undecided_ones_are_kept_only_on_request(folder: Path) -> None:
     assert decide(folder, keep_undecided=True) == {"keep": 4, "discard": 1, "undecided": 0}
     found = read_source(source, [])
     assert found.clips.num_rows == 4
-    assert [row["detail"] for row in found.quarantine] == ["a person discarded it"]
+    assert [row["detail"] for row in found.quarantine] == ["it was discarded"]
 
 
 def test_an_edited_table_counts(folder: Path) -> None:

@@ -126,9 +126,9 @@ def test_training_data_and_parity_clips(tmp_path: Path) -> None:
         summarise_training_data(tmp_path)
 
 
-@pytest.mark.parametrize(("asked_ms", "written_ms"), [(80.0, 80.0), (50.0, 40.0), (1.0, 20.0), (210.0, 200.0)])
-def test_chunks_are_whole_steps(asked_ms: float, written_ms: float) -> None:
-    manifest = build_manifest(small_config(export={"chunk_ms": asked_ms}), 320, 10, 3200, {})
+@pytest.mark.parametrize(("wanted_ms", "written_ms"), [(80.0, 80.0), (50.0, 40.0), (1.0, 20.0), (210.0, 200.0)])
+def test_chunks_are_whole_steps(wanted_ms: float, written_ms: float) -> None:
+    manifest = build_manifest(small_config(export={"chunk_ms": wanted_ms}), 320, 10, 3200, {})
     assert manifest["chunk_ms"] == pytest.approx(written_ms)
 
 

@@ -91,7 +91,7 @@ def test_another_model_is_refused_unless_the_tolerance_allows_it(tmp_path: Path)
     with pytest.raises(RunError, match=r"the tflite model differs from the ONNX graph by .*parity_tolerance=0\.0001"):
         verify_variant(plain, spoilt, 1e-4)
     assert 1e-4 < verify_variant(plain, spoilt, 0.5).score_difference < 0.5
-    # Loading hears digital silence first.
+    # Loading runs the model on digital silence.
     with pytest.raises(BundleError, match="NaN or infinite"):
         compare_variant(plain, replace(twin, model=_with_weights(twin, float("inf"))))
 
@@ -140,7 +140,7 @@ def test_a_graph_that_needs_an_operator_which_tflite_lacks(tmp_path: Path) -> No
 @needs_tflite
 @pytest.mark.slow
 def test_a_run_with_its_twin(tmp_path: Path, recordings: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A real student, exported, packed, and heard by the command line in both forms."""
+    """A trained model, exported, packed, and run by the command line in both forms."""
     from wakeword.audio.io import read_audio
 
     files = [str(path) for path in sorted((recordings / "positive").rglob("*.*"))[:3]]
@@ -154,11 +154,11 @@ def test_a_run_with_its_twin(tmp_path: Path, recordings: Path, capsys: pytest.Ca
     assert facts.events_changed == 0
     assert missing_in_micro(facts.operators) == []
     assert facts.operators == count_operators(twin.model)
-    heard = []
+    printed = []
     for variant in ("float32", "tflite"):
         assert main(["detect", str(bundle), *files, "--json", "--threshold", "0.3", "--variant", variant]) == 0
-        heard.append([line.split('"score"')[0] for line in capsys.readouterr().out.splitlines()])
-    assert heard[0] == heard[1]
+        printed.append([line.split('"score"')[0] for line in capsys.readouterr().out.splitlines()])
+    assert printed[0] == printed[1]
 
 
 @needs_tflite

@@ -108,7 +108,7 @@ def cut(
     except ImportError as error:
         raise MissingExtraError("Cutting words out of speech", "train", error) from error
     corpus = find_speech(loaded)
-    counts = [found.cells() for found in count_texts(corpus.rows, loaded.words)]
+    counts = count_texts(corpus.rows, loaded.words)
     print_table("clips by text in their transcript", ("word", "text", "way", *SPLIT_COLUMNS), counts)
     for warning in corpus.warnings:
         print(f"note: {warning}")

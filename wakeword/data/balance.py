@@ -83,6 +83,7 @@ def _others_train(key: str, voices: Voices, given: Mapping[str, str], spared: se
     return any(given[other] == "train" and other not in spared and other != key for other in voices.people)
 
 
+@dataclass
 class Balance:
     """Moves speakers without a given split (`free`) between splits, by names and numbers of clips alone.
 
@@ -93,22 +94,17 @@ class Balance:
         order: sort key of speakers; the first are moved first.
     """
 
-    def __init__(
-        self,
-        home: dict[str, str],
-        free: set[str],
-        words: Sequence[Voices],
-        others: Voices,
-        order: dict[str, tuple[float, str]],
-        config: SplitConfig,
-    ) -> None:
-        self.home = home
-        self.free = set(free)
-        self.words = list(words)
-        self.others = others
-        self.order = order
-        self.config = config
-        self.wanted = wanted_splits(config)
+    home: dict[str, str]
+    free: set[str]
+    words: Sequence[Voices]
+    others: Voices
+    order: dict[str, tuple[float, str]]
+    config: SplitConfig
+
+    @property
+    def wanted(self) -> list[str]:
+        """Splits with a share above 0."""
+        return wanted_splits(self.config)
 
     def settle(self) -> None:
         """Balance every word, then other speech."""

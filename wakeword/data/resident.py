@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
 
+@dataclass(eq=False)
 class ResidentClips:
     """Clips in the memory of a device.
 
@@ -26,13 +28,10 @@ class ResidentClips:
         columns: manifest columns by name, as lists (text) or numpy arrays (numbers), `(clips,)` each, on the host.
     """
 
-    def __init__(
-        self, audio: torch.Tensor, offset: torch.Tensor, length: torch.Tensor, columns: dict[str, Any]
-    ) -> None:
-        self.audio = audio
-        self.offset = offset
-        self.length = length
-        self.columns = columns
+    audio: torch.Tensor
+    offset: torch.Tensor
+    length: torch.Tensor
+    columns: dict[str, Any]
 
     def __len__(self) -> int:
         return int(self.offset.shape[0])
@@ -73,9 +72,8 @@ class ResidentClips:
             audio.numpy()[start : start + clip.size // 2] = np.frombuffer(clip, "<i2")
         taken = table.drop_columns(["audio"]).take(pa.array(index))
         columns = {name: _host_column(taken.column(name)) for name in taken.column_names}
-        return cls(
-            audio.to(device), torch.from_numpy(offset[:-1]).to(device), torch.from_numpy(length).to(device), columns
-        )
+        offsets, lengths = (torch.from_numpy(values).to(device) for values in (offset[:-1], length))
+        return cls(audio.to(device), offsets, lengths, columns)
 
     def gather(self, index: torch.Tensor, start: torch.Tensor, samples: int) -> torch.Tensor:
         """Cut a window out of each clip; samples outside the clip are 0.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ def write_shard(path: Path, rows: Iterable[dict[str, Any]]) -> int:
     return written
 
 
+@dataclass(eq=False)
 class ShardSet:
     """Prepared data: `ShardSet.open(folder)`.
 
@@ -48,9 +50,8 @@ class ShardSet:
         index: the content of `index.json`.
     """
 
-    def __init__(self, root: Path, index: dict[str, Any]) -> None:
-        self.root = root
-        self.index = index
+    root: Path
+    index: dict[str, Any]
 
     @classmethod
     def open(cls, root: str | Path, verify: bool = False) -> ShardSet:

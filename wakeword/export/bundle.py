@@ -147,7 +147,9 @@ def set_operating_points(
         if label not in points:
             continue
         word["operating_points"] = sorted(map(dict, points[label]), key=lambda record: record["fah_target"])
-        target = _operating_target(metrics, label) if default_fah is None else default_fah
+        target = default_fah
+        if target is None:
+            target = metrics.get("words", {}).get(label, {}).get("operating_point", {}).get("fah_target")
         for record in word["operating_points"]:
             if record["fah_target"] == target:
                 word.update(threshold=record["threshold"], ready=bool(record.get("ready", True)))
@@ -158,11 +160,6 @@ def set_operating_points(
     with atomic_folder(Path(bundle_dir)) as folder:
         write_bundle_files(folder, bundle.model, manifest, others)
     return load_bundle(bundle_dir)
-
-
-def _operating_target(metrics: Mapping[str, Any], label: str) -> float | None:
-    point = metrics.get("words", {}).get(label, {}).get("operating_point", {})
-    return point.get("fah_target")
 
 
 def pack(bundle_dir: str | Path, target: str | Path | None = None) -> Path:

@@ -184,10 +184,10 @@ def _difference(scores: Array, reference: Array) -> float:
 
 
 def rising_thresholds(scores: Array, bundle: Bundle) -> list[float]:
-    """One threshold per word halfway between rest and its highest peak, in the widest gap between peaks.
+    """One threshold per word half-way between rest and its highest peak, in the widest gap between peaks.
 
-    A freshly exported model may reach no threshold of its bundle; comparing no events would prove nothing. The level at
-    rest is that of the recording's median or of its end: on a plateau there, rounding alone makes peaks.
+    A new model may not reach the thresholds of its bundle; then there would be no events to compare. The score at rest
+    is the median or the last one of the recording, whichever is higher: plateaus there have peaks by rounding alone.
     """
     timing = bundle.timing
     smoothed = smooth(scores, timing.window)

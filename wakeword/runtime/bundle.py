@@ -280,18 +280,16 @@ def load_bundle(path: str | Path, variant: str = "float32") -> Bundle:
     path = Path(path)
     if variant not in VARIANTS:
         raise BundleError(f"no such precision {variant!r}: choose from {', '.join(VARIANTS)}")
-    if path.is_dir():
-        read: _FolderReader | _ZipReader = _FolderReader(path)
-    elif path.is_file():
-        read = _ZipReader(path)
-    else:
+    if path.is_file():
+        _check_zip(path)
+    elif not path.is_dir():
         raise BundleError(f"{path}: there is no bundle folder or zip; make one with `wakeword export`")
-    manifest = _parse_manifest(read(MANIFEST_NAME, MAX_MANIFEST_BYTES), path / MANIFEST_NAME)
+    manifest = _parse_manifest(_read(path, MANIFEST_NAME, MAX_MANIFEST_BYTES), path / MANIFEST_NAME)
     model, model_name = b"", VARIANTS[variant]
     if model_name not in manifest.files:
         raise BundleError(f"{path}: contains no {variant} model; export it again with export.{variant}=true")
     for name, entry in manifest.files.items():
-        content = read(name, entry.bytes)
+        content = _read(path, name, entry.bytes)
         if len(content) != entry.bytes:
             raise BundleError(f"{path / name}: {len(content)} bytes, not {entry.bytes} as in {MANIFEST_NAME}; copy it")
         if hashlib.sha256(content).hexdigest() != entry.sha256:
@@ -339,53 +337,36 @@ def _parse_manifest(content: bytes, where: Path, verify: bool = True) -> BundleM
     return manifest
 
 
-class _FolderReader:
-    """Reads regular files of the folder; links are refused."""
+def _check_zip(path: Path) -> None:
+    """Check that a zip holds distinct plain files without folders."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError) as error:
+        raise BundleError(f"{path}: not a readable zip ({error}); a bundle is a folder or a zip") from error
+    for name in names:
+        if not _PLAIN_NAME.fullmatch(name):
+            raise BundleError(f"{path}: contains {name!r}; a bundle's zip holds plain files without folders")
+    if len(set(names)) < len(names):
+        raise BundleError(f"{path}: contains the same file twice")
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
 
-    def __call__(self, name: str, limit: int) -> bytes:
-        path = self.folder / name
-        try:
-            if not stat.S_ISREG(path.lstat().st_mode):
-                raise BundleError(f"{path}: not a regular file (links may point outside the bundle)")
-            with path.open("rb") as stream:
+def _read(path: Path, name: str, limit: int) -> bytes:
+    """Read a regular file of a bundle folder, or a member of a bundle zip into memory, of at most `limit` bytes."""
+    where = path / name
+    try:
+        if not path.is_dir():
+            with zipfile.ZipFile(path) as archive, archive.open(name) as stream:
                 content = stream.read(limit + 1)
-        except FileNotFoundError as error:
-            raise BundleError(f"{path}: missing from the bundle; copy or export it again") from error
-        except OSError as error:
-            raise BundleError(f"{path}: cannot be read ({error.strerror})") from error
-        if len(content) > limit:
-            raise BundleError(f"{path}: larger than the allowed {limit} bytes")
-        return content
-
-
-class _ZipReader:
-    """Reads members of a flat zip into memory."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            with zipfile.ZipFile(path) as archive:
-                names = archive.namelist()
-        except (zipfile.BadZipFile, OSError) as error:
-            raise BundleError(f"{path}: not a readable zip ({error}); a bundle is a folder or a zip") from error
-        for name in names:
-            if not _PLAIN_NAME.fullmatch(name):
-                raise BundleError(f"{path}: contains {name!r}; a bundle's zip holds plain files without folders")
-        if len(set(names)) < len(names):
-            raise BundleError(f"{path}: contains the same file twice")
-
-    def __call__(self, name: str, limit: int) -> bytes:
-        where = self.path / name
-        try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(name) as stream:
-                content = stream.read(limit + 1)
-        except KeyError as error:
-            raise BundleError(f"{where}: missing from the bundle; copy or export it again") from error
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
-            raise BundleError(f"{where}: damaged in the zip ({error}); copy it again") from error
-        if len(content) > limit:
-            raise BundleError(f"{where}: larger than the allowed {limit} bytes")
-        return content
+        elif stat.S_ISREG(where.lstat().st_mode):
+            with where.open("rb") as file:
+                content = file.read(limit + 1)
+        else:
+            raise BundleError(f"{where}: not a regular file (links may point outside the bundle)")
+    except (FileNotFoundError, KeyError) as error:
+        raise BundleError(f"{where}: missing from the bundle; copy or export it again") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+        raise BundleError(f"{where}: cannot be read ({error}); copy it again") from error
+    if len(content) > limit:
+        raise BundleError(f"{where}: larger than the allowed {limit} bytes")
+    return content

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,25 +10,16 @@ from numpy.typing import NDArray
 from wakeword.errors import BundleError
 from wakeword.runtime.bundle import Bundle
 
+if TYPE_CHECKING:
+    from wakeword.runtime.onnx_graph import OnnxGraph
+    from wakeword.runtime.tflite_graph import TfliteGraph
+
 Float = NDArray[np.float32]
 
 
-class Graph(Protocol):
-    """A model file in its runtime library."""
-
-    version: str
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        """The metadata that the export wrote into the file."""
-
-    def run(self, audio: Float, state: Float) -> tuple[Float, Float]:
-        """As `Engine.run`."""
-
-
-def _open_graph(bundle: Bundle) -> Graph:
+def _open_graph(bundle: Bundle) -> OnnxGraph | TfliteGraph:
     if bundle.variant != "tflite":
-        # Imported here: ONNX Runtime is half of the time and memory that `import wakeword.runtime` would take.
+        # Imported lazily: ONNX Runtime takes half of the time and memory of `import wakeword.runtime`.
         from wakeword.runtime.onnx_graph import OnnxGraph
 
         return OnnxGraph(bundle)

@@ -47,9 +47,14 @@ def wav_blocks(path: str | Path, block_s: float = 1.0) -> Iterator[NDArray[np.fl
         left, block = there.size, max(1, round(block_s * layout.rate_hz)) * layout.frame_bytes
         while left and (data := stream.read(min(left, block))):
             left -= len(data)
-            values = np.frombuffer(data, ">i2" if layout.big_endian else "<i2").astype(np.float32)
-            values = values.reshape(-1, layout.channels) / np.float32(32768.0)
-            yield values.mean(axis=1) if layout.channels > 1 else values[:, 0]
+            yield mono_of_pcm16(data, layout)
+
+
+def mono_of_pcm16(data: bytes, layout: SampleLayout) -> NDArray[np.float32]:
+    """Convert whole frames of 16-bit samples to `(samples,)` float32 in [-1, 1], channels averaged."""
+    values = np.frombuffer(data, ">i2" if layout.big_endian else "<i2").astype(np.float32)
+    values = values.reshape(-1, layout.channels) / np.float32(32768.0)
+    return values.mean(axis=1) if layout.channels > 1 else values[:, 0]
 
 
 @contextmanager

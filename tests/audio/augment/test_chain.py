@@ -1,4 +1,4 @@
-"""The whole chain with everything on: the same seed, odd lengths, silence, and what is off leaves no trace."""
+"""The whole chain with everything on: the same seed, odd lengths, silence, and disabled transforms change nothing."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def test_fewer_bits_make_more_noise_and_holes() -> None:
 
 
 def test_low_rate_needs_about_the_bits_that_were_asked_for() -> None:
-    """Entropy of what a decoder would have to be told, coefficient by coefficient, over the whole clip."""
+    """Entropy of the quantised coefficients of the whole clip."""
     audio = pinkish(samples=20 * RATE)
     coded = low_rate(audio, torch.tensor([24.0]))
     power = torch.fft.rfft(audio).abs().square()[0]

@@ -33,7 +33,7 @@ VARIABLE, CONSTANT = mp3(), mp3(mode="CONSTANT")
 
 
 def bare(data: bytes) -> bytes:
-    """Without the frame that tells the number of frames."""
+    """Without the frame with the number of frames."""
     place = mpeg.walk(io.BytesIO(data)).stretches[0].xing
     assert place
     return data[place[1] :]
@@ -99,11 +99,11 @@ def test_joined_files_are_heard_to_the_end() -> None:
         assert decoded_s(VARIABLE + bare(second)) == (pytest.approx(40.0, abs=0.3), [])
 
 
-def test_a_promise_that_is_broken_is_a_fault_and_told() -> None:
+def test_fewer_frames_than_stated_are_a_fault() -> None:
     for share in (0.3, 0.6, 0.97):
         assert reason(CONSTANT[: int(share * len(CONSTANT))]) == "truncated"
     cut = bare(CONSTANT)[: len(CONSTANT) // 2]
-    assert decoded_s(cut) == (pytest.approx(10.0, abs=0.2), []), "nothing promises more than these frames"
+    assert decoded_s(cut) == (pytest.approx(10.0, abs=0.2), []), "no header states more frames"
 
 
 def test_a_count_of_too_few_frames_does_not_end_it() -> None:
@@ -113,14 +113,14 @@ def test_a_count_of_too_few_frames_does_not_end_it() -> None:
     assert decoded_s(wrong) == (pytest.approx(20.0, abs=0.1), [])
 
 
-def test_damage_between_frames_costs_these_frames_and_is_told() -> None:
+def test_damage_between_frames_costs_these_frames_and_gives_a_warning() -> None:
     data = bare(CONSTANT)
     noise = np.random.default_rng(5).bytes(30_000)
     seconds, notes = decoded_s(data[:100_000] + noise + data[130_000:])
     assert seconds == pytest.approx(20 - 20 * 30_000 / len(data), abs=0.3)
     assert len(notes) == 1
     assert "not MP3 frames" in notes[0]
-    # With a count of frames it is a promise that is broken.
+    # With a stated number of frames the file is truncated.
     assert reason(CONSTANT[:100_000] + noise + CONSTANT[130_000:]) == "truncated"
 
 

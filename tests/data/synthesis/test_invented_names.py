@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from wakeword.config import validate_config
-from wakeword.data.synthesis import ENGINES, load_engine, pico
+from wakeword.data.synthesis import ENGINES, load_engine
+from wakeword.data.synthesis.engines import pico
 from wakeword.data.synthesis.plan import plan_utterances
 from wakeword.data.synthesis.sentences import vocabulary
 from wakeword.errors import ConfigError, MissingExtraError
@@ -23,7 +24,7 @@ def planned(**word: Any) -> list[dict[str, Any]]:
     return [row for row in plan_utterances(config).to_pylist() if row["kind"] == "wakeword"]
 
 
-def test_what_is_said_is_what_the_user_wrote() -> None:
+def test_engines_get_what_the_user_wrote() -> None:
     assert {(r["respelling"], r["phonemes"], r["text"]) for r in planned()} == {("", "", "xiomi")}
     spelled = planned(say=["shao mee", "show me"])
     assert {r["respelling"] for r in spelled} == {"shao mee", "show me"}

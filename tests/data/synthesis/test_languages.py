@@ -136,16 +136,16 @@ def test_voices_follow_the_language() -> None:
     assert (accents["de"], accents["zh"]) == ({"de"}, {"cmn"})
 
 
-def test_engines_of_other_languages_are_left_out_and_told() -> None:
+def test_engines_of_other_languages_are_left_out_with_a_message() -> None:
     engines = {"espeak": 0.5, "piper": 0.3, "kokoro": 0.2}
     made = config(engines=engines, hold_out=["hibari"])
     try:
-        told = left_out(made.synthesis)
+        messages = left_out(made.synthesis)
     except MissingExtraError as error:
         pytest.skip(str(error))
     assert {row["engine"] for row in plan_utterances(made).to_pylist()} == {"espeak"}
-    assert [note.split()[2] for note in told] == ["piper", "kokoro", "hibari"]
-    assert told[0].endswith("piper speaks en-us, and synthesis.language is de")
+    assert [note.split()[2] for note in messages] == ["piper", "kokoro", "hibari"]
+    assert messages[0].endswith("piper speaks en-us, and synthesis.language is de")
     with pytest.raises(ConfigError, match=r"'de': none of the engines speaks it \(piper speaks en-us; kokoro"):
         plan_utterances(config(engines={"piper": 1.0, "kokoro": 1.0}))
     with pytest.raises(ConfigError, match="espeak speaks fr, fr-be, fr-ch"):

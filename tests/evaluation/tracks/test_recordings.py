@@ -120,7 +120,7 @@ def test_a_word_that_ends_with_its_recording_counts(tmp_path) -> None:
             "'alpha' until 2 s and 'beta' from 1.5 s",
         ),
         ("word,start_s,end_s,speaker\nalpha,39,41,a\n", "line 2: 'alpha' ends at 41 s, but .* lasts 40.00 s"),
-        ("word,start_s,end_s,speaker\nalpha,2,2,a\n", "line 2: .* does not end after its start"),
+        ("word,start_s,end_s,speaker\nalpha,2,2,a\n", "line 2: .* needs 0 <= start_s < end_s"),
         ("word,start_s,end_s,speaker\nalpha,one,2,a\n", "line 2: a row needs word, start_s, end_s, speaker"),
         ("word,start_s\nalpha,1\n", "line 2: a row needs word, start_s, end_s, speaker"),
     ],

@@ -196,41 +196,33 @@ class Augmenter(nn.Module):
         rows = self._rows(config.noise_probability, audio, generator)
         self._noise(audio, level, rows, generator)
         if self.music is not None and config.music_probability:
-            rows, music = self._rows(config.music_probability, audio, generator), self.music
-            drawn = places(music, len(rows), generator)
-            snr_db = uniform(config.music_snr_db, len(rows), generator)
-            _add(audio, level, rows, snr_db, lambda index, start: music.take(index, start, samples), *drawn)
+            rows = self._rows(config.music_probability, audio, generator)
+            _add_crops(audio, level, rows, config.music_snr_db, self.music, generator)
         if self.speech is not None and config.babble_probability:
             rows = self._rows(config.babble_probability, audio, generator)
             voices = babble(self.speech, config.babble_talkers, len(rows), samples, generator)
             snr_db = uniform(config.babble_snr_db, len(rows), generator)
             _add(audio, level, rows, snr_db, lambda voices: voices, voices)
         if self.speech is not None and config.speech_probability:
-            rows, speech = self._rows(config.speech_probability, audio, generator), self.speech
-            drawn = places(speech, len(rows), generator)
-            snr_db = uniform(config.speech_snr_db, len(rows), generator)
+            rows = self._rows(config.speech_probability, audio, generator)
             # Speech has pauses, so the level of its loud frames counts.
-            _add(
-                audio, level, rows, snr_db, lambda i, start: speech.take(i, start, samples), *drawn, power=active_power
-            )
+            _add_crops(audio, level, rows, config.speech_snr_db, self.speech, generator, active_power)
 
     def _noise(self, audio: Tensor, level: Tensor, rows: Tensor, generator: torch.Generator) -> None:
+        config, samples = self.config, audio.shape[1]
         if not len(rows):
             return
-        samples, noises = audio.shape[1], self.noises
-        if noises is not None and not self.config.noise_rir_probability:
-            drawn = places(noises, len(rows), generator)
-            snr_db = uniform(self.config.noise_snr_db, len(rows), generator)
-            _add(audio, level, rows, snr_db, lambda index, start: noises.take(index, start, samples), *drawn)
+        if self.noises is not None and not config.noise_rir_probability:
+            _add_crops(audio, level, rows, config.noise_snr_db, self.noises, generator)
             return
-        if noises is not None:
-            noise = crops(noises, len(rows), samples, generator)
+        if self.noises is not None:
+            noise = crops(self.noises, len(rows), samples, generator)
         else:
             noise = coloured_noise(uniform((0.0, 2.0), len(rows), generator), samples, generator)
         noise = noise.to(audio.device)
-        snr_db = uniform(self.config.noise_snr_db, len(rows), generator)
-        if self.rirs is not None and self.config.noise_rir_probability:
-            wet = self._rows(self.config.noise_rir_probability, noise, generator)
+        snr_db = uniform(config.noise_snr_db, len(rows), generator)
+        if self.rirs is not None and config.noise_rir_probability:
+            wet = self._rows(config.noise_rir_probability, noise, generator)
             replace_rows(noise, wet, ringing, self._responses(self.rirs, len(wet), generator))
         _add(audio, level, rows, snr_db, lambda noise: noise, noise)
 
@@ -316,3 +308,18 @@ def _add(
         return noise.mul_(noise_scale(level, power(noise), snr_db)[:, None])
 
     add_to_rows(audio, rows, scaled, level[rows], snr_db.to(audio.device), *draws)
+
+
+def _add_crops(
+    audio: Tensor,
+    level: Tensor,
+    rows: Tensor,
+    snr_limits_db: tuple[float, float],
+    bank: Bank,
+    generator: torch.Generator,
+    power: Callable[[Tensor], Tensor] = mean_power,
+) -> None:
+    """`_add` random crops of a bank at a random SNR."""
+    drawn = places(bank, len(rows), generator)
+    snr_db = uniform(snr_limits_db, len(rows), generator)
+    _add(audio, level, rows, snr_db, partial(bank.take, samples=audio.shape[1]), *drawn, power=power)

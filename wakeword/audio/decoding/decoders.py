@@ -28,6 +28,7 @@ from wakeword.audio.decoding.sampled import MAX_CHANNELS, SAMPLE_CODECS, reader_
 from wakeword.audio.views import Part, View, size_of_stream
 from wakeword.errors import MissingExtraError
 from wakeword.runtime.resampling import MAX_RATE_HZ, MIN_RATE_HZ
+from wakeword.runtime.wav import mono_of_pcm16
 from wakeword.runtime.wav_header import HeaderError, SampleLayout, extent
 
 CODECS = {
@@ -150,10 +151,8 @@ def _sampled(stream: BinaryIO, layout: SampleLayout, where: str, warn: Warn) -> 
 
 def _pcm16(view: View, layout: SampleLayout) -> Blocks:
     """Blocks of 16-bit samples, without soundfile."""
-    order = ">i2" if layout.big_endian else "<i2"
     while data := view.read(max(1, _BLOCK_VALUES // layout.channels) * layout.frame_bytes):
-        values = np.frombuffer(data, order).astype(np.float32).reshape(-1, layout.channels) / np.float32(32768.0)
-        yield layout.rate_hz, values.mean(axis=1) if layout.channels > 1 else values[:, 0]
+        yield layout.rate_hz, mono_of_pcm16(data, layout)
 
 
 def _flac(stream: BinaryIO, start: int, where: str, warn: Warn) -> Blocks:

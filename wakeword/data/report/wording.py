@@ -54,7 +54,7 @@ def tables(facts: DataFacts) -> dict[str, Table]:
     }
 
 
-def _clips(facts: DataFacts) -> Iterator[tuple[str, ...]]:
+def _clips(facts: DataFacts) -> Iterator[tuple[Any, ...]]:
     """Clips and hours per kind, label and split."""
     keys: list[Any] = [*facts.amounts.groupby(["kind", "label"]).groups, (None, None)]
     for kind, label in keys:
@@ -63,7 +63,7 @@ def _clips(facts: DataFacts) -> Iterator[tuple[str, ...]]:
         yield kind or "all", label or "", *cells
 
 
-def _speakers(facts: DataFacts) -> Iterator[tuple[str, ...]]:
+def _speakers(facts: DataFacts) -> Iterator[tuple[Any, ...]]:
     """Speakers of each wake word and of everything with a voice; clips without or with a guessed speaker."""
     for label in [*facts.labels, None]:
         cells = []
@@ -76,7 +76,7 @@ def _speakers(facts: DataFacts) -> Iterator[tuple[str, ...]]:
         yield label or "all voices", *cells
 
 
-def _voices(facts: DataFacts) -> Iterator[tuple[str, ...]]:
+def _voices(facts: DataFacts) -> Iterator[tuple[Any, ...]]:
     """Women and men (or high and low voices) among the speakers of each word."""
     for label in facts.labels:
         for split in SPLITS:
@@ -87,7 +87,7 @@ def _voices(facts: DataFacts) -> Iterator[tuple[str, ...]]:
                 yield label, split, *map(str, counts)
 
 
-def _measures(facts: DataFacts) -> Iterator[tuple[str, ...]]:
+def _measures(facts: DataFacts) -> Iterator[tuple[Any, ...]]:
     """5th, 50th and 95th percentile of pitch, level and SNR per kind and split."""
     groups = dict(list(facts.measures.groupby(["kind", "split"])))
     for kind, split in sorted(groups, key=lambda key: (key[0], SPLITS.index(key[1]))):
@@ -97,7 +97,7 @@ def _measures(facts: DataFacts) -> Iterator[tuple[str, ...]]:
             yield kind, split, *cells
 
 
-def _sources(facts: DataFacts) -> Iterator[tuple[str, ...]]:
+def _sources(facts: DataFacts) -> Iterator[tuple[Any, ...]]:
     """Clips and hours per source and licence, with their kinds and splits."""
     for (source, licence), own in facts.amounts.groupby(["source", "licence"]):
         kinds, splits = ", ".join(sorted(set(own["kind"]))), ", ".join(sorted(set(own["split"]), key=SPLITS.index))
@@ -105,14 +105,14 @@ def _sources(facts: DataFacts) -> Iterator[tuple[str, ...]]:
         yield source or "(none)", licence or "(unknown)", kinds, splits, *amounts
 
 
-def _refused(facts: DataFacts) -> Iterator[tuple[str, ...]]:
+def _refused(facts: DataFacts) -> Iterator[tuple[Any, ...]]:
     """Refused clips by reason, the most frequent first, with at most three examples."""
     for reason, count in facts.refused["reason"].value_counts().items():
         examples = facts.refused[facts.refused["reason"] == reason].head(3).itertuples()
         yield str(reason), str(count), "; ".join(f"{row.uri}: {row.detail}" for row in examples)
 
 
-def _near_misses(facts: DataFacts) -> Iterator[tuple[str, ...]]:
+def _near_misses(facts: DataFacts) -> Iterator[tuple[Any, ...]]:
     """How many texts and clips resemble each word, by distance in phonemes."""
     for (word, distance), own in facts.near_misses.groupby(["word", "phoneme_distance"], dropna=False):
         clips = own.groupby("split")["clips"].sum().reindex(SPLITS, fill_value=0)

@@ -264,8 +264,8 @@ class Layout:
             return Place("wakeword", fold(rest[free]), rest[free + 1 :], split)
         several = " or ".join(word.label for word in self.words)
         return Place(
-            fault=f"its folders do not tell {several} apart: move it into a folder with the word's name, below the "
-            "folder of the positives"
+            fault=f"its folders do not show whether it is {several}: move it into a folder named by its word, below "
+            "the folder of the positives"
         )
 
     def _speakers_below(self, folders: tuple[str, ...]) -> tuple[tuple[str, ...], str]:

@@ -17,10 +17,11 @@ from typing import Any
 
 from wakeword.audio.decoding.formats import judge
 from wakeword.audio.listing import list_audio
-from wakeword.audio.locators import Entry, read_bytes
+from wakeword.audio.locators import Entry, plain, read_bytes
 from wakeword.config import WordConfig
+from wakeword.config.data import SourceConfig
 from wakeword.config.labels import word_of
-from wakeword.data.manifest import Row, clip_row, clip_table, quarantine_row
+from wakeword.data.manifest import KINDS, SPLITS, Row, clip_row, clip_table, quarantine_row
 from wakeword.data.sources.registry import SourceClips
 from wakeword.errors import DataError
 
@@ -100,6 +101,44 @@ class Gathering:
             return
         self.seen.add(values["clip_id"])
         self.rows.append(clip_row(**values))
+
+    def add_described(
+        self, entry: Entry, member: str, values: Mapping[str, Any], config: SourceConfig, words: Sequence[WordConfig]
+    ) -> None:
+        """Add a clip inside a container file from its description, or refuse it.
+
+        Args:
+            entry: the container, such as a Parquet file or a tar.
+            member: the clip in it: a row number or a name.
+            values: its description; missing values are empty.
+            config: `kind` overrides that of the description.
+            words: configured words.
+        """
+        uri, text, speaker = f"{entry.uri}#{member}", first_of(values, TEXT), first_of(values, SPEAKER)
+        given = config.kind or first_of(values, ("kind",)) or None
+        kind, label = placed_kind(given, first_of(values, ("label",)), text, words)
+        split = first_of(values, ("split",)) or split_of_name(entry.name)
+        if kind not in KINDS:
+            self.refuse(uri, "wrong_kind", f"kind {kind!r} is none of {', '.join(KINDS)}")
+        elif kind == "wakeword" and not label:
+            self.refuse(uri, "no_label", "a wake word needs a label")
+        elif split not in ("", *SPLITS):
+            self.refuse(uri, "wrong_split", f"split {split!r} is none of {', '.join(SPLITS)}")
+        else:
+            source = first_of(values, ("source",)) or PurePosixPath(plain(config.uri)).stem
+            self.add(
+                clip_id=f"{entry.name}#{member}",
+                uri=uri,
+                kind=kind,
+                label=label,
+                text=text,
+                speaker=f"{source}:{speaker}" if speaker else "",
+                speaker_source="given" if speaker else "none",
+                split=split,
+                source=source,
+                licence=first_of(values, ("licence", "license")),
+                **about_speaker(values),
+            )
 
     def refuse(self, uri: str, reason: str, detail: str) -> None:
         """Put a row into quarantine."""

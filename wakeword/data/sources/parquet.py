@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 from wakeword.audio.locators import Entry, audio_column, open_parquet, plain, walk
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
-from wakeword.data.manifest import KINDS, SPLITS
 from wakeword.data.sources.csv_manifest import NEEDED, validated
-from wakeword.data.sources.listing import SPEAKER, TEXT, Gathering, about_speaker, first_of, placed_kind, split_of_name
+from wakeword.data.sources.listing import Gathering
 from wakeword.data.sources.registry import SourceClips, register
 from wakeword.errors import DataError
 
@@ -49,7 +47,7 @@ def read_parquet(config: SourceConfig, words: Sequence[WordConfig]) -> SourceCli
                 row["label"] = classes[row["label"]]
         for number, row in enumerate(rows):
             if audio:
-                _add_audio_row(found, entry, number, row, config, words)
+                found.add_described(entry, str(number), row, config, words)
             else:
                 _add_manifest_row(found, entry, number, row, config)
     return found.result(root, "*.parquet")
@@ -62,37 +60,6 @@ def _classes(schema: Any) -> list[str]:
     except (KeyError, TypeError, ValueError):
         return []
     return [str(name) for name in names] if "label" in schema.names else []
-
-
-def _add_audio_row(
-    found: Gathering, entry: Entry, number: int, row: dict[str, Any], config: SourceConfig, words: Sequence[WordConfig]
-) -> None:
-    uri = f"{entry.uri}#{number}"
-    given = config.kind or first_of(row, ("kind",)) or None
-    kind, label = placed_kind(given, first_of(row, ("label",)), first_of(row, TEXT), words)
-    split = first_of(row, ("split",)) or split_of_name(entry.name)
-    speaker = first_of(row, SPEAKER)
-    if kind not in KINDS:
-        found.refuse(uri, "wrong_kind", f"kind {kind!r} is none of {', '.join(KINDS)}")
-    elif kind == "wakeword" and not label:
-        found.refuse(uri, "no_label", "a wake word needs a label")
-    elif split not in ("", *SPLITS):
-        found.refuse(uri, "wrong_split", f"split {split!r} is none of {', '.join(SPLITS)}")
-    else:
-        source = first_of(row, ("source",)) or PurePosixPath(plain(config.uri)).stem
-        found.add(
-            clip_id=f"{entry.name}#{number}",
-            uri=uri,
-            kind=kind,
-            label=label,
-            text=first_of(row, TEXT),
-            speaker=f"{source}:{speaker}" if speaker else "",
-            speaker_source="given" if speaker else "none",
-            split=split,
-            source=source,
-            licence=first_of(row, ("licence", "license")),
-            **about_speaker(row),
-        )
 
 
 def _add_manifest_row(found: Gathering, entry: Entry, number: int, row: dict[str, Any], config: SourceConfig) -> None:

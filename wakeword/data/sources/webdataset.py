@@ -16,17 +16,7 @@ from wakeword.audio.decoding.formats import judge
 from wakeword.audio.locators import Entry, open_uri, plain, tar_members, walk
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
-from wakeword.data.manifest import KINDS, SPLITS
-from wakeword.data.sources.listing import (
-    SPEAKER,
-    TEXT,
-    Gathering,
-    about_speaker,
-    first_of,
-    is_audio,
-    placed_kind,
-    split_of_name,
-)
+from wakeword.data.sources.listing import Gathering, first_of, is_audio
 from wakeword.data.sources.registry import SourceClips, register
 
 _MAX_TEXT_BYTES = 1 << 20
@@ -95,30 +85,11 @@ def _add_sample(
         values = json.loads(reader.text(files["json"])) if "json" in files else {}
         if not isinstance(values, dict):
             raise ValueError("not an object")
-        named = reader.text(files["cls"]).strip() if "cls" in files else ""
-        text = reader.text(files["txt"]).strip() if "txt" in files else first_of(values, TEXT)
+        if "cls" in files and not first_of(values, ("label",)):
+            values["label"] = reader.text(files["cls"]).strip()
+        if "txt" in files:
+            values["text"] = reader.text(files["txt"]).strip()
     except ValueError as error:
         found.refuse(uri, "bad_description", f"its json or txt cannot be read: {error}")
         return
-    given = config.kind or first_of(values, ("kind",)) or None
-    kind, label = placed_kind(given, first_of(values, ("label",)) or named, text, words)
-    split = first_of(values, ("split",)) or split_of_name(entry.name)
-    speaker = first_of(values, SPEAKER)
-    if kind not in KINDS or (kind == "wakeword" and not label) or split not in ("", *SPLITS):
-        detail = f"kind {kind!r}, label {label!r}, split {split!r} cannot be meant"
-        found.refuse(uri, "bad_description", detail)
-        return
-    source = first_of(values, ("source",)) or PurePosixPath(plain(config.uri)).stem
-    found.add(
-        clip_id=f"{entry.name}#{audio}",
-        uri=uri,
-        kind=kind,
-        label=label,
-        text=text,
-        speaker=f"{source}:{speaker}" if speaker else "",
-        speaker_source="given" if speaker else "none",
-        split=split,
-        source=source,
-        licence=first_of(values, ("licence", "license")),
-        **about_speaker(values),
-    )
+    found.add_described(entry, audio, values, config, words)

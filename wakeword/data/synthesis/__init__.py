@@ -10,7 +10,8 @@ from wakeword.data.synthesis.engine import Engine, Voice
 from wakeword.errors import ConfigError, MissingExtraError
 
 ENGINES: dict[str, str] = {
-    name: f"wakeword.data.synthesis.{name}" for name in ("espeak", "piper", "pico", "kokoro", "hibari")
+    "espeak": "wakeword.data.synthesis.espeak",
+    **{name: f"wakeword.data.synthesis.engines.{name}" for name in ("piper", "pico", "kokoro", "hibari")},
 }
 """Engine names and the modules that define `make(argument) -> Engine`."""
 EXTRAS = {"pico": "pico"}

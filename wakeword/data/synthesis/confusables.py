@@ -125,9 +125,11 @@ def _candidates(phrase: str, source: str, language: str, pool: Sequence[str]) ->
         for sounds in (*own.values(), *sounds_of([phrase], source, language)):
             known.update(dictionary_words(sounds, DICTIONARY_WORDS))
     real = [*sorted(known), *pairs_of(pool)]
-    sounds = dict(zip(sorted(known), sounds_of(sorted(known), source, language), strict=True))
+    pronunciations = dict(zip(sorted(known), sounds_of(sorted(known), source, language), strict=True))
     for place, word in enumerate(words):
-        real += [" ".join([*words[:place], near, *words[place + 1 :]]) for near in _neighbours(own[word], sounds)]
+        real += [
+            " ".join([*words[:place], near, *words[place + 1 :]]) for near in _neighbours(own[word], pronunciations)
+        ]
     alphabet = alphabet_of(language, phrase)
     invented = [
         " ".join([*words[:place], changed, *words[place + 1 :]])

@@ -17,20 +17,10 @@ from wakeword.evaluation.scoring.store import METADATA_KEY
 from wakeword.system.files import atomic_path
 
 OUTCOMES_NAME = "outcomes.parquet"
+_TRUTH = ("track", "clip_id", "speaker", "source", "start_s", "end_s")
+_TYPES = {"hit": pa.bool_()} | dict.fromkeys(("start_s", "end_s", "score", "latency_s"), pa.float64())
 OUTCOMES_SCHEMA = pa.schema(
-    [
-        ("word", pa.string()),
-        ("condition", pa.string()),
-        ("track", pa.string()),
-        ("clip_id", pa.string()),
-        ("speaker", pa.string()),
-        ("source", pa.string()),
-        ("start_s", pa.float64()),
-        ("end_s", pa.float64()),
-        ("hit", pa.bool_()),
-        ("score", pa.float64()),
-        ("latency_s", pa.float64()),
-    ]
+    [(name, _TYPES.get(name, pa.string())) for name in ("word", "condition", *_TRUTH, "hit", "score", "latency_s")]
 )
 """`score`: the highest smoothed peak in the word's window, null without a peak; `latency_s`: null for misses."""
 
@@ -41,12 +31,11 @@ def outcome_rows(view: WordOnSplit, threshold: float) -> list[dict]:
     for condition, (peaks, truth) in view.conditions.items():
         result, best = outcome(peaks, threshold), word_scores(peaks, without=-np.inf)
         for place, row in enumerate(truth):
-            about = {name: getattr(row, name) for name in ("track", "clip_id", "speaker", "source", "start_s", "end_s")}
-            found = {
-                "hit": bool(result.hit[place]),
-                "score": float(best[place]) if np.isfinite(best[place]) else None,
-                "latency_s": float(result.latency_s[place]) if result.hit[place] else None,
-            }
+            hit = bool(result.hit[place])
+            score = float(best[place]) if np.isfinite(best[place]) else None
+            latency_s = float(result.latency_s[place]) if hit else None
+            about = {name: getattr(row, name) for name in _TRUTH}
+            found = {"hit": hit, "score": score, "latency_s": latency_s}
             rows.append({"word": view.label, "condition": condition, **about, **found})
     return rows
 

@@ -38,23 +38,25 @@ def find_examples(view: WordOnSplit, threshold: float) -> tuple[Example, ...]:
 
 
 def _misses(view: WordOnSplit, threshold: float) -> list[Example]:
-    found: list[tuple[int, float, Example]] = []
-    for order, (condition, (peaks, rows)) in enumerate(view.conditions.items()):
+    found: list[Example] = []
+    for condition, (peaks, rows) in view.conditions.items():
         best = word_scores(peaks)
-        for place in np.flatnonzero(~outcome(peaks, threshold).hit).tolist():
+        missed = np.flatnonzero(~outcome(peaks, threshold).hit)
+        for place in missed[np.argsort(best[missed], kind="stable")].tolist():
             row = rows[place]
-            example = Example(
-                kind="miss",
-                condition=condition,
-                track=row.track,
-                start_s=max(0.0, row.start_s - BEFORE_S),
-                end_s=row.end_s + AFTER_S,
-                word_s=(row.start_s, row.end_s),
-                score=float(best[place]),
-                **_about(row),
+            found.append(
+                Example(
+                    kind="miss",
+                    condition=condition,
+                    track=row.track,
+                    start_s=max(0.0, row.start_s - BEFORE_S),
+                    end_s=row.end_s + AFTER_S,
+                    word_s=(row.start_s, row.end_s),
+                    score=float(best[place]),
+                    **_about(row),
+                )
             )
-            found.append((order, example.score, example))
-    return [example for _, _, example in sorted(found, key=lambda item: item[:2])[:EACH]]
+    return found[:EACH]
 
 
 def _alarms(view: WordOnSplit, threshold: float) -> list[Example]:
@@ -85,12 +87,12 @@ def _alarm(name: str, kind: str, part: NegativeAudio, position: int) -> Example:
         end_s=time_s + ALARM_AFTER_S,
         word_s=None,
         score=float(peaks.score[position]),
-        **(_about(row) if row is not None else {"clip_id": "", "speaker": "", "source": ""}),
+        **_about(row),
     )
 
 
-def _about(row: TruthRow) -> dict[str, str]:
-    return {"clip_id": row.clip_id, "speaker": row.speaker, "source": row.source}
+def _about(row: TruthRow | None) -> dict[str, str]:
+    return {name: getattr(row, name, "") for name in ("clip_id", "speaker", "source")}
 
 
 def write_audio(examples: Sequence[Example], tracks: Mapping[str, Track], folder: Path) -> None:

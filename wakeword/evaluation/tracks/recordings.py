@@ -137,7 +137,7 @@ def _truth(path: Path, uri: str, duration_s: float) -> list[tuple[str, float, fl
         except (KeyError, ValueError, AttributeError, TypeError) as error:
             raise DataError(f"{where}: a row needs {', '.join(COLUMNS)}, with times in seconds") from error
         if not 0 <= start_s < end_s:
-            raise DataError(f"{where}: {word!r} from {start_s:g} to {end_s:g} s does not end after its start")
+            raise DataError(f"{where}: {word!r} from {start_s:g} to {end_s:g} s needs 0 <= start_s < end_s")
         if end_s > duration_s:
             raise DataError(f"{where}: {word!r} ends at {end_s:g} s, but {uri} lasts {duration_s:.2f} s")
         rows.append((word, start_s, end_s, speaker))

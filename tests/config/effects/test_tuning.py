@@ -120,7 +120,7 @@ def requested(what: str) -> Observe:
             mock.patch.object(ray.tune, "Tuner", tuner),
             pytest.raises(Tuned) as caught,
         ):
-            search.run_sweep(config, folder, prepared(), quiet=True)
+            search.run_sweep(config, folder, prepared())
         return caught.value.args[0]
 
     return observe

@@ -93,7 +93,7 @@ def objective(config: Config, folder: Path) -> float:
     folders: dict[str, Any] = {name: str(folder) for name in names}
     sample = {"number": 0, KEY: -5.0}
     with mock.patch.object(ray.tune, "report", reports.append):
-        run_trial(sample, tree=config.model_dump(mode="json"), targets_dir=None, train_fn=trained, **folders)
+        run_trial(sample, tree=config.model_dump(mode="json"), targets=None, train_fn=trained, **folders)
     return reports[-1]["objective"]
 
 

@@ -68,7 +68,7 @@ def test_the_report_lists_near_misses_by_distance(recipe: Path) -> None:
     page = (run_folder(load_config(recipe)) / "evaluation" / "report.html").read_text()
     body = page[page.index("</head>") :]
     assert "<td>1 phoneme away</td><td>100 % of 6 (61.0-100.0)</td>" in body
-    assert "the phrase itself, by the same 4 voices" in body
+    assert "the phrase itself, by the same 4 speakers" in body
     assert "near misses that fire, %" in body
 
 
@@ -77,7 +77,7 @@ def test_wrong_usage_is_one_sentence(recipe: Path, tmp_path: Path, capsys: pytes
         ([], "evaluate needs a recipe"),
         (["--compare", str(tmp_path)], "at least two evaluation folders"),
         (["--compare", str(tmp_path), str(tmp_path)], "report.json cannot be read"),
-        ([str(recipe), "--compare", str(tmp_path), str(tmp_path)], "leave out the recipe"),
+        ([str(recipe), "--compare", str(tmp_path), str(tmp_path)], "remove the recipe"),
         ([str(recipe), "--out", str(tmp_path)], "--out needs --from-scores"),
         (["--from-scores", str(tmp_path), "--variant", "int8"], "--variant needs a recipe"),
         ([str(recipe), "--from-scores", str(tmp_path)], "remove the recipe"),

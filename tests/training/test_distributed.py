@@ -133,7 +133,7 @@ def local_ray() -> Iterator[None]:
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
 @pytest.mark.timeout(300)
-def test_two_workers_see_the_batches_of_one(prepared: Path, tmp_path: Path) -> None:
+def test_two_workers_get_the_batches_of_one(prepared: Path, tmp_path: Path) -> None:
     alone = train_with_ray(_config(0), prepared, tmp_path / "one")
     pair = train_with_ray(_config(2), prepared, tmp_path / "two")
     assert pair.epochs == 2
@@ -146,7 +146,7 @@ def test_two_workers_see_the_batches_of_one(prepared: Path, tmp_path: Path) -> N
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
 @pytest.mark.timeout(300)
-def test_each_worker_keeps_windows_of_its_own_and_makes_them_again(prepared: Path, tmp_path: Path) -> None:
+def test_each_worker_keeps_separate_windows_and_rebuilds_them(prepared: Path, tmp_path: Path) -> None:
     config = replay_config(epochs=2, steps_per_epoch=3, replay_windows=10)
     config = config.model_copy(update={"compute": _config(2).compute})
     train_with_ray(config, prepared, tmp_path)
@@ -162,7 +162,7 @@ def test_each_worker_keeps_windows_of_its_own_and_makes_them_again(prepared: Pat
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
 @pytest.mark.timeout(200)
-def test_our_own_errors_come_back_as_they_are_and_are_not_tried_again(prepared: Path, tmp_path: Path) -> None:
+def test_wakeword_errors_are_returned_and_not_retried(prepared: Path, tmp_path: Path) -> None:
     config = tiny_config(words=[{"label": "absent"}], compute={"workers": 1})
     with pytest.raises(DataError, match="no clip of absent"):
         train_with_ray(config, prepared, tmp_path / "run")

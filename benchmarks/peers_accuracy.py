@@ -13,8 +13,7 @@ Without `--bundle`, our model is first trained on the train speakers by the reci
 word "alexa" (tens of minutes on two cores). `--quick` takes a few clips and an untrained model, without targets. Scores
 are stored in `--folder`; an interrupted run continues.
 
-Limit: the peers' authors chose or tested their models on the recordings that "alexa" of the test split comes from;
-our training data does not contain the test speakers.
+Limit: the peers' authors chose or tested their models on the source recordings of the test split; we did not.
 """
 
 from __future__ import annotations
@@ -43,8 +42,7 @@ from wakeword.system.files import write_text
 
 WORD = "alexa"
 HIT_BEFORE_S = 0.5
-"""Wider than our protocol's 0.2 s: openWakeWord often fires 0.2 to 0.3 s before the word's end. The word lasts at least
-0.5 s."""
+"""Not our protocol's 0.2 s: openWakeWord often fires 0.2 to 0.3 s before the end of the word, which lasts 0.5 s."""
 QUICK_CLIPS = {"wakeword": 10, "speech": 12, "noise": 6, "music": 2, "rir": 6}
 """Clips per split, and for wake words per label."""
 

@@ -157,12 +157,12 @@ def detect_on(
     tracks: Sequence[Track], scores: Sequence[NDArray[np.float32]], word: str, timing: EventTiming, config: Config
 ) -> WordOnSplit:
     """Peaks of a word's raw scores, `(n,)` per track."""
-    from wakeword.evaluation.metrics.measure import listen
+    from wakeword.evaluation.metrics.measure import measure_word
     from wakeword.evaluation.scoring.store import TrackInfo
 
     by_name = {track.name: values for track, values in zip(tracks, scores, strict=True)}
     infos = [TrackInfo.of("test", track) for track in tracks]
-    return listen(word, infos, lambda track, _: by_name[track], timing, config.evaluation)
+    return measure_word(word, infos, lambda track, _: by_name[track], timing, config.evaluation)
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

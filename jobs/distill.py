@@ -1,4 +1,4 @@
-"""Train a student under a teacher, by hand or as a Ray job.
+"""Train a student on the scores of a teacher, by hand or as a Ray job.
 
 ray job submit --working-dir . -- python jobs/distill.py --config CONFIG.yaml [key=value …]
 """

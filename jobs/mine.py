@@ -1,4 +1,4 @@
-"""Find negatives that a bundle scores high, by hand or as a Ray job.
+"""Find hard negatives, by hand or as a Ray job.
 
 ray job submit --working-dir . -- python jobs/mine.py --bundle BUNDLE --config CONFIG.yaml --out DIR [key=value …]
 """

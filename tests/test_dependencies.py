@@ -42,7 +42,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "wakeword/data/cutting/sphinx.py": ("train+mining",),
     "wakeword/data/synthesis": ("train+tts",),
     "wakeword/data/synthesis/checks.py": ("train+tts+mining",),
-    "wakeword/data/synthesis/pico.py": ("train+tts+pico",),
+    "wakeword/data/synthesis/engines/pico.py": ("train+tts+pico",),
     "wakeword/data/synthesis/pronunciation.py": ("train+tts+mining",),
     "wakeword/export/tflite.py": ("tflite",),
     "wakeword/export/tflite_child.py": ("tflite",),

@@ -1,4 +1,4 @@
-"""Importing the package loads no heavy library (checked in a new process)."""
+"""Importing the package loads no heavy module, measured in a separate process."""
 
 from __future__ import annotations
 

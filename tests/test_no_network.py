@@ -1,4 +1,4 @@
-"""The main paths work offline: preparation, training, export and detection connect to no other machine."""
+"""The main paths work offline: preparing, training, exporting and detecting contact no other machine."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _log(line):
 def _hook(event, arguments):
     if event == "socket.connect":
         link, address = arguments
-        # A datagram socket is "connected" without a packet, which programs use to find their own address.
+        # A datagram socket is "connected" without a packet, which is how programs find their own address.
         if link.family in (socket.AF_INET, socket.AF_INET6) and link.type != socket.SOCK_DGRAM:
             if not _own(str(address[0])):
                 _log(f"connect {address} by {sys.argv}")
@@ -101,13 +101,14 @@ def guarded(folder: Path, code: str, *arguments: str) -> tuple[subprocess.Comple
 
 
 def _probes_for_a_cloud(line: str) -> bool:
-    """Whether Ray's dashboard queries the cloud metadata address at its start, which no setting disables."""
-    query = "169.254.169.254" in line or "getaddrinfo metadata.google.internal" in line
-    return query and "dashboard.py" in line and "UsageStatsHead" in line
+    """At its start Ray's dashboard process queries the link-local metadata address and one name to detect a cloud
+    machine, also with usage statistics off. It sends the answer nowhere, and no setting of Ray disables the query."""
+    probe = "169.254.169.254" in line or "getaddrinfo metadata.google.internal" in line
+    return probe and "dashboard.py" in line and "UsageStatsHead" in line
 
 
 @pytest.mark.ray
-def test_preparing_training_exporting_and_detecting_reach_no_other_machine(tmp_path: Path) -> None:
+def test_preparing_training_exporting_and_detecting_contact_no_other_machine(tmp_path: Path) -> None:
     attempt = "import socket\ntry: socket.getaddrinfo('wakeword.invalid', 80)\nexcept OSError: pass"
     _, seen = guarded(tmp_path, attempt)
     assert any("getaddrinfo wakeword.invalid" in line for line in seen), "the guard must see what it is there for"

@@ -1,4 +1,4 @@
-"""The whole pipeline on a tiny corpus: skipped, repeated and refused stages."""
+"""The whole pipeline on a tiny corpus, really run: stages that are skipped, run again or refused."""
 
 from __future__ import annotations
 
@@ -56,6 +56,13 @@ def _score_times(result: PipelineResult) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in (result.run_dir / "score-cache").glob("*.npy")}
 
 
+def test_a_model_that_cannot_be_built_ends_before_the_preparation(corpus: Path, tmp_path: Path) -> None:
+    for change, message in (({"model__family": "bcresnet"}, "did you mean"), ({"model__heads": 2}, "has one head")):
+        with pytest.raises(ConfigError, match=message):
+            run_pipeline(_config(corpus, tmp_path, **change), runner="local")
+    assert not list(tmp_path.glob("prepared-*"))
+
+
 def test_a_run_leaves_everything(finished: PipelineResult) -> None:
     assert _states(finished) == {s: "off" if s == "targets" else "done" for s in STAGES}
     run_dir = finished.run_dir
@@ -78,7 +85,7 @@ def test_a_run_leaves_everything(finished: PipelineResult) -> None:
 
 
 def test_a_word_cut_at_its_end_is_detected_as_with_silence_after_it(finished: PipelineResult) -> None:
-    """The trained detector on every test word: two seconds of silence after the cut cause no other event."""
+    """The trained detector on every test word: two seconds of silence after the cut change no event."""
     bundle = load_bundle(finished.bundle_dir)
     clips = ShardSet.open(finished.prepared_dir).table("test").select(["kind", "word_end_s", "audio"]).to_pylist()
     words = [clip for clip in clips if clip["kind"] == "wakeword"]
@@ -130,7 +137,7 @@ def test_more_epochs_continue(again: Any) -> None:
     assert epochs == [1, 2, 3]
 
 
-def test_what_was_interrupted_or_removed_is_done_again_and_what_follows_too(again: Any) -> None:
+def test_an_interrupted_or_removed_stage_and_all_later_ones_run_again(again: Any) -> None:
     result = again()
     path = result.run_dir / "run.json"
     record = json.loads(path.read_text())
@@ -155,7 +162,7 @@ def test_the_words_decide_the_prepared_folder(corpus: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("stage", ["export", "evaluate"])
-def test_a_stage_without_what_it_builds_on_says_what_to_run(corpus: Path, tmp_path: Path, stage: str) -> None:
+def test_a_stage_without_its_input_names_the_command_to_run(corpus: Path, tmp_path: Path, stage: str) -> None:
     config = _config(corpus, tmp_path)
     with pytest.raises(RunError, match=r"not prepared.*wakeword prepare"):
         run_pipeline(config, (stage,), runner="local")
@@ -174,7 +181,7 @@ def test_unknown_stages_are_refused(corpus: Path, tmp_path: Path) -> None:
         run_pipeline(_config(corpus, tmp_path), ("trian",))
 
 
-def test_a_second_process_is_kept_out(again: Any) -> None:
+def test_a_second_process_is_refused(again: Any) -> None:
     run_dir = again().run_dir
     with lock_folder(run_dir, ".pipeline.lock"), pytest.raises(RunError, match="works on"):
         again()

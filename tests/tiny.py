@@ -1,4 +1,4 @@
-"""A tiny generated corpus, and a recipe that runs every stage on it within seconds."""
+"""A tiny corpus made by the test, and a recipe that runs every stage on it within seconds."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""wakeword: say which phrase should wake a device, get a small streaming detector.
+"""wakeword: small streaming wake-word detectors from a phrase.
 
-Importing this package loads neither ray, torch nor tensorflow; each room loads what it needs.
+Importing this package loads neither ray, torch nor tensorflow.
 """
 
 __version__ = "0.1.0"

@@ -1,11 +1,11 @@
 """From a recipe to an evaluated bundle: prepare, teacher targets, train, export, evaluate.
 
 Every stage is recorded in `run_dir/run.json` with a key: the hash of the config sections and inputs that its output
-depends on. A stage whose key and output are unchanged is skipped; when one is done again, so are those after it.
-The prepared data of `runs_dir/prepared-<hash>` are shared by all runs and sweeps with the same data sections.
+depends on. A stage whose key and output are unchanged is skipped; after a stage that runs, all later ones run too.
+Runs and sweeps with the same data sections share the prepared data of `runs_dir/prepared-<hash>`.
 
-A changed config never mixes with old weights: checkpoints that were trained with other settings move to
-`run_dir/superseded/<number>` with what was made from them, and training starts anew. More epochs alone continue.
+If the config changes, checkpoints of other settings and everything made from them move to
+`run_dir/superseded/<number>`, and training starts again. A higher number of epochs alone continues training.
 """
 
 from __future__ import annotations
@@ -39,20 +39,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STAGES = ("prepare", "targets", "train", "export", "evaluate")
-_MADE_BY_TRAINING = (
-    "checkpoints",
-    "metrics.jsonl",
-    "tensorboard",
-    "bundle",
-    "evaluation",
-    "score-cache",
-    "resources.jsonl",
+_SUPERSEDED = (
+    *("checkpoints", "metrics.jsonl", "tensorboard", "bundle", "evaluation", "score-cache", "resources.jsonl"),
+    *("config.yaml", "run.json"),
 )
+"""Files and folders of a run that depend on its weights, besides the targets."""
 
 
 @dataclass(frozen=True)
 class StageOutcome:
-    """What became of one stage: `done`, `up to date` or `off`."""
+    """The outcome of one stage; its state is `done`, `up to date` or `off`."""
 
     name: str
     state: str
@@ -62,13 +58,13 @@ class StageOutcome:
 
 @dataclass
 class PipelineResult:
-    """Where everything lies and what it cost."""
+    """Folders, results and cost of a pipeline."""
 
     run_dir: Path
     prepared_dir: Path
     stages: list[StageOutcome] = field(default_factory=list)
     peak_gib: float = 0.0
-    """Highest memory of the whole process tree, sampled."""
+    """Peak memory of the whole process tree in GiB, sampled."""
     prepared: PreparedSummary | None = None
     targets: TeacherTargets | None = None
     """A teacher's targets, where `distillation.teacher` is set."""
@@ -82,15 +78,15 @@ class PipelineResult:
 
     @property
     def evaluation_dir(self) -> Path:
-        """`report.json`, `report.html` and `scores.parquet`."""
+        """Folder of `report.json`, `report.html` and `scores.parquet`."""
         return self.run_dir / "evaluation"
 
 
 def run_folder(config: Config) -> Path:
-    """`runs_dir/name`, absolute, because workers have working folders of their own.
+    """`runs_dir/name`, absolute, because workers have other working folders.
 
     Raises:
-        ConfigError: a relative `runs_dir` inside a submitted job, where it would vanish with the uploaded copy.
+        ConfigError: `runs_dir` is relative in a submitted job, whose working folder is temporary.
     """
     runs_dir = Path(config.runs_dir).expanduser()
     if not runs_dir.is_absolute() and "working_dir_files" in Path.cwd().parts:
@@ -115,14 +111,14 @@ def run_pipeline(
     """Run the stages whose output is missing or out of date.
 
     Args:
-        config: the whole recipe; saved as `run_dir/config.yaml`.
-        stages: some of `STAGES`, None for all; what they build on must be complete.
-        runner: `local` prepares in this process, without Ray (training does so with `compute.workers=0`).
+        config: the recipe; saved as `run_dir/config.yaml`.
+        stages: some of `STAGES`, None for all; earlier stages must be complete.
+        runner: `local` prepares in this process, without Ray (for training, set `compute.workers=0`).
 
     Raises:
         ConfigError: an unknown stage, or a `runs_dir` that a submitted job cannot use.
-        RunError: an earlier stage is missing, or another process works on this run.
-        WakewordError: whatever the stages raise.
+        RunError: an earlier stage is missing, or another process uses this run.
+        WakewordError: an error of a stage.
     """
     wanted = tuple(STAGES if stages is None else stages)
     unknown = [stage for stage in wanted if stage not in STAGES]
@@ -135,8 +131,7 @@ def run_pipeline(
         lock_folder(run_dir, ".pipeline.lock"),
         ResourceSampler(run_dir / "resources.jsonl", config.tracking.resource_interval_s) as sampler,
     ):
-        pipeline = _Pipeline(config, wanted, runner, sampler, run_dir)
-        result = pipeline.run()
+        result = _Pipeline(config, wanted, runner, sampler, run_dir).run()
     result.peak_gib = sampler.peak_gib
     return result
 
@@ -158,22 +153,28 @@ class _Pipeline:
         self.targets_dir = run_dir / "targets"
         self.record = RunRecord(run_dir / "run.json", config.name)
         self.data_hash = ""
+        self.keys: dict[str, str] = {}
 
     def run(self) -> PipelineResult:
-        # One Ray for the stages that use it; a run that is complete starts none.
+        if "train" in self.wanted:
+            from wakeword.models.families import build_model
+
+            # A model that cannot be built ends the run before hours of preparation.
+            build_model(self.config.model, self.config.frontend.n_mels, len(self.config.words))
+        # One Ray for all stages that use it; it starts with the first of them.
         with kept_ray():
             self._prepare()
-            keys = self._keys()
-            self.targets_dir = self.result.run_dir / f"targets-{keys['targets']}"
-            self._require_earlier(keys)
+            self.keys = self._keys()
+            self.targets_dir = self.result.run_dir / f"targets-{self.keys['targets']}"
+            self._require_earlier()
             self._supersede()
             if self.wanted != ("prepare",):
                 save_config(self.config, self.result.run_dir / "config.yaml")
-            self._targets(keys)
-            self._train(keys)
-        # Ray is down from here on: what is left runs in this process and its memory counts alone.
-        self._export(keys)
-        self._evaluate(keys)
+            self._targets()
+            self._train()
+        # Without Ray, whose memory would count for these stages too.
+        self._export()
+        self._evaluate()
         return self.result
 
     def _keys(self) -> dict[str, str]:
@@ -193,56 +194,51 @@ class _Pipeline:
         keys["evaluate"] = _digest(keys["export"], config_hash(config.evaluation))
         return keys
 
-    def _require_earlier(self, keys: dict[str, str]) -> None:
+    def _require_earlier(self) -> None:
         first = min(STAGES.index(stage) for stage in self.wanted)
         for stage in STAGES[1:first]:
             if stage == "targets" and not self.config.distillation.teacher:
                 continue
-            if not self._complete(stage, keys[stage]):
+            if not self._complete(stage):
                 raise RunError(
                     f"{stage} is not complete for this config in {self.result.run_dir}: "
                     f"run `wakeword {'distill' if stage == 'targets' else stage}` (or `wakeword pipeline`) first"
                 )
 
-    def _complete(self, stage: str, key: str) -> bool:
-        return self.record.key(stage) == key and self._has_output(stage)
-
-    def _has_output(self, stage: str) -> bool:
-        run_dir = self.result.run_dir
-        if stage == "train":
-            return any((run_dir / "checkpoints").glob("epoch-*/state.json"))
+    def _complete(self, stage: str) -> bool:
         outputs = {
-            "targets": self.targets_dir,
-            "export": self.result.bundle_dir / "wake.json",
-            "evaluate": self.result.evaluation_dir / "report.json",
+            "targets": self.targets_dir.name,
+            "train": "checkpoints/epoch-*/state.json",
+            "export": "bundle/wake.json",
+            "evaluate": "evaluation/report.json",
         }
-        return outputs[stage].exists()
+        return self.record.key(stage) == self.keys[stage] and any(self.result.run_dir.glob(outputs[stage]))
 
     def _supersede(self) -> None:
-        """Move weights of other settings out of the way; the training room refuses to continue them."""
+        """Move weights of other settings away, because training refuses to continue them."""
         if "train" not in self.wanted:
             return
         from wakeword.training.checkpoint import newest_checkpoint
         from wakeword.training.loop import identity
 
         run_dir = self.result.run_dir
-        found = newest_checkpoint(run_dir)
-        if found is None or found[1].identity == identity(self.config, self.data_hash):
+        found, expected = newest_checkpoint(run_dir), identity(self.config, self.data_hash)
+        if found is None or found[1].identity == expected:
             return
-        changed = [k for k, v in identity(self.config, self.data_hash).items() if found[1].identity.get(k) != v]
+        changed = [name for name, value in expected.items() if found[1].identity.get(name) != value]
         number = 1 + len(list((run_dir / "superseded").glob("*")))
         folder = run_dir / "superseded" / f"{number:03d}"
         folder.mkdir(parents=True)
         targets = [path.name for path in run_dir.glob("targets-*") if path != self.targets_dir]
-        for name in (*_MADE_BY_TRAINING, "config.yaml", "run.json", *targets):
+        for name in (*_SUPERSEDED, *targets):
             if (run_dir / name).exists():
                 (run_dir / name).rename(folder / name)
         self.record.forget(STAGES[1:])
         log.warning("%s changed since this run was trained: its results moved to %s", ", ".join(changed), folder)
 
     @contextmanager
-    def _stage(self, name: str, key: str) -> Iterator[None]:
-        """Time, watch and record one stage; later stages are out of date from here on."""
+    def _stage(self, name: str) -> Iterator[None]:
+        """Time and record one stage; later stages become out of date."""
         log.info("%s: start", name)
         self.sampler.begin(name)
         self.record.forget(STAGES[STAGES.index(name) :])
@@ -256,14 +252,16 @@ class _Pipeline:
             self.record.put(name, state="failed", started=now_text(), reason=reason)
             raise
         seconds, peak = round(time.monotonic() - started_s, 2), round(self.sampler.stage_peak_gib, 3)
-        self.record.put(name, state="complete", key=key, finished=now_text(), seconds=seconds, peak_memory_gib=peak)
+        self.record.put(
+            name, state="complete", key=self.keys[name], finished=now_text(), seconds=seconds, peak_memory_gib=peak
+        )
         self.result.stages.append(StageOutcome(name, "done", seconds, peak))
         log.info("%s: done in %.1f s, peak memory %.2f GiB", name, seconds, peak)
 
-    def _skip(self, name: str, key: str) -> bool:
+    def _skip(self, name: str) -> bool:
         if name not in self.wanted:
             return True
-        if self._complete(name, key):
+        if self._complete(name):
             log.info("%s: up to date", name)
             self.result.stages.append(StageOutcome(name, "up to date"))
             return True
@@ -279,7 +277,7 @@ class _Pipeline:
             folder.mkdir(parents=True, exist_ok=True)
             self.sampler.begin("prepare")
             started_s = time.monotonic()
-            # Another run with the same data may be preparing them: it is waited for, and then nothing is left to do.
+            # Wait for another run that prepares the same data.
             with lock_folder(folder, ".prepare.lock", math.inf), Progress("prepare"):
                 summary = prepare(self.config, folder, self.runner)
             self.result.prepared = summary
@@ -287,21 +285,14 @@ class _Pipeline:
             state = "up to date" if summary.up_to_date else "done"
             self.result.stages.append(StageOutcome("prepare", state, seconds, peak))
             if not summary.up_to_date or self.record.key("prepare") != summary.config_hash:
-                self.record.put(
-                    "prepare",
-                    state="complete",
-                    key=summary.config_hash,
-                    folder=folder.name,
-                    finished=now_text(),
-                    seconds=seconds,
-                    peak_memory_gib=peak,
-                )
+                facts = {"folder": folder.name, "finished": now_text(), "seconds": seconds, "peak_memory_gib": peak}
+                self.record.put("prepare", state="complete", key=summary.config_hash, **facts)
         try:
             self.data_hash = ShardSet.open(folder).config_hash
         except DataError as error:
             raise RunError(f"the data of this config are not prepared ({error})") from error
 
-    def _targets(self, keys: dict[str, str]) -> None:
+    def _targets(self) -> None:
         if not self.config.distillation.teacher:
             if "targets" in self.wanted:
                 self.result.stages.append(StageOutcome("targets", "off"))
@@ -312,40 +303,40 @@ class _Pipeline:
         from wakeword.teachers.targets import make_targets
         from wakeword.training.targets import TeacherTargets
 
-        if self._skip("targets", keys["targets"]):
+        if self._skip("targets"):
             self.result.targets = TeacherTargets(self.targets_dir, teacher_fingerprint(self.config))
             return
-        with self._stage("targets", keys["targets"]):
+        with self._stage("targets"):
             self.result.targets = make_targets(self.config, self.result.prepared_dir, self.targets_dir, self.runner)
 
-    def _train(self, keys: dict[str, str]) -> None:
-        if self._skip("train", keys["train"]):
+    def _train(self) -> None:
+        if self._skip("train"):
             return
         from wakeword.training.distributed import train_with_ray
 
         result = self.result
-        with self._stage("train", keys["train"]):
+        with self._stage("train"):
             result.trained = train_with_ray(self.config, result.prepared_dir, result.run_dir, result.targets)
 
-    def _export(self, keys: dict[str, str]) -> None:
-        if self._skip("export", keys["export"]):
+    def _export(self) -> None:
+        if self._skip("export"):
             return
         from wakeword.export.bundle import export_bundle
 
-        with self._stage("export", keys["export"]):
+        with self._stage("export"):
             export_bundle(self.result.run_dir, self.result.bundle_dir, prepared_dir=self.result.prepared_dir)
 
-    def _evaluate(self, keys: dict[str, str]) -> None:
+    def _evaluate(self) -> None:
         from wakeword.evaluation.evaluate import evaluate
         from wakeword.evaluation.results import EvaluationReport
         from wakeword.export.bundle import set_operating_points
 
         result = self.result
-        if self._skip("evaluate", keys["evaluate"]):
+        if self._skip("evaluate"):
             if "evaluate" in self.wanted:
                 result.report = EvaluationReport.load(result.evaluation_dir / "report.json")
             return
-        with self._stage("evaluate", keys["evaluate"]):
+        with self._stage("evaluate"):
             report = evaluate(
                 result.bundle_dir,
                 result.prepared_dir,
@@ -353,7 +344,7 @@ class _Pipeline:
                 result.evaluation_dir,
                 run_dir=result.run_dir,
                 command=f"wakeword pipeline {result.run_dir / 'config.yaml'}",
-                # A local Ray costs more to start than this process takes to score what one machine holds.
+                # Starting a local Ray takes longer than scoring in this process.
                 runner="ray" if cluster_address(self.config) else "local",
                 cache_dir=result.run_dir / "score-cache",
             )

@@ -104,7 +104,7 @@ class Embedded:
         heads = len(model.network.heads)  # type: ignore[arg-type]
         result = []
         for track in self.embeddings:
-            logits = model.network.answer(track.float().T[None].repeat(heads, 1, 1))[:, :, 0]
+            logits = model.network.classify_embeddings(track.float().T[None].repeat(heads, 1, 1))[:, :, 0]
             result.append(torch.sigmoid(torch.cat([logits.mean(0, keepdim=True), logits])).T.numpy())
         return result
 

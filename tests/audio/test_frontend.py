@@ -95,7 +95,7 @@ def test_frame_i_sees_the_window_that_ends_before_sample_i_plus_one_hops() -> No
         loud = frontend(audio, frontend.initial_state(1))[0]
         return (loud - quiet).abs().amax(2)[0].nonzero()[:, 0].tolist()
 
-    # The window's outermost samples weigh next to nothing, so samples a little inside are asked for.
+    # The window's outermost samples weigh next to nothing, so samples a little inside are tested.
     assert seen_by(5 * 160 - 40) == [4, 5, 6]
     assert seen_by(5 * 160 + 40) == [5, 6, 7]
 

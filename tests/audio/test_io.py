@@ -133,7 +133,7 @@ def test_a_truncated_mp3_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_audio_is_refused(tmp_path: Path) -> None:
     empty, text = tmp_path / "empty.wav", tmp_path / "text.flac"
     empty.touch()
-    text.write_text("not audio at all, whatever the name says " * 20)
+    text.write_text("not audio at all, despite the name " * 20)
     assert reason_of(empty) == "empty_file"
     assert reason_of(b"") == "empty_file"
     assert reason_of(text) == "undecodable"

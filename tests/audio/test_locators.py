@@ -1,4 +1,4 @@
-"""One place opens paths, URIs and members of archives; what is not there says so."""
+"""Opening paths, URIs and members of archives, and errors for missing ones."""
 
 from __future__ import annotations
 

@@ -40,8 +40,8 @@ def test_hum_is_harmonics_of_the_mains() -> None:
 
 def test_band_noise_stays_in_a_band() -> None:
     power = np.abs(np.fft.rfft(band_noise(64000, np.random.default_rng(2)))) ** 2
-    heard = np.flatnonzero(power > 1e-3 * power.max()) / 4
-    assert heard.max() / heard.min() < 2**3.2
+    audible = np.flatnonzero(power > 1e-3 * power.max()) / 4
+    assert audible.max() / audible.min() < 2**3.2
 
 
 def test_babble_holds_several_voices_without_pauses() -> None:

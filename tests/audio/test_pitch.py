@@ -91,7 +91,7 @@ def test_integer_samples_and_long_clips_are_fine() -> None:
 @pytest.mark.parametrize(
     ("samples", "rate_hz", "reason"),
     [
-        (np.zeros((2, 16000)), 16000, "one row"),
+        (np.zeros((2, 16000)), 16000, "finite samples of shape"),
         (np.full(16000, np.nan), 16000, "finite"),
         (np.zeros(16000), 2000, "resample"),
     ],

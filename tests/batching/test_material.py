@@ -16,7 +16,7 @@ from wakeword.batching.windows import WindowMaker
 from wakeword.data.shards import ShardSet
 
 CPU = torch.device("cpu")
-NEW = ("noise_room", "music", "babble", "speech", "tempo", "pitch", "eq", "microphone", "band", "clip", "codec")
+NEW = ("noise_rir", "music", "babble", "speech", "tempo", "pitch", "eq", "microphone", "band", "clip", "codec")
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +40,8 @@ def test_music_and_voices_are_those_of_train_and_no_voice_says_the_word(with_mus
     assert [kinds[int(offset)] for offset in augmenter.music.offset] == ["music"]
     assert [kinds[int(offset)] for offset in augmenter.speech.offset] == ["speech"] * 6
     assert sorted({kinds[int(offset)] for offset in augmenter.noises.offset}) == ["music", "noise"]
-    said = {int(offset): contains for offset, contains in zip(clips.offset, clips.columns["contains"], strict=True)}
-    assert not any("nova" in (said[int(offset)] or "") for offset in augmenter.speech.offset)
+    held = {int(offset): contains for offset, contains in zip(clips.offset, clips.columns["contains"], strict=True)}
+    assert not any("nova" in (held[int(offset)] or "") for offset in augmenter.speech.offset)
 
 
 def test_a_view_with_everything_on_sounds_the_same_in_any_batch(with_music: Path) -> None:
@@ -58,10 +58,10 @@ def test_a_view_with_everything_on_sounds_the_same_in_any_batch(with_music: Path
         assert torch.equal(alone[0], together[row])
 
 
-def test_an_augmentation_without_recordings_to_work_with_is_told(
+def test_an_augmentation_without_recordings_is_warned_of(
     with_music: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def told(prepared: Path, **augmentation: float) -> list[str]:
+    def messages(prepared: Path, **augmentation: float) -> list[str]:
         caplog.clear()
         shards, silent = ShardSet.open(prepared), {"rir_probability": 0.0}
         clips = training_clips(shards, "train", CPU)
@@ -69,15 +69,15 @@ def test_an_augmentation_without_recordings_to_work_with_is_told(
         return [record.getMessage() for record in caplog.records]
 
     without_music = make_prepared(tmp_path / "quiet", words=6)
-    (message,) = told(without_music, music_probability=0.3)
+    (message,) = messages(without_music, music_probability=0.3)
     assert "no clip of kind music, so augmentation.music_probability does nothing" in message
-    assert told(without_music) == []
-    assert told(with_music, music_probability=0.3) == []
-    (message,) = told(without_music, music_probability=0.3, babble_probability=0.1)
+    assert messages(without_music) == []
+    assert messages(with_music, music_probability=0.3) == []
+    (message,) = messages(without_music, music_probability=0.3, babble_probability=0.1)
     assert "music" in message
     dry = make_prepared(tmp_path / "dry", words=6, drop="rir")
-    (message,) = told(dry, rir_probability=0.4, noise_rir_probability=0.2)
+    (message,) = messages(dry, rir_probability=0.4, noise_rir_probability=0.2)
     assert "no clip of kind rir, so augmentation.rir_probability and augmentation.noise_rir_probability do " in message
     silent = make_prepared(tmp_path / "silent", words=6, drop="speech")
-    (message,) = told(silent, babble_probability=0.1)
+    (message,) = messages(silent, babble_probability=0.1)
     assert "no clip of kind speech that holds none of the words, so augmentation.babble_probability does" in message

@@ -151,12 +151,12 @@ def test_equal_weights_change_no_draw_and_workers_share_weighted_rows(tmp_path: 
     assert not np.array_equal(plans[1.0].clip, plans[3.0].clip)
 
 
-def test_long_sources_do_not_drown_short_ones() -> None:
+def test_long_sources_do_not_displace_short_ones() -> None:
     from wakeword.batching.plans import _balanced, _draw
 
     seconds = np.array([10.0] * 360 + [1.0] * 36)
     sources = np.array(["read"] * 360 + ["words"] * 36)
-    cumulative = _balanced(seconds, sources)
+    cumulative = _balanced(seconds, sources, np.ones(396))
     drawn = np.array([_draw((np.arange(396), cumulative), u) for u in np.linspace(0, 0.9999, 4_000)])
     assert (drawn >= 360).mean() == pytest.approx(1 / 11, abs=0.01), "by seconds it would be 1 %"
 
@@ -181,7 +181,7 @@ def test_clips_that_hold_a_word_are_no_negatives() -> None:
     assert safe.tolist() == [False, False, True, False, True, True]
 
 
-def test_nothing_to_learn_from_is_one_clear_sentence(tmp_path: Path) -> None:
+def test_absent_material_is_one_clear_error(tmp_path: Path) -> None:
     no_words = make_prepared(tmp_path / "a", words=3, drop="nova")
     with pytest.raises(DataError, match="no clip of nova: add recordings"):
         _sampler(no_words, tiny_config())

@@ -58,8 +58,8 @@ def test_what_is_not_read_is_listed(bundle, tmp_path, capsys, monkeypatch) -> No
     arguments = ["audit", str(bundle), "~/home", "--out", "~/out", "--threshold", "0.5"]
     assert main(arguments) == 0
     out, _ = capsys.readouterr()
-    assert "2 other files are no audio" in out
-    assert "recordings heard with a note" in out
+    assert "2 other files are not audio" in out
+    assert "recordings scored with a note" in out
     report = json.loads((tmp_path / "out" / "audit.json").read_text())
     assert (report["recordings"], report["other_files"]) == (2, 2)
     assert report["hours"] == pytest.approx(40 / 3600)
@@ -73,7 +73,7 @@ def test_what_is_not_read_is_listed(bundle, tmp_path, capsys, monkeypatch) -> No
     assert [bad["recording"] for bad in report["bad"]] == ["take", "voice.wv"]
     assert "rename it to end in .wav" in report["bad"][0]["reason"]
     assert "ffmpeg -i" in report["bad"][1]["reason"]
-    # What is repaired is heard, and nothing of the old fault stays.
+    # A repaired recording is scored, and the old fault is gone.
     (root / "voice.wv").unlink()
     (root / "take").rename(root / "take.wav")
     assert main(arguments) == 0
@@ -122,17 +122,17 @@ def test_faults_are_one_sentence_and_their_exit_code(bundle, tmp_path, capsys) -
     bare = tmp_path / "bare"
     bare.mkdir()
     out = ("--out", tmp_path / "out")
-    for code, told, arguments in [
+    for code, output, arguments in [
         (3, "holds no recordings", (bundle, bare, *out)),
         (3, "no such folder", (bundle, tmp_path / "absent", *out)),
         (4, "wake.json", (bare, bare, *out)),
         (4, "a threshold lies between", (bundle, bare, *out, "--threshold", 7)),
         (2, "--before 0", (bundle, bare, *out, "--before", 0)),
-        (2, "a confidence lies between", (bundle, bare, *out, "--confidence", 2)),
+        (2, "--confidence must lie between", (bundle, bare, *out, "--confidence", 2)),
     ]:
         status = main(["audit", *map(str, arguments)])
         printed, error = capsys.readouterr()
         assert (status, printed) == (code, ""), error
         assert error.startswith("error: ")
         assert error.count("\n") == 1
-        assert told in error
+        assert output in error

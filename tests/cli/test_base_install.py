@@ -70,7 +70,7 @@ def test_detection_works(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "told"),
+    ("arguments", "code", "printed"),
     [
         (("--help",), 0, "Use it:"),
         (("config", "schema"), 0, '"training"'),
@@ -81,8 +81,8 @@ def test_detection_works(tmp_path: Path) -> None:
         (("serve", "bundle"), 4, "no bundle folder or zip"),
     ],
 )
-def test_what_needs_more_names_its_extra(arguments: tuple[str, ...], code: int, told: str) -> None:
+def test_what_needs_more_names_its_extra(arguments: tuple[str, ...], code: int, printed: str) -> None:
     done = wakeword(*arguments)
     assert done.returncode == code, done.stderr
-    assert told in done.stdout + done.stderr
+    assert printed in done.stdout + done.stderr
     assert "Traceback" not in done.stderr

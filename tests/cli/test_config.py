@@ -20,10 +20,10 @@ def recipe(tmp_path: Path) -> Path:
 
 def test_show_writes_every_default_out(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "show", str(recipe), "training.epochs=7"]) == 0
-    shown = yaml.safe_load(capsys.readouterr().out)
-    assert shown["name"] == "mine"
-    assert shown["training"]["epochs"] == 7
-    assert shown["detector"]["refractory_s"] > 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed["name"] == "mine"
+    assert printed["training"]["epochs"] == 7
+    assert printed["detector"]["refractory_s"] > 0
 
 
 def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -36,3 +36,11 @@ def test_validate_names_the_fault(recipe: Path, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out == f"{recipe}: valid, 1 word(s): hey_nova\n"
     assert main(["config", "validate", str(recipe), "--set", "training.epochs=0"]) == 2
     assert "training.epochs = 0" in capsys.readouterr().err
+
+
+def test_validate_takes_values_in_any_order(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "validate", "training.epochs=3", str(recipe)]) == 0
+    assert main(["config", "validate", str(recipe), "training.epochs=0"]) == 2
+    assert "training.epochs = 0" in capsys.readouterr().err
+    assert main(["config", "validate", "training.epochs=3"]) == 2
+    assert "needs a recipe" in capsys.readouterr().err

@@ -20,7 +20,7 @@ def test_from_a_count_to_the_next_command(tmp_path: Path, capsys: pytest.Capture
     save_config(config, path)
     assert main(["data", "cut", str(path)]) == 2
     assert capsys.readouterr().err == (
-        "error: wakeword data cut needs --out FOLDER to cut into, or --count to count alone\n"
+        "error: wakeword data cut needs either --out FOLDER to cut words out, or --count to count them\n"
     )
     assert main(["data", "cut", str(path), "--count"]) == 0
     out = capsys.readouterr().out
@@ -33,7 +33,7 @@ def test_from_a_count_to_the_next_command(tmp_path: Path, capsys: pytest.Capture
     out = capsys.readouterr().out
     assert "bad_cab  joined" in out
     assert "left out: 1 missing_file, 1 undecodable (see" in out
-    assert "note: 4 recordings hold a phrase" in out
+    assert "note: 4 recordings contain a phrase" in out
     assert f"add to data.sources of {path}:\n    - type: csv\n      uri: " in out
     assert out.endswith(f"next:\n  wakeword prepare {path}\n")
     assert main(["data", "cut", str(path), "cutting.aligner=nobody", "--out", str(folder), "--local"]) == 2

@@ -109,7 +109,7 @@ def test_thresholds(bundle: Path, recording: Path) -> None:
     assert wakeword("detect", bundle, recording, "--threshold", "2").returncode == 4
 
 
-def test_a_word_that_ends_with_the_file_is_heard(bundle: Path, tmp_path: Path) -> None:
+def test_a_word_that_ends_with_the_file_is_detected(bundle: Path, tmp_path: Path) -> None:
     """Also behind a file that could not be read: nothing of one file is left for the next."""
     cut = write_wav(tmp_path / "cut.wav", track([("alpha", 0.5)], 2.0)[: round(0.8 * 16_000)])
     (tmp_path / "text.wav").write_text("this is no audio")
@@ -146,18 +146,18 @@ def test_folders_are_searched_and_what_is_not_read_is_listed(
     (home / "b").mkdir(parents=True)
     for name in ("b/2.wav", "b/1.wav", "a.wav"):
         (home / name).write_bytes(recording.read_bytes())
-    (home / "notes.txt").write_text("nothing to hear")
+    (home / "notes.txt").write_text("no audio")
     assert main(["detect", str(bundle), "~/home", "--json"]) == 0
     out, err = capsys.readouterr()
     files = [json.loads(line)["file"] for line in out.splitlines()]
     assert files == [str(home / name) for name in ("a.wav", "b/1.wav", "b/2.wav") for _ in range(3)]
-    assert "1 other files are no audio" in err
+    assert "1 other files are not audio" in err
     (home / "voice.wv").write_bytes(b"wvpk" + bytes(60))
     assert main(["detect", str(bundle), "~/home", "~/home/a.wav", "--scores", "~/s.parquet"]) == 3
     out, err = capsys.readouterr()
-    assert "12 events in 4 of 5 files" in out, "a file that was named is heard as often as it is named"
+    assert "12 events in 4 of 5 files" in out, "a file that is named twice is processed twice"
     assert [line for line in err.splitlines() if line.startswith("error: ")] == [
-        f"error: {home}/voice.wv: this is WavPack, which is not read; convert it: `ffmpeg -i {home}/voice.wv"
+        f"error: {home}/voice.wv: this is WavPack, which is not supported; convert it: `ffmpeg -i {home}/voice.wv"
         f" {home}/voice.flac`"
     ]
     assert (tmp_path / "s.parquet").is_file()
@@ -167,7 +167,7 @@ def test_folders_are_searched_and_what_is_not_read_is_listed(
     assert main(["detect", str(bundle), "~/pipe.wav"]) == 0
     out, err = capsys.readouterr()
     assert "3 events" in out
-    assert err.count("as where the length is not known") == 1
+    assert err.count("a placeholder") == 1
 
 
 def test_a_damaged_bundle_is_one_sentence(bundle: Path, recording: Path, tmp_path: Path) -> None:

@@ -71,4 +71,4 @@ def test_a_missing_library_of_the_system_is_no_failure(
 
 def test_unknown_parts_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--only", "nmupy"]) == 2
-    assert "doctor knows no nmupy; choose from numpy" in capsys.readouterr().err
+    assert "--only nmupy: unknown part; choose from numpy" in capsys.readouterr().err

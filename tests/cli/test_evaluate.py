@@ -32,8 +32,8 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = load_config(path)
     rows = [r for split in ("val", "test") for r in known.tone_rows(split, 30, 3, ("alpha",))]
     for split in ("val", "test"):
-        heard = known.tone_clip("alpha", known.np.random.default_rng(5))
-        rows += [known.row(split, "confusable", "near_miss", heard, n, **NEAR) for n in range(6)]
+        near = known.tone_clip("alpha", known.np.random.default_rng(5))
+        rows += [known.row(split, "confusable", "near_miss", near, n, **NEAR) for n in range(6)]
     known.prepared(prepared_folder(config), rows)
     bundle = known.tone_bundle(run_folder(config) / "bundle", ("alpha",))
     small = bundle / VARIANTS["int8"]
@@ -49,9 +49,9 @@ def test_another_precision_and_both_side_by_side(recipe: Path, capsys: pytest.Ca
     run = run_folder(load_config(recipe))
     before = (run / "bundle" / "wake.json").read_bytes()
     assert main(["evaluate", str(recipe), "--variant", "int8"]) == 0
-    told = capsys.readouterr().out
-    assert f"--compare {run / 'evaluation'} {run / 'evaluation-int8'}" in told
-    assert "near misses that fire, by phonemes: 1 away 100 % of 6" in told
+    printed = capsys.readouterr().out
+    assert f"--compare {run / 'evaluation'} {run / 'evaluation-int8'}" in printed
+    assert "near misses that fire, by phonemes: 1 away 100 % of 6" in printed
     plain, small = (EvaluationReport.load(run / name / "report.json") for name in ("evaluation", "evaluation-int8"))
     assert (plain.provenance["precision"], small.provenance["precision"]) == ("float32", "int8")
     # Bins from 0.325 up: the weaker graph reaches none of them.
@@ -59,9 +59,9 @@ def test_another_precision_and_both_side_by_side(recipe: Path, capsys: pytest.Ca
     assert sum(small.words[0].histogram["clean"][13:]) == 0
     assert (run / "bundle" / "wake.json").read_bytes() == before
     assert main(["evaluate", "--compare", str(run / "evaluation"), str(run / "evaluation-int8")]) == 0
-    told = capsys.readouterr().out
-    assert "0 / 0 of 30" in told
-    assert "alpha: is B better than A? cannot tell" in told
+    printed = capsys.readouterr().out
+    assert "0 / 0 of 30" in printed
+    assert "alpha: is B better than A? cannot tell" in printed
 
 
 def test_the_report_lists_near_misses_by_distance(recipe: Path) -> None:
@@ -75,15 +75,15 @@ def test_the_report_lists_near_misses_by_distance(recipe: Path) -> None:
 def test_wrong_usage_is_one_sentence(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, sentence in (
         ([], "evaluate needs a recipe"),
-        (["--compare", str(tmp_path)], "two evaluation folders or more"),
+        (["--compare", str(tmp_path)], "at least two evaluation folders"),
         (["--compare", str(tmp_path), str(tmp_path)], "report.json cannot be read"),
         ([str(recipe), "--compare", str(tmp_path), str(tmp_path)], "leave out the recipe"),
-        ([str(recipe), "--out", str(tmp_path)], "--out goes with --from-scores"),
-        (["--from-scores", str(tmp_path), "--variant", "int8"], "--variant goes with a recipe"),
-        ([str(recipe), "--from-scores", str(tmp_path)], "takes no recipe"),
+        ([str(recipe), "--out", str(tmp_path)], "--out needs --from-scores"),
+        (["--from-scores", str(tmp_path), "--variant", "int8"], "--variant needs a recipe"),
+        ([str(recipe), "--from-scores", str(tmp_path)], "remove the recipe"),
         (["--from-scores", str(tmp_path)], "holds no scores.parquet"),
     ):
         assert main(["evaluate", *arguments]) in (2, 3)
-        told = capsys.readouterr().err
-        assert sentence in told
-        assert told.count("\n") == 1
+        printed = capsys.readouterr().err
+        assert sentence in printed
+        assert printed.count("\n") == 1

@@ -29,7 +29,7 @@ class InputStream:
         self.size, self.callback = blocksize, callback
     def start(self): threading.Thread(target=self.play, daemon=True).start()
     def play(self):
-        with wave.open("heard.wav") as sound:
+        with wave.open("microphone.wav") as sound:
             while True:
                 data = sound.readframes(self.size).ljust(2 * self.size, b"\\0")
                 self.callback(np.frombuffer(data, "<i2")[:, None], self.size, None, Flags)
@@ -38,11 +38,11 @@ class InputStream:
 """
 
 
-def test_a_device_of_another_rate_is_heard(tmp_path: Path) -> None:
+def test_a_device_of_another_rate_is_resampled(tmp_path: Path) -> None:
     bundle = write_tone_bundle(tmp_path / "bundle")
     (tmp_path / "sounddevice.py").write_text(MICROPHONE)
     audio = soxr.resample(track(EVENTS, 3.5), 16_000, 44_100)
-    write_wav(tmp_path / "heard.wav", audio.astype(np.float32), 44_100)
+    write_wav(tmp_path / "microphone.wav", audio.astype(np.float32), 44_100)
     done = subprocess.run(
         [sys.executable, "-m", "wakeword.cli.main", "listen", str(bundle), "--seconds", "1.6"],
         cwd=tmp_path,

@@ -36,10 +36,10 @@ COMMANDS = dict(commands())
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_every_command_helps(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*words, "--help"]) == 0
-    told = capsys.readouterr().out
-    assert told.startswith(f"Usage: wakeword {' '.join(words)} ")
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"Usage: wakeword {' '.join(words)} ")
     assert main([*words, "-h"]) == 0
-    assert capsys.readouterr().out == told
+    assert capsys.readouterr().out == printed
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -58,12 +58,12 @@ def test_commands_are_grouped(capsys: pytest.CaptureFixture[str]) -> None:
     names = [words[0] for words in COMMANDS if len(words) == 1]
     assert len(names) == 18
     assert main(["--help"]) == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for heading in (*PANELS, "Options"):
-        assert f"\n{heading}:\n" in told
+        assert f"\n{heading}:\n" in printed
     for name in names:
-        assert f"\n  {name} " in told
-    assert "130 interrupted" in told
+        assert f"\n  {name} " in printed
+    assert "130 interrupted" in printed
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,11 +92,11 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_bad_usage_is_one_line_and_2(argv: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(argv) == 2
-    out, told = capsys.readouterr()
+    out, printed = capsys.readouterr()
     assert out == ""
-    assert told.startswith("error: ")
-    assert told.count("\n") == 1
-    assert sentence in told
+    assert printed.startswith("error: ")
+    assert printed.count("\n") == 1
+    assert sentence in printed
 
 
 @pytest.mark.parametrize(
@@ -167,9 +167,9 @@ def test_errors_become_one_sentence_and_their_code(
 
     fail_with(fail, monkeypatch)
     assert main([]) == code
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert told.startswith("interrupted:" if code == 130 else f"error: {error}")
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert printed.startswith("interrupted:" if code == 130 else f"error: {error}")
 
 
 def test_a_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,11 +230,11 @@ def test_a_reader_that_goes_away_is_no_fault() -> None:
 )
 def test_the_shell_completes(line: str, wanted: set[str]) -> None:
     words = line.split(" ")
-    asked = {"_WAKEWORD_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    completion = {"_WAKEWORD_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
     code = "import sys; from wakeword.cli.main import main; sys.exit(main())"
     answer = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, **asked},
+        env={**os.environ, **completion},
         capture_output=True,
         text=True,
         timeout=60,

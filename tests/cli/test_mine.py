@@ -46,7 +46,7 @@ def test_run_review_and_what_comes_next(recipe, bundle, tmp_path, capsys) -> Non
     prepare(config, prepared_folder(config), runner="local")
     assert main(arguments) == 0
     printed = capsys.readouterr().out
-    assert "0.01 h of negatives heard" in printed
+    assert "0.01 h of negatives scored" in printed
     assert "0 kept, 0 discarded, 4 undecided" in printed
     assert f"wakeword mine review '{out}'" in printed
     first, second, *_ = read_candidates(out).column("id").to_pylist()
@@ -69,8 +69,8 @@ def test_faults_are_one_sentence_and_their_exit_code(recipe, bundle, tmp_path, c
     config = load_config(recipe)
     prepare(config, prepared_folder(config), runner="local")
     run = ("mine", "run", bundle, recipe, "--out", tmp_path / "out", "--local")
-    for code, told, arguments in [
-        (2, "is no folder", ("mine", "review", tmp_path / "absent")),
+    for code, output, arguments in [
+        (2, "is not a folder", ("mine", "review", tmp_path / "absent")),
         (3, "holds no mined candidates", ("mine", "review", tmp_path)),
         (3, "does not exist", (*run, "--source", tmp_path / "absent")),
         (4, "there is no bundle", ("mine", "run", tmp_path / "absent", recipe, "--out", tmp_path / "out")),
@@ -81,4 +81,4 @@ def test_faults_are_one_sentence_and_their_exit_code(recipe, bundle, tmp_path, c
         assert (status, printed) == (code, ""), error
         assert error.startswith("error: ")
         assert error.count("\n") == 1
-        assert told in error
+        assert output in error

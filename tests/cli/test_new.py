@@ -58,9 +58,9 @@ def test_phrases_that_cannot_be_meant(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["new", *arguments]) == 2
-    told = capsys.readouterr().err
-    assert sentence in told
-    assert told.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert sentence in printed
+    assert printed.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 
@@ -68,7 +68,7 @@ def test_a_recipe_that_is_there_stays(tmp_path: Path, capsys: pytest.CaptureFixt
     path = tmp_path / "mine.yaml"
     path.write_text("precious")
     assert main(["new", "hey nova", "--out", str(path)]) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "exists: use it" in capsys.readouterr().err
     assert path.read_text() == "precious"
     assert main(["new", "hey nova", "--out", str(path), "--force"]) == 0
     assert load_config(path).words[0].label == "hey_nova"
@@ -84,18 +84,18 @@ def test_another_alphabet_with_a_label_and_a_language(tmp_path: Path, capsys: py
     path = tmp_path / "mine.yaml"
     arguments = ["new", "привет", "--label", "privet", "--out", str(path)]
     assert main(arguments) == 2
-    told = capsys.readouterr().err
-    assert "its Cyrillic letters are not read in the language en" in told
-    assert "set synthesis.language (ru, be, uk, bg)" in told
+    printed = capsys.readouterr().err
+    assert "its Cyrillic letters are not read in the language en" in printed
+    assert "set synthesis.language (ru, be, uk, bg)" in printed
     assert not path.exists()
     assert main([*arguments, "--language", "ru"]) == 0
     config = load_config(path)
     assert config.words[0].text == "привет"
     assert config.synthesis.language == "ru"
-    told = capsys.readouterr().out
-    assert "prʲivʲˈet" in told
-    assert "ru and 2 more" in told
-    assert "note: the engine piper is left out" in told
+    printed = capsys.readouterr().out
+    assert "prʲivʲˈet" in printed
+    assert "ru and 2 more" in printed
+    assert "note: the engine piper is left out" in printed
     assert main([*arguments, "--force", "--language", "russian"]) == 2
     assert "'russian' is no language tag" in capsys.readouterr().err
 
@@ -105,7 +105,7 @@ def test_a_script_of_one_language_tells_it(tmp_path: Path, capsys: pytest.Captur
     path = tmp_path / "mine.yaml"
     assert main(["new", "안녕하세요", "--label", "annyeong", "--out", str(path)]) == 0
     assert load_config(path).synthesis.language == "ko"
-    assert "language ko, which the script of the phrase tells; --language names another" in capsys.readouterr().out
+    assert "language ko, detected from the script of the phrase; --language sets another" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("voices")
@@ -116,10 +116,10 @@ def test_new_shows_how_the_phrase_is_read(
     assert main(["new", "hey nova. 5"]) == 0
     word = load_config("hey_nova_5.yaml").words[0]
     assert (word.label, word.text) == ("hey_nova_5", "hey nova. 5")
-    told = capsys.readouterr().out
-    espeak = next(line for line in told.splitlines() if line.startswith("espeak "))
+    printed = capsys.readouterr().out
+    espeak = next(line for line in printed.splitlines() if line.startswith("espeak "))
     assert " ".join(espeak.split()) == "espeak 632 en-us and 7 more hey nova. 5 hˈeɪ nˈoʊvə fˈaɪv 9 4"
-    assert "'5' is read as fˈaɪv" in told
+    assert "'5' is read as fˈaɪv" in printed
     assert main(["new", "nova"]) == 0
     assert "note: 'nova' (nova) is very short (2 syllables, 4 phonemes: nˈoʊvə)" in capsys.readouterr().out
 
@@ -133,9 +133,9 @@ def test_without_voices_the_recipe_is_written_and_says_so(
         cached.cache_clear()
     path = tmp_path / "mine.yaml"
     assert main(["new", "hey nova", "--out", str(path)]) == 0
-    told = capsys.readouterr().out
-    assert "the reading of the phrase was not checked" in told
-    assert "pip install 'wakeword[train,tts]'" in told
+    printed = capsys.readouterr().out
+    assert "the pronunciation of the phrase is not checked" in printed
+    assert "pip install 'wakeword[train,tts]'" in printed
     assert load_config(path).words[0].text == "hey nova"
     for cached in (roster._loaded, espeak_data.data_folder, espeak_data.accents):
         cached.cache_clear()
@@ -144,4 +144,4 @@ def test_without_voices_the_recipe_is_written_and_says_so(
 def test_recordings_alone_need_no_reading(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "mine.yaml"
     assert main(["new", "привет", "synthesis.enabled=false", "--label", "privet", "--out", str(path)]) == 0
-    assert "how the phrase is read" not in capsys.readouterr().out
+    assert "pronunciation of the phrase" not in capsys.readouterr().out

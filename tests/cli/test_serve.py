@@ -32,9 +32,9 @@ def test_a_taken_port_is_one_sentence(
     monkeypatch.setenv("WAKEWORD_TOKEN", "a-token-of-a-test-0123456789")
     bundle = write_tone_bundle(tmp_path / "bundle")
     assert main([command, str(bundle), "--host", "127.0.0.1", "--port", str(taken)]) == 8
-    told = capsys.readouterr().err
-    assert str(taken) in told
-    assert told.startswith("error: ")
+    printed = capsys.readouterr().err
+    assert str(taken) in printed
+    assert printed.startswith("error: ")
     assert main([command, str(bundle), f"serving.{field}={taken}"]) == 8
 
 

@@ -1,4 +1,4 @@
-"""Recipes and overrides: what is refused, how it is said, what comes out."""
+"""Recipes and overrides: refusals, their messages, and results."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_impossible_configs_are_named_by_path_and_value(tree: dict[str, object],
     assert "\n" not in str(caught.value)
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_in_one_message() -> None:
     with pytest.raises(ConfigError) as caught:
         validate_config(_tree(training={"epochs": 0, "batch_size": 1}))
     assert "training.epochs = 0" in str(caught.value)

@@ -13,7 +13,7 @@ from tests.bundles import write_tone_bundle
 from wakeword.config import Config, load_config, validate_config
 from wakeword.config.keys import RENAMED, key_fault, renamed_key
 from wakeword.errors import ConfigError
-from wakeword.runtime.bundle import load_bundle
+from wakeword.runtime.bundle import load_bundle, manifest_checksum
 
 WORDS = {"words": [{"label": "hey_nova"}]}
 
@@ -64,17 +64,17 @@ def test_trees_without_an_old_key_pass(tree: object) -> None:
 def test_recipes_overrides_and_trees_end_in_one_sentence(old_key: str, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(yaml.safe_dump({**WORDS, "training": {"epoch_count": 3, "amp": "perhaps"}}))
-    told = f"{old_key} is now training.epochs: rename it"
+    message = f"{old_key} is now training.epochs: rename it"
     with pytest.raises(ConfigError) as caught:
         load_config(recipe)
-    assert str(caught.value) == f"{recipe}: {told}"
+    assert str(caught.value) == f"{recipe}: {message}"
     recipe.write_text(yaml.safe_dump(WORDS))
     with pytest.raises(ConfigError) as caught:
         load_config(recipe, ["training.amp=true", f"{old_key}=3"])
-    assert str(caught.value) == f"override 'training.epoch_count=3': {told}"
+    assert str(caught.value) == f"override 'training.epoch_count=3': {message}"
     with pytest.raises(ConfigError) as caught:
         validate_config({**WORDS, "training": {"epoch_count": 3}}, "worker")
-    assert str(caught.value) == f"worker: {told}"
+    assert str(caught.value) == f"worker: {message}"
     assert load_config(recipe, ["training.epochs=3"]).training.epochs == 3
 
 
@@ -88,5 +88,7 @@ def test_a_bundle_with_the_old_name_of_the_nms_window_loads(tmp_path: Path) -> N
     bundle = write_tone_bundle(tmp_path / "bundle")
     manifest = json.loads((bundle / "wake.json").read_text())
     manifest["detector"]["peak_hold_s"] = manifest["detector"].pop("nms_window_s")
-    (bundle / "wake.json").write_text(json.dumps(manifest))
+    text = json.dumps(manifest)
+    checksum = manifest_checksum(text.encode(), manifest["checksum"])
+    (bundle / "wake.json").write_text(text.replace(manifest["checksum"], checksum))
     assert load_bundle(bundle).manifest.detector.nms_window_s == manifest["detector"]["peak_hold_s"]

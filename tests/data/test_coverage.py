@@ -1,4 +1,4 @@
-"""Own recordings beside engines' from files to shards, and what a preparation says of splits that lack something."""
+"""Own recordings beside engines' from files to shards, and the warnings of splits that lack something."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ def prepared(tmp_path: Path, *args: Any, **config: Any) -> PreparedSummary:
     return prepare(config_for(corpus(tmp_path / "corpus", *args), **config), tmp_path / "out", runner="local")
 
 
-def test_nothing_lacking_is_nothing_said(tmp_path: Path) -> None:
+def test_complete_splits_give_no_warning(tmp_path: Path) -> None:
     assert prepared(tmp_path, WORDS, SPEECH).warnings == []
 
 
-def test_a_split_that_loses_its_only_speaker_in_decoding_says_whom(tmp_path: Path) -> None:
+def test_a_split_that_loses_its_only_speaker_in_decoding_names_them(tmp_path: Path) -> None:
     (warning, other) = prepared(tmp_path, WORDS, SPEECH, ("dan", "bob")).warnings
     assert warning == "train lost bob of 2 people who say marvin: of 2 clips none can be used (2 undecodable)"
     assert other == "test lost dan, its only speaker of marvin: of 2 clips none can be used (2 undecodable)"
 
 
-def test_a_split_that_loses_all_of_a_word_or_its_people_says_so(tmp_path: Path) -> None:
+def test_a_split_that_loses_all_of_a_word_or_its_people_is_warned_of(tmp_path: Path) -> None:
     words = {**WORDS, "tts:1": "val", "tts:2": "val", "tts:3": "train", "tts:4": "test", "hal": "test"}
     words = {name.replace(":", "-"): split for name, split in words.items()}
     (val, test) = prepared(tmp_path, words, SPEECH, ("cid", "dan", "hal", "tts-4")).warnings
@@ -61,19 +61,19 @@ def test_a_split_that_loses_all_of_a_word_or_its_people_says_so(tmp_path: Path) 
     assert test.startswith("test lost all of marvin, 3 speakers: of 6 clips none can be used (6 undecodable)")
 
 
-def test_no_usable_clip_of_a_word_is_said_once(tmp_path: Path) -> None:
+def test_no_usable_clip_of_a_word_is_warned_of_once(tmp_path: Path) -> None:
     assert prepared(tmp_path, WORDS, SPEECH, tuple(WORDS)).warnings == [
         "no usable clip of the wake word marvin is left"
     ]
 
 
-def test_splits_without_negatives_say_so(tmp_path: Path) -> None:
+def test_splits_without_negatives_are_warned_of(tmp_path: Path) -> None:
     (lost,) = prepared(tmp_path / "lost", WORDS, SPEECH, ("fay",)).warnings
     assert lost.startswith("val lost all 2 clips of speech besides the wake words (see quarantine.parquet)")
     assert "add a source of kind speech with 3 speakers or more, or set synthesis.speech_clips" in lost
     (never,) = prepared(tmp_path / "never", WORDS, {"eve": "train", "fay": "val"}).warnings
     assert never.startswith("test holds no speech besides the wake words, so false alarms in speech are not judged")
-    # A split that nobody asked for, and that is empty, lacks nothing.
+    # An empty split whose share is 0 gives no warning.
     none = prepared(tmp_path / "none", {"ann": "train"}, {"eve": "train"}, data={"splits": {"val": 0, "test": 0}})
     assert not [one for one in none.warnings if "speech" in one]
 
@@ -101,7 +101,7 @@ def test_forty_own_recordings_beside_engines_are_trained_on(tmp_path: Path) -> N
     assert {(row["split"], row["speaker_source"]) for row in own} == {("train", "guessed")}
     assert {row["split"] for row in rows_of(tmp_path / "out") if row["synthetic"]} == {"train", "val", "test"}
     text = " ".join(summary.table().split())
-    assert "people say marvin in train alone (tom: 40 clips), val and test hear it from engines" in text
+    assert "people say marvin in train alone (tom: 40 clips), in val and test only engines say it" in text
     assert "the speakers of 40 clips are guessed from file names (tom)" in text
 
 

@@ -1,4 +1,4 @@
-"""What became of each label: end to end over folders of other projects and of people, with warnings."""
+"""The use of each label: end to end over folders of other projects and of people, with warnings."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_they_are_so_beside_synthesis(tmp_path: Path, name: str) -> None:
         "hey_schatzchen": ("positive of hey_schatzchen", positives),
         "speech": ("negative (speech)", negatives),
     }
-    assert not [told for told in summary.warnings if "became negatives" in told]
+    assert not [warning for warning in summary.warnings if "became negatives" in warning]
 
 
 def test_personal_samples_in_a_bare_folder(tmp_path: Path) -> None:
@@ -98,8 +98,8 @@ def test_personal_samples_in_a_bare_folder(tmp_path: Path) -> None:
     assert became(prepared(tmp_path / "Hey Schätzchen", tmp_path / "a")) == {
         "hey_schatzchen": ("positive of hey_schatzchen", 4)
     }
-    said = prepared(tmp_path / "mine", tmp_path / "b", source={"kind": "wakeword"})
-    assert became(said) == {"hey_schatzchen": ("positive of hey_schatzchen", 4)}
+    positive = prepared(tmp_path / "mine", tmp_path / "b", source={"kind": "wakeword"})
+    assert became(positive) == {"hey_schatzchen": ("positive of hey_schatzchen", 4)}
     config = config_for(tmp_path / "mine", kind="folder", words=WORDS, synthesis=SPOKEN)
     with pytest.raises(Exception, match=r"neither that nor mine names a label: move it .* or set the source's `kind`"):
         gather_clips(config)
@@ -120,13 +120,13 @@ def test_the_phrase_that_new_is_given_names_the_folder(
     assert became(summary)["hey_schatzchen"] == ("positive of hey_schatzchen", 6)
     capsys.readouterr()
     assert main(["data", "report", str(tmp_path / "out")]) == 0
-    told = capsys.readouterr().out
-    assert "positive of hey_schatzchen" in told
-    assert "negative (names no configured word)" in told
-    assert "6 clips labelled stop became negatives" in told
+    printed = capsys.readouterr().out
+    assert "positive of hey_schatzchen" in printed
+    assert "negative (names no configured word)" in printed
+    assert "6 clips labelled stop became negatives" in printed
 
 
-def test_the_table_says_what_became_of_every_label(tmp_path: Path) -> None:
+def test_the_table_lists_the_use_of_every_label(tmp_path: Path) -> None:
     kinds = {"Hey Schätzchen": "wakeword", "hey_schatz": "wakeword", "sag hey schatzchen": "wakeword"}
     rows = []
     for number in range(48):
@@ -145,7 +145,7 @@ def test_the_table_says_what_became_of_every_label(tmp_path: Path) -> None:
         ("hey_schatzchen", "positive of hey_schatzchen"): (source, 12, {}),
         ("sag_hey_schatzchen", "left out"): (source, 0, {"contains_word": 12}),
     }
-    assert [told for told in summary.warnings if "labelled" in told] == [
+    assert [warning for warning in summary.warnings if "labelled" in warning] == [
         "11 clips labelled hey_schatz became negatives, since no configured word has such a label: if they are the "
         "wake word, name them by its label or phrase; if not, data.negative_labels ends this warning",
         "12 clips labelled sag_hey_schatzchen were left out: the label holds a configured word beside others. If they "
@@ -185,8 +185,8 @@ def test_warnings_name_sets_of_short_labels_that_nobody_called_negative() -> Non
         ]
     )
     uses = label_uses(table, [], defaults)
-    (told,) = label_warnings(uses, defaults, ())
-    assert told.startswith("9 clips labelled stop became negatives")
+    (warning,) = label_warnings(uses, defaults, ())
+    assert warning.startswith("9 clips labelled stop became negatives")
     assert label_warnings(uses, defaults, ["Stop"]) == []
     (misspelled,) = label_warnings(uses, defaults, ["Stop", "Trawis"])
     assert misspelled.startswith("data.negative_labels: no clip has the label trawis")
@@ -195,16 +195,16 @@ def test_warnings_name_sets_of_short_labels_that_nobody_called_negative() -> Non
 def test_many_labels_are_one_warning() -> None:
     defaults = {("own", f"w{i}") for i in range(12)}
     table = pa.concat_tables([manifest(("own", "speech", f"w{i}"), times=6 + i) for i in range(12)])
-    (told,) = label_warnings(label_uses(table, [], defaults), defaults, ())
-    assert told.startswith("17 clips labelled w11, 16 labelled w10, ")
-    assert ", 10 labelled w4 and 4 labels more became negatives" in told
+    (warning,) = label_warnings(label_uses(table, [], defaults), defaults, ())
+    assert warning.startswith("17 clips labelled w11, 16 labelled w10, ")
+    assert ", 10 labelled w4 and 4 labels more became negatives" in warning
 
 
-def test_files_without_a_label_are_told(tmp_path: Path) -> None:
+def test_files_without_a_label_are_counted(tmp_path: Path) -> None:
     recordings(tmp_path / "own", "Hey Schätzchen", "clips")
     summary = prepared(tmp_path / "own", tmp_path / "out")
     assert became(summary)[""] == ("left out", 0)
-    assert any("4 files left out, for nothing says what they hold" in told for told in summary.warnings)
+    assert any("4 files left out, since they have no label" in warning for warning in summary.warnings)
 
 
 def test_the_table_takes_scenery_together() -> None:

@@ -63,7 +63,7 @@ def test_by_id_by_cluster_and_the_rest(folder: Path) -> None:
     assert (folder / "decisions.csv").read_text().splitlines()[1].startswith("c0,keep,1,1,marvin,0.9000,")
 
 
-def test_undecided_ones_are_kept_only_when_asked(folder: Path) -> None:
+def test_undecided_ones_are_kept_only_on_request(folder: Path) -> None:
     source = SourceConfig(type="mined", uri=str(folder))
     with pytest.raises(DataError, match="none of the 5 candidates"):
         read_source(source, [])
@@ -71,7 +71,7 @@ def test_undecided_ones_are_kept_only_when_asked(folder: Path) -> None:
     assert decide(folder, keep_undecided=True) == {"keep": 4, "discard": 1, "undecided": 0}
     found = read_source(source, [])
     assert found.clips.num_rows == 4
-    assert [row["detail"] for row in found.quarantine] == ["a person discarded it"]
+    assert [row["detail"] for row in found.quarantine] == ["it was discarded"]
 
 
 def test_an_edited_table_counts(folder: Path) -> None:
@@ -89,13 +89,13 @@ def test_an_edited_table_counts(folder: Path) -> None:
     first = read_source(SourceConfig(type="mined", uri=str(folder)), []).identity
     decide(folder, keep=["c1"])
     assert read_source(SourceConfig(type="mined", uri=str(folder)), []).identity != first
-    for text, told in (
+    for text, message in (
         ("id,decision\nc2,maybe\n", "line 2: decision 'maybe' is none of keep, discard and empty"),
         ("id,decision\nc9,keep\n", "line 2: there is no candidate 'c9'"),
         ("name,choice\n", "no columns id and decision"),
     ):
         path.write_text(text)
-        with pytest.raises(DataError, match=told):
+        with pytest.raises(DataError, match=message):
             read_source(SourceConfig(type="mined", uri=str(folder)), [])
 
 

@@ -1,4 +1,4 @@
-"""Clips in memory are the clips of the shards, dealt out among workers, and windows of them are exact."""
+"""Clips in memory are the clips of the shards, and windows of them are exact."""
 
 from __future__ import annotations
 
@@ -53,30 +53,17 @@ def test_gather_cuts_windows_and_fills_with_silence(shard_set: ShardSet) -> None
     assert not out[4].any()
 
 
-def test_workers_share_every_kind_without_overlap(shard_set: ShardSet) -> None:
-    parts = [ResidentClips.load(shard_set, "train", rank=rank, world=2) for rank in range(2)]
-    ids = [set(part.columns["clip_id"]) for part in parts]
-    assert not ids[0] & ids[1]
-    assert ids[0] | ids[1] == set(ResidentClips.load(shard_set, "train").columns["clip_id"])
-    for part in parts:
-        assert {"wakeword", "speech"} <= set(part.columns["kind"])
-    with pytest.raises(DataError, match="worker 5 of 1000"):
-        ResidentClips.load(shard_set, "train", kinds=["noise"], rank=5, world=1000)
-    with pytest.raises(ValueError, match="rank"):
-        ResidentClips.load(shard_set, "train", rank=2, world=2)
-
-
-def test_kinds_and_banks(shard_set: ShardSet) -> None:
-    only = ResidentClips.load(shard_set, "train", kinds=["speech"])
-    assert set(only.columns["kind"]) == {"speech"}
+def test_clips_of_some_kinds(shard_set: ShardSet) -> None:
+    only = ResidentClips.load(shard_set, "train", kinds=["speech", "rir"])
+    assert set(only.columns["kind"]) == {"speech", "rir"}
     clips = ResidentClips.load(shard_set, "train")
-    bank = clips.bank(["noise", "rir"])
-    assert sorted(bank.columns["kind"]) == ["noise", "rir"]
-    chosen = clips.where(kind=["noise", "rir"])
+    chosen = clips.where(kind=["speech", "rir"])
+    assert only.length.tolist() == clips.length[chosen].tolist()
     for number, row in enumerate(chosen.tolist()):
         expected = clips.gather(torch.tensor([row]), torch.tensor([0]), int(clips.length[row]))
-        assert torch.equal(bank.gather(torch.tensor([number]), torch.tensor([0]), int(bank.length[number])), expected)
-    assert len(clips.bank(["music"])) == 0
+        assert torch.equal(only.gather(torch.tensor([number]), torch.tensor([0]), int(only.length[number])), expected)
+    with pytest.raises(DataError, match="has no music in the split train"):
+        ResidentClips.load(shard_set, "train", kinds=["music"])
     assert clips.where(kind="wakeword", label="nobody").size == 0
 
 

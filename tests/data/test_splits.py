@@ -1,4 +1,4 @@
-"""No voice is heard in two splits, whoever made them; too few voices are an error that says so."""
+"""No voice is in two splits, given or assigned; too few voices are a clear error."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_too_few_speakers_are_named() -> None:
     assign_splits(table({"ann": [""]}), ["sheila"], SplitConfig())
 
 
-def test_clips_without_a_speaker_are_split_by_file_and_said_so() -> None:
+def test_clips_without_a_speaker_are_split_by_file_with_a_warning() -> None:
     clips = clip_table(clip_row(clip_id=str(i), uri=str(i), kind="wakeword", label="marvin") for i in range(40))
     result, _, warnings = assign_splits(clips, ["marvin"], SplitConfig())
     assert set(result.column("split").to_pylist()) == {"train", "val", "test"}
@@ -143,7 +143,7 @@ def test_one_own_voice_trains_and_the_report_says_that_nobody_judges_it() -> Non
         assert all(set(clips.filter(pa.compute.equal(clips["split"], split))["synthetic"].to_pylist()) == {True}
                    for split in ("val", "test"))  # fmt: skip
         assert any(
-            f"people say marvin in train alone ({name}: 40 clips), val and test hear it from engines" in one
+            f"people say marvin in train alone ({name}: 40 clips), in val and test only engines say it" in one
             and "neither those who train nor strangers" in one
             for one in warnings
         )
@@ -207,9 +207,9 @@ def test_where_val_alone_lacks_people_test_still_judges_them() -> None:
     clips = clips.set_column(clips.schema.get_field_index("split"), "split", pa.array(given))
     result, _, warnings = assign_splits(clips, ["marvin"], SplitConfig())
     assert people_in(result, "test") == {"tom": 20}
-    (told,) = [one for one in warnings if one.startswith("people say marvin in")]
-    assert told.startswith("people say marvin in train and test alone (anna, tom: 50 clips): in val,")
-    assert told.endswith("people are judged in test")
+    (warning,) = [one for one in warnings if one.startswith("people say marvin in")]
+    assert warning.startswith("people say marvin in train and test alone (anna, tom: 50 clips): in val,")
+    assert warning.endswith("only engines say it")
 
 
 def test_a_few_clips_put_aside_do_not_send_their_speaker_to_test() -> None:
@@ -351,7 +351,7 @@ def test_negatives_of_one_person_train_and_of_few_every_split_has_some() -> None
         assert all(len(people_in(clips, split, "speech")) == 1 for split in SPLITS)
 
 
-def test_people_kept_from_training_by_given_splits_are_told() -> None:
+def test_people_kept_from_training_by_given_splits_are_warned_of() -> None:
     clips = spoken({"ann": 5})
     given = [split or "test" for split in clips.column("split").to_pylist()]
     clips = clips.set_column(clips.schema.get_field_index("split"), "split", pa.array(given))

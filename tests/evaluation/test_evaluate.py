@@ -50,9 +50,7 @@ def data(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def done(bundle, data, tmp_path_factory) -> tuple[EvaluationReport, Path]:
     out = tmp_path_factory.mktemp("evaluation") / "out"
-    heard: list[tuple[float, float]] = []
-    report = evaluate(bundle, data, config(), out, command="wakeword evaluate B P", progress=lambda *a: heard.append(a))
-    assert heard[-1][0] == pytest.approx(heard[-1][1])
+    report = evaluate(bundle, data, config(), out, command="wakeword evaluate B P")
     return report, out
 
 
@@ -71,7 +69,7 @@ def test_a_good_detector_misses_nothing_and_its_one_false_alarm_is_counted(done)
     assert alpha.ready
     assert beta.operating.test.alarms.false_alarms == beta.operating.test.by_kind["speech"].false_alarms == 1
     assert not beta.ready
-    assert "false alarms per hour on test where 0.5 are allowed" in beta.reason
+    assert "false alarms per hour on test, the limit is 0.5" in beta.reason
     assert alpha.clip_level.eer == 0.0
     assert alpha.operating.test.near_misses.clips == 4
     assert alpha.operating.test.near_misses.fired == 2
@@ -220,9 +218,9 @@ def test_what_is_missing_is_said_in_words(bundle, tmp_path) -> None:
     assert any("no val split" in note for note in report.notes)
     assert any("no other speech" in note for note in report.notes)
     assert not alpha.operating.reached
-    assert "the bundle's threshold 0.5 stays" in alpha.reason
+    assert "the threshold 0.5 of the bundle is kept" in alpha.reason
     assert beta.operating.test.conditions == ()
-    assert "no test clips with a known place" in text_table(report)
+    assert "no test clips with known word times" in text_table(report)
     assert "no words" in text_table(report)
     with pytest.raises(DataError, match="no val or test clips"):
         run(bundle, known.prepared(tmp_path / "train", known.tone_rows("train")), tmp_path / "out2")
@@ -236,8 +234,8 @@ def test_without_positives_false_alarms_are_counted_and_no_miss_rate_is_given(bu
         assert word.operating.test.alarms.hours > 0
         assert (word.operating.test.conditions, word.clip_level, word.frr_area, word.det) == ((), None, None, {})
         assert not word.ready
-        assert word.reason == "not ready: test holds no clips of the word with a known place"
-    assert "there are only 0.01 h, so the target is not proven" in text_table(report)
+        assert word.reason == "not ready: test has no clips of the word with known times"
+    assert "test has only 0.01 h, so the target is not proven" in text_table(report)
 
 
 def test_without_negatives_no_rate_is_given(bundle, tmp_path) -> None:
@@ -247,8 +245,8 @@ def test_without_negatives_no_rate_is_given(bundle, tmp_path) -> None:
     for word in report.words:
         assert word.operating.test is None, "near misses alone are no test of false alarms"
         assert not word.ready
-        assert word.reason.startswith("not ready: val holds no audio to count false alarms in: the bundle's threshold")
-    assert "0.5 per hour cannot be tested without negatives" in text_table(report)
+        assert word.reason.startswith("not ready: val has no negative audio: the threshold")
+    assert "0.5 false alarms per hour cannot be tested without negative audio" in text_table(report)
 
 
 @pytest.mark.ray
@@ -302,7 +300,7 @@ def test_bad_input_is_one_sentence(bundle, data, tmp_path) -> None:
     with pytest.raises(DataError, match="wakeword evaluate"):
         EvaluationReport.load(tmp_path / "report.json")
     (tmp_path / "report.json").write_text("{}")
-    with pytest.raises(DataError, match="no evaluation report"):
+    with pytest.raises(DataError, match="damaged or from another version"):
         EvaluationReport.load(tmp_path / "report.json")
     for fault in ({"fah_targets": []}, {"fah_targets": [0.0]}):
         with pytest.raises(ConfigError, match="fah_targets"):

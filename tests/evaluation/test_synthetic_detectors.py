@@ -7,9 +7,8 @@ import pytest
 
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.evaluation.metrics import det as metrics
-from wakeword.evaluation.metrics.measure import rate
 from wakeword.evaluation.metrics.threshold_curve import HitWindow, Truth, join_peaks, outcome, sweep, track_peaks
-from wakeword.evaluation.statistics.intervals import poisson_interval, wilson
+from wakeword.evaluation.statistics.intervals import alarm_rate, poisson_interval, wilson
 from wakeword.runtime.events import EventTiming
 
 STEP_S = 0.02
@@ -51,7 +50,7 @@ def test_a_detector_that_fires_every_seven_seconds() -> None:
     times_s = np.arange(7.0, 3600.0, 7.0)
     silence = sweep(track_peaks(spikes(times_s), Truth.of(), WINDOW, TIMING))
     assert silence.at(0.5)[1] == len(times_s) == 514
-    found = rate(514, 1.0, EvaluationConfig().confidence)
+    found = alarm_rate(514, 1.0, EvaluationConfig().confidence)
     assert (found.low, found.high) == poisson_interval(514, 1.0)
     # Words end every 20 s, events come every 7: by the arithmetic of both, which windows hold an event.
     offsets = [[t - end for t in times_s if -0.2 - 1e-9 <= t - end <= 1.0 + 1e-9] for end in ENDS_S]

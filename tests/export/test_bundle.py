@@ -79,7 +79,7 @@ def test_export_of_a_run_with_its_data(tmp_path: Path) -> None:
     assert not any(word.ready for word in bundle.manifest.words)
     assert bundle.manifest.training_data["licences"] == {"CC-BY-4.0": 3, "CC0": 3}
     card = (folder / "MODEL_CARD.md").read_text()
-    for expected in ("hey nova", "stop it", "CC-BY-4.0", "Intended use", "detect_file", "Not evaluated yet"):
+    for expected in ("hey nova", "stop it", "CC-BY-4.0", "Intended use", "detect_file", "Not evaluated"):
         assert expected in card
     assert np.isfinite(Detector(bundle).scores(np.zeros(3200, np.float32))).all()
     assert not [path for path in run.iterdir() if path.name.startswith(".")]
@@ -126,9 +126,9 @@ def test_training_data_and_parity_clips(tmp_path: Path) -> None:
         summarise_training_data(tmp_path)
 
 
-@pytest.mark.parametrize(("asked_ms", "written_ms"), [(80.0, 80.0), (50.0, 40.0), (1.0, 20.0), (210.0, 200.0)])
-def test_chunks_are_whole_steps(asked_ms: float, written_ms: float) -> None:
-    manifest = build_manifest(small_config(export={"chunk_ms": asked_ms}), 320, 10, 3200, {})
+@pytest.mark.parametrize(("wanted_ms", "written_ms"), [(80.0, 80.0), (50.0, 40.0), (1.0, 20.0), (210.0, 200.0)])
+def test_chunks_are_whole_steps(wanted_ms: float, written_ms: float) -> None:
+    manifest = build_manifest(small_config(export={"chunk_ms": wanted_ms}), 320, 10, 3200, {})
     assert manifest["chunk_ms"] == pytest.approx(written_ms)
 
 

@@ -30,8 +30,8 @@ def test_the_bundle_holds_both_and_they_agree(bundle: Path, small_bundle: Path) 
     assert load_bundle(small_bundle).variants == ["float32"]
     types = {node.op_type for node in onnx.load_from_string(small.model).graph.node}
     assert {"QuantizeLinear", "DequantizeLinear"} <= types
-    heard = synthetic_audio(seed=7)
-    assert 0 < compare_variant(plain, small, heard).score_difference < 0.1
+    recordings = synthetic_audio(seed=7)
+    assert 0 < compare_variant(plain, small, recordings).score_difference < 0.1
     assert 0 < plain.manifest.variants["int8"].score_difference < 0.1
     assert "model.int8.onnx" in (bundle / "MODEL_CARD.md").read_text()
 
@@ -57,15 +57,15 @@ def test_evaluation_and_packing_keep_it(bundle: Path, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_is_refused(small_bundle: Path, tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=r"holds no int8 model.*export\.int8=true"):
+    with pytest.raises(BundleError, match=r"contains no int8 model.*export\.int8=true"):
         load_bundle(small_bundle, "int8")
     with pytest.raises(BundleError, match="no such precision 'int4'"):
         load_bundle(small_bundle, "int4")
-    with pytest.raises(RunError, match="audio to calibrate on"):
+    with pytest.raises(RunError, match="audio for calibration"):
         quantize_int8(load_bundle(small_bundle), [])
     tones = load_bundle(known.tone_bundle(tmp_path / "tones"))
     with pytest.raises(RunError, match="no inner convolutions"):
         quantize_int8(tones, synthetic_audio())
-    # A model whose graph says other words than wake.json is refused in every precision.
+    # A model whose graph has other words than wake.json is refused in every precision.
     with pytest.raises(BundleError, match=r"model\.int8\.onnx"):
         Detector(replace(load_bundle(small_bundle), model=tones.model, variant="int8"))

@@ -65,8 +65,8 @@ def test_the_card_lists_sizes_differences_and_operators(tmp_path: Path) -> None:
     write_bundle_files(folder, load_bundle(folder).model, tone_manifest(["alpha", "beta"], variants=variants), others)
     card = (folder / "MODEL_CARD.md").read_text()
     assert "`model.tflite`: TFLite, float32, the same interface for one stream and one step a call; 2 KiB" in card
-    assert "on 3000 scores within 6.2e-07 of `model.onnx`, 1 of 12 events changed" in card
-    assert "Operators: CONV_2D, POW; TFLite Micro has no POW" in card
+    assert "3000 scores differ by at most 6.2e-07 from `model.onnx`, 1 of 12 events changed" in card
+    assert "Operators: CONV_2D, POW; TFLite Micro supports all but POW" in card
     assert "`model.int8.onnx`" in card
     set_operating_points(folder, {"alpha": [{"fah_target": 0.5, "threshold": 0.4}]}, {}, default_fah=0.5)
     after = load_bundle(pack(folder, tmp_path / "b.zip"), "tflite")
@@ -91,7 +91,7 @@ def test_another_model_is_refused_unless_the_tolerance_allows_it(tmp_path: Path)
     with pytest.raises(RunError, match=r"the tflite model differs from the ONNX graph by .*parity_tolerance=0\.0001"):
         verify_variant(plain, spoilt, 1e-4)
     assert 1e-4 < verify_variant(plain, spoilt, 0.5).score_difference < 0.5
-    # Loading hears digital silence first.
+    # Loading runs the model on digital silence.
     with pytest.raises(BundleError, match="NaN or infinite"):
         compare_variant(plain, replace(twin, model=_with_weights(twin, float("inf"))))
 
@@ -133,14 +133,14 @@ def test_a_graph_that_needs_an_operator_which_tflite_lacks(tmp_path: Path) -> No
         if node.op_type == "Transpose":
             node.output[0] = "before"
     model.graph.node.append(onnx.helper.make_node("Erf", ["before"], ["score"]))
-    with pytest.raises(RunError, match=r"FlexErf, which plain|onnx2tf cannot convert.*leave export\.tflite off"):
+    with pytest.raises(RunError, match=r"FlexErf, which plain|onnx2tf cannot convert.*set export\.tflite=false"):
         convert_tflite(replace(plain, model=model.SerializeToString()))
 
 
 @needs_tflite
 @pytest.mark.slow
 def test_a_run_with_its_twin(tmp_path: Path, recordings: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A real student, exported, packed, and heard by the command line in both forms."""
+    """A trained model, exported, packed, and run by the command line in both forms."""
     from wakeword.audio.io import read_audio
 
     files = [str(path) for path in sorted((recordings / "positive").rglob("*.*"))[:3]]
@@ -154,11 +154,11 @@ def test_a_run_with_its_twin(tmp_path: Path, recordings: Path, capsys: pytest.Ca
     assert facts.events_changed == 0
     assert missing_in_micro(facts.operators) == []
     assert facts.operators == count_operators(twin.model)
-    heard = []
+    printed = []
     for variant in ("float32", "tflite"):
         assert main(["detect", str(bundle), *files, "--json", "--threshold", "0.3", "--variant", variant]) == 0
-        heard.append([line.split('"score"')[0] for line in capsys.readouterr().out.splitlines()])
-    assert heard[0] == heard[1]
+        printed.append([line.split('"score"')[0] for line in capsys.readouterr().out.splitlines()])
+    assert printed[0] == printed[1]
 
 
 @needs_tflite

@@ -13,7 +13,7 @@ from wakeword.errors import RunError
 from wakeword.export.verify import rising_thresholds, synthetic_audio, torch_scores, verify_parity
 from wakeword.models.streaming import StreamingModel
 from wakeword.runtime import load_bundle
-from wakeword.runtime.events import EventTiming, find_peaks, smooth
+from wakeword.runtime.events import SCORE_LEVELS, EventTiming, find_events, find_peaks, smooth
 
 
 def test_parity_of_a_real_student(small_model: StreamingModel, small_bundle: Path) -> None:
@@ -74,3 +74,17 @@ def test_thresholds_lie_between_peaks(small_model: StreamingModel, small_bundle:
         heights = smoothed[find_peaks(smoothed[:, word], timing.hold), word]
         assert (heights >= threshold).any()
         assert np.abs(heights - threshold).min() > 1e-3
+
+
+def test_rounding_on_a_plateau_makes_no_difference(small_bundle: Path) -> None:
+    """An untrained model rests well above 0; there its scores lie on the edge between two levels."""
+    bundle = load_bundle(small_bundle)
+    rest = (7000 + 0.5) / SCORE_LEVELS
+    scores = np.full((400, len(bundle.labels)), rest)
+    scores[60:80] += 0.02 * np.hanning(20)[:, None]
+    timing = EventTiming.from_seconds(0.02, 0.06, 0.1, 1.0)
+    thresholds = rising_thresholds(scores, bundle)
+    jitter = np.random.default_rng(0).normal(scale=1e-7, size=scores.shape)
+    found = [find_events(each, bundle.labels, timing, thresholds) for each in (scores, scores + jitter)]
+    assert [len(events) for events in found] == [len(bundle.labels)] * 2
+    assert len(find_events(scores + jitter, bundle.labels, timing, [0.05] * len(bundle.labels))) > len(bundle.labels)

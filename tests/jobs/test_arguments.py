@@ -58,7 +58,7 @@ def test_distill_takes_the_teacher(tmp_path: Path) -> None:
     recipe.write_text(f"words: [{{label: hey_nova}}]\nruns_dir: {tmp_path}/runs\ncompute: {{workers: 0}}\n")
     without = _run("distill", "--config", str(recipe), cwd=tmp_path)
     assert without.returncode == 2
-    assert "names no teacher: give --teacher RUN_FOLDER" in without.stderr
+    assert "has no distillation.teacher: give --teacher RUN" in without.stderr
     given = _run("distill", "--config", str(recipe), "--teacher", str(tmp_path / "nobody"), cwd=tmp_path)
     assert given.returncode == 2
-    assert "names no teacher" not in given.stderr
+    assert "has no distillation.teacher" not in given.stderr

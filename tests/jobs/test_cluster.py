@@ -30,7 +30,7 @@ def test_the_launcher_accepts_it(cluster: dict[str, Any]) -> None:
         jsonschema.validate({**cluster, "head_typ": "x"}, schema)
 
 
-def test_workers_are_spot_and_come_when_asked_for(cluster: dict[str, Any]) -> None:
+def test_workers_are_spot_and_start_on_demand(cluster: dict[str, Any]) -> None:
     kinds = cluster["available_node_types"]
     workers = {name: kind for name, kind in kinds.items() if name != cluster["head_node_type"]}
     assert any(kind["resources"].get("GPU") for kind in workers.values())

@@ -1,4 +1,4 @@
-"""`ray job submit` to a local head with token auth: the whole pipeline, and who is turned away."""
+"""`ray job submit` to a local head with token auth: the whole pipeline, and access without the token is refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
 
 @dataclass
 class Head:
-    """A running head: where jobs go and the token it wants."""
+    """A running head: its address and token."""
 
     address: str
     token_path: Path
@@ -36,7 +36,7 @@ class Head:
     log: Path
 
     def submit(self, command: list[str], token_path: Path | None, limit_s: float = 120) -> subprocess.CompletedProcess:
-        """`ray job submit` from the checkout; a head that is still coming up is asked again."""
+        """`ray job submit` from the checkout; repeated while the head is starting."""
         deadline = time.monotonic() + limit_s
         submit = [RAY, "job", "submit", "--address", self.address, "--working-dir", ".", "--", *command]
         while True:
@@ -142,7 +142,7 @@ def _end(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def test_without_the_right_token_nobody_gets_in(head: Head, tmp_path: Path) -> None:
+def test_access_without_the_right_token_is_refused(head: Head, tmp_path: Path) -> None:
     marker = tmp_path / "ran"
     command = ["touch", str(marker)]
     for token_path in (None, _token_file(tmp_path, "wrong")):

@@ -36,14 +36,14 @@ def write_home(root: Path) -> Path:
                 write_wav(root / path, known.tone_clip(label, rng))
                 speaker = f"{split}-{number}"
                 rows.append({"path": path, "kind": "wakeword", "label": label, "speaker": speaker, "split": split})
-    said = {"text": "turn alpha off"}
+    spoken = {"text": "turn alpha off"}
     for number, (name, split, seconds, tones, more) in enumerate(
         [
             # A low peak half a second before a high one: one event, and the high one is the candidate.
             ("a", "train", 12.0, [("alpha", 5.0, 0.7), ("alpha", 5.5, 0.95)], {}),
             ("b", "train", 14.0, [("beta", 3.0, 0.9), ("beta", 9.0, 0.8), ("beta", 13.95, 0.85)], {}),
             ("c", "train", 6.0, [], {}),
-            ("said", "train", 6.0, [("alpha", 3.0, 0.95)], said),
+            ("said", "train", 6.0, [("alpha", 3.0, 0.95)], spoken),
             ("held", "train", 6.0, [("alpha", 3.0, 0.95)], {"contains": "alpha"}),
             ("v", "val", 4.0, [("beta", 2.0, 0.95)], {}),
             ("t", "test", 5.0, [("alpha", 2.5, 0.95)], {}),

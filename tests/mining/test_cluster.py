@@ -32,7 +32,7 @@ def test_clusters_are_numbered_and_ranked_by_score() -> None:
     assert clusters_of(near[:0], []) == ([], [])
 
 
-def test_the_embedding_hears_the_sound_and_not_its_level_or_what_lies_far_away() -> None:
+def test_the_embedding_describes_the_sound_near_the_peak_at_any_level() -> None:
     frontend = Frontend(FrontendConfig())
     one, other = voice(3, 4.0), voice(4, 4.0)
     peak = 40_000

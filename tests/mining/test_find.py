@@ -104,7 +104,7 @@ def test_the_limit_is_half_the_threshold_unless_one_is_given(bundle, config, pre
     assert min(read_candidates(few.folder).column("score").to_pylist()) >= 0.85
     with pytest.raises(BundleError, match="between 0 and 1"):
         mine(bundle, config, prepared, tmp_path / "wrong", threshold=7, runner="local")
-    with pytest.raises(ConfigError, match="at least one candidate"):
+    with pytest.raises(ConfigError, match="must be at least 1"):
         mine(bundle, config, prepared, tmp_path / "wrong", most=0, runner="local")
 
 
@@ -156,7 +156,7 @@ def test_a_voice_of_test_is_not_mined(bundle, config, prepared, tmp_path) -> Non
         mine(bundle, config, prepared, tmp_path / "out", [source], runner="local")
 
 
-def test_copies_of_each_other_are_heard_once_and_decisions_stay(bundle, config, prepared, tmp_path) -> None:
+def test_copies_of_each_other_are_one_candidate_and_decisions_stay(bundle, config, prepared, tmp_path) -> None:
     # Its own clips are no recordings.
     folder = tmp_path / "found"
     out = folder / "out"
@@ -235,7 +235,7 @@ def test_kept_clips_train_and_nothing_else(mined, config, manifest, tmp_path) ->
     assert clip["word_end_s"] == pytest.approx(rows[0]["word_end_s"])
     changed = SourceConfig(type="mined", uri=str(mined.folder), kind="speech")
     bad = config.data.model_copy(update={"sources": (changed,)})
-    with pytest.raises(ConfigError, match="leave `kind` out"):
+    with pytest.raises(ConfigError, match="remove `kind`"):
         prepare(config.model_copy(update={"data": bad}), tmp_path / "bad", runner="local")
 
 
@@ -304,8 +304,8 @@ def test_its_buttons_put_the_command_together(mined) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         view = browser.new_page()
         view.goto((mined.folder / "review.html").as_uri(), timeout=150_000)
-        told = view.locator("#command")
-        assert told.inner_text() == f"wakeword mine review {mined.folder} --discard {ids[2]}"
+        composed = view.locator("#command")
+        assert composed.inner_text() == f"wakeword mine review {mined.folder} --discard {ids[2]}"
         for name, choice in (
             (ids[0], "keep"),
             (ids[1], "keep"),
@@ -314,7 +314,7 @@ def test_its_buttons_put_the_command_together(mined) -> None:
             (ids[3], "discard"),
         ):
             view.locator(f'button[data-id="{name}"][value="{choice}"]').click()
-        chosen = told.inner_text().removeprefix(f"wakeword mine review {mined.folder} ")
+        chosen = composed.inner_text().removeprefix(f"wakeword mine review {mined.folder} ")
         assert chosen.startswith(f"--keep {ids[0]} --discard ")
         assert set(chosen.split()[3:]) == {ids[2], ids[3]}
         assert view.evaluate("[...document.querySelectorAll('img')].every((picture) => picture.naturalWidth > 50)")

@@ -15,22 +15,22 @@ from wakeword.models.families import build_model
     ("tau", "parameters"), [(1, 9_232), (1.5, 17_154), (2, 27_284), (3, 54_168), (6, 187_812), (8, 321_068)]
 )
 def test_parameter_counts_are_the_published_ones(tau: float, parameters: int) -> None:
-    student = build_model(ModelConfig(family="bc_resnet", width=tau), 40, 12)
-    assert sum(value.numel() for value in student.parameters()) == parameters
+    network = build_model(ModelConfig(family="bc_resnet", width=tau), 40, 12)
+    assert sum(value.numel() for value in network.parameters()) == parameters
 
 
-def test_receptive_field_keeps_its_seconds_whatever_the_stride() -> None:
-    reach = [
+def test_receptive_field_in_seconds_is_the_same_at_any_stride() -> None:
+    lookbacks = [
         build_model(ModelConfig(family="bc_resnet", frame_stride=stride, pool_frames=1), 40, 1).lookback_frames
         for stride in (1, 2)
     ]
-    assert abs(reach[0] - reach[1]) <= 20
+    assert abs(lookbacks[0] - lookbacks[1]) <= 20
 
 
 @pytest.mark.parametrize("mels", [8, 16, 64, 80])
 def test_other_multiples_of_8_mels_work(mels: int) -> None:
-    student = build_model(ModelConfig(family="bc_resnet", width=1), mels, 2).eval()
-    assert student(torch.randn(1, student.context_frames, mels)).shape == (1, 1, 2)
+    network = build_model(ModelConfig(family="bc_resnet", width=1), mels, 2).eval()
+    assert network(torch.randn(1, network.context_frames, mels)).shape == (1, 1, 2)
 
 
 def test_other_mels_are_refused() -> None:

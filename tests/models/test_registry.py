@@ -28,49 +28,49 @@ def mels_of(family: str) -> int:
     return family_of(family).MELS or 40
 
 
-def lived_in(student: KeywordModel) -> KeywordModel:
-    """Norms with statistics and maps away from 0 and 1, and a student in evaluation mode."""
+def lived_in(network: KeywordModel) -> KeywordModel:
+    """Norms with statistics and maps away from 0 and 1, and evaluation mode."""
     torch.manual_seed(1)
-    for part in student.modules():
+    for part in network.modules():
         if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
             part.running_mean.uniform_(-0.3, 0.3)  # type: ignore[union-attr]
             part.running_var.uniform_(0.5, 2.0)  # type: ignore[union-attr]
             if part.affine:
                 nn.init.uniform_(part.weight, 0.5, 1.5)
                 nn.init.uniform_(part.bias, -0.3, 0.3)
-    return student.eval()
+    return network.eval()
 
 
 @cache
-def student_of(family: str, stride: int, pool: int) -> KeywordModel:
+def network_of(family: str, stride: int, pool: int) -> KeywordModel:
     torch.manual_seed(0)
     return lived_in(build_model(config_of(family, frame_stride=stride, pool_frames=pool), mels_of(family), 2))
 
 
 @torch.no_grad()
-def streamed(student: KeywordModel, features: torch.Tensor, cuts: list[int]) -> torch.Tensor:
-    state, parts, place = student.initial_state(features.shape[0]), [], 0
+def streamed(network: KeywordModel, features: torch.Tensor, cuts: list[int]) -> torch.Tensor:
+    state, parts, place = network.initial_state(features.shape[0]), [], 0
     for cut in cuts:
-        chunk = features[:, place : place + cut * student.frame_stride]
-        logits, state = student.stream(chunk, state)
-        assert logits.shape == (features.shape[0], cut, student.words)
-        assert state.shape == (features.shape[0], student.state_size)
+        chunk = features[:, place : place + cut * network.frame_stride]
+        logits, state = network.stream(chunk, state)
+        assert logits.shape == (features.shape[0], cut, network.words)
+        assert state.shape == (features.shape[0], network.state_size)
         parts.append(logits)
-        place += cut * student.frame_stride
+        place += cut * network.frame_stride
     return torch.cat(parts, dim=1)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("stride", [1, 2, 3, 4])
 def test_forward_is_valid(family: str, stride: int) -> None:
-    student, mels = student_of(family, stride, 5), mels_of(family)
-    need, stride = student.context_frames, student.frame_stride
+    network, mels = network_of(family, stride, 5), mels_of(family)
+    need, stride = network.context_frames, network.frame_stride
     assert need % stride == 0
     for frames in (need, need + 1, need + 2 * stride, need + 17):
-        scores = student(torch.randn(2, frames, mels)).shape
+        scores = network(torch.randn(2, frames, mels)).shape
         assert scores == (2, (frames - need) // stride + 1, 2)
     with pytest.raises(ValueError, match="fewer"):
-        student(torch.randn(2, need - 1, mels))
+        network(torch.randn(2, need - 1, mels))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -80,35 +80,35 @@ def test_forward_is_valid(family: str, stride: int) -> None:
 def test_streaming_equals_offline_at_any_chunking(
     family: str, stride: int, pool: int, cuts: list[int], seed: int
 ) -> None:
-    student = student_of(family, stride, pool)
-    stride = student.frame_stride
-    first = student.context_frames // stride - 1
+    network = network_of(family, stride, pool)
+    stride = network.frame_stride
+    first = network.context_frames // stride - 1
     cuts = [*cuts, first + 3]
     features = torch.randn(2, sum(cuts) * stride, mels_of(family), generator=torch.Generator().manual_seed(seed))
     with torch.no_grad():
-        whole = student(features)
+        whole = network(features)
     assert float(whole.std()) > 1e-4
-    torch.testing.assert_close(streamed(student, features, cuts)[:, first:], whole, atol=1e-5, rtol=0)
+    torch.testing.assert_close(streamed(network, features, cuts)[:, first:], whole, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_score_forgets_what_lies_before_its_context(family: str) -> None:
-    """The context is neither too short (parity would fail) nor said to be longer than it is."""
-    student = student_of(family, 2, 3)
-    frames = student.context_frames + 10 * student.frame_stride
+    """The context is neither too short (parity would fail) nor longer than stated."""
+    network = network_of(family, 2, 3)
+    frames = network.context_frames + 10 * network.frame_stride
     features = torch.randn(1, frames, mels_of(family)).requires_grad_()
-    student(features)[0, -1].sum().backward()
+    network(features)[0, -1].sum().backward()
     seen = features.grad.abs().amax(dim=(0, 2)).nonzero()[:, 0]  # type: ignore[union-attr]
-    assert int(seen.min()) == frames - student.lookback_frames
+    assert int(seen.min()) == frames - network.lookback_frames
     assert int(seen.max()) == frames - 1
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_gradient_reaches_every_parameter(family: str) -> None:
     torch.manual_seed(0)
-    student = build_model(config_of(family), mels_of(family), 2).train()
-    student(torch.randn(4, student.context_frames + 20, mels_of(family))).square().mean().backward()
-    trained = [(name, value) for name, value in student.named_parameters() if value.requires_grad]
+    network = build_model(config_of(family), mels_of(family), 2).train()
+    network(torch.randn(4, network.context_frames + 20, mels_of(family))).square().mean().backward()
+    trained = [(name, value) for name, value in network.named_parameters() if value.requires_grad]
     idle = [name for name, value in trained if value.grad is None or not value.grad.abs().sum() > 0]
     assert trained
     assert not idle
@@ -119,19 +119,19 @@ def test_learns_a_pattern_in_few_steps(family: str) -> None:
     """Tell a rising chirp from a falling one with AdamW at the default learning rate."""
     torch.manual_seed(0)
     mels = mels_of(family)
-    student = build_model(config_of(family), mels, 1).train()
-    optimiser = torch.optim.AdamW([value for value in student.parameters() if value.requires_grad], lr=3e-3)
-    ridge = torch.zeros(student.context_frames, mels)
+    network = build_model(config_of(family), mels, 1).train()
+    optimiser = torch.optim.AdamW([value for value in network.parameters() if value.requires_grad], lr=3e-3)
+    ridge = torch.zeros(network.context_frames, mels)
     ridge[torch.arange(-mels, 0), torch.arange(mels)] = 3.0
     label = (torch.arange(16) % 2).float()
     clean = torch.stack([ridge if rising else ridge.flip(1) for rising in label.tolist()])
     for _ in range(20):
-        logit = student(clean + 0.5 * torch.randn_like(clean))[:, -1, 0]
+        logit = network(clean + 0.5 * torch.randn_like(clean))[:, -1, 0]
         loss = nn.functional.binary_cross_entropy_with_logits(logit, label)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    logit = student(clean + 0.5 * torch.randn_like(clean))[:, -1, 0].detach()
+    logit = network(clean + 0.5 * torch.randn_like(clean))[:, -1, 0].detach()
     assert bool(((logit > logit.median()) == (label > 0)).all())
     assert float(logit[label > 0].mean() - logit[label == 0].mean()) > 1.0
 
@@ -140,8 +140,8 @@ def test_learns_a_pattern_in_few_steps(family: str) -> None:
 def test_each_field_changes_the_network(family: str) -> None:
     mels = mels_of(family)
 
-    def trained(student: KeywordModel) -> int:
-        return sum(value.numel() for value in student.parameters() if value.requires_grad)
+    def trained(network: KeywordModel) -> int:
+        return sum(value.numel() for value in network.parameters() if value.requires_grad)
 
     base = build_model(config_of(family), mels, 1)
     assert trained(build_model(config_of(family, width=2.0), mels, 1)) > 1.5 * trained(base)
@@ -159,22 +159,22 @@ def test_each_field_changes_the_network(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_heads_answer_one_by_one_in_training_and_together_afterwards(family: str) -> None:
+def test_heads_are_separate_in_training_and_averaged_afterwards(family: str) -> None:
     if not family_of(family).ENSEMBLE:
         with pytest.raises(ConfigError, match="has one head"):
             build_model(config_of(family, heads=2), mels_of(family), 2)
         return
     torch.manual_seed(0)
-    student = build_model(config_of(family, heads=3, dropout=0.0), mels_of(family), 2)
-    features = torch.randn(4, student.context_frames + student.frame_stride, mels_of(family))
-    assert student.train()(features).shape == (12, 2, 2)
-    whole = student.eval()(features)
+    network = build_model(config_of(family, heads=3, dropout=0.0), mels_of(family), 2)
+    features = torch.randn(4, network.context_frames + network.frame_stride, mels_of(family))
+    assert network.train()(features).shape == (12, 2, 2)
+    whole = network.eval()(features)
     assert whole.shape == (4, 2, 2)
     alone = []
-    heads = student.heads
+    heads = network.heads
     for head in heads:
-        student.heads = nn.ModuleList([head])
-        alone.append(student(features))
+        network.heads = nn.ModuleList([head])
+        alone.append(network(features))
     torch.testing.assert_close(torch.stack(alone).mean(0), whole)
     assert float((alone[0] - alone[1]).abs().max()) > 1e-4
 
@@ -184,18 +184,18 @@ def test_dropout_acts_in_training_only(family: str) -> None:
     features = torch.randn(2, 300, mels_of(family))
     for dropout, moves in ((0.3, True), (0.0, False)):
         torch.manual_seed(0)
-        student = build_model(config_of(family, dropout=dropout), mels_of(family), 1).train()
-        first, second = student(features), student(features)
+        network = build_model(config_of(family, dropout=dropout), mels_of(family), 1).train()
+        first, second = network(features), network(features)
         assert bool((first - second).abs().max() > 1e-4) is moves
-        student.eval()
-        assert torch.equal(student(features), student(features))
+        network.eval()
+        assert torch.equal(network(features), network(features))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_chunk_of_no_whole_step_is_refused(family: str) -> None:
-    student = student_of(family, 2, 5)
-    with pytest.raises(ValueError, match=f"multiple of {student.frame_stride}"):
-        student.stream(torch.randn(1, 3, mels_of(family)), student.initial_state(1))
+    network = network_of(family, 2, 5)
+    with pytest.raises(ValueError, match=f"multiple of {network.frame_stride}"):
+        network.stream(torch.randn(1, 3, mels_of(family)), network.initial_state(1))
 
 
 def test_unknown_family_is_named_with_what_is_known() -> None:

@@ -85,13 +85,13 @@ def test_streaming_equals_offline_from_audio_on() -> None:
 def test_training_changes_the_heads_alone(heads: int) -> None:
     torch.manual_seed(0)
     config = validate_config(config_of(heads=heads))
-    student = build_model(config.model, 32, 1).train()
-    before = {name: value.clone() for name, value in student.state_dict().items()}
-    optimiser = make_optimizer(student, config.training)
-    student(torch.randn(4, student.context_frames + 16, 32)).square().mean().backward()
+    network = build_model(config.model, 32, 1).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    optimiser = make_optimizer(network, config.training)
+    network(torch.randn(4, network.context_frames + 16, 32)).square().mean().backward()
     optimiser.step()
     changed = {
-        name.split(".")[0] for name, value in student.state_dict().items() if not torch.equal(value, before[name])
+        name.split(".")[0] for name, value in network.state_dict().items() if not torch.equal(value, before[name])
     }
     assert changed == {"norm", "heads"}
 

@@ -11,6 +11,7 @@ import torch
 from tests.audio.test_frontend import speechlike
 from tests.models.test_registry import lived_in
 from wakeword.config import Config, validate_config
+from wakeword.models.families import families, family_of
 from wakeword.models.streaming import StreamingModel
 
 
@@ -77,7 +78,7 @@ def test_settling_leaves_training_mode_and_statistics_alone() -> None:
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 
-def test_streams_do_not_hear_one_another() -> None:
+def test_streams_are_independent() -> None:
     model = model_of()
     audio = speechlike(3, 30 * model.step_samples)
     together = streamed(model, audio, 3)
@@ -85,7 +86,7 @@ def test_streams_do_not_hear_one_another() -> None:
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
 
 
-def test_feature_hook_stands_between_front_end_and_student() -> None:
+def test_feature_hook_stands_between_front_end_and_network() -> None:
     model = model_of()
     audio = speechlike(2, model.context_samples)
     shapes = []
@@ -105,8 +106,8 @@ def test_short_clips_are_refused() -> None:
         model.offline(torch.zeros(1, model.context_samples - 1))
 
 
-def test_weights_are_the_students_alone() -> None:
-    assert {name.split(".")[0] for name in model_of().state_dict()} == {"student"}
+def test_state_dict_holds_the_network_alone() -> None:
+    assert {name.split(".")[0] for name in model_of().state_dict()} == {"network"}
 
 
 EXPORTS = [
@@ -114,6 +115,13 @@ EXPORTS = [
     pytest.param("bc_resnet", "log_mel", 2, 15, marks=pytest.mark.slow),
     pytest.param("ds_tcn", "pcen", 3, 1, marks=pytest.mark.slow),
     pytest.param("bc_resnet", "pcen", 1, 1, marks=pytest.mark.slow),
+]
+# Any other family, but those with a number of mels of their own.
+_LISTED = ("tc_resnet", "bc_resnet", "ds_tcn")
+EXPORTS += [
+    pytest.param(family, "pcen", 2, 8, marks=pytest.mark.slow)
+    for family in families()
+    if family not in _LISTED and not family_of(family).MELS
 ]
 
 

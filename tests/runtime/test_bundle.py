@@ -86,7 +86,7 @@ def test_a_link_out_of_the_folder_is_not_followed(folder: Path, tmp_path: Path) 
     outside = tmp_path / "elsewhere.onnx"
     shutil.move(folder / "model.onnx", outside)
     (folder / "model.onnx").symlink_to(outside)
-    assert "not a plain file" in refused(folder)
+    assert "not a regular file" in refused(folder)
 
 
 @pytest.mark.parametrize("name", ["../evil", "/etc/passwd", "sub/model.onnx", "..", "wake.json", "a\\b"])
@@ -164,7 +164,7 @@ def test_a_map_is_its_formula_for_a_float_and_for_arrays_and_saturates() -> None
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"state_size": 77}, "wake.json says 77"),
+        ({"state_size": 77}, "wake.json states 77"),
         ({"step_samples": 160}, "step_samples"),
         ({"context_samples": 1600}, "context_samples"),
         ({"words": [{"label": "gamma", "phrase": "gamma"}, {"label": "beta", "phrase": "beta"}]}, "words"),
@@ -183,7 +183,7 @@ def test_words_that_the_graph_does_not_have(folder: Path) -> None:
     model = tone_model(["alpha"])
     helper.set_model_props(model, graph_metadata(manifest))
     write_bundle_files(folder, model.SerializeToString(), manifest)
-    with pytest.raises(BundleError, match=r"score has size 1, wake\.json says 2"):
+    with pytest.raises(BundleError, match=r"score has size 1, wake\.json states 2"):
         Detector(load_bundle(folder))
 
 

@@ -18,7 +18,7 @@ from wakeword.runtime.onnx_graph import OnnxGraph
 EVENTS = [("alpha", 1.0), ("beta", 2.5), ("alpha", 4.0)]
 
 
-def hear(detector: Detector, audio: np.ndarray, sizes: list[int]) -> list[Detection]:
+def detect(detector: Detector, audio: np.ndarray, sizes: list[int]) -> list[Detection]:
     """Feed in chunks of the sizes in turn, then flush."""
     found, at, turn = [], 0, 0
     while at < audio.shape[-1]:
@@ -29,7 +29,7 @@ def hear(detector: Detector, audio: np.ndarray, sizes: list[int]) -> list[Detect
 
 
 def test_tones_are_detected_where_they_are(tones: Bundle) -> None:
-    found = hear(Detector(tones), track(EVENTS, 6.0), [1280])
+    found = detect(Detector(tones), track(EVENTS, 6.0), [1280])
     assert [e.word for e in found] == ["alpha", "beta", "alpha"]
     for event, (_, start_s) in zip(found, EVENTS, strict=True):
         assert start_s + 0.1 < event.end_s < start_s + 0.5
@@ -42,7 +42,7 @@ def test_a_word_with_a_map_has_probabilities_in_streams_slots_and_at_the_end(tmp
     words[0]["probability_map"] = {"slope": 0.5, "offset": -1.0, "prior": 0.3}
     bundle = load_bundle(write_tone_bundle(tmp_path / "bundle", words=words))
     audio = track([*EVENTS, ("alpha", 5.7)], 6.0)
-    found = hear(Detector(bundle), audio, [1280])
+    found = detect(Detector(bundle), audio, [1280])
     assert [e.word for e in found] == ["alpha", "beta", "alpha", "alpha"]
     for event in found:
         expected = 1 / (1 + np.exp(-(0.5 * np.log(event.score / (1 - event.score)) - 1)))
@@ -54,25 +54,25 @@ def test_a_word_with_a_map_has_probabilities_in_streams_slots_and_at_the_end(tmp
 
 
 def test_without_a_map_there_is_no_probability(tones: Bundle) -> None:
-    assert {event.probability for event in hear(Detector(tones), track(EVENTS, 6.0), [1280])} == {None}
+    assert {event.probability for event in detect(Detector(tones), track(EVENTS, 6.0), [1280])} == {None}
 
 
 @pytest.mark.parametrize("sizes", [[1], [7, 1, 400], [320], [1280], [5000, 3], [10**6]])
 def test_chunking_changes_nothing(tones: Bundle, sizes: list[int]) -> None:
     seconds = 1.7 if sizes == [1] else 6.0
     audio = track([e for e in EVENTS if e[1] < seconds - 0.5], seconds)
-    whole = hear(Detector(tones), audio, [len(audio)])
+    whole = detect(Detector(tones), audio, [len(audio)])
     assert whole
-    found = hear(Detector(tones), audio, sizes)
+    found = detect(Detector(tones), audio, sizes)
     assert [(e.word, e.start_s, e.end_s) for e in found] == [(e.word, e.start_s, e.end_s) for e in whole]
     assert np.allclose([e.score for e in found], [e.score for e in whole], atol=3e-5)
 
 
 def test_many_streams_equal_single_streams(tones: Bundle) -> None:
     audio = np.stack([track([(word, s + 0.1 * k) for word, s in EVENTS], 6.0, seed=k) for k in range(5)])
-    together = hear(Detector(tones, streams=5), audio, [1280])
+    together = detect(Detector(tones, streams=5), audio, [1280])
     for stream in range(5):
-        alone = hear(Detector(tones), audio[stream], [1280])
+        alone = detect(Detector(tones), audio[stream], [1280])
         assert [(e.word, e.end_s) for e in together if e.stream == stream] == [(e.word, e.end_s) for e in alone]
     scores = Detector(tones, streams=5).scores(audio)
     assert scores.shape == (5, 6 * 16000 // STEP_SAMPLES, 2)
@@ -88,11 +88,11 @@ def test_int16_equals_float(tones: Bundle) -> None:
 def test_flush_starts_anew(tones: Bundle) -> None:
     audio = track(EVENTS, 6.0)
     detector = Detector(tones)
-    first = hear(detector, audio, [1281])
-    assert hear(detector, audio, [1281]) == first
+    first = detect(detector, audio, [1281])
+    assert detect(detector, audio, [1281]) == first
     detector.process(audio[:20_000])
     detector.reset()
-    assert hear(detector, audio, [1281]) == first
+    assert detect(detector, audio, [1281]) == first
 
 
 def test_reset_of_one_stream_leaves_the_other(tones: Bundle) -> None:
@@ -120,8 +120,8 @@ def test_streams_start_from_settled_silence(tones: Bundle, tmp_path: Path) -> No
     nodes = [
         helper.make_node("ReduceMean", ["audio", "axis"], ["mean"], keepdims=1),
         helper.make_node("Shape", ["audio"], ["samples"], start=1, end=2),
-        helper.make_node("Cast", ["samples"], ["heard"], to=TensorProto.FLOAT),
-        helper.make_node("Add", ["state", "heard"], ["counted"]),
+        helper.make_node("Cast", ["samples"], ["converted"], to=TensorProto.FLOAT),
+        helper.make_node("Add", ["state", "converted"], ["counted"]),
         helper.make_node("Add", ["counted", "mean"], ["next_state"]),
         helper.make_node("Reshape", ["audio", "steps"], ["blocks"]),
         helper.make_node("ReduceMean", ["blocks", "axis2"], ["score"], keepdims=1),
@@ -144,8 +144,8 @@ def test_streams_start_from_settled_silence(tones: Bundle, tmp_path: Path) -> No
 
 def test_thresholds(tones: Bundle) -> None:
     audio = track(EVENTS, 6.0)
-    assert not hear(Detector(tones, threshold=1.0), audio, [1280])
-    assert [e.word for e in hear(Detector(tones, threshold=[1.0, 0.5]), audio, [1280])] == ["beta"]
+    assert not detect(Detector(tones, threshold=1.0), audio, [1280])
+    assert [e.word for e in detect(Detector(tones, threshold=[1.0, 0.5]), audio, [1280])] == ["beta"]
     with pytest.raises(BundleError):
         Detector(tones, threshold=-1.0)
     with pytest.raises(ValueError):
@@ -155,7 +155,7 @@ def test_thresholds(tones: Bundle) -> None:
 def test_the_bundle_decides_the_refractory_time(tmp_path: Path) -> None:
     settings = {"smoothing_s": 0.06, "nms_window_s": 0.1, "refractory_s": 3.5}
     bundle = load_bundle(write_tone_bundle(tmp_path / "slow", detector=settings))
-    assert [e.word for e in hear(Detector(bundle), track(EVENTS, 6.0), [1280])] == ["alpha", "beta"]
+    assert [e.word for e in detect(Detector(bundle), track(EVENTS, 6.0), [1280])] == ["alpha", "beta"]
 
 
 def test_wrong_audio(tones: Bundle) -> None:
@@ -195,7 +195,7 @@ def test_detect_file(tones: Bundle, tmp_path: Path) -> None:
     assert [e.word for e in mono] == ["alpha", "beta", "alpha"]
     assert detect_file(tones, write_wav(tmp_path / "stereo.wav", audio, channels=2)) == mono
     assert [e.end_s for e in detect_file(tones, np.array_split(audio, 17))] == [e.end_s for e in mono]
-    with pytest.raises(DataError, match="900000 Hz cannot be meant"):
+    with pytest.raises(DataError, match="900000 Hz is not plausible"):
         detect_file(tones, write_wav(tmp_path / "fast.wav", audio, rate_hz=900_000))
     (tmp_path / "short.wav").write_bytes((tmp_path / "mono.wav").read_bytes()[:5000])
     with pytest.raises(DataError, match="truncated"):

@@ -1,4 +1,4 @@
-"""The end of finite audio: a word that ends with it is heard, and silence behind it changes nothing."""
+"""The end of finite audio: a word at the end is detected, and more silence changes nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> list[Bundle]:
     return [load_bundle(write_tone_bundle(root / str(n), detector=times)) for n, times in enumerate(TIMES)]
 
 
-def heard(bundle: Bundle, audio: np.ndarray, silence_s: float = 0.0, threshold: float = 0.5) -> list[Detection]:
+def detect(bundle: Bundle, audio: np.ndarray, silence_s: float = 0.0, threshold: float = 0.5) -> list[Detection]:
     detector = Detector(bundle, threshold=threshold)
     silence = np.zeros(round(silence_s * SAMPLE_RATE_HZ), np.float32)
     return detector.process(np.concatenate([audio, silence])) + detector.flush()
@@ -44,11 +44,11 @@ def places(events: list[Detection]) -> list[tuple[str, float, float]]:
     seed=st.integers(0, 99),
 )
 def test_silence_behind_the_end_changes_nothing(bundles, which, word, cut_s, silence_s, threshold, seed) -> None:
-    """Wherever audio ends, within a word or behind it: what more silence would bring is heard without it."""
+    """Wherever audio ends, within a word or behind it: the events are those with more silence."""
     whole = track([(word, 0.4)], 1.2, seed=seed)
     cut = whole[: round((0.4 + cut_s) * SAMPLE_RATE_HZ)]
-    alone = heard(bundles[which], cut, threshold=threshold)
-    assert places(alone) == places(heard(bundles[which], cut, silence_s, threshold))
+    alone = detect(bundles[which], cut, threshold=threshold)
+    assert places(alone) == places(detect(bundles[which], cut, silence_s, threshold))
 
 
 def test_a_word_at_the_very_end_is_heard_with_the_time_of_its_score(tones: Bundle) -> None:
@@ -107,7 +107,7 @@ def test_streams_that_end_together_equal_those_that_end_alone(tones: Bundle) -> 
         slots.feed(slot, audio)
     ended = slots.flush_all(handles)
     for slot, audio in zip(handles, audios, strict=True):
-        assert places(ended[slot]) == places(heard(tones, audio))
+        assert places(ended[slot]) == places(detect(tones, audio))
         assert ended[slot]
-    # The stream that goes on was not moved, and hears its own end later.
-    assert places(slots.flush(other)) == places(heard(tones, audios[0]))
+    # The stream that goes on did not advance, and ends later.
+    assert places(slots.flush(other)) == places(detect(tones, audios[0]))

@@ -163,7 +163,7 @@ def test_reset_forgets_one_stream_only() -> None:
     assert not detector.push(scores[:, :32])
     detector.reset(0)
     events = detector.push(scores[:, 32:])
-    # Stream 0 hears only the fall of the triangle, as the first score of its life.
+    # Stream 0 gets only the fall of the triangle, as the first score of its life.
     assert [(e.stream, round(e.end_s / STEP_S)) for e in events] == [(0, 1), (1, 31)]
     with pytest.raises(ValueError, match=r"scores must be \(2, n, 1\)"):
         detector.push(scores[:, :, 0])

@@ -26,7 +26,7 @@ def test_a_slow_reader_loses_the_oldest_blocks_and_knows_it() -> None:
 
 
 def module(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A real sounddevice module that behaves as `text` says."""
+    """A real sounddevice module with the source `text`."""
     (folder / "sounddevice.py").write_text(text)
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
@@ -55,7 +55,7 @@ import numpy as np
 
 class PortAudioError(Exception): pass
 class Flags: input_overflow = False
-asked, closed = [], []
+opened, closed = [], []
 
 def query_devices(device, kind):
     assert kind == "input"
@@ -63,7 +63,7 @@ def query_devices(device, kind):
 
 class InputStream:
     def __init__(self, samplerate, blocksize, device, channels, dtype, callback):
-        asked.append((samplerate, channels))
+        opened.append((samplerate, channels))
         if samplerate not in {rates} or channels < {least_channels}:
             raise PortAudioError(f"Invalid sample rate {{samplerate}}")
         self.blocks, self.size, self.channels, self.callback = 3, blocksize, channels, callback
@@ -104,7 +104,7 @@ def test_order_of_the_rates() -> None:
 def test_a_device_is_opened_at_its_own_rate(
     native: float, rates: list[int], opened: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or at the first common one that it takes; the blocks are as long as asked for, in milliseconds."""
+    """Or at the first common one that it takes; the blocks have the requested length."""
     device(tmp_path, monkeypatch, native, rates)
     with Microphone(80) as microphone:
         assert microphone.sample_rate_hz == opened
@@ -121,7 +121,7 @@ def test_a_device_without_mono_is_averaged(tmp_path: Path, monkeypatch: pytest.M
     with Microphone(10) as microphone:
         import sounddevice
 
-        assert sounddevice.asked == [(48_000, 1), (48_000, 2)]
+        assert sounddevice.opened == [(48_000, 1), (48_000, 2)]
         assert next(iter(microphone))[:3].tolist() == [0, 2, 4]
 
 

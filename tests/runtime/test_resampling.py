@@ -11,7 +11,7 @@ import pytest
 import soxr
 
 from tests.bundles import track
-from tests.runtime.test_detector import EVENTS, hear, write_wav
+from tests.runtime.test_detector import EVENTS, detect, write_wav
 from wakeword.audio.io import read_audio
 from wakeword.errors import DataError, MissingExtraError
 from wakeword.runtime import Bundle, Detection, Detector, StreamSlots, detect_file
@@ -144,26 +144,26 @@ def test_soxr_is_needed_only_for_other_rates(tones: Bundle, monkeypatch: pytest.
 def test_events_of_other_rates(tones: Bundle, rate_hz: int) -> None:
     """The same words at the same seconds as at 16 kHz, whatever the chunks; int16 and float alike."""
     audio = track(EVENTS, 6.0)
-    wanted = hear(Detector(tones), audio, [1280])
+    wanted = detect(Detector(tones), audio, [1280])
     given = at_rate(audio, rate_hz)
     detector = Detector(tones, sample_rate_hz=rate_hz)
-    found = hear(detector, given, [rate_hz // 12])
+    found = detect(detector, given, [rate_hz // 12])
     assert_near(found, wanted)
-    assert times(hear(detector, given, [7, 997, 1])[:]) == times(found)
-    assert times(hear(detector, given, [len(given)])) == times(found)
+    assert times(detect(detector, given, [7, 997, 1])[:]) == times(found)
+    assert times(detect(detector, given, [len(given)])) == times(found)
     as_int16 = np.clip(np.rint(given * 32768), -32768, 32767).astype(np.int16)
-    assert_near(hear(detector, as_int16, [1000]), wanted)
+    assert_near(detect(detector, as_int16, [1000]), wanted)
     # Taken for 16 kHz, it is other audio.
-    assert [e.word for e in hear(Detector(tones), given, [1280])] != [e.word for e in wanted]
+    assert [e.word for e in detect(Detector(tones), given, [1280])] != [e.word for e in wanted]
 
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
 def test_the_end_of_the_audio_leaves_the_resampler(tones: Bundle, rate_hz: int) -> None:
     """A word at the very end: the last samples wait in the filter until the flush."""
     audio = track([("alpha", 1.0)], 1.3)
-    wanted = hear(Detector(tones), audio, [1280])
+    wanted = detect(Detector(tones), audio, [1280])
     assert len(wanted) == 1
-    assert_near(hear(Detector(tones, sample_rate_hz=rate_hz), at_rate(audio, rate_hz), [rate_hz // 50]), wanted)
+    assert_near(detect(Detector(tones, sample_rate_hz=rate_hz), at_rate(audio, rate_hz), [rate_hz // 50]), wanted)
     slots = StreamSlots(tones, 1)
     slot = slots.open(rate_hz)
     slots.feed(slot, at_rate(audio, rate_hz))
@@ -172,9 +172,9 @@ def test_the_end_of_the_audio_leaves_the_resampler(tones: Bundle, rate_hz: int) 
 
 def test_many_streams_of_another_rate(tones: Bundle) -> None:
     audio = np.stack([at_rate(track([(w, s + 0.1 * k) for w, s in EVENTS], 6.0, seed=k), 44_100) for k in range(3)])
-    together = hear(Detector(tones, streams=3, sample_rate_hz=44_100), audio, [3528])
+    together = detect(Detector(tones, streams=3, sample_rate_hz=44_100), audio, [3528])
     for stream in range(3):
-        alone = hear(Detector(tones, sample_rate_hz=44_100), audio[stream], [3528])
+        alone = detect(Detector(tones, sample_rate_hz=44_100), audio[stream], [3528])
         assert times([e for e in together if e.stream == stream]) == times(alone)
     with pytest.raises(DataError, match=r"\(3, samples\)"):
         Detector(tones, streams=3, sample_rate_hz=44_100).process(audio[:2])
@@ -185,11 +185,11 @@ def test_many_streams_of_another_rate(tones: Bundle) -> None:
 def test_a_reset_forgets_the_resampler_too(tones: Bundle) -> None:
     audio = at_rate(track(EVENTS, 6.0), 48_000)
     detector = Detector(tones, sample_rate_hz=48_000)
-    first = hear(detector, audio, [3841])
+    first = detect(detector, audio, [3841])
     assert len(first) == 3
     detector.process(audio[:70_000])
     detector.reset()
-    assert hear(detector, audio, [3841]) == first
+    assert detect(detector, audio, [3841]) == first
     # One of two: its own audio from then on, as if silence had been before.
     two = Detector(tones, streams=2, sample_rate_hz=48_000)
     loud = np.stack([audio, audio])
@@ -209,12 +209,12 @@ def test_files_of_other_rates(tones: Bundle, tmp_path: Path, rate_hz: int) -> No
     assert_near(detect_file(tones, path), wanted)
     assert detect_file(tones, path, sample_rate_hz=rate_hz) == detect_file(tones, path)
     assert_near(detect_file(tones, np.array_split(given, 11), sample_rate_hz=rate_hz), wanted)
-    with pytest.raises(DataError, match=f"b.wav: its header says {rate_hz} Hz, not 22050 Hz"):
+    with pytest.raises(DataError, match=f"b.wav: its header states {rate_hz} Hz, not 22050 Hz"):
         detect_file(tones, path, sample_rate_hz=22_050)
 
 
 def test_slots_of_all_rates_share_their_steps(tones: Bundle) -> None:
-    """Each stream hears what a detector of its rate hears alone; a reopened slot is of 16 kHz again."""
+    """Each stream gives the events of a detector of its rate; a reopened slot has 16 kHz again."""
     rates = [16_000, 8_000, 44_100, 48_000]
     slots = StreamSlots(tones, len(rates))
     tracks = [at_rate(track([("alpha", 0.5 + 0.1 * k), ("beta", 1.5)], 2.5, seed=k), r) for k, r in enumerate(rates)]
@@ -226,14 +226,14 @@ def test_slots_of_all_rates_share_their_steps(tones: Bundle) -> None:
         for slot, event in slots.step():
             found[slot].append(event)
     for slot, rate, audio in zip(handles, rates, tracks, strict=True):
-        alone = hear(Detector(tones, sample_rate_hz=rate), audio, [rate // 10])
+        alone = detect(Detector(tones, sample_rate_hz=rate), audio, [rate // 10])
         assert times(found[slot] + slots.flush(slot)) == times(alone)
         assert len(alone) == 2
     slots.close(handles[3])
     assert slots.open() == handles[3]
     slots.feed(handles[3], tracks[0])
     again = [event for slot, event in slots.step() if slot == handles[3]] + slots.flush(handles[3])
-    assert times(again) == times(hear(Detector(tones), tracks[0], [1600]))
+    assert times(again) == times(detect(Detector(tones), tracks[0], [1600]))
 
 
 def test_a_rate_that_is_known_late(tones: Bundle) -> None:
@@ -242,10 +242,10 @@ def test_a_rate_that_is_known_late(tones: Bundle) -> None:
     slot = slots.open()
     slots.set_rate(slot, 48_000)
     slots.feed(slot, audio)
-    with pytest.raises(DataError, match="has begun"):
+    with pytest.raises(DataError, match="has started"):
         slots.set_rate(slot, 8_000)
     found = [event for _, event in slots.step()] + slots.flush(slot)
-    assert times(found) == times(hear(Detector(tones, sample_rate_hz=48_000), audio, [4800]))
+    assert times(found) == times(detect(Detector(tones, sample_rate_hz=48_000), audio, [4800]))
     slots.close(slot)
     with pytest.raises(DataError, match="not open"):
         slots.set_rate(slot, 8_000)

@@ -73,5 +73,5 @@ def test_parquet_without_pyarrow_says_what_to_do(tmp_path: Path, monkeypatch: py
 
 
 def test_another_ending_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"scores\.csv: a file of scores ends in \.npz or \.parquet"):
+    with pytest.raises(ConfigError, match=r"scores\.csv: a file of scores must end in \.npz or \.parquet"):
         ScoreFile(tmp_path / "scores.csv", ["a"], 0.02)

@@ -1,4 +1,4 @@
-"""Streams that come, go and advance at their own pace: each hears exactly what it would hear alone."""
+"""Streams that come, go and advance at their own pace: each gives exactly the events that it gives alone."""
 
 from __future__ import annotations
 

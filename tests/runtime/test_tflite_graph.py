@@ -90,10 +90,10 @@ def test_damaged_and_foreign_files(tmp_path: Path) -> None:
     short = load_bundle(write_twin_bundle(tmp_path / "short", whole[: len(whole) // 2]), "tflite")
     with pytest.raises(BundleError, match=r"model\.tflite: LiteRT cannot load it"):
         Detector(short)
-    with pytest.raises(BundleError, match=r"state has shape \(1, 4480\), wake\.json says \(1, 77\)"):
+    with pytest.raises(BundleError, match=r"state has shape \(1, 4480\), wake\.json states \(1, 77\)"):
         Detector(load_bundle(write_twin_bundle(tmp_path / "state", state_size=77), "tflite"))
     words = [{"label": "gamma", "phrase": "gamma"}, {"label": "beta", "phrase": "beta"}]
-    with pytest.raises(BundleError, match=r"was exported with words alpha,beta, wake\.json says gamma,beta"):
+    with pytest.raises(BundleError, match=r"was exported with words alpha,beta, wake\.json states gamma,beta"):
         Detector(load_bundle(write_twin_bundle(tmp_path / "words", words=words), "tflite"))
     other = whole.replace(b"context_samples", b"context_sampled")
     with pytest.raises(BundleError, match="exported with context_samples None"):
@@ -107,7 +107,7 @@ def test_bytes_of_another_kind_and_changed_files(tmp_path: Path) -> None:
     (folder / "model.tflite").write_bytes(b"this is no motel")
     with pytest.raises(BundleError, match=r"model\.tflite: changed since the export"):
         load_bundle(folder)
-    with pytest.raises(BundleError, match=r"holds no int8 model"):
+    with pytest.raises(BundleError, match=r"contains no int8 model"):
         load_bundle(folder, "int8")
 
 

@@ -18,21 +18,21 @@ RATE_HZ = 16_000
 LAYOUT = SampleLayout("WAV", "PCM_16", RATE_HZ, 1, 2, 44, None)
 
 
-def wav(told: int, samples: int = RATE_HZ) -> bytes:
+def wav(stated: int, samples: int = RATE_HZ) -> bytes:
     data = np.arange(samples, dtype="<i2").tobytes()
     form = struct.pack("<HHIIHH", 1, 1, RATE_HZ, 2 * RATE_HZ, 2, 16)
-    return b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + form + b"data" + struct.pack("<I", told) + data
+    return b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + form + b"data" + struct.pack("<I", stated) + data
 
 
-def taken(told: int | None, there: int, layout: SampleLayout = LAYOUT) -> tuple[int, bool, int]:
+def taken(stated: int | None, there: int, layout: SampleLayout = LAYOUT) -> tuple[int, bool, int]:
     """Bytes, whether something is noted, bytes that are missing."""
-    values = {**layout.__dict__, "stated_bytes": told}
+    values = {**layout.__dict__, "stated_bytes": stated}
     found = extent(SampleLayout(**values), io.BytesIO(bytes(44)), 44 + there)
     return found.size, bool(found.note), found.missing
 
 
 @pytest.mark.parametrize(
-    ("told", "there", "expected"),
+    ("stated", "there", "expected"),
     [
         (1000, 1000, (1000, False, 0)),
         (1000, 1001, (1000, False, 0)),
@@ -51,8 +51,8 @@ def taken(told: int | None, there: int, layout: SampleLayout = LAYOUT) -> tuple[
         (1000, (1 << 32) + (1 << 31), (1000, False, 0)),
     ],
 )
-def test_what_is_taken(told: int | None, there: int, expected: tuple[int, bool, int]) -> None:
-    assert taken(told, there) == expected
+def test_what_is_taken(stated: int | None, there: int, expected: tuple[int, bool, int]) -> None:
+    assert taken(stated, there) == expected
 
 
 def test_placeholders_lie_around_two_and_four_gib() -> None:
@@ -73,8 +73,8 @@ def test_placeholders_lie_around_two_and_four_gib() -> None:
 
 def test_a_runtime_alone_reads_what_a_pipe_left(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "pipe.wav"
-    for told in (0, 0x7FFFF000, 0xFFFFFFFF, 2 * RATE_HZ + 36):
-        path.write_bytes(wav(told))
+    for stated in (0, 0x7FFFF000, 0xFFFFFFFF, 2 * RATE_HZ + 36):
+        path.write_bytes(wav(stated))
         caplog.clear()
         with caplog.at_level(logging.WARNING, "wakeword.runtime.wav"):
             blocks = list(wav_blocks(path, 0.3))

@@ -296,7 +296,7 @@ def test_chunks_before_the_samples() -> None:
         ({"channels": 6}, "6 channels: send one or two"),
         ({"channels": 0}, "0 channels"),
         ({"rate_hz": 100, "speed": 200}, "100 Hz, which is impossible"),
-        ({"speed": 32_000}, "48000 Hz, and by its bytes a second 16000 Hz"),
+        ({"speed": 32_000}, "states 48000 Hz and bytes per second for 16000 Hz"),
     ],
 )
 def test_headers_that_cannot_be_used(header: dict[str, int], says: str) -> None:

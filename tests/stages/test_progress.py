@@ -82,16 +82,16 @@ def test_a_stage_on_a_terminal_shows_a_bar_and_logs_nothing() -> None:
     parent, child = pty.openpty()
     with subprocess.Popen([sys.executable, "-c", SHORT_STAGE], stdout=subprocess.PIPE, stderr=child) as process:
         os.close(child)
-        shown = b""
+        output = b""
         while True:
             try:
                 piece = os.read(parent, 4096)
             except OSError:
                 break
-            shown += piece
+            output += piece
         assert process.wait() == 0
     os.close(parent)
-    text = shown.decode()
+    text = output.decode()
     assert "slow work" in text
     assert "100%" in text
     assert '"event"' not in text
@@ -135,14 +135,14 @@ def test_work_of_an_earlier_process_does_not_shorten_what_is_left(lines: Any) ->
     assert (line["event"], line["done"]) == (f"training: epoch 60 of 100, {duration(line['left_s'])} left", 60)
 
 
-def test_nothing_is_shown_where_it_is_switched_off(lines: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_displayed_where_it_is_switched_off(lines: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress_module, "LINE_S", 0.05)
-    monkeypatch.setattr(sys, "stderr", shown := io.StringIO())
+    monkeypatch.setattr(sys, "stderr", output := io.StringIO())
     with Progress("silent", 4, visible=False) as progress:
         time.sleep(0.2)
         progress.to(4)
     assert lines() == []
-    assert shown.getvalue() == ""
+    assert output.getvalue() == ""
 
 
 def test_tasks_inside_each_other_share_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,9 +157,9 @@ def test_tasks_inside_each_other_share_a_display(monkeypatch: pytest.MonkeyPatch
             ]  # fmt: skip
         outer.to(1)
     assert progress_module._Bar._display is None
-    shown = stream.getvalue()
-    assert "inner" in shown
-    assert "67%" in shown
+    output = stream.getvalue()
+    assert "inner" in output
+    assert "67%" in output
 
 
 def test_what_is_polled_is_read_a_last_time_at_the_end() -> None:
@@ -187,7 +187,7 @@ def test_durations(seconds: float, text: str) -> None:
 
 
 def test_warnings_go_above_the_bar(tmp_path: Path) -> None:
-    """The log's handler follows `sys.stderr`, which rich replaces while a display is shown."""
+    """The log's handler follows `sys.stderr`, which rich replaces while a display is open."""
     code = (
         "import logging, sys, time\nfrom wakeword.stages.progress import Progress\n"
         "from wakeword.system.log import configure_logging\nconfigure_logging()\n"

@@ -49,7 +49,7 @@ class Forgetful(Doubling):
 
 
 class Timed(Stage):
-    """Sleeps and tells when and where; leaves a file for each unit, and refuses the unit 0 if asked to."""
+    """Sleeps and reports time and place; writes a file for each unit, and may refuse unit 0."""
 
     name = "timed"
     reads = ("x",)

@@ -42,9 +42,9 @@ def test_a_checkout_serves_its_own_code() -> None:
 
 
 def test_a_users_own_serve_package_is_not_run(stranger: Path) -> None:
-    told = _resolve(stranger)
-    assert told.startswith("refused: the package `serve` that Python finds")
-    assert str(stranger) in told
+    message = _resolve(stranger)
+    assert message.startswith("refused: the package `serve` that Python finds")
+    assert str(stranger) in message
 
 
 def test_a_wheel_serves_under_its_own_name(stranger: Path, tmp_path: Path) -> None:

@@ -57,22 +57,22 @@ def test_json_lines_carry_run_trial_and_values() -> None:
 
 
 def test_the_format_follows_the_terminal_unless_it_is_given() -> None:
-    def shown(stream: io.StringIO, form: str) -> str:
+    def printed(stream: io.StringIO, form: str) -> str:
         configure_logging(TrackingConfig(log_format=form), stream)  # type: ignore[arg-type]
         get_logger("wakeword.x").info("hello", answer=42)
         return stream.getvalue()
 
-    assert shown(io.StringIO(), "auto").startswith("{")
-    assert "\x1b[" in shown(_Terminal(), "auto")
-    assert shown(_Terminal(), "json").startswith("{")
-    human = shown(io.StringIO(), "human")
+    assert printed(io.StringIO(), "auto").startswith("{")
+    assert "\x1b[" in printed(_Terminal(), "auto")
+    assert printed(_Terminal(), "json").startswith("{")
+    human = printed(io.StringIO(), "human")
     assert "hello" in human
     assert "answer=42" in human
     assert not human.startswith("{")
 
 
 @pytest.mark.parametrize(("level", "events"), [("debug", ["d", "i", "w"]), ("info", ["i", "w"]), ("error", [])])
-def test_the_level_decides_what_is_told(level: str, events: list[str]) -> None:
+def test_the_level_decides_what_is_logged(level: str, events: list[str]) -> None:
     stream = io.StringIO()
     configure_logging(TrackingConfig(log_level=level), stream)  # type: ignore[arg-type]
     log = logging.getLogger("wakeword.x")

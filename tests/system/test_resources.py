@@ -13,7 +13,7 @@ import pytest
 
 from wakeword.system.resources import GIB, ResourceSampler, memory_bytes, parse_gpus, peak_rss_mib
 
-# A child that holds 200 MiB it has written to, says so, and waits to be told to end.
+# A child that holds 200 MiB it has written to, reports it, and waits for the signal to end.
 HOLD = """
 import sys
 block = bytearray(200 << 20)

@@ -141,7 +141,7 @@ def test_without_a_project_weave_is_not_imported(monkeypatch: pytest.MonkeyPatch
         double(2, project="nova")
 
 
-def test_what_cannot_be_opened_is_said_before_the_call_runs(tmp_path: Path) -> None:
+def test_a_project_that_cannot_be_opened_is_an_error_before_the_call(tmp_path: Path) -> None:
     """Nothing listens on port 9."""
     answer = run_child(WITHOUT_A_SERVER, "http://127.0.0.1:9", tmp_path, WEAVE_RETRY_MAX_ATTEMPTS="1")
     no_key, no_server = answer.stdout.splitlines()

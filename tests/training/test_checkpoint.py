@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from tests.training.synthetic import tiny_config
 from wakeword.config import save_config
@@ -17,6 +18,7 @@ from wakeword.training.checkpoint import (
     RunState,
     epoch_folder,
     load_trained,
+    load_weights,
     newest_checkpoint,
     read_state,
     restore,
@@ -102,6 +104,19 @@ def test_load_trained_takes_the_best_epochs_average(tmp_path: Path) -> None:
     assert config == tiny_config()
     for name, value in model.state_dict().items():
         assert torch.equal(value, expected.state_dict()[name]), name
+
+
+def test_earlier_checkpoints_name_the_network_student(tmp_path: Path) -> None:
+    expected = _run(tmp_path, epochs=1, best=1)
+    path = epoch_folder(tmp_path, 1) / "ema.safetensors"
+    tensors = {name.replace("network.", "student.", 1): value for name, value in load_file(path).items()}
+    save_file(tensors, path)
+    model = StreamingModel(tiny_config(), tiny_config().labels)
+    load_weights(path, model)
+    assert all(torch.equal(value, expected.state_dict()[name]) for name, value in model.state_dict().items())
+    save_file({name.replace("student.", "other.", 1): value for name, value in tensors.items()}, path)
+    with pytest.raises(RunError, match="does not fit this model"):
+        load_weights(path, model)
 
 
 def test_loading_is_strict(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_the_same_command_finishes_a_run_whose_driver_was_killed(prepared: Path,
 
 @pytest.fixture(scope="module")
 def local_ray() -> Iterator[None]:
-    """One Ray for the tests that kill nothing; the others start (and lose) their own in another process."""
+    """One Ray for the tests that kill nothing; the others start and lose another one in another process."""
     with ray_session(_config(2)):
         yield
 

@@ -1,4 +1,4 @@
-"""A run from nothing to a trained folder, continued after a kill, and refused where it cannot be meant."""
+"""A run from nothing to a trained folder, continued after a kill, and refused with unusable settings."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _weights(run_dir: Path, epoch: int) -> dict[str, torch.Tensor]:
             for key, value in load_file(folder / f"{name}.safetensors").items()}  # fmt: skip
 
 
-def test_a_run_leaves_what_it_should(prepared: Path, tmp_path: Path) -> None:
+def test_a_run_writes_its_files(prepared: Path, tmp_path: Path) -> None:
     config = tiny_config(training={"epochs": 3, "steps_per_epoch": 5}, tracking={"tensorboard": True})
     reported: list[dict[str, Any]] = []
     result = train(config, prepared, tmp_path, TrainContext(report=reported.append))
@@ -70,7 +70,7 @@ def test_on_a_cpu_freed_memory_stays_with_the_process(
     assert len(taken) == 1
 
 
-def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(prepared: Path, tmp_path: Path) -> None:
+def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(prepared: Path, tmp_path: Path) -> None:
     config = tiny_config(training={"epochs": 3, "steps_per_epoch": 3})
     train(config, prepared, tmp_path / "whole")
     with pytest.raises(Stop):
@@ -119,7 +119,7 @@ def test_a_gpu_that_is_not_there_is_an_error(prepared: Path, tmp_path: Path) -> 
         train(tiny_config(compute={"device": "cuda"}), prepared, tmp_path)
 
 
-def test_no_positives_is_said_before_anything_is_written(tmp_path: Path) -> None:
+def test_missing_positives_are_an_error_before_anything_is_written(tmp_path: Path) -> None:
     data = make_prepared(tmp_path / "data", words=3, drop="nova")
     with pytest.raises(DataError, match="no clip of nova"):
         train(tiny_config(), data, tmp_path / "run")
@@ -139,7 +139,7 @@ def test_two_processes_do_not_train_into_one_folder(
         train(tiny_config(), prepared, tmp_path)
 
 
-def test_wandb_is_asked_for_by_its_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wandb_is_opened_for_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from wakeword.errors import MissingExtraError
 
     monkeypatch.setitem(sys.modules, "wandb", None)

@@ -1,11 +1,11 @@
-"""Where the loss wants scores high, where low, and where it does not care."""
+"""Where the loss demands high scores, low scores, or none."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from wakeword.training.losses import peak_scores_of, score_times_s, wake_loss
+from wakeword.training.losses import distillation_loss, peak_scores_of, score_times_s, wake_loss
 
 TIMES = score_times_s(scores=100, context_samples=16_000, step_samples=320, sample_rate_hz=16_000)
 END_S = torch.tensor([2.0])
@@ -26,7 +26,7 @@ def test_times_count_the_context() -> None:
     assert TIMES[50].item() == pytest.approx(2.0)
 
 
-def test_a_peak_at_the_words_end_is_what_a_positive_wants() -> None:
+def test_a_peak_at_the_words_end_has_the_lowest_loss() -> None:
     at_end = _loss(_peak_at(2.1))
     assert at_end < 0.01
     assert _loss(torch.full((1, 100, 1), -8.0)) > 5
@@ -92,3 +92,20 @@ def test_the_peak_lasts_as_long_at_any_step(step_samples: int, scores: int) -> N
     logits[0, 50:54] = torch.tensor([8.0, 4.0, 2.0, 1.0])[:, None]
     loss = [wake_loss(logits, torch.tensor([[1.0]]), END_S, TIMES, 0.0, 0.0, count).total for count in (1, scores)]
     assert bool(loss[1] > loss[0]) is (scores > 1)
+
+
+def test_equal_logits_have_a_distillation_loss_of_0() -> None:
+    teacher = torch.randn(4, 30, 2) * 3
+    assert distillation_loss(teacher, teacher, 2.0).item() == pytest.approx(0.0, abs=1e-6)
+    assert distillation_loss(teacher + 1, teacher, 2.0) < distillation_loss(teacher + 3, teacher, 2.0)
+
+
+def test_the_temperature_keeps_the_size_of_gradients() -> None:
+    teacher = torch.full((1, 10, 1), 0.5)
+    sizes = []
+    for temperature in (2.0, 8.0):
+        student = torch.zeros(1, 10, 1, requires_grad=True)
+        distillation_loss(student, teacher, temperature).backward()
+        assert student.grad is not None
+        sizes.append(student.grad.abs().sum().item())
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.1)

@@ -47,7 +47,7 @@ def test_the_newest_are_kept_and_drawn_with_what_belongs_to_them() -> None:
     assert drawn.content.dtype == torch.float32
 
 
-def test_each_head_answers_for_windows_of_its_own(prepared: Path) -> None:
+def test_each_head_is_trained_on_separate_windows(prepared: Path) -> None:
     for rows in (5, 12):
         sampler, step = build(prepared, replay_config(replay_batch=rows))
         seen: list[torch.Tensor] = []
@@ -59,7 +59,7 @@ def test_each_head_answers_for_windows_of_its_own(prepared: Path) -> None:
         assert not torch.equal(seen[2], seen[3])
 
 
-def test_as_many_windows_as_asked_are_kept(prepared: Path) -> None:
+def test_the_configured_number_of_windows_is_kept(prepared: Path) -> None:
     sampler, step = build(prepared, replay_config())
     for number, kept in enumerate((8, 16, 20)):
         step(sampler.batch(number), 1e-3, number)
@@ -69,17 +69,17 @@ def test_as_many_windows_as_asked_are_kept(prepared: Path) -> None:
     assert without.replay is None
 
 
-def test_embeddings_and_answers_are_the_two_halves_of_the_model(prepared: Path) -> None:
+def test_embedding_and_classifying_are_the_two_parts_of_the_model(prepared: Path) -> None:
     sampler, step = build(prepared, replay_config())
-    student = step.model.network.train()
+    network = step.model.network.train()
     audio, _ = step.views(sampler.batch(0))
     whole = step.model.offline(audio)
     kept = step.model.embed(audio)
-    torch.testing.assert_close(student.answer(kept.repeat(2, 1, 1)), whole)
+    torch.testing.assert_close(network.classify_embeddings(kept.repeat(2, 1, 1)), whole)
 
 
 def test_a_family_without_a_frozen_body_refuses(prepared: Path) -> None:
-    with pytest.raises(ConfigError, match=r"replay_windows = 20 .* the family tc_resnet has none"):
+    with pytest.raises(ConfigError, match=r"replay_windows = 20 .* which tc_resnet has not"):
         build(prepared, tiny_config(training={"replay_windows": 20}))
 
 
@@ -88,7 +88,7 @@ def test_fewer_windows_than_a_batch_cannot_be_kept() -> None:
         replay_config(replay_windows=7)
 
 
-def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(prepared: Path, tmp_path: Path) -> None:
+def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(prepared: Path, tmp_path: Path) -> None:
     # 20 windows are two steps and a half: some that the last epoch needs were made before the kill.
     config = replay_config(epochs=2, steps_per_epoch=3)
     train(config, prepared, tmp_path / "whole")

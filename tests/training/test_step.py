@@ -1,4 +1,4 @@
-"""One step on real windows: what each switch changes, and 20 steps against checked-in losses."""
+"""One step on real windows: what each switch changes, and 20 steps compared with stored losses."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def losses(prepared: Path, config: Config, steps: int) -> list[float]:
 
 
 def test_golden_losses(prepared: Path) -> None:
-    # Settings of its own: other defaults of the product are no change of the step.
+    # Fixed settings: a change of the defaults does not change the step.
     config = tiny_config(
         training={"label_smoothing": 0.02, "negative_weight": 1.0},
         augmentation={"speed": (0.88, 1.14), "vtlp_probability": 0.3},
@@ -101,7 +101,7 @@ def test_weight_decay_shrinks_kernels_and_spares_norms(prepared: Path) -> None:
     assert all(p.ndim > 1 for p in groups[0]["params"])
 
 
-def test_mixed_precision_runs_the_student_in_bfloat16(prepared: Path) -> None:
+def test_mixed_precision_runs_the_network_in_bfloat16(prepared: Path) -> None:
     seen: dict[bool, torch.dtype] = {}
     for amp in (False, True):
         sampler, step = build(prepared, tiny_config(training={"amp": amp}))
@@ -136,7 +136,7 @@ def test_speed_changes_leave_the_words_end_in_place(prepared: Path) -> None:
         assert row[end - 1600 : end - 400].square().mean() > 10 * row[end + 400 : end + 1600].square().mean()
 
 
-def test_a_view_sounds_the_same_in_any_batch(prepared: Path) -> None:
+def test_a_view_is_the_same_in_any_batch(prepared: Path) -> None:
     sampler, step = build(prepared, tiny_config(), views=2)
     plan = sampler.batch(0)
     whole, _ = step.views(plan)
@@ -155,10 +155,10 @@ def test_every_head_learns_alone(prepared: Path) -> None:
             model={"family": "speech_embedding", "frame_stride": 8, "pool_frames": 1, "heads": 3, "dropout": 0.0},
         ),
     )
-    plan, student = sampler.batch(0), step.model.network.train()
-    heads, found = student.heads, []
+    plan, network = sampler.batch(0), step.model.network.train()
+    heads, found = network.heads, []
     for chosen in (heads, *(torch.nn.ModuleList([head]) for head in heads)):
-        student.heads = chosen
+        network.heads = chosen
         step.feature_draws.manual_seed(0)
         found.append([float(term.detach()) for term in step.losses(plan)[:3]])
     assert found[0] == pytest.approx(np.mean(found[1:], axis=0), rel=1e-4)

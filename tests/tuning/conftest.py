@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def local_ray() -> Iterator[str]:
-    """A Ray of four logical CPUs and one logical GPU, so that shares of a GPU can be asked for without having one;
+    """A Ray of four logical CPUs and one logical GPU, so that shares of a GPU can be requested without one;
     yields its address."""
     import ray
 

@@ -1,4 +1,4 @@
-"""A sweep over the product's own training: tiny students on clips made on the spot."""
+"""A sweep over the product's own training: tiny models on synthetic clips."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wakeword.tuning.search import run_sweep
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
-def test_a_sweep_trains_students_and_its_best_config_is_the_best_students(tmp_path: Path) -> None:
+def test_a_sweep_trains_models_and_its_best_config_is_that_of_the_best(tmp_path: Path) -> None:
     prepared = make_prepared(tmp_path / "prepared", words=8)
     config = tiny_config(
         training={"epochs": 2, "steps_per_epoch": 3, "learning_rate": 0.005},
@@ -31,7 +31,7 @@ def test_a_sweep_trains_students_and_its_best_config_is_the_best_students(tmp_pa
             },
         },
     )
-    result = run_sweep(config, tmp_path / "sweep", prepared, quiet=True)
+    result = run_sweep(config, tmp_path / "sweep", prepared)
     assert [(trial.state, trial.epochs) for trial in result.trials] == [("finished", 2)] * 3, result.trials
     for trial in result.trials:
         lines = [json.loads(line) for line in (trial.run_dir / "metrics.jsonl").read_text().splitlines()]
@@ -61,7 +61,7 @@ def test_trials_train_on_a_teachers_targets(tmp_path: Path) -> None:
         },
     )
     targets = make_targets(config, prepared, tmp_path / "targets", runner="local")
-    result = run_sweep(config, tmp_path / "sweep", prepared, targets, quiet=True)
+    result = run_sweep(config, tmp_path / "sweep", prepared, targets)
     assert [trial.state for trial in result.trials] == ["finished"], result.trials
     lines = (result.trials[0].run_dir / "metrics.jsonl").read_text().splitlines()
     assert json.loads(lines[-1])["loss_soft"] > 0, "the loss against the teacher's scores is part of the trial"

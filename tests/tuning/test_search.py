@@ -61,7 +61,7 @@ def overlapping(sweep_dir: Path, trials: int) -> int:
 def test_a_sweep_leaves_the_best_config_and_stops_the_weak_early(tmp_path: Path) -> None:
     prepared = prepared_folder(tmp_path / "prepared")
     config = sweep_config(tmp_path, epochs=9, trials=7, grace_epochs=1, max_concurrent=1)
-    result = run_sweep(config, tmp_path / "sweep", prepared, train_fn=regress, quiet=True)
+    result = run_sweep(config, tmp_path / "sweep", prepared, train_fn=regress)
     assert [trial.number for trial in result.trials] == list(range(7))
     assert result.trials[0].values == {"training.learning_rate": 0.003}, "the start config's own values come first"
     finished = [trial for trial in result.trials if trial.state == "finished"]
@@ -85,7 +85,7 @@ def test_a_sweep_leaves_the_best_config_and_stops_the_weak_early(tmp_path: Path)
     assert not (tmp_path / "sweep" / ".tune").exists()
 
     more = config.model_copy(update={"tuning": config.tuning.model_copy(update={"trials": 8})})
-    extended = run_sweep(more, tmp_path / "sweep", prepared, train_fn=regress, quiet=True)
+    extended = run_sweep(more, tmp_path / "sweep", prepared, train_fn=regress)
     assert [trial.values for trial in extended.trials[:7]] == [trial.values for trial in result.trials]
     assert len({trial.values["training.learning_rate"] for trial in extended.trials}) == 8
 
@@ -105,7 +105,7 @@ def test_failures_are_recorded_and_trials_share_the_machine(tmp_path: Path) -> N
         metric="val_auc",
         mode="max",
     )
-    result = run_sweep(config, tmp_path / "sweep", prepared, train_fn=regress, quiet=True)
+    result = run_sweep(config, tmp_path / "sweep", prepared, train_fn=regress)
     assert len(result.trials) == 6
     for trial in result.trials:
         rate = trial.values["training.learning_rate"]
@@ -130,26 +130,26 @@ def test_failures_are_recorded_and_trials_share_the_machine(tmp_path: Path) -> N
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
 @pytest.mark.parametrize("at_once", [1, 2])
-def test_at_most_so_many_trials_run_at_once(tmp_path: Path, at_once: int) -> None:
+def test_at_most_max_concurrent_trials_run_at_once(tmp_path: Path, at_once: int) -> None:
     prepared = prepared_folder(tmp_path / "prepared", slow=1.0)
     config = sweep_config(tmp_path, epochs=2, trials=2, grace_epochs=2, max_concurrent=at_once)
-    run_sweep(config, tmp_path / "sweep", prepared, train_fn=regress, quiet=True)
+    run_sweep(config, tmp_path / "sweep", prepared, train_fn=regress)
     assert overlapping(tmp_path / "sweep", 2) == at_once
 
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
-def test_a_sweep_in_which_all_fail_says_why(tmp_path: Path) -> None:
+def test_a_sweep_in_which_all_fail_gives_the_reason(tmp_path: Path) -> None:
     prepared = prepared_folder(tmp_path / "prepared")
     config = sweep_config(tmp_path, trials=2, metric="val_frrr")
     with pytest.raises(RunError, match=r"none of the 2 trials finished.*val_frrr.*val_auc, val_frr") as refused:
-        run_sweep(config, tmp_path / "sweep", prepared, train_fn=regress, quiet=True)
+        run_sweep(config, tmp_path / "sweep", prepared, train_fn=regress)
     assert "remove the sweep's folder" in str(refused.value)
     with pytest.raises(DeviceError, match="gpus_per_trial = 3"):
-        run_sweep(sweep_config(tmp_path, gpus_per_trial=3), tmp_path / "other", prepared, train_fn=regress, quiet=True)
+        run_sweep(sweep_config(tmp_path, gpus_per_trial=3), tmp_path / "other", prepared, train_fn=regress)
 
 
-def test_what_cannot_be_meant_is_refused_before_anything_starts(tmp_path: Path) -> None:
+def test_unusable_settings_are_refused_before_anything_starts(tmp_path: Path) -> None:
     config = sweep_config(tmp_path)
     with pytest.raises(DataError, match="no prepared clips"):
         run_sweep(config, tmp_path / "sweep", tmp_path / "nothing")
@@ -192,8 +192,8 @@ def test_a_killed_driver_costs_no_trial(tmp_path: Path, local_ray: str) -> None:
     sweep = tmp_path / "sweep"
     command = [sys.executable, "-c", DRIVER, str(tmp_path / "sweep.yaml"), str(sweep), str(prepared)]
     environment = {**os.environ, "RAY_AUTH_MODE": "disabled", "COLUMNS": "200"}
-    told = tmp_path / "driver.log"
-    with told.open("w") as stream:
+    log = tmp_path / "driver.log"
+    with log.open("w") as stream:
         first = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=stream, stderr=stream)
     deadline = time.monotonic() + 200
     # In mid-sweep: some trials are done, and one is half-way through its epochs.
@@ -206,7 +206,7 @@ def test_a_killed_driver_costs_no_trial(tmp_path: Path, local_ray: str) -> None:
         if half_way:
             break
         time.sleep(0.1)
-    assert first.poll() is None, f"the driver ended before it could be killed: {told.read_text()[-3000:]}"
+    assert first.poll() is None, f"the driver ended before it could be killed: {log.read_text()[-3000:]}"
     os.kill(first.pid, signal.SIGKILL)
     first.wait(timeout=30)
     states = trial_states(sweep / "study.db")

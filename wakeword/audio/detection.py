@@ -1,4 +1,4 @@
-"""Events and raw scores of a recording in any format that is read."""
+"""Detect the words of a bundle in an audio file of any supported format."""
 
 from __future__ import annotations
 
@@ -15,22 +15,21 @@ BLOCK_S = 1.0
 
 
 def detect_in_file(
-    detector: Detector, file: str | Path, scores: ScoreFile | None, note: Callable[[str], None]
+    detector: Detector, file: str | Path, scores: ScoreFile | None, warn: Callable[[str], None]
 ) -> list[Detection]:
-    """Events of one recording, read in blocks of a second.
+    """Return the events of one audio file, which is read in blocks of one second.
 
     Args:
-        detector: of one stream, at the start of it; reset it after an error.
-        file: the recording.
-        scores: gets the raw scores once the whole recording was read.
-        note: called with a sentence on anything odd about the file.
+        detector: a detector with one stream, at its start; reset it after an error.
+        scores: receives the raw scores when the whole file has been read.
+        warn: called with one sentence for each problem of the file that does not stop the decoder.
 
     Raises:
-        DataError: the file cannot be read; it leaves no events and no scores.
+        DataError: the file cannot be read. No scores are added then.
     """
     events: list[Detection] = []
     kept = []
-    for block in stream_blocks(file, BLOCK_S, warn=note):
+    for block in stream_blocks(file, BLOCK_S, warn=warn):
         score, found = detector.process_scores(block)
         events += found
         if scores is not None:

@@ -1,9 +1,9 @@
-"""Which clips are the same recording: a fingerprint that survives codecs, gain and trimming.
+"""Audio fingerprints that find copies of a recording despite codecs, gain changes and trimming.
 
-After Haitsma and Kalker, "A Highly Robust Audio Fingerprinting System", ISMIR 2002: a frame's 32 bits are the signs of
-energy differences between 33 bands (logarithmic, 300 to 3,400 Hz here, the band that every codec keeps) and
-between successive frames. Two clips hold the same recording where the share of differing bits over the frames that
-overlap (bit error rate) lies below a threshold; pairs to compare are those that share a whole 32-bit word.
+The method is that of Haitsma and Kalker, "A Highly Robust Audio Fingerprinting System", ISMIR 2002. The 32 bits of a
+frame are the signs of energy differences between 33 bands and between successive frames. The bands are logarithmic
+from 300 to 3,400 Hz, which every codec keeps. Two clips are copies where the bit error rate over their overlap is below
+a threshold. Only pairs that share a whole 32-bit word are compared.
 """
 
 from __future__ import annotations
@@ -21,24 +21,23 @@ HOP = 256
 BANDS = 33
 LOW_HZ, HIGH_HZ = 300.0, 3_400.0
 MAX_BER = 0.18
-"""Of 3,060 real recordings, copies lay below 0.15, other takes by one voice above 0.2 (docs/explanation/journal.md)."""
+"""In 3,060 real recordings, copies were below 0.15 and other takes by one voice above 0.2 (the lab journal in docs)."""
 LEAST_FRAMES = 16
 LEAST_OVERLAP = 0.6
-"""Share of the shorter clip that the overlap must cover."""
+"""Least share of the shorter clip that overlaps."""
 TRIED_LAGS = 4
-"""Of the offsets between two clips that shared words propose, those with most votes are compared."""
+"""Number of offsets between two clips that are compared: those with the most shared words."""
 CROWDED = 32
-"""Bit words that more clips share (hum, tones) say nothing and are not looked up."""
+"""Words that occur more often than this (hum, tones) are ignored."""
 LEAST_SHARED, SHARED = 31, 47
-"""Frames of a recording and a clip that must lie over each other for `FingerprintIndex` (half a second), and over which
-at most it compares them (three quarters): a copy may begin and end anywhere."""
+"""Least overlap in frames (0.5 s), and most frames (0.75 s) over which `FingerprintIndex` takes one bit error rate."""
 INDEX_LAGS = 32
-"""Of the places in clips that shared words propose, those with most votes are compared."""
+"""Number of (clip, offset) candidates that are compared: those with the most shared words."""
 _FLIPS = np.concatenate([[0], 1 << np.arange(32)]).astype(np.uint32)
 
 
 def fingerprint(audio: np.ndarray) -> np.ndarray:
-    """`(frames,)` uint32 of `(samples,)` float audio at 16 kHz; empty where it is shorter than a quarter second."""
+    """Fingerprint `(frames,)` uint32 of `(samples,)` float audio at 16 kHz; empty for less than about 0.4 s."""
     count = (len(audio) - WINDOW) // HOP + 1
     if count < LEAST_FRAMES:
         return np.zeros(0, np.uint32)
@@ -58,7 +57,7 @@ def fingerprint(audio: np.ndarray) -> np.ndarray:
 
 
 def bit_error_rate(first: np.ndarray, second: np.ndarray, lag: int) -> float:
-    """Share of differing bits where `second` starts `lag` frames after `first`; 1 where they hardly overlap."""
+    """Share of differing bits when `second` starts `lag` frames after `first`; 1 if the overlap is too short."""
     start, stop = max(0, lag), min(len(first), len(second) + lag)
     overlap = stop - start
     if overlap < max(LEAST_FRAMES, LEAST_OVERLAP * min(len(first), len(second))):
@@ -68,7 +67,7 @@ def bit_error_rate(first: np.ndarray, second: np.ndarray, lag: int) -> float:
 
 
 def near_duplicates(prints: Sequence[np.ndarray], max_ber: float = MAX_BER) -> list[tuple[int, int, float]]:
-    """Pairs `(i, j, bit error rate)`, i < j, of clips that hold the same recording, sorted."""
+    """Sorted pairs `(i, j, bit error rate)`, i < j, of clips that are copies of one recording."""
     lengths = [len(words) for words in prints]
     if not sum(lengths):
         return []
@@ -95,14 +94,13 @@ def near_duplicates(prints: Sequence[np.ndarray], max_ber: float = MAX_BER) -> l
 
 
 class FingerprintIndex:
-    """Clips that stretches of recordings are held against: does a stretch hold a part of one of them?
+    """Index of clips that finds parts of them in other recordings.
 
-    Unlike with `near_duplicates`, half a second in common is enough, and words that differ in one bit propose a place
-    too: a copy that is missed costs more here than a stretch that is suspected wrongly.
+    Unlike `near_duplicates`, it accepts half a second in common and also looks up words that differ in one bit: here a
+    missed copy costs more than a wrong match.
     """
 
     def __init__(self, prints: Sequence[np.ndarray]) -> None:
-        """Index `fingerprint`s."""
         self._prints = list(prints)
         lengths = [len(words) for words in self._prints]
         words = np.concatenate([np.zeros(0, np.uint32), *self._prints])
@@ -112,16 +110,17 @@ class FingerprintIndex:
         self._place = np.concatenate([np.zeros(0, np.int64), *(np.arange(length) for length in lengths)])[order]
 
     def match(self, words: np.ndarray, first: int = 0, last: int | None = None) -> tuple[int, float] | None:
-        """The clip that shares audio with the frames `first` to `last` of a fingerprint `(frames,)`, or None.
+        """Find the clip that shares audio with the frames `first` to `last` of a fingerprint `(frames,)`.
 
         Returns:
-            the clip's number and the lowest bit error rate, at most `MAX_BER`, over `SHARED` frames in a row.
+            The number of the clip and its lowest bit error rate over `SHARED` frames, at most `MAX_BER`; None if no
+            clip matches.
         """
         last = len(words) if last is None else min(last, len(words))
         best: tuple[int, float] | None = None
         for clip, lag in self._proposed(words):
             other = self._prints[clip]
-            # So far out of the asked frames that at least some of them are compared.
+            # The comparison may leave [first, last), but includes at least LEAST_FRAMES of it.
             start = max(0, lag, first - SHARED + LEAST_FRAMES)
             stop = min(len(words), len(other) + lag, last + SHARED - LEAST_FRAMES)
             if stop - start < LEAST_SHARED or min(stop, last) - max(start, first) < LEAST_FRAMES:
@@ -135,11 +134,11 @@ class FingerprintIndex:
         return best
 
     def _proposed(self, words: np.ndarray) -> list[tuple[int, int]]:
-        """(clip, frame of the recording at which the clip begins), most votes first."""
-        asked = (words[:, None] ^ _FLIPS).ravel()
+        """Candidates (clip, frame of the recording at which the clip begins), most shared words first."""
+        wanted = (words[:, None] ^ _FLIPS).ravel()
         frame = np.repeat(np.arange(len(words)), len(_FLIPS))
-        low, high = np.searchsorted(self._words, asked, "left"), np.searchsorted(self._words, asked, "right")
-        count = np.where((high - low <= CROWDED) & (asked != 0), high - low, 0)
+        low, high = np.searchsorted(self._words, wanted, "left"), np.searchsorted(self._words, wanted, "right")
+        count = np.where((high - low <= CROWDED) & (wanted != 0), high - low, 0)
         if not count.sum():
             return []
         place = np.repeat(low - np.concatenate([[0], np.cumsum(count)[:-1]]), count) + np.arange(count.sum())

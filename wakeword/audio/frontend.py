@@ -1,4 +1,4 @@
-"""The audio front end: one module for training, evaluation, export and the runtime."""
+"""Audio front end: log-mel or PCEN features, the same module in training, evaluation, export and the runtime."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from wakeword.config.frontend import SAMPLE_RATE_HZ, FrontendConfig
 from wakeword.errors import ConfigError
 
 MAX_FFT = 4096
-"""More than this many points would not separate the filters of any allowed configuration better."""
+"""Largest DFT size."""
 
 LOG_CENTRE_DB, LOG_SCALE_DB = -50.0, 20.0
 PCEN_CENTRE, PCEN_SCALE = 0.4, 0.6
-"""Fixed affine maps that bring speech at usual levels near zero mean and unit variance."""
-
+"""Fixed affine maps that give speech at usual levels about zero mean and unit variance."""
 
 SLANEY_HZ, SLANEY_MEL, SLANEY_LOG_STEP = 1000.0, 15.0, math.log(6.4) / 27.0
-"""Slaney 1998, "Auditory Toolbox": 15 mels up to 1 kHz, from there 27 for each factor of 6.4."""
+"""Slaney 1998, "Auditory Toolbox": 15 mels up to 1 kHz, then 27 mels per factor of 6.4."""
 
 
 def hz_to_mel(frequency_hz: np.ndarray | float, scale: str = "htk") -> np.ndarray:
-    """HTK mel scale, 2595 log10(1 + f / 700), or Slaney's."""
+    """Convert Hz to mels on the HTK scale, 2595 log10(1 + f / 700), or the Slaney scale."""
     frequency = np.asarray(frequency_hz, dtype=np.float64)
     if scale == "htk":
         return 2595.0 * np.log10(1.0 + frequency / 700.0)
@@ -42,7 +41,7 @@ def mel_to_hz(mel: np.ndarray | float, scale: str = "htk") -> np.ndarray:
 
 
 def mel_filters(n_fft: int, n_mels: int, f_min_hz: float, f_max_hz: float, scale: str = "htk") -> np.ndarray:
-    """Triangular filters, evenly spaced on a mel scale.
+    """Triangular filters, evenly spaced on the mel scale.
 
     `htk`: peaks of 1 (librosa: `htk=True, norm=None`). `slaney`: areas of 1 Hz (librosa's defaults).
 
@@ -60,7 +59,7 @@ def mel_filters(n_fft: int, n_mels: int, f_min_hz: float, f_max_hz: float, scale
 
 
 def _filters_without_gaps(config: FrontendConfig, window: int) -> tuple[int, np.ndarray]:
-    """The smallest power of two of DFT points at which every filter holds at least one bin."""
+    """The smallest power-of-two DFT size at which every filter covers at least one bin, and its filters."""
     n_fft = 1 << max(window - 1, 1).bit_length()
     while n_fft <= MAX_FFT:
         filters = mel_filters(n_fft, config.n_mels, config.f_min_hz, config.f_max_hz, config.mel_scale)
@@ -74,23 +73,19 @@ def _filters_without_gaps(config: FrontendConfig, window: int) -> tuple[int, np.
 
 
 class Frontend(nn.Module):
-    """Log-mel or PCEN features with explicit state: `frames == samples // hop`, offline and streaming alike.
+    """Log-mel or PCEN features with explicit state: `frames == samples // hop`, offline and streaming.
 
-    Frame `i` looks at the `window` samples that end at sample `(i + 1) * hop`; the state carries the overlap (and the
-    smoother of PCEN). The power spectrum is a matrix product with cosines and sines centred on the window, so that
-    even and odd halves fold into one another (half the work, and no FFT operator in the exported graph).
+    Frame `i` covers the `window` samples that end at sample `(i + 1) * hop`. The state holds the overlap and, for PCEN,
+    the smoother. The power spectrum is a matrix product with cosines and sines centred on the window. Their symmetry
+    halves the work, and the exported graph needs no FFT operator.
     """
 
     def __init__(self, config: FrontendConfig) -> None:
-        """Build the bases.
-
-        Raises:
-            ConfigError: the mel filters cannot be told apart.
-        """
+        """Raises ConfigError for mel filters that are narrower than a bin of the largest DFT."""
         super().__init__()
         self.config = config
         self.hop = round(config.hop_ms * SAMPLE_RATE_HZ / 1000)
-        # An even window has two equal halves to fold; one sample more or less is 0.06 ms.
+        # The window is even so that it has two equal halves; one sample is 0.06 ms.
         self.window = max(2 * round(config.window_ms * SAMPLE_RATE_HZ / 2000), self.hop + self.hop % 2)
         self.n_mels = config.n_mels
         self.overlap = self.window - self.hop
@@ -102,20 +97,20 @@ class Frontend(nn.Module):
         self.cosine: Tensor
         self.sine: Tensor
         self.filters: Tensor
-        # Not persistent: the configuration defines them, so a checkpoint cannot disagree with it.
+        # Not persistent: the configuration defines them.
         self.register_buffer("cosine", torch.tensor(cosine, dtype=torch.float32), persistent=False)
         self.register_buffer("sine", torch.tensor(sine, dtype=torch.float32), persistent=False)
-        # Energies count in units of the floor, so that the floor to add is 1: the ONNX exporter takes the addition of
-        # 1e-8 for the addition of nothing and removes it, and silence becomes minus infinity.
+        # Energies are in units of the floor, so that the floor to add is 1. The ONNX exporter removes an addition of
+        # 1e-8, after which silence would give minus infinity.
         self.register_buffer("filters", torch.tensor(filters / self.floor, dtype=torch.float32), persistent=False)
 
     @property
     def state_size(self) -> int:
-        """Numbers of state per stream."""
+        """Number of state values per stream."""
         return self.overlap + (self.n_mels if self.pcen else 0)
 
     def initial_state(self, batch: int) -> Tensor:
-        """State before the first sample: digital silence, `(batch, state_size)`."""
+        """State `(batch, state_size)` before the first sample: digital silence."""
         return self.cosine.new_zeros(batch, self.state_size)
 
     def forward(self, audio: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -130,22 +125,22 @@ class Frontend(nn.Module):
         """
         if not torch.compiler.is_compiling() and (audio.shape[1] == 0 or audio.shape[1] % self.hop):
             raise ValueError(f"audio must hold a multiple of {self.hop} samples, got {audio.shape[1]}")
-        heard = torch.cat([state[:, : self.overlap], audio], dim=1)
-        energy = self._power(self._frames(heard)) @ self.filters
-        # Counted from the end by the audio that came in: a negative index would need the length to be known.
-        overlap = heard[:, audio.shape[1] :]
+        joined = torch.cat([state[:, : self.overlap], audio], dim=1)
+        energy = self._power(self._frames(joined)) @ self.filters
+        # A negative index would need a length that is known at export.
+        overlap = joined[:, audio.shape[1] :]
         if not self.pcen:
             above_db = 10.0 * torch.log10(energy + 1.0)
             return (above_db + (self.config.floor_db - LOG_CENTRE_DB)) / LOG_SCALE_DB, overlap
         smooth = self._smooth(energy, state[:, self.overlap :])
         return self._compress(energy, smooth), torch.cat([overlap, smooth[:, -1]], dim=1)
 
-    def _frames(self, heard: Tensor) -> Tensor:
-        """`(batch, overlap + samples)` to `(batch, frames, window)` by shifted blocks of one hop."""
+    def _frames(self, audio: Tensor) -> Tensor:
+        """Split `(batch, overlap + samples)` into `(batch, frames, window)` by shifted blocks of one hop."""
         surplus = self.blocks * self.hop - self.window
         if surplus:
-            heard = nn.functional.pad(heard, (surplus, 0))
-        blocks = heard.unflatten(1, (-1, self.hop))
+            audio = nn.functional.pad(audio, (surplus, 0))
+        blocks = audio.unflatten(1, (-1, self.hop))
         if self.blocks == 1:
             return blocks
         frames = blocks.shape[1] - (self.blocks - 1)
@@ -153,15 +148,15 @@ class Frontend(nn.Module):
         return joined[:, :, surplus:]
 
     def _power(self, frames: Tensor) -> Tensor:
-        """Power spectrum, 1.0 for the peak of a full-scale sine: `(batch, frames, bins)`."""
+        """Power spectrum `(batch, frames, bins)`; the peak of a full-scale sine is 1.0."""
         half = self.window // 2
         early, late = frames[:, :, :half], frames[:, :, half:].flip(2)
         return ((early + late) @ self.cosine).square() + ((early - late) @ self.sine).square()
 
     def _smooth(self, energy: Tensor, before: Tensor) -> Tensor:
-        """The one-pole smoother M[t] = (1 - s) M[t-1] + s E[t], exactly, for a whole chunk at once.
+        """The one-pole smoother M[t] = (1 - s) M[t-1] + s E[t] for a whole chunk.
 
-        Unrolled, M is a product with a triangular matrix of powers of (1 - s): quadratic in the frames of the chunk.
+        M is a product with a triangular matrix of powers of (1 - s): the cost is quadratic in the frames of the chunk.
         """
         pole = 1.0 - self.config.pcen.smoothing
         frames = torch.arange(energy.shape[1], device=energy.device, dtype=energy.dtype)
@@ -173,16 +168,15 @@ class Frontend(nn.Module):
     def _compress(self, energy: Tensor, smooth: Tensor) -> Tensor:
         """(E / (eps + M) ** gain + bias) ** power - bias ** power (Wang et al. 2017, eq. 1); eps is the floor."""
         pcen = self.config.pcen
-        # E and M come in units of the floor; full scale stays the unit of the published formula.
+        # E and M are in units of the floor; the published formula uses full scale.
         ratio = self.floor ** (1.0 - pcen.gain) * energy * (smooth + 1.0).pow(-pcen.gain)
         return ((ratio + pcen.bias).pow(pcen.power) - pcen.bias**pcen.power - PCEN_CENTRE) / PCEN_SCALE
 
 
 def _bases(window: int, n_fft: int, filters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Windowed cosines and sines `(window / 2, bins)` of the bins that some filter uses, and those filters.
+    """Windowed cosines and sines `(window / 2, bins)` of the bins that the filters use, and these rows of the filters.
 
-    The Hann window is sampled between the samples, which makes it symmetric; scaled so that a full-scale
-    sine has power 1.
+    The symmetric Hann window is scaled so that a full-scale sine has power 1.
     """
     used = np.flatnonzero(filters.max(axis=1) > 0)
     place = np.arange(window // 2) - (window - 1) / 2

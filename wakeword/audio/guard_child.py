@@ -1,4 +1,4 @@
-"""The child process of `guard`: decodes one file after another within its limits until the parent goes."""
+"""Child process of `wakeword.audio.decoding.guard`: decodes one file after another within its limits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _allow_cpu(seconds: int) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """No standard error inside: the decoders' libraries print lines of their own for each damaged file."""
+    """Suppress standard error: the decoding libraries print to it for each damaged file."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
@@ -38,18 +38,18 @@ def _quiet() -> Iterator[None]:
         os.close(nowhere)
 
 
+def _send_warning(out: BinaryIO, text: str) -> None:
+    _answer(out, b"N", text.encode())
+
+
 def _answer(out: BinaryIO, kind: bytes, body: bytes) -> None:
     out.write(guard.HEAD.pack(kind, len(body)) + body)
     out.flush()
 
 
-def _note(out: BinaryIO, text: str) -> None:
-    _answer(out, b"N", text.encode())
-
-
 def serve(memory_bytes: int, cpu_s: int) -> None:
-    """The child's loop: one order after another until the parent goes."""
-    import soundfile  # noqa: F401  (loaded before the limit, so that a low one hits files and not imports)
+    """Decode the files that the parent requests until it closes the pipe."""
+    import soundfile  # noqa: F401  (imported before the limit, so that a low limit does not stop the imports)
     import soxr  # noqa: F401
 
     guard.become_child()
@@ -63,7 +63,7 @@ def serve(memory_bytes: int, cpu_s: int) -> None:
         _allow_cpu(cpu_s)
         try:
             with _quiet():
-                blocks = stream_blocks(source, order["block_s"], order["timeout_s"], partial(_note, out))
+                blocks = stream_blocks(source, order["block_s"], order["timeout_s"], partial(_send_warning, out))
                 for block in islice(blocks, order["most"]):
                     _answer(out, b"B", np.ascontiguousarray(block, np.float32).tobytes())
             _answer(out, b"E", b"")

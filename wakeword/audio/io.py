@@ -1,9 +1,8 @@
-"""Audio files to 16 kHz mono float32 and back; a bad file is a `DataError` with a reason code, never garbage.
+"""Read audio files as 16 kHz mono float32, and write them; a file that cannot be used raises an `AudioError`.
 
-Reading goes by blocks, so the memory of one file is bounded by what the caller keeps. The format is taken from the
-content, not from the name (`audio.decoding.decoders`). A length in a header is a promise where the container states it
-exactly: a file that holds less is `truncated`. Where it is a placeholder or an estimate, all that is there is read, and
-the file's oddity is told once, to `tell` or as a warning in the log.
+Files are read in blocks. The format is found from the content, not from the name (`audio.decoding.decoders`). Where the
+container states its length exactly, a shorter file is `truncated`. Where the length is a placeholder or an estimate,
+everything is read, and one warning is passed to `warn` or logged.
 """
 
 from __future__ import annotations
@@ -13,15 +12,16 @@ import logging
 import math
 import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from wakeword.audio.decoding.decoders import CODECS, MAX_RATE_HZ, MIN_RATE_HZ, decode
+from wakeword.audio.decoding.decoders import CODECS, decode
 from wakeword.audio.decoding.faults import AudioError, Warn, logged, name_of, silent
 from wakeword.audio.decoding.formats import EXTENSIONS
+from wakeword.audio.decoding.guard import join_blocks
 from wakeword.audio.locators import local_path, open_uri, remote_errors
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.errors import DataError, MissingExtraError
@@ -31,8 +31,6 @@ from wakeword.system.files import atomic_path
 __all__ = [
     "CODECS",
     "EXTENSIONS",
-    "MAX_RATE_HZ",
-    "MIN_RATE_HZ",
     "AudioError",
     "flac_bytes",
     "length_s",
@@ -53,34 +51,28 @@ _LOG = logging.getLogger(__name__)
 def read_audio(
     source: str | Path | bytes, max_s: float | None = None, timeout_s: float | None = None, warn: Warn | None = None
 ) -> np.ndarray:
-    """Decode a whole file (or its bytes) to `(samples,)` float32 in [-1, 1], 16 kHz, channels averaged.
+    """Decode a whole file to `(samples,)` float32 in [-1, 1], 16 kHz, channels averaged.
 
     Args:
-        source: path, URI or place in an archive (`wakeword.audio.locators`), or the file's bytes.
-        max_s: longer audio is refused before the rest of it is decoded.
-        timeout_s: a file of which one block (about a million values) takes longer to decode is given up.
-        tell: hears each oddity of a file that is read all the same; without it they go to the log.
+        source: path, URI or place in an archive (`wakeword.audio.locators`), or the bytes of a file.
+        max_s: longer audio raises `too_long` without decoding the rest.
+        timeout_s: limit for decoding one block of about a million values.
+        warn: called with a sentence for each problem that does not stop the decoder; None logs a warning.
 
     Raises:
         AudioError: a `DataError` with `.reason`: `missing_file`, `empty_file`, `undecodable`, `truncated`,
             `codec_not_allowed`, `bad_sample_rate`, `wrong_rate`, `no_samples`, `nan`, `too_long`, `decode_timeout`.
     """
-    kept, samples = [], 0
-    for block in stream_blocks(source, 10.0, timeout_s, warn):
-        kept.append(block)
-        samples += len(block)
-        if max_s is not None and samples > max_s * SAMPLE_RATE_HZ:
-            raise AudioError("too_long", name_of(source), f"longer than the {max_s:g} s allowed here")
-    return kept[0] if len(kept) == 1 else np.concatenate(kept)
+    return join_blocks(stream_blocks(source, 10.0, timeout_s, warn), name_of(source), max_s)
 
 
 def stream_blocks(
     source: str | Path | bytes, block_s: float, timeout_s: float | None = None, warn: Warn | None = None
-) -> Iterator[np.ndarray]:
-    """Decode a file as blocks of `block_s` seconds, `(samples,)` float32 at 16 kHz; the last block may be shorter.
+) -> Generator[np.ndarray, None, None]:
+    """Decode a file as blocks `(samples,)` float32 of `block_s` seconds at 16 kHz; the last one may be shorter.
 
     Raises:
-        AudioError: as `read_audio`, possibly after some blocks were given out.
+        AudioError: as `read_audio`, possibly after some blocks were yielded.
     """
     size = max(1, round(block_s * SAMPLE_RATE_HZ))
     pending: list[np.ndarray] = []
@@ -114,7 +106,7 @@ def _resampled(source: str | Path | bytes, timeout_s: float | None, warn: Warn) 
             if not np.isfinite(mono).all():
                 raise AudioError("nan", where, "the samples hold NaN or infinite values")
             if rate_hz != resampled_hz:
-                # Joined files may change their rate: what the old one's filter still holds comes first.
+                # Joined files may change their rate: the rest in the old resampler comes first.
                 if resampler is not None:
                     yield resampler.finish()[0]
                 resampler = StreamResampler(rate_hz) if rate_hz != SAMPLE_RATE_HZ else None
@@ -130,7 +122,7 @@ def _resampled(source: str | Path | bytes, timeout_s: float | None, warn: Warn) 
 def _opened(source: str | Path | bytes) -> BinaryIO:
     if isinstance(source, bytes):
         if not source:
-            raise AudioError("empty_file", name_of(source), "there are 0 bytes")
+            raise AudioError("empty_file", name_of(source), "the source has 0 bytes")
         return io.BytesIO(source)
     where = str(source)
     try:
@@ -153,7 +145,7 @@ def _opened(source: str | Path | bytes) -> BinaryIO:
 
 
 def to_int16(audio: np.ndarray) -> np.ndarray:
-    """Float audio in [-1, 1] to int16, rounded, clipped: the inverse of dividing by 32768."""
+    """Convert float audio in [-1, 1] to int16, rounded and clipped: the inverse of dividing by 32768."""
     return np.clip(np.rint(np.asarray(audio, np.float64) * 32768.0), -32768, 32767).astype("<i2")
 
 
@@ -169,7 +161,7 @@ def _as_int16(audio: np.ndarray) -> np.ndarray:
 
 
 def write_wav(path: str | Path, audio: np.ndarray, sample_rate_hz: int = SAMPLE_RATE_HZ) -> None:
-    """Write `(samples,)` float32 or int16 as 16-bit WAV, atomically; needs the standard library only."""
+    """Write `(samples,)` float32 or int16 as 16-bit WAV, atomically."""
     data = _as_int16(audio)
     with atomic_path(Path(path)) as temporary, wave.open(str(temporary), "wb") as sound:
         sound.setnchannels(1)
@@ -179,23 +171,15 @@ def write_wav(path: str | Path, audio: np.ndarray, sample_rate_hz: int = SAMPLE_
 
 
 def write_flac(path: str | Path, audio: np.ndarray, sample_rate_hz: int = SAMPLE_RATE_HZ) -> None:
-    """Write `(samples,)` float32 or int16 as 16-bit FLAC, atomically.
-
-    Raises:
-        MissingExtraError: soundfile is not installed.
-    """
-    # Encoded in memory: libsndfile does not say why a write fails, and a full disk must be told from a defect.
+    """Write `(samples,)` float32 or int16 as 16-bit FLAC, atomically. Raises MissingExtraError without soundfile."""
+    # Encoded in memory: libsndfile does not report why a write fails, for example on a full disk.
     data = flac_bytes(audio, sample_rate_hz)
     with atomic_path(Path(path)) as temporary:
         temporary.write_bytes(data)
 
 
 def flac_bytes(audio: np.ndarray, sample_rate_hz: int = SAMPLE_RATE_HZ) -> bytes:
-    """`(samples,)` float32 or int16 as a 16-bit FLAC file.
-
-    Raises:
-        MissingExtraError: soundfile is not installed.
-    """
+    """The 16-bit FLAC file of `(samples,)` float32 or int16. Raises MissingExtraError without soundfile."""
     try:
         import soundfile
     except ImportError as error:
@@ -206,7 +190,7 @@ def flac_bytes(audio: np.ndarray, sample_rate_hz: int = SAMPLE_RATE_HZ) -> bytes
 
 
 def length_s(path: Path) -> float | None:
-    """Length of a sound file in seconds by its header; None where there is none, or one that cannot be read."""
+    """Length in seconds from the header of an audio file; None if there is no readable file."""
     if not path.is_file():
         return None
     import soundfile

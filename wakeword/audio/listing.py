@@ -1,4 +1,4 @@
-"""Which files of a folder are read as audio, which look like it and are not, and which are something else."""
+"""List the files of a folder: readable audio, audio that cannot be read, and other files."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _NO_AUDIO = frozenset(
         ".vtt", ".wake", ".webp", ".xls", ".xlsx", ".xml", ".yaml", ".yml", ".zip",
     ]
 )  # fmt: skip
-"""Files that are not opened to see what they are."""
+"""Suffixes of files whose first bytes are not checked."""
 
 
 @dataclass
 class Listing:
-    """A folder in the order of names: files to read, files that look like audio with why they are not, others."""
+    """The files of a folder, sorted by name: readable audio, unreadable audio with the reason, other files."""
 
     audio: list[Entry] = field(default_factory=list)
     unread: list[tuple[Entry, str]] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Listing:
 
 
 def verdict_of(entry: Entry) -> tuple[Verdict, str]:
-    """Whether a file is `read`, `unread` with the reason, or `other`; a local one of unknown name is looked into."""
+    """`read`, `unread` with the reason, or `other`; checks the first bytes of a local file with an unknown suffix."""
     suffix = PurePosixPath(entry.name).suffix.lower()
     path = local_path(entry.uri)
     head = b""
@@ -40,17 +40,12 @@ def verdict_of(entry: Entry) -> tuple[Verdict, str]:
             with Path(path).open("rb") as stream:
                 head = stream.read(HEAD_BYTES)
         except OSError:
-            # One that cannot be opened is judged by its name.
-            head = b""
+            pass  # A file that cannot be opened is judged by its name.
     return judge(entry.uri if path else entry.name, head)
 
 
 def list_audio(folder: str | Path) -> Listing:
-    """Every file below a folder (hidden ones left out).
-
-    Raises:
-        DataError: nothing is there.
-    """
+    """List every file below a folder except hidden ones. Raises DataError if the folder does not exist."""
     found = Listing()
     for entry in walk(str(folder)):
         verdict, detail = verdict_of(entry)
@@ -64,9 +59,9 @@ def list_audio(folder: str | Path) -> Listing:
 
 
 def list_given(names: Iterable[str]) -> tuple[list[str], list[tuple[str, str]], int]:
-    """Files to read among named files and folders, files that are not read with the reason, number of other files.
+    """Readable files among the named files and folders, unreadable files with the reason, number of other files.
 
-    A file that is named is read whatever its name is; of a folder, what looks like audio.
+    A named file counts as readable whatever its suffix is; in a folder, only audio files do.
     """
     files: list[str] = []
     skipped: list[tuple[str, str]] = []

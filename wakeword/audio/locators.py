@@ -1,8 +1,7 @@
-"""Where a clip's bytes lie: a path, an fsspec URI (`s3://…`, `memory://…`), or a place inside an archive.
+"""Open and list files by path, fsspec URI (`s3://…`, `memory://…`), or place inside an archive.
 
-`a/b.tar#dir/key.wav` is a member of an uncompressed tar, `a/b.parquet#17` is row 17 of a Parquet file whose audio
-column holds encoded bytes. Nothing is extracted: a member is read where it lies. Every file that a source or the
-decoder opens is opened here.
+`a/b.tar#dir/key.wav` is a member of an uncompressed tar, `a/b.parquet#17` is row 17 of a Parquet file with a column of
+encoded audio. Members are read in place, without extraction. All sources and decoders open their files here.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Entry:
-    """A file below a root: its path relative to it, its own URI, size, and a stamp that changes with its content."""
+    """A file below a root: its relative path, URI, size in bytes, and a stamp that changes with its content."""
 
     name: str
     uri: str
@@ -38,19 +37,19 @@ class Entry:
 
 
 def parts_of(uri: str) -> tuple[str, str]:
-    """Archive and member (`("a.tar", "key.wav")`); a plain file has no member, even with `#` in its name."""
+    """Split a URI into archive and member, as in `("a.tar", "key.wav")`; the member of a plain file is empty."""
     match = _INSIDE.match(uri)
     return (match["archive"], match["member"]) if match else (uri, "")
 
 
 def plain(uri: str | Path) -> str:
-    """`file:///x` and `~/x` as the paths they mean; anything else unchanged."""
+    """Resolve `file:///x` and `~/x` to paths; return anything else unchanged."""
     text = str(uri)
     return text[7:] if text.startswith("file://") else user_path(text)
 
 
 def local_path(source: str | Path | bytes) -> str | None:
-    """The path of a file of its own on this machine; None for bytes, a member of an archive and a remote file."""
+    """The path of a local file; None for bytes, a member of an archive and a remote file."""
     if isinstance(source, bytes):
         return None
     archive, member = parts_of(plain(source))
@@ -58,7 +57,7 @@ def local_path(source: str | Path | bytes) -> str | None:
 
 
 def join(root: str, name: str) -> str:
-    """A name relative to a folder; an absolute name, one from a home folder (`~/…`) or a URI stays what it is."""
+    """Join a folder and a relative name; an absolute path, a `~/…` path or a URI is returned as it is."""
     name = user_path(name) if name.startswith("~/") else name
     if _SCHEME.match(name) or os.path.isabs(name):
         return plain(name)
@@ -69,7 +68,7 @@ def join(root: str, name: str) -> str:
 
 
 def parent(uri: str) -> str:
-    """The folder that a file lies in."""
+    """The folder of a file."""
     return uri.rsplit("/", 1)[0] if _SCHEME.match(plain(uri)) else str(Path(plain(uri)).parent)
 
 
@@ -85,11 +84,11 @@ def _filesystem(uri: str) -> tuple[Any, str]:
 
 
 def open_uri(uri: str | Path) -> BinaryIO:
-    """Open for reading; the stream can seek.
+    """Open a seekable binary stream for reading.
 
     Raises:
-        FileNotFoundError, OSError: as the file system says.
-        DataError: an unknown scheme, a damaged archive, or an archive without that member.
+        OSError: from the file system; FileNotFoundError also for an archive without that member.
+        DataError: an unknown scheme, a damaged archive, or an error of a remote file system.
     """
     archive, member = parts_of(plain(uri))
     if member:
@@ -110,16 +109,16 @@ _FAULTS = {
     "google.auth.exceptions": ("GoogleAuthError",),
     "azure.core.exceptions": ("AzureError",),
 }
-"""What fsspec's file systems raise beside OSError: by module, looked up among those that are loaded."""
+"""Exceptions of fsspec's file systems other than OSError, by module; only loaded modules are looked up."""
 
 
 @contextmanager
 def remote_errors(uri: str) -> Iterator[None]:
-    """A refusal, a broken connection or absent credentials as a `DataError`; a file that is not there stays that."""
+    """Raise a `DataError` for a refusal, a broken connection or missing credentials; pass FileNotFoundError on."""
     try:
         yield
     except FileNotFoundError as error:
-        # fsspec calls every failure of http a missing file; what it was lies below.
+        # fsspec raises FileNotFoundError for every HTTP failure; the cause is chained.
         cause = error.__cause__
         if cause is None or isinstance(cause, FileNotFoundError) or getattr(cause, "status", None) == 404:
             raise
@@ -136,17 +135,13 @@ def _faults() -> tuple[type[BaseException], ...]:
 
 
 def read_bytes(uri: str) -> bytes:
-    """All bytes of a (small) file.
-
-    Raises:
-        FileNotFoundError, OSError, DataError: as `open_uri`, or while reading.
-    """
+    """All bytes of a small file. Raises OSError and DataError as `open_uri`."""
     with open_uri(uri) as stream, remote_errors(uri):
         return stream.read()
 
 
 def exists(uri: str) -> bool:
-    """Whether a file or folder is there."""
+    """Whether a file or folder exists."""
     uri = plain(uri)
     if not _SCHEME.match(uri):
         return Path(uri).exists()
@@ -156,7 +151,7 @@ def exists(uri: str) -> bool:
 
 
 def sha256_of_uri(uri: str) -> str:
-    """Hex SHA-256 of what lies there, read in blocks."""
+    """Hex SHA-256 of a file, which is read in blocks."""
     digest = hashlib.sha256()
     with open_uri(uri) as stream, remote_errors(uri):
         while block := stream.read(1 << 20):
@@ -165,7 +160,7 @@ def sha256_of_uri(uri: str) -> str:
 
 
 def size_of(uri: str) -> int:
-    """Bytes of a clip, without reading it (of a Parquet row: its row group's mean); 0 where nothing is there."""
+    """Bytes of a clip without reading it (for a Parquet row, the mean of all rows); 0 if it does not exist."""
     archive, member = parts_of(plain(uri))
     try:
         stamp = _stamp(archive)
@@ -179,7 +174,7 @@ def size_of(uri: str) -> int:
 
 
 def stamp_of(uri: str) -> str:
-    """Size and time of the file that holds a clip, or an empty text where nothing is there."""
+    """Size and time of the file that holds a clip; empty if it does not exist."""
     try:
         return _stamp(parts_of(plain(uri))[0])
     except (OSError, DataError):
@@ -187,10 +182,10 @@ def stamp_of(uri: str) -> str:
 
 
 def walk(root: str) -> list[Entry]:
-    """Every file below a folder (or the file itself), hidden ones left out, sorted by name.
+    """Every file below a folder (or the file itself) except hidden ones, sorted by name.
 
     Raises:
-        DataError: nothing is there.
+        DataError: the folder does not exist.
     """
     root = plain(root)
     if not exists(root):
@@ -231,7 +226,7 @@ def _remote_stamp(info: dict[str, Any]) -> str:
 
 
 def _stamp(archive: str) -> str:
-    """Size and time: an archive that was written anew is not read by an old index."""
+    """Size and time of an archive; the cached index of an older version is not used."""
     if not _SCHEME.match(archive):
         status = Path(archive).stat()
         return f"{status.st_size}:{status.st_mtime_ns}"
@@ -242,11 +237,7 @@ def _stamp(archive: str) -> str:
 
 
 def tar_members(archive: str) -> dict[str, tuple[int, int]]:
-    """Files of an uncompressed tar in order: name -> (offset, bytes).
-
-    Raises:
-        DataError: no tar, or a compressed one, which cannot be read at a place.
-    """
+    """Files of an uncompressed tar in order: name -> (offset, bytes). Raises DataError for any other file."""
     return _tar_index(plain(archive), _stamp(plain(archive)))
 
 
@@ -256,7 +247,7 @@ def _tar_index(archive: str, stamp: str) -> dict[str, tuple[int, int]]:
         with open_uri(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
             return {member.name: (member.offset_data, member.size) for member in tar if member.isfile()}
     except tarfile.TarError as error:
-        raise DataError(f"{archive} is no uncompressed tar ({error}): unpack it and write it without gzip") from error
+        raise DataError(f"{archive} is not an uncompressed tar ({error}): write it without gzip") from error
 
 
 def _tar_member(archive: str, member: str) -> bytes:
@@ -273,11 +264,7 @@ def _tar_member(archive: str, member: str) -> bytes:
 
 @contextmanager
 def open_parquet(archive: str) -> Iterator[Any]:
-    """A `pyarrow.parquet.ParquetFile`, closed with its stream.
-
-    Raises:
-        DataError: no Parquet file.
-    """
+    """Open a `pyarrow.parquet.ParquetFile`. Raises DataError for any other file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -285,12 +272,12 @@ def open_parquet(archive: str) -> Iterator[Any]:
         try:
             file = pq.ParquetFile(stream)
         except pa.ArrowInvalid as error:
-            raise DataError(f"{archive} is no Parquet file ({error}): copy it again") from error
+            raise DataError(f"{archive} is not a Parquet file ({error}): copy it again") from error
         yield file
 
 
 def audio_column(schema: Any) -> str:
-    """Name of the column that holds encoded audio: a struct with `bytes`, or binary; empty where there is none."""
+    """Name of the column of encoded audio (a struct with `bytes`, or binary); empty if there is none."""
     import pyarrow as pa
 
     for column in schema:
@@ -311,7 +298,7 @@ def _parquet_row(archive: str, member: str) -> bytes:
         if row < start + rows:
             data = _group_audio(archive, stamp, group)[row - start].as_py()
             if not data:
-                raise DataError(f"{archive}#{member} holds no audio bytes: the row's audio is empty")
+                raise DataError(f"{archive}#{member}: the audio of this row is empty")
             return bytes(data)
         start += rows
     raise FileNotFoundError(2, "no such row", f"{archive}#{member}")
@@ -325,13 +312,13 @@ def _group_rows(archive: str, stamp: str) -> tuple[int, ...]:
 
 @lru_cache(maxsize=1)
 def _group_audio(archive: str, stamp: str, group: int) -> Any:
-    """Audio of one row group; one is kept, since clips are asked for in order."""
+    """Audio of one row group; only one is cached because clips are read in order."""
     import pyarrow as pa
 
     with open_parquet(archive) as file:
         name = audio_column(file.schema_arrow)
         if not name:
-            raise DataError(f"{archive} has no column with audio bytes: give a manifest with a column path instead")
+            raise DataError(f"{archive} has no column with audio bytes: use a manifest with a column path instead")
         column = file.read_row_group(group, columns=[name]).column(name).combine_chunks()
     if pa.types.is_struct(column.type):
         column = column.field("bytes")

@@ -1,11 +1,11 @@
-"""How loud the speech of a clip is, and how far it stands above its pauses; numpy only.
+"""Level and SNR of the speech in a clip, from the levels of its speech frames and its pauses.
 
-Frames of 10 ms, smoothed over three, are speech above a threshold 10 dB over the noise floor (their 20th percentile) or
-32 dB under the peak, whichever is higher, but no higher than half-way between floor and peak. A pause is a run of at
-least `PAUSE_S` that stays within `NEAR_FLOOR_DB` of the floor and under the threshold; its ends next to speech are left
-out, since a voice dies away in them, and so is digital silence, which tells nothing about the room. With the mean power
-of the speech frames S + N and the median power of the pauses N, the SNR is S / N. The median heeds neither a click nor
-a breath. In much noise only the louder part of the speech is seen, so low values come out some 3 dB too high.
+Frames of 10 ms, smoothed over three, are speech above a threshold. The threshold is 10 dB over the noise floor (20th
+percentile) or 32 dB below the peak, whichever is higher, but at most half-way between floor and peak. A pause is a run
+of at least `PAUSE_S` that stays within `NEAR_FLOOR_DB` of the floor and below the threshold. Its ends next to speech
+are excluded because the voice decays in them; digital silence is excluded too. The mean power of the speech frames is
+S + N, the median power of the pauses is N (the median is robust to clicks), and the SNR is S / N. In loud noise only
+the louder part of the speech exceeds the threshold, so low SNRs are about 3 dB too high.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ PAUSE_S = 0.15
 NEAR_FLOOR_DB = 6.0
 ENDS_S = 0.03
 LEAST_PAUSE_S = 0.1
-"""Less pause than this in all is none."""
+"""With less pause in total, the SNR is None."""
 LOWEST_SNR_DB = -20.0
 
 
 @dataclass(frozen=True)
 class SpeechLevels:
-    """Levels of a clip's speech.
+    """Levels of the speech in a clip.
 
     Attributes:
-        start_s: where the first speech frame begins.
-        end_s: where the last one ends.
-        loudness_db: RMS of the speech frames in dBFS, None where there are none.
-        snr_db: speech against pauses, None where there is no pause.
+        start_s: start of the first speech frame.
+        end_s: end of the last one.
+        loudness_db: RMS of the speech frames in dBFS; None without speech.
+        snr_db: speech against pauses; None without a pause.
     """
 
     start_s: float
@@ -43,27 +43,27 @@ class SpeechLevels:
 
 
 def speech_levels(samples: np.ndarray, sample_rate_hz: int) -> SpeechLevels:
-    """Levels of `samples (n,)` in [-1, 1]; a constant offset does not count."""
+    """Measure `samples (n,)` in [-1, 1]; a constant offset is ignored."""
     frame = max(1, round(FRAME_S * sample_rate_hz))
     count = len(samples) // frame
     whole_s = len(samples) / sample_rate_hz
     if count < 3:
         return SpeechLevels(0.0, whole_s, None, None)
     frames = np.asarray(samples, np.float64)[: count * frame].reshape(count, frame)
-    # The variance within 10 ms is the power without offset and rumble.
+    # The variance within 10 ms is the power without DC offset and rumble.
     power = frames.var(axis=1) + 1e-12
     levels = 10.0 * np.log10(power)
-    heard = levels > PADDING_DB
-    if not heard.any():
+    audible = levels > PADDING_DB
+    if not audible.any():
         return SpeechLevels(0.0, whole_s, None, None)
-    # Three frames' mean power: a single loud frame is a click.
+    # The mean power of three frames suppresses clicks.
     levels = 10.0 * np.log10(np.convolve(power, np.ones(3) / 3.0, mode="same"))
     peak = float(np.sort(levels)[-max(3, len(levels) // 50)])
-    floor = float(np.percentile(levels[heard], 20))
+    floor = float(np.percentile(levels[audible], 20))
     threshold = min(max(floor + ABOVE_FLOOR_DB, peak - BELOW_PEAK_DB), (floor + peak) / 2)
     speech = levels > threshold
     loud = float(power[speech].mean())
-    pause = power[_pauses(levels >= min(floor + NEAR_FLOOR_DB, threshold)) & heard]
+    pause = power[_pauses(levels >= min(floor + NEAR_FLOOR_DB, threshold)) & audible]
     snr_db = None
     if len(pause) >= round(LEAST_PAUSE_S / FRAME_S):
         noise = max(float(np.median(pause)), 1e-12)
@@ -75,7 +75,7 @@ def speech_levels(samples: np.ndarray, sample_rate_hz: int) -> SpeechLevels:
 
 
 def _pauses(sound: np.ndarray) -> np.ndarray:
-    """`(frames,)` True inside runs without `sound` that are long enough, without their ends next to it."""
+    """`(frames,)` True in the inner part of long enough runs without `sound`."""
     pause = np.zeros(len(sound), bool)
     edges = np.flatnonzero(np.diff(np.concatenate([[1], sound.astype(np.int8), [1]])))
     ends = round(ENDS_S / FRAME_S)

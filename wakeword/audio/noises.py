@@ -1,8 +1,9 @@
-"""Synthesised noises, for where there are no recordings, or too few."""
+"""Synthetic noises for data sets with no or too few recorded noises."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,19 +13,16 @@ from wakeword.errors import DataError
 
 LEVEL_DBFS = (-40.0, -20.0)
 FLAT_BELOW_HZ = 20.0
-"""Brown noise would put all its power into the lowest frequencies."""
+"""Without this limit, brown noise would have most of its power at the lowest frequencies."""
 TALKER_DB = (-10.0, 0.0)
-"""Levels of the talkers of babble."""
+"""Range of the levels of the talkers in babble."""
 
 
 def coloured_gain(frequency: Any, slope: Any, flat_below: float = FLAT_BELOW_HZ) -> Any:
-    """Gain that gives white noise a power of f ** -slope (0 white, 1 pink, 2 brown): flat at low frequencies, no DC.
-
-    The one colour of the noises here, which numpy draws for files, and of those that `wakeword.audio.augment.noise`
-    draws in batches on a device; numbers drawn by one generator cannot be had from the other.
+    """Gain that gives white noise a power of f ** -slope (0 white, 1 pink, 2 brown), flat at low frequencies, no DC.
 
     Args:
-        frequency: numpy array or torch tensor, in Hz or in bins of a transform.
+        frequency: numpy array or torch tensor, in Hz or in DFT bins.
         slope: number, or tensor `(batch, 1)`.
         flat_below: in the unit of `frequency`.
     """
@@ -32,12 +30,12 @@ def coloured_gain(frequency: Any, slope: Any, flat_below: float = FLAT_BELOW_HZ)
 
 
 def synthesise_noises(count: int, seed: int, duration_s: float, speech: Sequence[np.ndarray] = ()) -> list[np.ndarray]:
-    """Noises of several kinds in turn: white, pink, brown, hum, band noise and, when `speech` is given, babble.
+    """Make noises of several kinds in turn: white, pink, brown, hum, band noise and, with `speech`, babble.
 
-    Noise `i` depends on `seed`, `i`, the duration and the speech alone.
+    Noise `i` depends only on `seed`, `i`, the duration and the speech.
 
     Args:
-        speech: float32 clips at 16 kHz that babble is mixed from.
+        speech: float32 clips at 16 kHz from which babble is mixed.
 
     Returns:
         `count` float32 arrays of `duration_s` at 16 kHz, RMS -40 to -20 dBFS, below full scale.
@@ -47,11 +45,15 @@ def synthesise_noises(count: int, seed: int, duration_s: float, speech: Sequence
     """
     samples = round(duration_s * SAMPLE_RATE_HZ)
     if samples < SAMPLE_RATE_HZ // 10:
-        raise DataError(f"a noise of {duration_s} s is too short; ask for 0.1 s or more")
+        raise DataError(f"a noise of {duration_s} s is too short: set 0.1 s or more")
     voices = [clip for clip in speech if len(clip) and float(np.abs(clip).max()) > 1e-4]
-    kinds: list[Callable[[int, np.random.Generator], np.ndarray]] = [_white, _pink, _brown, hum, band_noise]
+    kinds: list[Callable[[int, np.random.Generator], np.ndarray]] = [
+        *(partial(coloured, slope) for slope in (0.0, 1.0, 2.0)),
+        hum,
+        band_noise,
+    ]
     if voices:
-        kinds.append(lambda length, draw: babble(voices, length, draw))
+        kinds.append(partial(babble, voices))
     result = []
     for number in range(count):
         draw = np.random.default_rng((seed, number))
@@ -67,26 +69,14 @@ def _levelled(noise: np.ndarray, draw: np.random.Generator) -> np.ndarray:
 
 
 def coloured(slope: float, samples: int, draw: np.random.Generator) -> np.ndarray:
-    """Noise with power falling as f ** -slope above 20 Hz: 0 white, 1 pink, 2 brown."""
+    """Noise whose power falls as f ** -slope above 20 Hz: 0 white, 1 pink, 2 brown."""
     spectrum = np.fft.rfft(draw.standard_normal(samples))
     frequency = np.fft.rfftfreq(samples, 1 / SAMPLE_RATE_HZ)
     return np.fft.irfft(spectrum * coloured_gain(frequency, slope), samples)
 
 
-def _white(samples: int, draw: np.random.Generator) -> np.ndarray:
-    return coloured(0.0, samples, draw)
-
-
-def _pink(samples: int, draw: np.random.Generator) -> np.ndarray:
-    return coloured(1.0, samples, draw)
-
-
-def _brown(samples: int, draw: np.random.Generator) -> np.ndarray:
-    return coloured(2.0, samples, draw)
-
-
 def hum(samples: int, draw: np.random.Generator) -> np.ndarray:
-    """Mains hum: 50 or 60 Hz and 20 harmonics of falling level, over pink noise of a quarter of its amplitude."""
+    """Mains hum: 20 harmonics of 50 or 60 Hz with falling levels, and pink noise at a quarter of their amplitude."""
     base_hz = draw.choice((50.0, 60.0)) * draw.uniform(0.998, 1.002)
     time_s = np.arange(samples) / SAMPLE_RATE_HZ
     tone = np.zeros(samples)
@@ -98,7 +88,7 @@ def hum(samples: int, draw: np.random.Generator) -> np.ndarray:
 
 
 def band_noise(samples: int, draw: np.random.Generator) -> np.ndarray:
-    """Noise in a band of half an octave to three octaves within 80 Hz to 7 kHz, swelling slowly (fans, water)."""
+    """Noise of 0.5 to 3 octaves between 80 Hz and 7 kHz with a slowly changing level (fans, water)."""
     low_hz = float(np.exp(draw.uniform(np.log(80.0), np.log(4000.0))))
     high_hz = min(7000.0, low_hz * 2 ** draw.uniform(0.5, 3.0))
     spectrum = np.fft.rfft(draw.standard_normal(samples))
@@ -110,7 +100,7 @@ def band_noise(samples: int, draw: np.random.Generator) -> np.ndarray:
 
 
 def babble(speech: Sequence[np.ndarray], samples: int, draw: np.random.Generator) -> np.ndarray:
-    """Four to eight talkers at once, each a loop of random clips at a level of its own (10 dB apart at most)."""
+    """Four to eight talkers at once, each a loop of random clips at a random level (at most 10 dB apart)."""
     mix = np.zeros(samples)
     for _ in range(int(draw.integers(4, 9))):
         line = np.zeros(0)

@@ -1,4 +1,4 @@
-"""Room responses: where their direct sound is, and simulated ones for where there are no recorded ones."""
+"""Room impulse responses (RIRs): the time of the direct sound, and simulated RIRs."""
 
 from __future__ import annotations
 
@@ -13,32 +13,28 @@ DISTANCE_M = (0.3, 5.0)
 WALL_GAP_M = 0.3
 LONGEST_ORDER = 8
 PEAK = 0.9
-
-
 DIRECT_SHARE = 0.3
-"""The direct sound is the first sample of a response within 10 dB of its strongest: a reflection may be stronger."""
+"""The direct sound is the first sample within 10 dB of the strongest one: a reflection may be stronger."""
 
 
 def direct_sound(response: np.ndarray) -> int:
-    """Sample of a room response `(samples,)` float32 at which the direct sound arrives.
+    """Index of the direct sound in an RIR `(samples,)` float32.
 
-    Training and evaluation both convolve from here on, so that nothing moves in time: training in batches on a device
-    with the responses' spectra kept (`wakeword.audio.augment.rirs`), evaluation one clip at a time with numpy, whose
-    samples are the same on every machine (`wakeword.evaluation.tracks.conditions`).
+    Training (`wakeword.audio.augment.rirs`, in batches) and evaluation (`wakeword.evaluation.tracks.conditions`, in
+    numpy) convolve from here on, so that a clip does not move in time.
     """
     strength = np.abs(response)
     return int(np.argmax(strength >= DIRECT_SHARE * strength.max(initial=0.0)))
 
 
 def simulate_rirs(count: int, seed: int) -> list[np.ndarray]:
-    """Responses of rectangular rooms from a talker to a device, near and far.
+    """Simulate RIRs of rectangular rooms with image sources (pyroomacoustics) and a decaying noise tail.
 
-    Image sources up to a limited order, then a decaying noise tail of the room's RT60 (`pyroomacoustics` supplies the
-    images). RT60 is drawn from 0.1 to 0.9 s, the distance from 0.3 to 5 m as far as the room allows, both with more
-    weight on the small values. Response `i` depends on `seed` and `i` alone.
+    RT60 is drawn from 0.1 to 0.9 s and the distance from 0.3 to 5 m as far as the room allows; small values are more
+    frequent. RIR `i` depends only on `seed` and `i`.
 
     Returns:
-        `count` float32 arrays at 16 kHz of RT60 in length; the direct sound is the first sample's peak, level 0.9.
+        `count` float32 arrays at 16 kHz with peak 0.9 and the length RT60; the direct sound is the first sample.
 
     Raises:
         MissingExtraError: pyroomacoustics is not installed.
@@ -46,7 +42,7 @@ def simulate_rirs(count: int, seed: int) -> list[np.ndarray]:
     try:
         import pyroomacoustics
     except ImportError as error:
-        raise MissingExtraError("Simulating room responses", "train", error) from error
+        raise MissingExtraError("Simulating room impulse responses", "train", error) from error
     return [_simulate(pyroomacoustics, np.random.default_rng((seed, number))) for number in range(count)]
 
 
@@ -62,7 +58,7 @@ def _simulate(acoustics, draw: np.random.Generator) -> np.ndarray:  # type: igno
     room.add_microphone(device)
     room.compute_rir()
     distance_m = float(np.linalg.norm(talker - device))
-    # pyroomacoustics delays all by half of its fractional delay filter.
+    # pyroomacoustics delays the RIR by half the length of its fractional delay filter.
     direct = round(distance_m / acoustics.constants.get("c") * SAMPLE_RATE_HZ) + (
         acoustics.constants.get("frac_delay_length") // 2
     )
@@ -73,7 +69,7 @@ def _simulate(acoustics, draw: np.random.Generator) -> np.ndarray:  # type: igno
 
 
 def _walls(sides: np.ndarray, rt60_s: float) -> tuple[float, int]:
-    """Absorption by Sabine's formula, RT60 = 0.161 V / (S a), and the order at which images come after RT60."""
+    """Absorption by Sabine's formula, RT60 = 0.161 V / (S a), and the order at which images arrive after RT60."""
     volume = float(np.prod(sides))
     surface = 2.0 * float(sides[0] * sides[1] + sides[0] * sides[2] + sides[1] * sides[2])
     absorption = min(0.95, 0.161 * volume / (surface * rt60_s))
@@ -81,28 +77,28 @@ def _walls(sides: np.ndarray, rt60_s: float) -> tuple[float, int]:
 
 
 def _places(sides: np.ndarray, draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Talker and device, both off the walls, at a drawn distance (as near to it as 40 tries come)."""
+    """Positions of talker and device, both off the walls; the best of 40 draws for a random distance."""
     wanted_m = DISTANCE_M[0] + (DISTANCE_M[1] - DISTANCE_M[0]) * draw.beta(1.1, 1.8)
     pairs = draw.uniform(WALL_GAP_M, sides - WALL_GAP_M, size=(40, 2, 3))
     distances = np.linalg.norm(pairs[:, 0] - pairs[:, 1], axis=1)
     talker, device = pairs[int(np.argmin(np.abs(distances - wanted_m)))]
     if wanted_m < 1.0:
-        # Two random places are seldom this near: move along the line between them.
+        # Two random positions are seldom this near: move the device along the line between them.
         device = talker + (device - talker) * wanted_m / float(np.linalg.norm(device - talker))
     return talker, device
 
 
 def _with_tail(response: np.ndarray, rt60_s: float, cut: bool, draw: np.random.Generator) -> np.ndarray:
-    """Cut to RT60; where the images stop early, decaying noise goes on at their level."""
+    """Cut an RIR to RT60; with `cut`, continue the images with decaying noise at their level."""
     length = int(rt60_s * SAMPLE_RATE_HZ)
     time_s = np.arange(length) / SAMPLE_RATE_HZ
     result = np.zeros(length)
     kept = min(length, len(response))
     result[:kept] = response[:kept]
-    # exp(-6.91 t / RT60) falls by 60 dB in RT60.
+    # Falls by 60 dB in RT60.
     decay = np.exp(-6.91 * time_s / rt60_s)
     if cut:
-        # Up to half of its length the response holds all its images; later ones thin out.
+        # The first half of the response contains all images.
         complete = max(64, kept // 2)
         span = slice(complete // 2, complete)
         level = np.sqrt(np.mean(result[span] ** 2) / np.mean(decay[span] ** 2))

@@ -1,4 +1,4 @@
-"""A file made of parts of another: what a decoder is to see of it, without a copy of the bytes."""
+"""A read-only file made of parts of another file, without a copy of the bytes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 Part = bytes | tuple[int, int]
-"""Bytes of their own, or the stretch `[start, end)` of the file below."""
+"""Literal bytes, or the range `[start, end)` of the underlying file."""
 
 
 class View(io.RawIOBase):
-    """A read-only file that is `parts` of `stream`, one after another. It moves the position of `stream`."""
+    """A read-only file of the `parts` of `stream`, one after another; it moves the position of `stream`."""
 
     def __init__(self, stream: BinaryIO, parts: Sequence[Part]) -> None:
         super().__init__()
@@ -25,15 +25,15 @@ class View(io.RawIOBase):
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """Total number of bytes."""
         return self._starts[-1]
 
     def readable(self) -> bool:
-        """It is."""
+        """Always True."""
         return True
 
     def seekable(self) -> bool:
-        """It is."""
+        """Always True."""
         return True
 
     def tell(self) -> int:
@@ -41,13 +41,13 @@ class View(io.RawIOBase):
         return self._place
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """As of any file; the position may lie behind the end, where nothing is read."""
+        """Set the position, which may be behind the end."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self.size}[whence]
         self._place = max(0, base + offset)
         return self._place
 
     def readinto(self, buffer: Any) -> int:
-        """Fill `buffer` as far as there are bytes: a short answer is the end."""
+        """Fill `buffer`; fewer bytes are returned only at the end."""
         target = memoryview(buffer).cast("B")
         done = 0
         while done < len(target) and self._place < self.size:
@@ -73,7 +73,7 @@ def _length(part: Part) -> int:
 
 
 def size_of_stream(stream: BinaryIO) -> int:
-    """Bytes of a stream that can seek; its position stays."""
+    """Total bytes of a seekable stream; its position is restored."""
     place = stream.tell()
     total = stream.seek(0, io.SEEK_END)
     stream.seek(place)

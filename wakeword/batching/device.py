@@ -1,4 +1,4 @@
-"""The device that a run trains on."""
+"""The device of a run."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from wakeword.errors import DeviceError
 
 
 def resolve_device(wanted: str) -> torch.device:
-    """`auto`, `cpu` or `cuda` to a device.
+    """The device for `auto`, `cpu` or `cuda`.
 
     Raises:
-        DeviceError: `cuda` was asked for and torch sees none.
+        DeviceError: `cuda` is requested and torch finds no CUDA device.
     """
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"

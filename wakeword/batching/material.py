@@ -1,4 +1,4 @@
-"""What a training worker, and a teacher that scores the same windows, take out of the shards."""
+"""Clips and the augmenter that a training worker, and a teacher that scores the same windows, load from the shards."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from wakeword.errors import DataError
 
 log = logging.getLogger(__name__)
 AUDIBLE = ("wakeword", "confusable", "speech", "noise", "music", "hard_negative")
-"""Kinds that windows are cut from; room responses only colour them."""
+"""Kinds that windows are cut from; room impulse responses are only convolved with them."""
 _VOICES = "speech that holds none of the words"
 _NEEDS = {"music": ("music",), "rir": ("rir", "noise_rir"), _VOICES: ("babble", "speech")}
-"""Which augmentations do nothing without recordings of a kind; without noises, coloured noise is made on the spot."""
+"""Augmentations that have no effect without recordings of a kind; coloured noise replaces absent noise recordings."""
 
 
 def training_clips(shards: ShardSet, split: str, device: torch.device) -> ResidentClips:
-    """All audible clips of a split on a device. Every worker holds all of them: any worker can take any row of a
-    global batch, so the rows do not depend on the number of workers.
+    """All audible clips of a split on a device.
+
+    Every worker holds all of them, so the rows of a global batch do not depend on the number of workers.
 
     Raises:
         DataError: the split has none.
@@ -33,11 +34,10 @@ def training_clips(shards: ShardSet, split: str, device: torch.device) -> Reside
 
 
 def training_augmenter(config: Config, shards: ShardSet, clips: ResidentClips, device: torch.device) -> Augmenter:
-    """The augmenter with the noises, music, speech and room responses of the train split.
+    """The augmenter with the noises, music, speech and room impulse responses of the train split.
 
-    It does without any of them; an augmentation that then does nothing though it was asked for is told as a warning.
-
-    Speech that holds a word, by its transcript, is not among the voices: it would be a positive labelled negative.
+    Each of these may be absent; a warning is logged for an augmentation that is switched on and has no recordings.
+    Speech whose transcript holds a word is not mixed in: it would be a positive labelled as a negative.
     """
     _, safe = word_targets(clips.columns, config.labels)
     speech = np.intersect1d(clips.where(kind=["speech"]), np.flatnonzero(safe))
@@ -49,25 +49,22 @@ def training_augmenter(config: Config, shards: ShardSet, clips: ResidentClips, d
     noises, music, voices = (
         _bank(clips, rows) for rows in (clips.where(kind=["noise", "music"]), clips.where(kind=["music"]), speech)
     )
-    _tell_missing(config, {"music": music, "rir": rooms, _VOICES: voices})
+    _warn_of_missing(config, {"music": music, "rir": rooms, _VOICES: voices})
     return Augmenter(config.augmentation, noises, rooms, config.frontend, music=music, speech=voices).to(device)
 
 
-def _tell_missing(config: Config, banks: dict[str, Bank | None]) -> None:
-    """One warning for each kind of recording that an augmentation asks for and the train split does not hold."""
+def _warn_of_missing(config: Config, banks: dict[str, Bank | None]) -> None:
+    """Log one warning for each kind that an augmentation needs and the train split lacks."""
     for kind, names in _NEEDS.items():
-        asked = [f"augmentation.{name}_probability" for name in names if _probability(config, name)]
-        if asked and not banks[kind]:
+        fields = [f"{name}_probability" for name in names]
+        active = [f"augmentation.{name}" for name in fields if getattr(config.augmentation, name)]
+        if active and not banks[kind]:
             log.warning(
                 "the train split holds no clip of kind %s, so %s %s nothing: add a source of that kind, or set 0",
                 kind,
-                " and ".join(asked),
-                "does" if len(asked) == 1 else "do",
+                " and ".join(active),
+                "does" if len(active) == 1 else "do",
             )
-
-
-def _probability(config: Config, name: str) -> float:
-    return float(getattr(config.augmentation, f"{name}_probability"))
 
 
 def _bank(clips: ResidentClips, rows: np.ndarray) -> Bank:

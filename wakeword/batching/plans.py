@@ -1,27 +1,28 @@
-"""Which clip goes where: the plan of a batch of training windows.
+"""The plan of a batch of training windows: which clips, where, and with which surroundings.
 
-A window is `context_samples` (the student's receptive field) followed by `training.window_s` that is scored. One law
-places every class, positive or not, and one law fills what a clip leaves free (see `windows`): a network must find the
-word, not the way its clips were laid out.
+A window is `context_samples` (the model's receptive field) followed by `training.window_s` that is scored. The same
+distributions place every class and fill what its clip leaves free (see `windows`), so that the layout does not give
+the class away.
 
 * Placement: an *anchor* of the clip comes to the middle of the scored part, give or take `augmentation.shift_s`. The
   anchor of an isolated word (of any class) is the end of its speech, that of longer audio a random point of it.
 * Positives, `training.positive_share` of the rows: a word drawn uniformly, then one of its clips by weight.
-* Negatives: `training.hard_negative_share` of them are hard negatives (stretches in which a model fired wrongly), where
-  there are any; the others go by `NEGATIVE_SHARES`, and a group that has no clips leaves its share to them. Within a
-  group a source's share grows with the square root of its seconds, so that hours of read speech do not drown a few
-  hundred isolated words; within a source, audio is drawn by the second up to `LONG_CLIP_S`.
+* Negatives: `training.hard_negative_share` of them are hard negatives, where there are any; the others go by
+  `NEGATIVE_SHARES`, and a group without clips leaves its share to the others. Within a group a source's share grows
+  with the square root of its seconds, so that hours of read speech do not displace a few hundred isolated words;
+  within a source, audio is drawn by the second up to `LONG_CLIP_S`.
 * Weights (`data.sources[].weight`) multiply how often a clip is drawn, positive, negative or around another clip. Equal
   weights change no draw.
 
 Every draw is a function of the row's seed (a counter-based generator, on the CPU), and the seeds are a function of
-(run seed, step): batches are the same on every device, a resumed run continues as if it had never stopped, and the
-rows of one global batch can be dealt out to any number of workers.
+(run seed, step): batches are the same on every device and for any number of workers, and a resumed run continues with
+the batches of an uninterrupted one.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -35,9 +36,9 @@ from wakeword.data.resident import ResidentClips
 from wakeword.errors import DataError
 
 NEGATIVE_SHARES = {"speech": 0.62, "words": 0.25, "confusable": 0.05, "noise": 0.08}
-"""`words`: recordings of other wake words. Near misses are few on purpose: as a larger share they cost real voices."""
+"""`words`: recordings of other wake words. A larger share of near misses costs recall of real voices."""
 FILL_SHARES = {"quiet": 0.4, "speech": 0.35, "noise": 0.25}
-"""What surrounds a clip in its window, whatever its class; the noise floor lies under all of it."""
+"""Surroundings of a clip in its window, of every class; the noise floor is added to all of it."""
 ISOLATED_S = 3.5
 """Negative clips up to this length are placed like isolated words."""
 LONG_CLIP_S = 15.0
@@ -51,9 +52,9 @@ class WindowPlan:
     """Rows of a batch; all arrays `(batch, ...)`. Samples are 16 kHz."""
 
     seed: np.ndarray
-    """uint64: everything random about the row follows from it."""
+    """uint64 seed of every draw of the row."""
     view: np.ndarray
-    """Which of the views that a teacher has scored this row replays; -1 where there is no teacher."""
+    """View of the clip that a teacher scored; -1 where there is no teacher."""
     clip: np.ndarray
     start: np.ndarray
     """Clip sample that is the window's first; negative where the clip starts inside the window."""
@@ -87,7 +88,7 @@ def row_seeds(seed: int, step: int, rows: int) -> np.ndarray:
 
 
 def view_seed(seed: int, clip_id: str, view: int) -> int:
-    """Seed of one augmented view of a clip: the same wherever and whenever it is made."""
+    """Seed of one augmented view of a clip."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{clip_id}/{view}".encode()).digest()[:8], "little")
 
 
@@ -107,7 +108,7 @@ def _mix(value: np.ndarray) -> np.ndarray:
 
 
 def word_targets(columns: Mapping[str, Sequence[Any]], labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """What each clip says: `(clips, words)` float32 targets, and a mask of the clips that are safe negatives.
+    """Targets `(clips, words)` float32 of each clip, and a mask of the clips that are safe negatives.
 
     A clip whose transcript holds a word (`contains`), or whose label holds the word's label as part of a longer phrase
     (`hey_computer` for `computer`), is neither a positive nor a safe negative.
@@ -122,22 +123,14 @@ def word_targets(columns: Mapping[str, Sequence[Any]], labels: Sequence[str]) ->
             targets[row, labels.index(label)] = 1.0
             safe[row] = False
         elif kind in VOICED:
-            said = f"_{label}_" if kind == "wakeword" else ""
-            contains = columns["contains"][row] if "contains" in columns else None
-            words = _words(contains)
-            safe[row] = not any(part in said or part.strip("_") in words for part in parts)
+            spoken = f"_{label}_" if kind == "wakeword" else ""
+            words = {fold(word) for word in re.split("[;|,]", columns["contains"][row] or "")}
+            safe[row] = not any(part in spoken or part.strip("_") in words for part in parts)
     return targets, safe
 
 
-def _words(contains: Any) -> set[str]:
-    if contains is None or isinstance(contains, float):
-        return set()
-    listed = contains.replace(";", ",").replace("|", ",").split(",") if isinstance(contains, str) else list(contains)
-    return {fold(str(word)) for word in listed}
-
-
 class BatchSampler:
-    """Draws window plans from resident clips; with `views` > 0 only so many fixed views of each clip.
+    """Draws window plans from resident clips; `views` > 0 limits the plans to so many fixed views of each clip.
 
     Raises:
         DataError: the split has no clip of one of the words, or no negatives.
@@ -158,7 +151,7 @@ class BatchSampler:
         self.isolated = (
             self.targets.any(1) | (self.kinds == "hard_negative") | (self.length <= ISOLATED_S * SAMPLE_RATE_HZ)
         )
-        self.weight = _weights(columns, len(self.length))
+        self.weight = np.asarray(columns["weight"], dtype=np.float64)
         self.positives = self._positives()
         sources = np.array([str(source) for source in columns["source"]])
         self.groups = self._groups(safe, sources)
@@ -188,8 +181,8 @@ class BatchSampler:
         groups = {name: rows for name, rows in groups.items() if len(rows)}
         if not set(groups) - {"noise", "hard_negative"}:
             raise DataError(
-                "the train split has no speech besides the wake words, so nothing would teach the detector to stay "
-                "silent: add a source of kind speech, or set synthesis.speech_clips"
+                "the train split has no speech besides the wake words, so the model would fire on all speech: add a "
+                "source of kind speech, or set synthesis.speech_clips"
             )
         seconds = np.minimum(self.length / SAMPLE_RATE_HZ, LONG_CLIP_S)
         return {
@@ -225,7 +218,7 @@ class BatchSampler:
         shares = [NEGATIVE_SHARES[name] for name in names]
         hard = self.config.training.hard_negative_share
         if "hard_negative" in self.groups and hard:
-            # Appended: without hard negatives, every draw stays what it was.
+            # Appended, so that data without hard negatives give the same draws.
             names.append("hard_negative")
             shares.append(sum(shares) * hard / (1 - hard))
         edges = np.cumsum(shares)
@@ -235,7 +228,7 @@ class BatchSampler:
         )
 
     def plan(self, clips: np.ndarray, seeds: np.ndarray) -> WindowPlan:
-        """Place given clips: everything random follows from `seeds`, uint64 `(rows,)`."""
+        """Place given clips; `seeds`, uint64 `(rows,)`, decide every draw."""
         draws = uniforms(seeds, 8, stream=1)
         rate = SAMPLE_RATE_HZ
         shift = self.config.augmentation.shift_s * (2 * draws[:, 0] - 1)
@@ -280,18 +273,14 @@ def _word_ends(columns: Mapping[str, Sequence[Any]], length: np.ndarray) -> np.n
     return np.where(np.isfinite(ends), np.minimum(ends * SAMPLE_RATE_HZ, length), length).astype(np.int64)
 
 
-def _weights(columns: Mapping[str, Sequence[Any]], clips: int) -> np.ndarray:
-    return np.asarray(columns["weight"], dtype=np.float64) if "weight" in columns else np.ones(clips)
-
-
-def _balanced(seconds: np.ndarray, sources: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
+def _balanced(seconds: np.ndarray, sources: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Cumulative shares: a source has the square root of its seconds, a clip its part of them, times its weight."""
     shares = np.empty(len(seconds))
     for source in np.unique(sources):
         mine = sources == source
         shares[mine] = seconds[mine] / np.sqrt(seconds[mine].sum())
     # Equal weights are left out: a factor would change the last bit of a sum, and so a draw.
-    if weight is not None and np.ptp(weight):
+    if np.ptp(weight):
         shares *= weight
     return np.cumsum(shares / shares.sum())
 

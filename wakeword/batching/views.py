@@ -1,4 +1,4 @@
-"""Plans to augmented audio: what a student trains on, and what its teacher scores."""
+"""Plans to augmented audio: the input of training, and of the teacher that scores the same windows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class ViewMaker:
     """Cuts the windows of a plan and augments them; every draw is a function of the rows' seeds.
 
     Rows of a plan without views share one generator on the device (fast). Rows that are views are augmented one by one
-    with a generator of their own on the CPU, so that a view sounds the same in any batch, process and device.
+    with a separate generator on the CPU, so that a view is the same in any batch, process and device.
     """
 
     def __init__(self, windows: WindowMaker, augmenter: Augmenter) -> None:

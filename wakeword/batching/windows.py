@@ -1,4 +1,4 @@
-"""Window plans to audio, on the device where the clips live."""
+"""Window plans to audio, on the device of the clips."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class WindowMaker:
         return audio.add_(self._floor(plan))
 
     def clean(self, clip: torch.Tensor, start: torch.Tensor, floor_gain: float) -> torch.Tensor:
-        """Plain cuts for validation: nothing around the clip but a fixed noise floor. `(batch, samples)`."""
+        """Cuts for validation on a fixed noise floor: `(batch, samples)`."""
         return self._cut(clip, start).add_(self.floor[: self.window_samples], alpha=floor_gain)
 
     def _tensor(self, values: object) -> torch.Tensor:
@@ -47,7 +47,7 @@ class WindowMaker:
     def _cut(self, clip: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
         if self.device.type != "cpu":
             return self.clips.gather(clip, start, self.window_samples).float().mul_(1.0 / 32768.0)
-        # On a CPU copying whole stretches is several times faster than looking up sample by sample.
+        # On a CPU, copying whole stretches is several times faster than an index per sample.
         cut = torch.zeros(len(clip), self.window_samples)
         offset, length = self.clips.offset[clip].tolist(), self.clips.length[clip].tolist()
         for row, begin, offset_, length_ in zip(cut, start.tolist(), offset, length, strict=True):

@@ -1,4 +1,4 @@
-"""`wakeword audit BUNDLE FOLDER|- --out DIR`: false alarms of a bundle over days of household recordings."""
+"""`wakeword audit BUNDLE FOLDER|- --out DIR`: false alarms of a bundle in days of recordings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wakeword.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from wakeword.evaluation.audit.results import AuditReport
 
-_FOLDER = "folder of recordings, searched to its depth; or - for 16 kHz mono int16 samples on standard input"
+_FOLDER = "folder of recordings with its subfolders; or - for 16 kHz mono int16 samples on standard input"
 
 
 def audit(
@@ -28,10 +28,10 @@ def audit(
     threshold: Threshold = None,
     fah_target: FahTarget = None,
 ) -> int:
-    """Count a bundle's false alarms over days of recordings, and keep a clip of each.
+    """Count a bundle's false alarms in days of recordings, and keep a clip of each.
 
-    Interrupted in any way, the same command continues where it stopped. Recordings that cannot be used are listed
-    with a reason; the exit code is then 3.
+    After an interruption the same command continues where it stopped. Recordings that cannot be used are listed with a
+    reason; the exit code is then 3.
     """
     from wakeword.evaluation.audit.run import REPORT_NAME, ClipSpan, audit_folder, audit_stream
     from wakeword.runtime import load_bundle
@@ -40,9 +40,9 @@ def audit(
 
     require_one(threshold, fah_target)
     if not (0 < before <= 60 and 0 < after <= 60):
-        raise ConfigError(f"a clip has 0 to 60 s on either side, got --before {before:g} --after {after:g}")
+        raise ConfigError(f"--before {before:g} --after {after:g}: both must lie between 0 and 60 s")
     if not (0.5 < confidence < 1):
-        raise ConfigError(f"a confidence lies between 0.5 and 1, got {confidence:g}")
+        raise ConfigError(f"--confidence must lie between 0.5 and 1, got {confidence:g}")
     loaded = load_bundle(bundle)
     configure_logging()
     with Progress("audit", unit="recordings") as progress:
@@ -62,7 +62,7 @@ def audit(
         options = [(name, f"{x:g}") for name, (x, default) in zip(names, given, strict=True) if x != default]
         again = ["wakeword", "audit", bundle, folder, "--out", out, *(part for pair in options for part in pair)]
         print(f"clips: {Path(out) / 'clips'}")
-        print(f"\nmove clips in which the word was said to {Path(out) / 'said'}, then run this again:")
+        print(f"\nmove clips that contain the word to {Path(out) / 'said'}, then run this again:")
         print(f"  {shlex.join(again)}{' < /dev/null' if folder == '-' else ''}")
     else:
         print_next(f"wakeword listen {bundle}")
@@ -76,9 +76,9 @@ def _print(report: AuditReport, path: Path) -> None:
     for line in report.evidence():
         print(line)
     if report.odd:
-        print_table("recordings heard with a note", ("recording", "note"), [(o.recording, o.note) for o in report.odd])
+        print_table("recordings scored with a note", ("recording", "note"), [(o.recording, o.note) for o in report.odd])
     if report.other_files:
-        print(f"{report.other_files} other files are no audio")
+        print(f"{report.other_files} other files are not audio")
     if report.bad:
         reasons = [(bad.recording, bad.reason) for bad in report.bad]
         print_table("recordings that could not be used", ("recording", "reason"), reasons)

@@ -1,4 +1,4 @@
-"""What commands print: tables and the next command. Plain text where the stream is no terminal."""
+"""Output of commands: tables and next commands, as plain text where the stream is not a terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table on standard output; numbers are the caller's to format."""
+    """Print a table; the caller formats numbers."""
     cells = [["" if value is None else str(value) for value in row] for row in rows]
     if not sys.stdout.isatty():
         print(plain_table(title, columns, cells))
@@ -18,13 +18,12 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
 
     table = Table(*columns, title=title, title_justify="left", header_style="bold")
     for row in cells:
-        # Text: brackets in paths and reasons are no markup.
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*map(Text, row))  # brackets in a plain string would be markup
     Console().print(table)
 
 
 def plain_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The same table as text with aligned columns, for files and pipes."""
+    """A table as text with aligned columns, for files and pipes."""
     widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
     lines = [columns, ["-" * width for width in widths], *rows]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
@@ -32,16 +31,11 @@ def plain_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
 
 
 def print_next(*commands: str) -> None:
-    """Commands to run next."""
+    """Print the commands to run next."""
     print("\nnext:", *(f"  {command}" for command in commands), sep="\n")
 
 
 def overwrite_line(text: str) -> None:
-    """A line that takes the place of the one before, on a terminal; nothing elsewhere."""
+    """Replace the current line of a terminal; print nothing elsewhere."""
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-
-
-def print_peak(gib: float) -> None:
-    """The memory that the command needed at most, over all its processes."""
-    print(f"\npeak memory {gib:.2f} GiB (all processes of this command)")

@@ -1,4 +1,4 @@
-"""`wakeword data report CONFIG|FOLDER` and `wakeword data cut CONFIG`: judge prepared data, cut words out of speech."""
+"""`wakeword data report CONFIG|FOLDER` and `wakeword data cut CONFIG`: check prepared data, cut words out of speech."""
 
 from __future__ import annotations
 
@@ -17,28 +17,29 @@ if TYPE_CHECKING:
     from wakeword.config import Config
     from wakeword.data.cutting.cut import CutSummary
 
-_ALIGNER = "pocketsphinx, or ctc:PATH_OR_ID for a CTC model of transformers; the same as cutting.aligner=NAME"
+_ALIGNER = "pocketsphinx, or ctc:PATH_OR_ID for a CTC model of transformers; same as cutting.aligner=NAME"
 SPLIT_COLUMNS = ("train (speakers)", "val (speakers)", "test (speakers)")
 
 
 def report(
     target: Annotated[str, path_argument("CONFIG|FOLDER", "YAML recipe that was prepared, or a prepared folder")],
     overrides: Overrides,
-    html: Annotated[str | None, path("OUT", "write the whole report, with figures, as one HTML file")] = None,
+    html: Annotated[str | None, path("OUT", "write the full report with figures to one HTML file")] = None,
 ) -> int:
     """Report hours, speakers, voices, noise, sources and faults of prepared data, with advice.
 
-    A speaker in two splits is an error: the exit code is then 3.
+    The exit code is 3 if a speaker is in two splits.
     """
     try:
         from wakeword.data.report import wording
         from wakeword.data.report.report import data_report, write_html
     except ImportError as error:
-        raise MissingExtraError("The report on data", "train", error) from error
+        raise MissingExtraError("The data report", "train", error) from error
     config, folder = _prepared(target, overrides)
     made = data_report(folder, config.evaluation if config else None)
-    for table in wording.terminal_tables(made.facts):
-        print_table(table.title, table.columns, table.rows)
+    for table in wording.tables(made.facts).values():
+        if table.rows:
+            print_table(table.title, table.columns, table.rows)
     print(f"\ncopies: {wording.duplicates_text(made.facts)}")
     for warning in made.facts.warnings:
         print(f"note: {warning}")
@@ -53,18 +54,17 @@ def report(
         print_next(command_text("data report", target, overrides, "--html data.html"))
     else:
         command = "prepare" if made.errors else "train"
-        # A folder does not tell which recipe it was prepared for.
         print_next(command_text(command, target, overrides) if config else f"wakeword {command} CONFIG")
     return DataError.exit_code if made.errors else 0
 
 
 def _prepared(target: str, overrides: list[str]) -> tuple[Config | None, Path]:
-    """The recipe, where one is given, and the folder of its data."""
+    """The recipe (None for a folder) and the folder of prepared data."""
     if not Path(target).is_dir():
         config = read_config(target, overrides)
         return config, prepared_or_refuse(config, target, overrides)
     if overrides:
-        raise ConfigError(f"{target} is a folder: key=value is for recipes, leave it out")
+        raise ConfigError(f"{target} is a folder: remove {' '.join(overrides)}, which applies to recipes only")
     return None, Path(target)
 
 
@@ -72,7 +72,7 @@ def prepared_or_refuse(config: Config, recipe: str, overrides: list[str]) -> Pat
     """The folder of a recipe's prepared data.
 
     Raises:
-        DataError: the recipe was not prepared.
+        DataError: the data are not prepared.
     """
     from wakeword.pipeline import prepared_folder
 
@@ -86,21 +86,21 @@ def prepared_or_refuse(config: Config, recipe: str, overrides: list[str]) -> Pat
 def cut(
     config: Recipe,
     overrides: Overrides,
-    out: Annotated[str | None, path("FOLDER", "where clips and their manifest.csv go; not with --count")] = None,
+    out: Annotated[str | None, path("FOLDER", "output folder of clips and manifest.csv; not with --count")] = None,
     aligner: Annotated[str | None, value("NAME", _ALIGNER)] = None,
-    count: Annotated[bool, Option("--count", help="only count the words in the transcripts")] = False,
+    count: Annotated[bool, Option("--count", help="count the words in the transcripts, without cutting")] = False,
     local: Local = False,
 ) -> None:
     """Cut a phrase and its words out of transcribed speech.
 
-    Finds the words of the recipe's phrases in the transcripts of its sources, counts them, and cuts them out by forced
-    alignment: wake words in real voices, and real near misses. Prints the lines to add to the recipe. The recipe's
-    section `cutting` says what makes a cut unfit.
+    Counts the words of the recipe's phrases in the transcripts of its sources, and cuts them out by forced alignment:
+    wake words and near misses in real voices. Prints the lines to add to the recipe. The recipe's section `cutting`
+    holds the limits of a usable cut.
     """
     if aligner:
         overrides = [*overrides, f"cutting.aligner={aligner}"]
     if bool(out) == count:
-        raise ConfigError("wakeword data cut needs --out FOLDER to cut into, or --count to count alone")
+        raise ConfigError("wakeword data cut needs either --out FOLDER to cut words out, or --count to count them")
     loaded = read_config(config, overrides)
     try:
         from wakeword.data.cutting.cut import cut_words_out, find_speech
@@ -108,8 +108,8 @@ def cut(
     except ImportError as error:
         raise MissingExtraError("Cutting words out of speech", "train", error) from error
     corpus = find_speech(loaded)
-    counts = [found.cells() for found in count_texts(corpus.rows, loaded.words)]
-    print_table("clips whose transcript holds it", ("word", "text", "way", *SPLIT_COLUMNS), counts)
+    counts = count_texts(corpus.rows, loaded.words)
+    print_table("clips by text in their transcript", ("word", "text", "way", *SPLIT_COLUMNS), counts)
     for warning in corpus.warnings:
         print(f"note: {warning}")
     if not out:
@@ -130,8 +130,8 @@ def _print_cuts(summary: CutSummary, recipe: str) -> None:
         print(f"left out: {reasons} (see {folder}/quarantine.parquet)")
     if summary.holding:
         print(
-            f"note: {summary.holding} recordings hold a phrase: prepare leaves them out of the plain speech "
-            "(contains_word), their cuts stand for them"
+            f"note: {summary.holding} recordings contain a phrase: prepare excludes them from plain speech "
+            "(contains_word) and uses their cuts instead"
         )
     print(f"\nadd to data.sources of {recipe}:\n    - type: csv\n      uri: {folder}/manifest.csv")
     print_next(command_text("prepare", recipe, []))

@@ -1,4 +1,4 @@
-"""`wakeword demo`: a detector from a phrase alone, then a trial by a voice that was held out of training."""
+"""`wakeword demo`: a detector from a phrase alone, and its trial with a voice held out of training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from wakeword.cli.stages import display_path, run_stages
 
 
 def demo(overrides: Overrides) -> int:
-    """Make a detector for "hey nova" from nothing, and try it with a voice held out of training."""
+    """Make a detector for "hey nova" from synthetic speech, and try it with a voice held out of training."""
     from wakeword.audio.io import write_wav
     from wakeword.config.packaged import recipe_path
     from wakeword.evaluation.tracks.held_out_voice import REQUIRED_SHARE, make_tracks, run_trial
@@ -24,17 +24,19 @@ def demo(overrides: Overrides) -> int:
         write_wav(file, track.audio)
     word = config.words[0]
     trial = run_trial(load_bundle(result.bundle_dir), phrases, other, word.label)
-    said = f"{trial.said} times {word.text!r}"
-    spoken = f"{trial.sentences} other sentences, {trial.minutes:.1f} min"
+    names, bundle = [display_path(file) for file in files], display_path(result.bundle_dir)
+    others = f"{trial.sentences} other sentences, {trial.minutes:.1f} min"
     rows = [
-        (display_path(files[0]), said, f"heard {trial.detected}", f"at least {REQUIRED_SHARE:.0%}"),
-        (display_path(files[1]), spoken, f"fired {trial.fired} times", "0"),
+        (
+            names[0],
+            f"{trial.phrases} times {word.text!r}",
+            f"{trial.detected} detected",
+            f"at least {REQUIRED_SHARE:.0%}",
+        ),
+        (names[1], others, f"{trial.fired} false alarms", "0"),
     ]
-    print_table(f"the voice of {engine}, which training did not hear", ("file", "spoken", "result", "wanted"), rows)
+    print_table(f"voice of {engine}, held out of training", ("file", "spoken", "result", "required"), rows)
     print(f"\n{'passed' if trial.passed else 'FAILED'}")
-    bundle = display_path(result.bundle_dir)
     print(f"report: {display_path(result.evaluation_dir / 'report.html')}")
-    print_next(
-        f"wakeword detect {bundle} {display_path(files[0])}", f"wakeword listen {bundle}", 'wakeword new "your phrase"'
-    )
+    print_next(f"wakeword detect {bundle} {names[0]}", f"wakeword listen {bundle}", 'wakeword new "your phrase"')
     return 0 if trial.passed else 1

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from wakeword.runtime import Detection, Detector
     from wakeword.runtime.score_file import ScoreFile
 
-_FILES = "recordings, or folders searched to their depth: WAV, and AIFF, FLAC, Ogg, MP3 with soundfile"
+_FILES = "recordings, or folders with their subfolders: WAV, and AIFF, FLAC, Ogg, MP3 with soundfile"
 _SCORES = "write all raw scores: columns file, time_s, word, score; .npz, or .parquet with pyarrow"
 
 
 def detect(
     bundle: Bundle,
     files: Annotated[list[str], path_argument("FILE", _FILES)],
-    as_json: Annotated[bool, Option("--json", help="print a JSON object per event instead of the table")] = False,
+    as_json: Annotated[bool, Option("--json", help="print one JSON object per event instead of the table")] = False,
     scores: Annotated[str | None, path("OUT.npz|OUT.parquet", _SCORES)] = None,
     variant: Variant = FLOAT32,
     threshold: Threshold = None,
@@ -34,8 +34,8 @@ def detect(
 ) -> int:
     """Find the words of a bundle in recordings.
 
-    Files that cannot be read are reported one by one; files of a folder that look like audio and are not read are
-    reported at the end. The exit code is then 3, and the other files are done.
+    Files that cannot be read are reported, and the other files are processed; the exit code is then 3. Audio files in
+    folders whose format is not supported are reported at the end.
     """
     from wakeword.audio.listing import list_given
     from wakeword.runtime import Detector, load_bundle
@@ -55,12 +55,12 @@ def detect(
     for file, reason in skipped:
         print(f"error: {file}: {reason}", file=sys.stderr)
     if others:
-        print(f"note: {others} other files are no audio", file=sys.stderr)
+        print(f"note: {others} other files are not audio", file=sys.stderr)
     if not as_json:
         title = f"{len(events)} events in {len(found) - failed} of {len(found) + len(skipped)} files"
         rows = [(f, e.word, f"{e.start_s:.2f}", f"{e.end_s:.2f}", f"{e.score:.3f}") for f, e in events]
         print_table(title, ("file", "word", "start_s", "end_s", "score"), rows)
-    # Standard output is data when it is JSON: everything else goes to standard error then.
+    # With --json, standard output holds events only.
     stream = sys.stderr if as_json else sys.stdout
     if scores:
         print(f"scores: {scores}", file=stream)
@@ -73,13 +73,13 @@ def detect(
 def _detect_in_files(
     detector: Detector, files: list[str], scores: ScoreFile | None, as_json: bool
 ) -> tuple[list[tuple[str, Detection]], int]:
-    """Events of all files with their file, and how many files failed; with `as_json`, events are printed as found."""
+    """Events with their files, and the number of failed files; with `as_json`, each event is printed at once."""
     from wakeword.audio.detection import detect_in_file
     from wakeword.stages.progress import Progress
 
     found: list[tuple[str, Detection]] = []
     failed = 0
-    # Log lines would mix with the notes about files: the bar is for terminals alone.
+    # On a terminal only: log lines would mix with the notes about files.
     with Progress("detect", len(files), "files", visible=sys.stderr.isatty()) as progress:
         for number, file in enumerate(files):
             progress.to(number, text=Path(file).name)
@@ -90,9 +90,9 @@ def _detect_in_files(
                 detector.reset()
                 print(f"error: {error}", file=sys.stderr)
                 continue
-            found += [(file, event) for event in events]
-            if as_json:
-                for event in events:
+            for event in events:
+                found.append((file, event))
+                if as_json:
                     print(json.dumps(_record(file, event)))
         progress.to(len(files))
     return found, failed

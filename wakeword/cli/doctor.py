@@ -1,4 +1,4 @@
-"""`wakeword doctor`: what is installed and works, which GPU there is, which extras are missing."""
+"""`wakeword doctor`: installed parts, GPUs and missing extras."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from wakeword.system.parts import PARTS, Finding, examine, find_gpus
 
 
 def doctor(
-    as_json: Annotated[bool, Option("--json", help="print findings as JSON")] = False,
-    only: Annotated[list[str] | None, value("PART…", "check these parts only, such as torch espeakng-loader")] = None,
+    as_json: Annotated[bool, Option("--json", help="print the findings as JSON")] = False,
+    only: Annotated[list[str] | None, value("PART…", "parts to check, such as torch espeakng-loader", "all")] = None,
 ) -> int:
-    """Check what is installed and works, which GPU there is, and which extras are missing.
+    """Check the installed parts and report GPUs and missing extras.
 
-    The exit code is 1 if a part is broken.
+    The exit code is 1 if a part fails its check.
     """
     parts = [part for part in PARTS if not only or part[1] in only]
     unknown = set(only or ()) - {part[1] for part in PARTS}
     if unknown:
-        known = ", ".join(part[1] for part in PARTS)
-        raise ConfigError(f"doctor knows no {', '.join(sorted(unknown))}; choose from {known}")
+        names = ", ".join(part[1] for part in PARTS)
+        raise ConfigError(f"--only {' '.join(sorted(unknown))}: unknown part; choose from {names}")
     findings = [examine(*part) for part in parts]
     gpus = find_gpus()
     if as_json:

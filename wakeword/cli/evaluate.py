@@ -1,4 +1,4 @@
-"""`wakeword evaluate CONFIG`: choose thresholds, measure the bundle, write the report; or compare finished ones."""
+"""`wakeword evaluate CONFIG`: evaluate a bundle, recompute a report from scores, or compare evaluations."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from wakeword.cli.options import FLOAT32, Overrides, Variant, path, path_argumen
 from wakeword.cli.stages import display_path, finish, print_report, run_stages
 from wakeword.errors import ConfigError
 
-_COMPARE = "finished evaluation folders: each against the first, on the same words"
-_FROM_SCORES = "finished evaluation folder: all tables again from its scores, with evaluation settings as KEY=VALUE"
+_COMPARE = "finished evaluation folders, each compared with the first on the same words"
+_FROM_SCORES = "finished evaluation folder whose tables are recomputed, with evaluation settings as KEY=VALUE"
 
 
 def evaluate(
@@ -23,20 +23,20 @@ def evaluate(
     variant: Variant = FLOAT32,
     compare: Annotated[list[str] | None, path("DIR…", _COMPARE)] = None,
     from_scores: Annotated[str | None, path("DIR", _FROM_SCORES)] = None,
-    out: Annotated[str | None, path("DIR", "with --from-scores: write here instead of replacing its report")] = None,
+    out: Annotated[str | None, path("DIR", "with --from-scores, the output folder", "DIR of --from-scores")] = None,
 ) -> None:
     """Choose thresholds, measure the bundle and write the report; or compare finished evaluations."""
     if out and not from_scores:
-        raise ConfigError("--out goes with --from-scores: an evaluation of a recipe is written into its run")
+        raise ConfigError("--out needs --from-scores: the evaluation of a recipe is written to its run")
     if variant != FLOAT32 and (compare or from_scores):
-        raise ConfigError("--variant goes with a recipe: a finished evaluation has the model it was made with")
+        raise ConfigError("--variant needs a recipe: the model of a finished evaluation cannot be changed")
     if compare:
         if config or from_scores:
-            raise ConfigError("--compare takes finished evaluations alone: leave out the recipe and --from-scores")
+            raise ConfigError("--compare takes evaluation folders only: remove the recipe and --from-scores")
         _compare(compare)
     elif from_scores:
         if config:
-            raise ConfigError(f"--from-scores takes no recipe, only settings such as operating_fah=1; got {config!r}")
+            raise ConfigError(f"--from-scores takes settings such as operating_fah=1 only: remove the recipe {config}")
         _from_scores(from_scores, overrides, out)
     elif config is None:
         raise ConfigError("evaluate needs a recipe (wakeword evaluate CONFIG), or --compare DIR DIR")
@@ -47,7 +47,7 @@ def evaluate(
 
 
 def _evaluate_variant(recipe: str, overrides: list[str], variant: str) -> None:
-    """Evaluate another form of the model in a finished run's bundle; the bundle keeps its operating points."""
+    """Evaluate another form of a run's model; the bundle's operating points stay the same."""
     from wakeword.evaluation.evaluate import evaluate
     from wakeword.pipeline import prepared_folder, run_folder
 
@@ -71,9 +71,7 @@ def _compare(folders: list[str]) -> None:
     from wakeword.evaluation.compare import compare
 
     if len(folders) < 2:
-        raise ConfigError(
-            "--compare needs two evaluation folders or more: the first is what the others are held against"
-        )
+        raise ConfigError("--compare needs at least two evaluation folders; the others are compared with the first")
     first, *others = folders
     for other in others:
         found = compare(first, other)

@@ -12,7 +12,7 @@ from wakeword.cli.options import FLOAT32, Bundle, Threshold, Variant, value
 if TYPE_CHECKING:
     from wakeword.runtime import Detection, Detector
 
-_DEVICE = "index or part of the name of the input; `python -m sounddevice` lists them"
+_DEVICE = "index or part of the name of an input that `python -m sounddevice` lists"
 METER_WIDTH = 30
 METER_FLOOR_DB = -60.0
 
@@ -45,13 +45,16 @@ def listen(
 
 
 def _loop(detector: Detector, microphone: Any, seconds: float | None) -> int:
-    """Print events as they come; returns their number when `seconds` are over."""
+    """Print events at once, for `seconds` or until Ctrl-C; return their number."""
     began, events, lost = time.monotonic(), 0, 0
     for block in microphone:
         events += _print_events(detector.process(block))
         if microphone.blocks.overflows > lost:
             lost = microphone.blocks.overflows
-            print(f"\r\033[Kwarning: {lost} blocks of audio lost so far: this machine is too slow", file=sys.stderr)
+            print(
+                f"\r\033[Kwarning: {lost} blocks of audio lost: this machine is too slow",
+                file=sys.stderr,
+            )
         overwrite_line(level_meter(block))
         if seconds is not None and time.monotonic() - began >= seconds:
             break
@@ -65,7 +68,7 @@ def _print_events(found: list[Detection]) -> int:
 
 
 def level_meter(block: Any) -> str:
-    """A bar for the level of int16 samples `(samples,)`: empty at -60 dBFS, full at 0."""
+    """A bar of the RMS level of int16 samples `(samples,)`, from -60 to 0 dBFS."""
     import numpy as np
 
     level = float(np.sqrt(np.mean(np.square(np.asarray(block, dtype=np.float64) / 32768.0)))) if len(block) else 0.0

@@ -1,4 +1,4 @@
-"""`wakeword`: the table of all commands, and what becomes of errors and signals."""
+"""`wakeword`: all commands, and the handling of errors and signals."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ PANELS: dict[str, tuple[Function | tuple[str, str, tuple[Function, ...]], ...]] 
         new.new,
         *(stages.pipeline, stages.prepare, stages.train, stages.distill, stages.tune, stages.export),
     ),
-    "Judge it": (evaluate.evaluate, audit.audit),
+    "Evaluate it": (evaluate.evaluate, audit.audit),
     "Use it": (detect.detect, listen.listen, serve.serve, serve.dashboard),
     "Inspect": (
         doctor.doctor,
-        ("config", "Show, describe or check the configuration.", (config.show, config.schema, config.validate)),
+        ("config", "Print, describe or validate recipes.", (config.show, config.schema, config.validate)),
     ),
     "Data": (
-        ("data", "Report on prepared data, and cut words out of speech.", (data.report, data.cut)),
-        ("mine", "Find negatives that a bundle scores high, to train on them.", (mine.run, mine.review)),
+        ("data", "Check prepared data, and cut words out of speech.", (data.report, data.cut)),
+        ("mine", "Find hard negatives, which a bundle scores high, for training.", (mine.run, mine.review)),
     ),
 }
-"""Commands of each help panel: a function, named like its command, or a name, a summary and a function per verb."""
+"""Commands of each help panel: a function of the same name, or a name, a summary and a function per verb."""
 
 EPILOG = """start with:
 
 \b
-  wakeword demo                       a detector for "hey nova" from nothing, in minutes
+  wakeword demo                       a detector for "hey nova", in minutes
   wakeword new "computer" --run       the same for your phrase
   wakeword detect BUNDLE FILE.wav     find the words of a trained bundle in recordings
 
-exit codes: 0 done, 1 a defect or a demo that failed its check, 2 configuration or usage, 3 data, 4 bundle,
+exit codes: 0 success, 1 a defect or a demo that failed its check, 2 configuration or usage, 3 data, 4 bundle,
 5 device, 6 missing extra, 7 run, 8 serving, 130 interrupted"""
 
-SUMMARY = "Say which phrase should wake a device, and get a small streaming detector."
+SUMMARY = "Make a small streaming wake-word detector from a phrase."
 _SETTINGS: dict[str, Any] = {"context_settings": {"help_option_names": ["-h", "--help"]}}
 
 
 def _group(summary: str, functions: Sequence[Function] = (), **settings: Any) -> typer.Typer:
-    """A group of commands; rich is off in help, because it would take 0.2 s to load."""
+    """A group of commands; help does not use rich, which takes 0.2 s to load."""
     group = typer.Typer(cls=Group, help=summary, rich_markup_mode=None, **_SETTINGS, **settings)
     for function in functions:
         group.command(function.__name__, cls=Command, **_SETTINGS)(function)
@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code (see `wakeword.errors`)."""
     command = get_command(app)
     if "_WAKEWORD_COMPLETE" in os.environ:
-        command.main(prog_name="wakeword")  # the shell asks for completions; this ends the process
+        command.main(prog_name="wakeword")  # prints completions for the shell and exits
     try:
         with (
             sigterm_interrupts(),
@@ -111,10 +111,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted: the same command continues where this one stopped", file=sys.stderr)
+        print("interrupted: run the same command again to continue", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader of our output (head, less) went away: no fault, but Python would complain once more at exit.
+        # The reader of the output (head, less) has ended; without this, Python reports an error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 

@@ -1,4 +1,4 @@
-"""`wakeword mine run BUNDLE CONFIG --out DIR` and `wakeword mine review DIR`: negatives that a bundle scores high."""
+"""`wakeword mine run BUNDLE CONFIG --out DIR` and `wakeword mine review DIR`: find and review hard negatives."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 _SOURCE = (
     "negatives: a folder of recordings of any length, or a source as in data.sources, such as "
-    "librispeech:/data/LibriSpeech; may be given again"
+    "librispeech:/data/LibriSpeech; may be repeated"
 )
 _HALF = "half of a word's threshold"
-_KEEP_ALL = "keep all that is still undecided, without listening to it"
+_KEEP_ALL = "keep all undecided candidates"
 
 
 def run(
@@ -29,15 +29,15 @@ def run(
     config: Recipe,
     overrides: Overrides,
     out: Annotated[str, path("DIR", "mining folder: candidates, clips, decisions")],
-    source: Annotated[list[str] | None, path("FOLDER|TYPE:URI", _SOURCE, "what the recipe trains on")] = None,
-    threshold: Annotated[float | None, value("X", "least score of a candidate", _HALF)] = None,
-    most: Annotated[int, value("N", "candidates at most, those of the highest score")] = 300,
+    source: Annotated[list[str] | None, path("FOLDER|TYPE:URI", _SOURCE, "the recipe's training data")] = None,
+    threshold: Annotated[float | None, value("X", "lowest score of a candidate", _HALF)] = None,
+    most: Annotated[int, value("N", "largest number of candidates")] = 300,
     local: Local = False,
 ) -> None:
-    """Run a bundle over hours of negatives and keep what scores high.
+    """Score hours of negatives with a bundle and keep those with high scores.
 
-    Candidates come without copies and in clusters, to be reviewed in DIR/review.html. Val and test clips of the
-    recipe's prepared data cannot come in. Interrupted in any way, the same command continues where it stopped.
+    Candidates are free of duplicates, grouped in clusters, and reviewed in DIR/review.html. Val and test clips of the
+    recipe's data are excluded. After an interruption the same command continues where it stopped.
     """
     from wakeword.runtime import load_bundle
 
@@ -59,7 +59,7 @@ def _print(mined: Mined) -> None:
     from wakeword.mining.review import PAGE
 
     rows = [(word, number) for word, number in mined.per_word.items()]
-    print_table(f"{mined.hours:.2f} h of negatives heard", ("word", "candidates"), [*rows, ("all", mined.candidates)])
+    print_table(f"{mined.hours:.2f} h of negatives scored", ("word", "candidates"), [*rows, ("all", mined.candidates)])
     print(f"{mined.clusters} clusters; {_decided(mined.decisions)}")
     if mined.left_out:
         print("left out: " + ", ".join(f"{number} {reason}" for reason, number in mined.left_out.items()))
@@ -74,13 +74,13 @@ def review(
     folder: Annotated[str, path_argument("DIR", "mining folder")],
     keep: Annotated[list[str] | None, value("ID…", "keep candidates")] = None,
     discard: Annotated[list[str] | None, value("ID…", "discard candidates")] = None,
-    keep_cluster: Annotated[list[int] | None, value("N…", "keep what is undecided in clusters")] = None,
-    discard_cluster: Annotated[list[int] | None, value("N…", "discard what is undecided in clusters")] = None,
+    keep_cluster: Annotated[list[int] | None, value("N…", "keep undecided candidates of clusters")] = None,
+    discard_cluster: Annotated[list[int] | None, value("N…", "discard undecided candidates of clusters")] = None,
     keep_undecided: Annotated[bool, Option("--keep-undecided", help=_KEEP_ALL)] = False,
 ) -> None:
     """Keep or discard candidates by id or by cluster.
 
-    Without options, candidates are only counted. Undecided ones are not used in training.
+    Without options, candidates are only counted. Training does not use undecided ones.
     """
     try:
         from wakeword.data.mined import decide
@@ -88,7 +88,7 @@ def review(
     except ImportError as error:
         raise MissingExtraError("Mining", "train", error) from error
     if not Path(folder).is_dir():
-        raise ConfigError(f"{folder} is no folder: give the one that `wakeword mine run --out` wrote")
+        raise ConfigError(f"{folder} is not a folder: give the --out folder of `wakeword mine run`")
     counts = decide(folder, keep or [], discard or [], keep_cluster or [], discard_cluster or [], keep_undecided)
     refresh_page(Path(folder))
     print(_decided(counts))

@@ -1,4 +1,4 @@
-"""`wakeword new PHRASE`: a recipe for a phrase, from the packaged one; with --run, a detector."""
+"""`wakeword new PHRASE`: write a recipe for a phrase; with --run, run it."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ if TYPE_CHECKING:
 
 
 def new(
-    phrase: Annotated[str, Argument(metavar="PHRASE", help='words to say, such as "hey nova"')],
+    phrase: Annotated[str, Argument(metavar="PHRASE", help='wake phrase, such as "hey nova"')],
     overrides: Overrides,
     out: Annotated[str | None, path("FILE", "recipe to write", "LABEL.yaml in the working folder")] = None,
     label: Annotated[str | None, value("LABEL", "name of the word in detections", "made from the phrase")] = None,
     language: Annotated[str | None, value("TAG", "language of the phrase, such as de, fr or zh", "en")] = None,
-    force: Annotated[bool, Option("--force", help="overwrite a recipe that exists")] = False,
-    run: Annotated[bool, Option("--run", help="run the whole pipeline on the recipe")] = False,
+    force: Annotated[bool, Option("--force", help="overwrite an existing recipe")] = False,
+    run: Annotated[bool, Option("--run", help="run the pipeline on the recipe")] = False,
 ) -> None:
-    """Write a recipe for a phrase, and run it with --run."""
-    from wakeword.data.synthesis.recipe import make_recipe
+    """Write a recipe for a phrase; with --run, run it."""
+    try:
+        from wakeword.data.synthesis.recipe import make_recipe
+    except ImportError as error:
+        raise MissingExtraError("Writing a recipe", "train", error) from error
     from wakeword.system.log import configure_logging
 
     recipe = make_recipe(phrase, label, language, overrides)
     target = Path(out or f"{recipe.tree['name']}.yaml")
     if target.exists() and not force:
-        raise ConfigError(
-            f"{target} is there already: use it, or write another with --out FILE, or overwrite with --force"
-        )
+        raise ConfigError(f"{target} exists: use it, write another with --out FILE, or overwrite it with --force")
     if recipe.guessed:
-        print(f"language {recipe.guessed}, which the script of the phrase tells; --language names another")
+        print(f"language {recipe.guessed}, detected from the script of the phrase; --language sets another")
     if recipe.config.synthesis.enabled:
         _print_reading(recipe.config)
     recipe.write(target)
@@ -49,17 +50,17 @@ def new(
 
 
 def _print_reading(config: Config) -> None:
-    """How the voices read the phrase, where they are installed."""
+    """Print how the installed voices pronounce the phrase."""
     try:
         from wakeword.data.synthesis.recipe import COLUMNS, reading_table
 
         rows, notes = reading_table(config)
     except (ImportError, MissingExtraError) as error:
         print(
-            f"the reading of the phrase was not checked, because voices are missing here ({error}): run "
-            "`pip install 'wakeword[train,tts]'` to let them speak"
+            f"note: the pronunciation of the phrase is not checked, because voices are missing ({error}): run "
+            "`pip install 'wakeword[train,tts]'` to install them"
         )
         return
-    print_table("how the phrase is read", COLUMNS, rows)
+    print_table("pronunciation of the phrase", COLUMNS, rows)
     for note in notes:
         print(f"note: {note}")

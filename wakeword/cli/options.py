@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, and the recipe that they name."""
+"""Arguments and options of several commands, and the loading of recipes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def path_argument(metavar: str, text: str) -> Any:
 
 
 def value(metavar: str, text: str, default: str | bool = True, **settings: Any) -> Any:
-    """An option with a value; `default` is shown where no value can be."""
+    """An option with a value; help prints `default` where None is the default."""
     return Option(metavar=metavar, help=text, show_default=default, **settings)
 
 
@@ -31,8 +31,8 @@ path = partial(value, parser=user_path)
 VariantName = StrEnum("VariantName", ["float32", "int8", "tflite"])
 """Forms of a bundle's model: the keys of `wakeword.runtime.bundle.VARIANTS`, which would load pydantic."""
 FLOAT32 = VariantName.float32
-_OVERRIDES = "values that replace those of the recipe, such as training.epochs=5 data.sources.0.limit=100"
-_FAH = "take the bundle's operating point for N false alarms per hour"
+_OVERRIDES = "values in place of those of the recipe, such as training.epochs=5 data.sources.0.limit=100"
+_FAH = "use the bundle's operating point for N false alarms per hour"
 
 Recipe = Annotated[str, path_argument("CONFIG", "YAML recipe, such as configs/demo.yaml; also as --config CONFIG")]
 Overrides = Annotated[
@@ -44,25 +44,17 @@ Variant = Annotated[
 ]
 Threshold = Annotated[float | None, value("X", "threshold for every word, from 0 to 1", "that of the bundle")]
 FahTarget = Annotated[float | None, value("N", _FAH)]
-Local = Annotated[bool, Option("--local", help="work in this process, without Ray")]
+Local = Annotated[bool, Option("--local", help="run in this process, without Ray")]
 
 
 def require_one(threshold: float | None, fah_target: float | None) -> None:
-    """Refuse a threshold and a target of false alarms together.
-
-    Raises:
-        ConfigError: both are given.
-    """
+    """Raise ConfigError when both a threshold and a target of false alarms are given."""
     if threshold is not None and fah_target is not None:
         raise ConfigError("--threshold and --fah-target exclude each other: give one of them")
 
 
 def read_config(config: str | None, overrides: list[str]) -> Config:
-    """The validated config of a command line; logging follows it from here on.
-
-    Raises:
-        ConfigError: the recipe or an override is wrong.
-    """
+    """Load and validate a recipe, and configure logging from it. Raises ConfigError."""
     from wakeword.config import load_config
     from wakeword.system.log import configure_logging
 
@@ -72,5 +64,5 @@ def read_config(config: str | None, overrides: list[str]) -> Config:
 
 
 def command_text(command: str, config: str, overrides: list[str], options: str = "") -> str:
-    """The line to type for another command on the same recipe."""
+    """The command line of another command on the same recipe."""
     return " ".join(["wakeword", command, shlex.join([config, *overrides]), *([options] if options else [])])

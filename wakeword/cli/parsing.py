@@ -1,4 +1,4 @@
-"""How a command line is read: options, arguments and `key=value` overrides in any order; help in groups."""
+"""Parsing of command lines: options, arguments and `key=value` overrides in any order; help in groups."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ OVERRIDE = re.compile(r"[A-Za-z_][\w.]*=")
 
 
 class Command(TyperCommand):
-    """A command whose arguments and overrides may stand anywhere, and whose arguments may be given by name.
+    """A command with arguments and overrides in any order; arguments may be given by name.
 
-    `wakeword train training.epochs=4 recipe.yaml` and `wakeword train --config recipe.yaml training.epochs=4` are the
-    same. An option whose metavar ends in `…` takes all values up to the next option: `--compare A B`.
+    `wakeword train training.epochs=4 recipe.yaml` equals `wakeword train --config recipe.yaml training.epochs=4`. An
+    option whose metavar ends in `…` takes all values up to the next option: `--compare A B`.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Bring the command line into the order that Typer expects, and parse all but the overrides."""
+        """Reorder the command line for Typer and parse it without the overrides."""
         ordered, overrides = self._ordered(ctx, args)
         rest = super().parse_args(ctx, ordered)
         if overrides:
@@ -29,10 +29,10 @@ class Command(TyperCommand):
         return rest
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Arguments by the names that the usage line gives them, then options."""
+        """Write arguments, by their names in the usage line, then options."""
         for heading, kind in (("Arguments", "argument"), ("Options", "option")):
-            shown = [(p, p.get_help_record(ctx)) for p in self.get_params(ctx) if p.param_type_name == kind]
-            if rows := [(p.metavar if kind == "argument" else row[0], row[1]) for p, row in shown if row]:
+            records = [(p, p.get_help_record(ctx)) for p in self.get_params(ctx) if p.param_type_name == kind]
+            if rows := [(p.metavar if kind == "argument" else row[0], row[1]) for p, row in records if row]:
                 with formatter.section(heading):
                     formatter.write_dl(rows)
 
@@ -71,7 +71,7 @@ class Command(TyperCommand):
 def _placed(
     single: dict[str, Any], named: dict[str, str], positions: list[str], fail: Callable[[str], Any]
 ) -> list[str]:
-    """The arguments in their order: those given by name, and the others from left to right."""
+    """Arguments in declared order: those given by name, and the others from left to right."""
     free = list(positions)
     placed = []
     for name, argument in single.items():
@@ -85,7 +85,7 @@ def _placed(
 
 
 def _values(option: Any, name: str, rest: list[str]) -> list[str]:
-    """Take the values of an option off the rest; each further value is preceded by the option's name."""
+    """Remove the values of an option from `rest`; the option's name precedes each further value."""
     if option.is_flag or not rest:
         return []
     taken = [rest.pop(0)]
@@ -95,10 +95,10 @@ def _values(option: Any, name: str, rest: list[str]) -> list[str]:
 
 
 class Group(TyperGroup):
-    """Commands listed by the panels they were registered with; plain text, because rich would take 0.2 s to load."""
+    """Lists commands by panel in plain text; rich takes 0.2 s to load."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """A section per panel, in the order of registration."""
+        """Write a section per panel, in the order of registration."""
         panels: dict[str, list[tuple[str, str]]] = {}
         for name, command in self.commands.items():
             if not command.hidden:

@@ -1,4 +1,4 @@
-"""The commands that run stages of the pipeline on a recipe, and what they print at the end."""
+"""Commands that run stages of the pipeline on a recipe, and their summaries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from wakeword.cli.console import print_next, print_peak, print_table
+from wakeword.cli.console import print_next, print_table
 from wakeword.cli.options import Overrides, Recipe, command_text, path, read_config, value
 from wakeword.errors import ConfigError
 
@@ -17,18 +17,19 @@ if TYPE_CHECKING:
     from wakeword.pipeline import PipelineResult
 
 AddedVariant = StrEnum("AddedVariant", ["int8", "tflite"])
-_ADD = "add this form of the model, as export.int8=true or export.tflite=true does; may be given again"
+_ADD = "add this form of the model, same as export.int8=true or export.tflite=true; may be repeated"
+PEAK = "\npeak memory {:.2f} GiB (all processes of this command)"
 TO_TRAINED = ("prepare", "targets", "train")
 
 
 def prepare(config: Recipe, overrides: Overrides) -> None:
-    """Turn recordings and synthesis into checked, split shards."""
+    """Check, split and store recordings and synthetic speech as shards."""
     run_stages(read_config(config, overrides), ("prepare",))
     print_next(command_text("train", config, overrides))
 
 
 def train(config: Recipe, overrides: Overrides) -> None:
-    """Train a recipe's model, or continue where training stopped; prepares first where that is missing."""
+    """Train a recipe's model or continue its training; prepares the data first if needed."""
     run_stages(read_config(config, overrides), TO_TRAINED)
     print_next(command_text("export", config, overrides))
 
@@ -36,15 +37,13 @@ def train(config: Recipe, overrides: Overrides) -> None:
 def distill(
     config: Recipe,
     overrides: Overrides,
-    teacher: Annotated[str | None, path("RUN", "folder of a trained run that teaches")] = None,
+    teacher: Annotated[str | None, path("RUN", "run folder of the teacher, same as distillation.teacher=RUN")] = None,
 ) -> None:
-    """Train a student that also follows a teacher's scores."""
+    """Train a student on the scores of a teacher."""
     overrides = [*overrides, *([f"distillation.teacher={teacher}"] if teacher else [])]
     loaded = read_config(config, overrides)
     if not loaded.distillation.teacher:
-        raise ConfigError(
-            f"{config} names no teacher: give --teacher RUN_FOLDER (a trained run), or distillation.teacher=…"
-        )
+        raise ConfigError(f"{config} has no distillation.teacher: give --teacher RUN, the folder of a trained run")
     run_stages(loaded, TO_TRAINED)
     print_next(command_text("export", config, overrides))
 
@@ -54,7 +53,7 @@ def export(
     overrides: Overrides,
     variant: Annotated[list[AddedVariant] | None, value("int8|tflite", _ADD)] = None,
 ) -> None:
-    """Write the bundle of a trained run and check its parity with the trained model."""
+    """Write the bundle of a trained run and compare its scores with those of the trained model."""
     from wakeword.export.readiness import readiness_lines
     from wakeword.runtime.bundle import load_bundle
 
@@ -70,7 +69,7 @@ def pipeline(config: Recipe, overrides: Overrides) -> None:
 
 
 def tune(config: Recipe, overrides: Overrides) -> None:
-    """Search the recipe's space for better settings and write the best recipe."""
+    """Search settings in the recipe's tuning.space and write the best recipe."""
     from wakeword.pipeline import run_folder, run_pipeline
     from wakeword.system.log import log_context
     from wakeword.system.resources import ResourceSampler
@@ -82,21 +81,15 @@ def tune(config: Recipe, overrides: Overrides) -> None:
         print(f"\n{prepared.prepared.table()}\n")
     with log_context(loaded.name), ResourceSampler(interval_s=loaded.tracking.resource_interval_s) as sampler:
         sweep = run_sweep(loaded, run_folder(loaded) / "sweep", prepared.prepared_dir, prepared.targets)
-    print_peak(max(prepared.peak_gib, sampler.peak_gib))
+    print(PEAK.format(max(prepared.peak_gib, sampler.peak_gib)))
     print_next(sweep.next_command)
 
 
 def run_stages(config: Config, stages: tuple[str, ...] | None = None) -> PipelineResult:
-    """Run the pipeline with progress on the terminal, then print the summary tables."""
+    """Run the pipeline, then print its summary tables."""
     from wakeword.pipeline import run_pipeline
 
     result = run_pipeline(config, stages)
-    _print_result(result)
-    return result
-
-
-def _print_result(result: PipelineResult) -> None:
-    """Tables of the prepared data, the training, the report and the stages; then the peak memory."""
     if result.prepared is not None:
         print(f"\n{result.prepared.table()}")
     if result.trained is not None:
@@ -106,17 +99,18 @@ def _print_result(result: PipelineResult) -> None:
         print_report(result.report)
     rows = [(s.name, s.state, f"{s.seconds:.1f}", f"{s.peak_gib:.2f}") for s in result.stages]
     print_table(f"run {display_path(result.run_dir)}", ("stage", "state", "seconds", "peak GiB"), rows)
-    print_peak(result.peak_gib)
+    print(PEAK.format(result.peak_gib))
+    return result
 
 
 def display_path(full: Path) -> str:
-    """A path as it is typed from here: relative when it lies below the working folder."""
+    """A path relative to the working folder where it is below it, absolute elsewhere."""
     relative = os.path.relpath(full)
     return str(full) if relative.startswith("..") else relative
 
 
 def print_report(report: EvaluationReport, folder: Path | None = None) -> None:
-    """The table of an evaluation, and where its page is."""
+    """Print the table of an evaluation and the path of its page."""
     from wakeword.evaluation.report.wording import text_table
 
     print(f"\n{text_table(report)}")
@@ -125,7 +119,7 @@ def print_report(report: EvaluationReport, folder: Path | None = None) -> None:
 
 
 def finish(result: PipelineResult) -> None:
-    """Where the report and the bundle are, and what can be done with them."""
+    """Print the paths of report and bundle, and the next commands."""
     bundle = display_path(result.bundle_dir)
     print(f"\nreport: {display_path(result.evaluation_dir / 'report.html')}\nbundle: {bundle}")
     print_next(f"wakeword detect {bundle} RECORDING.wav", f"wakeword listen {bundle}", f"wakeword serve {bundle}")

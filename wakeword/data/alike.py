@@ -1,21 +1,22 @@
-"""Labels that may be meant for a configured word: close enough to be the same name, spelled another way."""
+"""Labels that may be misspellings of a configured word."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
+from rapidfuzz.distance import OSA
 
 from wakeword.config import Config, WordConfig
 from wakeword.config.labels import fold, word_of
 from wakeword.errors import ConfigError, DataError
 
 LEAST_LETTERS, LONG_LETTERS = 6, 10
-"""From so many letters on one error is a misspelling, from so many on two. In shorter names one letter makes another
-word (`tree`, `three`)."""
+"""Least letters of a name in which one error, or two errors, are a misspelling. In shorter names one letter makes
+another word (`tree`, `three`)."""
 MOST_NAMED = 3
 SIDE_WORDS = frozenset(
     (
@@ -28,12 +29,12 @@ SIDE_WORDS = frozenset(
         *("eval", "evaluation", "real", "generated", "synthetic", "tts", "piper", "personal", "user", "custom"),
     )
 )
-"""Words that name a folder beside what is said in it."""
+"""Words of folder names that are not part of the phrase."""
 _SPELLINGS = (
     *(("okay", "ok"), ("ph", "f"), ("ck", "k"), ("qu", "kw"), ("q", "k"), ("x", "ks"), ("c", "k"), ("z", "s")),
     *(("y", "i"), ("ae", "a"), ("oe", "o"), ("ue", "u"), ("oo", "u"), ("ee", "i")),
 )
-"""Ways to write one sound, among them umlauts (`ä` folds to `a` and is typed as `ae`)."""
+"""Spellings of one sound, among them umlauts (`ä` folds to `a` and is typed as `ae`)."""
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,17 @@ class Like:
 
 
 def like_words(clips: pa.Table, config: Config, where: str) -> dict[str, Like]:
-    """Labels of a source's clips that are like a configured word and are not said to be anything else.
+    """Labels of a source's wake word clips that are like a configured word and are not in `data.negative_labels`.
 
     Args:
-        clips: as the source gives them (`MANIFEST_SCHEMA`): with a label that is no configured word's, clips of kind
-            `wakeword` are of another word, or of a misspelled one.
+        clips: of the source (`MANIFEST_SCHEMA`).
         config: `words` and `data.negative_labels`.
-        where: names the source in messages.
+        where: name of the source in messages.
 
     Raises:
         ConfigError: `data.negative_labels` holds a configured word.
     """
-    said = {fold(label) for label in config.data.negative_labels}
+    negative = {fold(label) for label in config.data.negative_labels}
     for label in config.data.negative_labels:
         if word := word_of(label, config.words):
             raise ConfigError(f"data.negative_labels: {label!r} is the configured word {word}: leave one of them out")
@@ -66,7 +66,7 @@ def like_words(clips: pa.Table, config: Config, where: str) -> dict[str, Like]:
     counts: Counter[str] = Counter()
     first: dict[str, str] = {}
     for kind, label, uri in zip(kinds, labels, uris, strict=True):
-        if kind == "wakeword" and label not in said:
+        if kind == "wakeword" and label not in negative:
             counts[label] += 1
             first.setdefault(label, uri)
     own = {word.label for word in config.words}
@@ -75,10 +75,10 @@ def like_words(clips: pa.Table, config: Config, where: str) -> dict[str, Like]:
 
 
 def refuse_alike(found: Mapping[str, Like]) -> None:
-    """Raise what `like_words` found.
+    """Raise an error that names the findings of `like_words`; only the user can decide whether a label is the word.
 
     Raises:
-        DataError: a label is like a configured word: nobody but the user can say whether it is that word.
+        DataError: there are findings.
     """
     if not found:
         return
@@ -96,12 +96,12 @@ def refuse_alike(found: Mapping[str, Like]) -> None:
 
 
 def alike(label: str, words: Iterable[WordConfig]) -> str:
-    """The configured word that a label is like without naming it, or an empty text.
+    """The configured word that a label is like without being its name, or an empty text.
 
-    Like are: the same words in another order, or beside words that only name a folder (`hey_nova_samples`,
+    Alike are: the same words in another order, or beside words that only name a folder (`hey_nova_samples`,
     `nova_hey_2`); the same letters without or with other spaces, with doubled letters, or in another usual spelling
-    (`heynova`, `hey_novva`, `komputer` for `computer`); from `LEAST_LETTERS` letters on one, from `LONG_LETTERS`
-    on two letters that are wrong, left out, too many or swapped.
+    (`heynova`, `hey_novva`, `komputer` for `computer`); one letter in `LEAST_LETTERS`, two in `LONG_LETTERS`, that are
+    wrong, left out, too many or swapped.
     """
     folded = fold(label)
     for word in words:
@@ -127,7 +127,10 @@ def _like(label: str, word: str) -> bool:
         return False
     longest = max(len(first), len(second))
     allowed = 0 if longest < LEAST_LETTERS else 1 if longest < LONG_LETTERS else 2
-    return misspellings(first, second) <= allowed or (longest >= 4 and _swapped(first, second))
+    wrong = OSA.distance(first, second)
+    # A swap of two letters, not of the first, is one error, also in a short name.
+    swapped = longest >= 4 and first[0] == second[0] and Counter(first) == Counter(second)
+    return wrong <= allowed or (swapped and wrong == 1)
 
 
 def _side_word(part: str) -> bool:
@@ -138,25 +141,3 @@ def _spelling(letters: str) -> str:
     for one, other in _SPELLINGS:
         letters = letters.replace(one, other)
     return re.sub(r"(.)\1+", r"\1", letters)
-
-
-def _swapped(first: str, second: str) -> bool:
-    """Two neighbouring letters, not the first, have changed places."""
-    wrong = [i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b]
-    if len(first) != len(second) or len(wrong) != 2 or wrong[1] != wrong[0] + 1 or not wrong[0]:
-        return False
-    return first[wrong[0]] == second[wrong[1]] and first[wrong[1]] == second[wrong[0]]
-
-
-def misspellings(first: Sequence[str], second: Sequence[str]) -> int:
-    """Letters that are wrong, left out, too many or swapped (Damerau 1964, optimal string alignment)."""
-    rows = [list(range(len(second) + 1))]
-    for i, a in enumerate(first, 1):
-        row = [i]
-        for j, b in enumerate(second, 1):
-            best = min(rows[-1][j] + 1, row[j - 1] + 1, rows[-1][j - 1] + (a != b))
-            if i > 1 and j > 1 and a == second[j - 2] and b == first[i - 2]:
-                best = min(best, rows[-2][j - 2] + 1)
-            row.append(best)
-        rows.append(row)
-    return rows[-1][-1]

@@ -1,4 +1,4 @@
-"""Who trains and who can be spared for val and test, where the hash of few names would decide badly."""
+"""Corrections of the splits of few speakers, whose shares by hash would be uneven."""
 
 from __future__ import annotations
 
@@ -11,21 +11,16 @@ import pyarrow as pa
 from wakeword.config.data import SplitConfig
 
 FEW_PEOPLE = 10
-"""With fewer people of a word, val and test get their shares of them exactly instead of by chance."""
+"""With fewer people of a word, val and test get exact shares of them instead of random ones."""
 LEAST_TRAINED = 0.7
-"""Train holds at least this part of the share of a word's recordings that `data.splits` leaves to it."""
-
-
+"""Train holds at least this part of its share (by `data.splits`) of a word's recordings."""
 LEAST_SPARED = 3
-"""Of fewer people in train none goes to val."""
+"""With fewer people in train none of them goes to val."""
 
 
 @dataclass
 class Voices:
-    """Who says something: clips of each person, and engines' voices.
-
-    `may_lack`: a single voice goes to train rather than to be an error.
-    """
+    """Clips of each person and engines' voices of a label; with `may_lack`, a single voice goes to train."""
 
     people: Counter[str] = field(default_factory=Counter)
     engines: set[str] = field(default_factory=set)
@@ -36,7 +31,7 @@ class Voices:
 
 
 def voices_of(table: pa.Table, keys: Sequence[str], labels: Sequence[str]) -> tuple[dict[str, Voices], Voices]:
-    """Voices of each wake word that there are clips of, in the order of `labels`, and those of other speech."""
+    """Voices of each wake word with clips, in the order of `labels`, and those of other speech."""
     found: dict[str, Voices] = defaultdict(Voices)
     others = Voices(may_lack=True)
     columns = (table.column(name).to_pylist() for name in ("kind", "label", "synthetic"))
@@ -52,7 +47,7 @@ def voices_of(table: pa.Table, keys: Sequence[str], labels: Sequence[str]) -> tu
 
 
 def wanted_splits(config: SplitConfig) -> list[str]:
-    """Splits that shall hold clips."""
+    """Splits with a share above 0."""
     return ["train"] + (["val"] if config.val else []) + (["test"] if config.test else [])
 
 
@@ -61,13 +56,12 @@ def spared_for_val(
 ) -> set[str]:
     """People of train who become val, where the sources give recordings to train and test and none to val.
 
-    So do the layouts of several projects and many data sets. Without val there are no thresholds, and thresholds
-    chosen on test would flatter the detector.
+    Without val there are no thresholds, and thresholds chosen on test would overrate the detector.
 
     Args:
-        groups: voices of each wake word and of other speech; each spares its share, and keeps somebody in train.
-        given: split of everybody who has one from the source.
-        order: sorts people, the first are spared first.
+        groups: voices of each wake word and of other speech; each spares its share and keeps a person in train.
+        given: split of each speaker who has one from the source.
+        order: sort key of people; the first are spared first.
     """
     people = {key for voices in groups for key in voices.people}
     splits = {given.get(key, "") for key in people}
@@ -89,38 +83,31 @@ def _others_train(key: str, voices: Voices, given: Mapping[str, str], spared: se
     return any(given[other] == "train" and other not in spared and other != key for other in voices.people)
 
 
+@dataclass
 class Balance:
-    """Moves people between splits; whoever has a given split stays.
-
-    Everything follows from the names and the numbers of clips alone.
+    """Moves speakers without a given split (`free`) between splits, by names and numbers of clips alone.
 
     Args:
         home: split of every speaker; changed in place.
-        free: speakers without a given split.
         words: voices of each wake word.
         others: voices of other speech.
-        order: speakers from the first to the last that may be moved, by hash.
+        order: sort key of speakers; the first are moved first.
     """
 
-    def __init__(
-        self,
-        home: dict[str, str],
-        free: set[str],
-        words: Sequence[Voices],
-        others: Voices,
-        order: dict[str, tuple[float, str]],
-        config: SplitConfig,
-    ) -> None:
-        self.home = home
-        self.free = set(free)
-        self.words = list(words)
-        self.others = others
-        self.order = order
-        self.config = config
-        self.wanted = wanted_splits(config)
+    home: dict[str, str]
+    free: set[str]
+    words: Sequence[Voices]
+    others: Voices
+    order: dict[str, tuple[float, str]]
+    config: SplitConfig
+
+    @property
+    def wanted(self) -> list[str]:
+        """Splits with a share above 0."""
+        return wanted_splits(self.config)
 
     def settle(self) -> None:
-        """Bring every word, then other speech, into order."""
+        """Balance every word, then other speech."""
         for word in self.words:
             if len(word.engines) >= len(self.wanted):
                 self._fill(word, word.engines)
@@ -133,7 +120,7 @@ class Balance:
             self._train_most(voices)
 
     def _train_all_of_few(self, word: Voices) -> None:
-        """Fewer people than splits, other voices in val and test: everyone trains, and stays there."""
+        """With fewer people than splits and other voices in val and test, all people train."""
         others = {self.home[key] for key in word if key in word.engines or key not in self.free}
         if 0 < len(word.people) < len(self.wanted) and set(self.wanted) - {"train"} <= others:
             for key in word.people:
@@ -142,7 +129,7 @@ class Balance:
                     self.free.discard(key)
 
     def _fill(self, voices: Voices, pool: Collection[str]) -> None:
-        """Give each wanted split one of `pool`."""
+        """Give each wanted split a speaker of `pool`."""
         for split in self.wanted:
             held = Counter(self.home[key] for key in pool)
             if held[split]:
@@ -155,7 +142,7 @@ class Balance:
                 self.home[max(movable, key=lambda key: held[self.home[key]])] = split
 
     def _trim(self, voices: Voices) -> None:
-        """Of few people, those whom chance sent to val and test beyond its share train."""
+        """Of few people, those beyond the shares of val and test train."""
         number = len(voices.people)
         if not len(self.wanted) <= number < FEW_PEOPLE:
             return
@@ -169,7 +156,7 @@ class Balance:
                     self.home[key] = "train"
 
     def _train_most(self, voices: Voices) -> None:
-        """Most recordings train: whoever has many of them changes places with somebody who has few."""
+        """Swap people with many recordings into train, until most recordings train."""
         least = LEAST_TRAINED * (1 - self.config.val - self.config.test) * voices.people.total()
         while sum(clips for key, clips in voices.people.items() if self.home[key] == "train") < least:
             if not self._train_one_more(voices):
@@ -195,7 +182,7 @@ class Balance:
         return sorted((key for key in pool if key in self.free), key=lambda key: self.order[key])
 
     def _needed(self, key: str, moved_for: Voices) -> bool:
-        """Whether another word, or other speech, would lose its last person (or engine) in a wanted split."""
+        """Whether the move would take the last person (or engine) of another word or speech from a wanted split."""
         split = self.home[key]
         for voices in [*self.words, self.others]:
             group = voices.people if key in voices.people else voices.engines

@@ -1,4 +1,4 @@
-"""What each split holds of each word and of other speech, and what it lost on the way to the shards."""
+"""Clips of each word and of other speech in each split, and those that were refused on the way to the shards."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Coverage:
     """Clips of a manifest.
 
     Attributes:
-        words: files of each speaker, by `(label, split)`; a clip without a speaker is one of its own.
-        engines: the speakers that are no people.
+        words: files of each speaker, by `(label, split)`; a clip without a speaker counts as a speaker.
+        engines: the speakers that are engines' voices.
         speech: clips of other speech in each split.
     """
 
@@ -38,7 +38,7 @@ class Coverage:
 
     @classmethod
     def of(cls, tables: Iterable[pa.Table]) -> Coverage:
-        """Of tables of `MANIFEST_SCHEMA` (or with audio, which is not read)."""
+        """Count tables of `MANIFEST_SCHEMA`."""
         found = cls()
         for table in tables:
             kind = table.column("kind")
@@ -53,16 +53,16 @@ class Coverage:
         return found
 
 
-def told(
+def coverage_warnings(
     planned: Coverage, kept: Coverage, labels: Sequence[str], config: SplitConfig, refused: Iterable[Row]
 ) -> list[str]:
-    """Sentences on splits that lost a speaker who counts, all of a word or all other speech, or never had any.
+    """Sentences on splits that lost a speaker, all of a word or all other speech, or never had any.
 
     Args:
-        planned: what the splits were given.
-        kept: what is in the shards.
+        planned: clips that were assigned to the splits.
+        kept: clips in the shards.
         labels: wake words.
-        config: which splits shall hold clips.
+        config: shares of the splits.
         refused: rows of the quarantine table, for the reasons.
     """
     reasons = {row["uri"]: row["reason"] for row in refused}

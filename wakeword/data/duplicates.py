@@ -7,8 +7,10 @@ once as MP3. Equal samples are found by the SHA-256 of the decoded audio, copies
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +25,21 @@ from wakeword.config.data import DataConfig
 from wakeword.data.manifest import Row, quarantine_row
 from wakeword.data.plan import as_ipc
 from wakeword.data.shard_stage import plan_digest
+from wakeword.stages.runner import RunStage
 from wakeword.stages.stage import Stage, StageResources
 from wakeword.system.files import atomic_path
 
-HEARD_S = 30.0
-"""So much of the beginning of a recording is compared."""
+COMPARED_S = 30.0
+"""Seconds from the beginning of a recording that are fingerprinted."""
 ROWS = 256
 """Clips per unit of work."""
 _KEPT_FIRST = {"test": 0, "val": 1, "train": 2}
-"""A copy is taken out of train before val and out of val before test: training can spare it."""
+"""Of two copies in different splits the one with the higher number is removed."""
 _SCHEMA = pa.schema([("digest", pa.string()), ("words", pa.binary())])
 
 
 class FingerprintStage(Stage):
-    """One row in is a list of clips; their fingerprints go to a file that is kept, so a repeated run finds them."""
+    """Writes the fingerprints of each row's clips to a file; a repeated run reuses it."""
 
     name = "fingerprints"
     reads = ("file", "clips")
@@ -62,20 +65,22 @@ class FingerprintStage(Stage):
         quality = self.config.quality
         try:
             if quality.guarded:
-                (audio,) = shared_decoder().stream_blocks(uri, HEARD_S, quality.decode_timeout_s, most=1, warn=silent)
+                (audio,) = shared_decoder().stream_blocks(
+                    uri, COMPARED_S, quality.decode_timeout_s, most=1, warn=silent
+                )
             else:
-                audio = next(stream_blocks(uri, HEARD_S, quality.decode_timeout_s, warn=silent))
+                audio = next(stream_blocks(uri, COMPARED_S, quality.decode_timeout_s, warn=silent))
         except AudioError:
-            # Building the shard meets the same fault and says so.
+            # Building the shard meets the same fault and quarantines the clip.
             return {"digest": "", "words": b""}
-        # Room responses are alike by nature: only equal ones count.
+        # Room impulse responses are alike: only equal ones count as copies.
         words = fingerprint(audio).tobytes() if self.near and kind != "rir" else b""
         return {"digest": hashlib.sha256(to_int16(audio).tobytes()).hexdigest(), "words": words}
 
 
 @dataclass
 class Leaks:
-    """What was found: clips without copies across splits, the copies taken out, and how many pairs there are."""
+    """Clips without copies across splits, the copies removed, and numbers of pairs."""
 
     clips: pa.Table
     left_out: list[Row] = field(default_factory=list)
@@ -87,14 +92,14 @@ def without_leaks(
     config: DataConfig,
     out_dir: Path,
     identity: str,
-    run: Callable[[Stage, pa.Table, str], Iterator[pa.Table]],
+    run: RunStage,
 ) -> Leaks:
-    """Take copies of one recording out of all splits but one.
+    """Remove copies of one recording from all splits but one.
 
     Args:
         clips: the manifest with splits.
-        config: `quality.duplicates` decides what counts as a copy; with `keep`, only hard negatives are taken out.
-        out_dir: prepared folder; fingerprints are kept in it.
+        config: `quality.duplicates` defines a copy; with `keep`, only hard negatives are removed.
+        out_dir: prepared folder, which also stores the fingerprints.
         identity: hash of everything that the clips' audio depends on.
         run: the runner of stages.
     """
@@ -104,7 +109,7 @@ def without_leaks(
         spared = frozenset(clips.column("kind").to_pylist()) - {"hard_negative"}
         if "hard_negative" not in clips.column("kind").to_pylist():
             return Leaks(clips)
-        # What a model is tested on must not teach it, whatever else is kept.
+        # A copy of a test clip must not be trained on, whatever else is kept.
         how = "near"
     ordered = clips.sort_by("clip_id").combine_chunks()
     plan, files = [], []
@@ -131,9 +136,8 @@ def _separated(clips: pa.Table, prints: pa.Table, spared: frozenset[str] = froze
         if digest and first.setdefault(digest, i) != i:
             pairs[first[digest], i] = "the same samples as"
     exact = len(pairs)
-    for i, j, rate in near_duplicates(
-        [np.frombuffer(words, np.uint32) for words in prints.column("words").to_pylist()]
-    ):
+    words = [np.frombuffer(own, np.uint32) for own in prints.column("words").to_pylist()]
+    for i, j, rate in near_duplicates(words):
         pairs.setdefault((i, j), f"a copy ({rate:.0%} of the fingerprint's bits differ) of")
     split, uri, source, kind = (clips.column(name).to_pylist() for name in ("split", "uri", "source", "kind"))
     dropped: dict[int, Row] = {}
@@ -153,20 +157,18 @@ def _with_group_members(
     pairs: dict[tuple[int, int], str], digests: list[str], first: dict[str, int]
 ) -> Iterator[tuple[tuple[int, int], str]]:
     """Pairs, and the pairs that equal samples imply: of three equal clips, two of which are tied to the first."""
-    groups: dict[str, list[int]] = {}
+    groups: dict[str, list[int]] = defaultdict(list)
     for i, digest in enumerate(digests):
-        if digest:
-            groups.setdefault(digest, []).append(i)
+        # The first of a group is in `pairs` with each of the others.
+        if digest and i != first[digest]:
+            groups[digest].append(i)
     yield from sorted(pairs.items())
     for members in groups.values():
-        for i in members[1:]:
-            for j in members[1:]:
-                if i < j:
-                    yield (i, j), "the same samples as"
+        yield from ((pair, "the same samples as") for pair in combinations(members, 2))
 
 
 def summary_of(counts: dict[str, Any]) -> str:
-    """The counts in words, or an empty text where there is nothing to say."""
+    """A sentence on the copies removed, or an empty text."""
     if not counts.get("across_splits"):
         return ""
-    return f"{counts['across_splits']} clips were copies of recordings in another split and were taken out"
+    return f"{counts['across_splits']} clips were copies of recordings in another split and were removed"

@@ -1,8 +1,8 @@
-"""Hard negatives train and do nothing else: they come into no other split, and nothing that is evaluated becomes one.
+"""Hard negatives are in train alone, and no recording of val or test becomes one.
 
-Three more rules hold elsewhere: a voice of val or test keeps its hard negatives out (`splits`), a copy of a clip of val
-or test is taken out whatever `data.quality.duplicates` says (`duplicates`), and mining refuses both before anybody
-listens (`wakeword.mining.find`).
+Other modules apply three more rules: hard negatives of a voice of val or test are left out (`splits`), copies of val
+and test clips are removed whatever `data.quality.duplicates` is (`duplicates`), and mining refuses both
+(`wakeword.mining.find`).
 """
 
 from __future__ import annotations
@@ -17,11 +17,7 @@ KIND = "hard_negative"
 
 
 def train_only(clips: pa.Table) -> tuple[pa.Table, list[Row]]:
-    """Put hard negatives without a split into train and leave out those that are marked val or test.
-
-    Returns:
-        the table, and the rows left out (`wrong_split`).
-    """
+    """Put hard negatives into train; also returns those left out because they are marked val or test."""
     kinds, splits = clips.column("kind").to_pylist(), clips.column("split").to_pylist()
     if KIND not in kinds:
         return clips, []
@@ -37,14 +33,11 @@ def train_only(clips: pa.Table) -> tuple[pa.Table, list[Row]]:
 
 
 def without_evaluated_origins(clips: pa.Table, origins: Mapping[str, str]) -> tuple[pa.Table, list[Row]]:
-    """Leave out hard negatives that were cut out of a recording which is in val or test now.
+    """Leave out hard negatives cut out of a recording that is in val or test now; also returns the rows left out.
 
     Args:
         clips: the manifest with splits.
-        origins: the recording's `uri` by the clip's own, of mined clips.
-
-    Returns:
-        the table, and the rows left out (`mined_from_evaluation`).
+        origins: `uri` of the recording by the `uri` of the mined clip.
     """
     if not origins:
         return clips, []

@@ -1,4 +1,4 @@
-"""What became of each label: positives of which word, negatives, or left out, with counts and warnings."""
+"""The use of each label: positives of a word, negatives, or left out, with counts and warnings."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ BY_DEFAULT = "negative (names no configured word)"
 LEFT_OUT = "left out"
 _SCENERY = frozenset({"negative (noise)", "negative (music)", "room response"})
 HANDFUL = 5
-"""Up to so many clips of a label are no set of recordings."""
+"""Labels with at most so many clips give no warning."""
 SHORT_WORDS = 3
-"""A label of more words is a sentence, hardly a wake word."""
+"""A label of more words is a sentence and gives no warning."""
 KNOWN_WORDS = frozenset({"speech_commands"})
-"""Sources whose labels are words of a published list: that they are negatives is no surprise."""
+"""Sources whose labels are words of a published list, which give no warning."""
 _MOST_NAMED = 8
-_SHOWN_LETTERS = 36
+_MOST_LETTERS = 36
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class LabelUse:
 
 
 def uses_of(index: dict[str, Any]) -> list[LabelUse]:
-    """The rows that an `index.json` holds."""
+    """The rows of an `index.json`."""
     return [LabelUse(**row) for row in index.get("labelled", ())]
 
 
 def labels_by_default(given: pa.Table, words: Collection[str]) -> set[tuple[str, str]]:
-    """Source and label of clips that nobody called a negative: their label only names no configured word.
+    """Source and label of clips that are negatives only because their label names no configured word.
 
     Args:
         given: clips before `assign_words`.
@@ -64,22 +64,17 @@ def labels_by_default(given: pa.Table, words: Collection[str]) -> set[tuple[str,
 
 
 def with_labels(rows: Iterable[Row], given: pa.Table) -> list[Row]:
-    """Quarantine rows with the label of the clip that they are about."""
-    rows = list(rows)
-    wanted = {row["uri"] for row in rows if not row["label"]}
-    if not wanted:
-        return rows
-    pairs = zip(given.column("uri").to_pylist(), given.column("label").to_pylist(), strict=True)
-    labels = {uri: label for uri, label in pairs if uri in wanted}
+    """Quarantine rows with the labels of their clips."""
+    labels = dict(zip(given.column("uri").to_pylist(), given.column("label").to_pylist(), strict=True))
     return [{**row, "label": row["label"] or labels.get(row["uri"], "")} for row in rows]
 
 
 def label_uses(manifest: pa.Table, quarantine: Iterable[Row], defaults: Collection[tuple[str, str]]) -> list[LabelUse]:
-    """A row for each source, label and what it became, by label.
+    """A row for each source, label and use, sorted by label.
 
     Args:
         manifest: `COLUMNS` of every clip in the shards.
-        quarantine: rows of `QUARANTINE_SCHEMA`; those of synthesis are not of a label.
+        quarantine: rows of `QUARANTINE_SCHEMA`; those of synthesis have no label.
         defaults: `labels_by_default`.
     """
     left_out: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
@@ -91,7 +86,7 @@ def label_uses(manifest: pa.Table, quarantine: Iterable[Row], defaults: Collecti
     for row in sorted(counted, key=lambda row: tuple(row[name] for name in COLUMNS)):
         key = (row["source"], row["label"])
         became = _became(row["kind"], row["label"], key in defaults)
-        # Refusals are told once, beside the first kind that a label has.
+        # Refusals are counted once, beside the first kind of the label.
         reasons = dict(sorted(left_out.pop(key, Counter()).items()))
         uses.append(LabelUse(row["label"], row["source"], became, row["label_count"], reasons))
     for (source, label), reasons in left_out.items():
@@ -110,53 +105,45 @@ def _became(kind: str, label: str, default: bool) -> str:
 def label_table(uses: Sequence[LabelUse]) -> list[tuple[str, ...]]:
     """Lines of the table: label, what its clips became, clips, left out (with reasons), sources.
 
-    Sources are taken together. Categories of noise, music and rooms are one line each, files without a label another.
+    Sources are summed. Noise, music and room impulse responses are one line each, files without a label another.
     """
-    clips: Counter[tuple[str, str]] = Counter()
-    reasons: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    sources: dict[tuple[str, str], set[str]] = defaultdict(set)
-    many: dict[str, set[str]] = defaultdict(set)
+    groups: dict[tuple[str, str], list[LabelUse]] = defaultdict(list)
     for use in uses:
-        scenery = use.became in _SCENERY
-        key = ("" if scenery else use.label, use.became)
-        many[use.became].add(use.label)
-        clips[key] += use.clips
-        reasons[key].update(use.left_out)
-        sources[key].add(use.source)
-    lines: list[tuple[str, ...]] = []
-    for (label, became), number in sorted(clips.items(), key=lambda item: (_order(item[0][1]), -item[1], item[0])):
-        told = ", ".join(f"{count} {reason}" for reason, count in reasons[label, became].most_common())
-        named = sorted(sources[label, became])
-        if became in _SCENERY:
-            names = sorted(many[became])
-            label = names[0] if len(names) == 1 else f"({len(names)} labels)"
-        shown = ", ".join(name if len(name) <= _SHOWN_LETTERS else f"{name[:_SHOWN_LETTERS]}…" for name in named[:2])
-        shown += f" and {len(named) - 2} more" if len(named) > 2 else ""
-        lines.append((label or "(no label)", became, str(number), told or "-", shown))
-    return lines
-
-
-def _order(became: str) -> int:
-    return 0 if became.startswith("positive") else 1 if became == BY_DEFAULT else 3 if became == LEFT_OUT else 2
+        groups["" if use.became in _SCENERY else use.label, use.became].append(use)
+    lines = []
+    for (label, became), own in groups.items():
+        clips, reasons = sum(use.clips for use in own), Counter[str]()
+        for use in own:
+            reasons.update(use.left_out)
+        left_out = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+        sources = sorted({use.source for use in own})
+        listed = ", ".join(name if len(name) <= _MOST_LETTERS else f"{name[:_MOST_LETTERS]}…" for name in sources[:2])
+        listed += f" and {len(sources) - 2} more" if len(sources) > 2 else ""
+        names = {use.label for use in own}
+        name = names.pop() if len(names) == 1 else f"({len(names)} labels)"
+        order = 0 if became.startswith("positive") else 1 if became == BY_DEFAULT else 3 if became == LEFT_OUT else 2
+        line = (name or "(no label)", became, str(clips), left_out or "-", listed)
+        lines.append(((order, -clips, label, became), line))
+    return [line for _, line in sorted(lines)]
 
 
 def label_warnings(
     uses: Sequence[LabelUse], defaults: Collection[tuple[str, str]], negative_labels: Collection[str]
 ) -> list[str]:
-    """What is worth a second look, as sentences: sets of recordings that became negatives, or nothing, by default.
+    """Warnings of sets of recordings that became negatives or were left out because of their label alone.
 
     Args:
         uses: `label_uses`.
         defaults: `labels_by_default`.
         negative_labels: `data.negative_labels`.
     """
-    said = {fold(label) for label in negative_labels}
+    listed = {fold(label) for label in negative_labels}
     negatives: Counter[str] = Counter()
     holding: Counter[str] = Counter()
     unlabelled = 0
     for use in uses:
         short = use.label and use.label.count("_") < SHORT_WORDS
-        if use.label in said or use.source in KNOWN_WORDS:
+        if use.label in listed or use.source in KNOWN_WORDS:
             continue
         if short and use.became == BY_DEFAULT:
             negatives[use.label] += use.clips
@@ -164,32 +151,32 @@ def label_warnings(
             holding[use.label] += use.left_out.get("contains_word", 0)
         unlabelled += use.left_out.get("no_label", 0)
     warnings = []
-    if told := _counted(negatives):
+    if counts := _counted(negatives):
         warnings.append(
-            f"{told} became negatives, since no configured word has such a label: if they are the wake word, name them "
-            "by its label or phrase; if not, data.negative_labels ends this warning"
+            f"{counts} became negatives, since no configured word has such a label: if they are the wake word, name "
+            "them by its label or phrase; if not, data.negative_labels ends this warning"
         )
-    if told := _counted(holding):
+    if counts := _counted(holding):
         warnings.append(
-            f"{told} were left out: the label holds a configured word beside others. If they are the wake word alone, "
-            "name them by its label or phrase"
+            f"{counts} were left out: the label holds a configured word beside others. If they are the wake word "
+            "alone, name them by its label or phrase"
         )
-    if unused := sorted(said - {use.label for use in uses}):
+    if unused := sorted(listed - {use.label for use in uses}):
         warnings.append(
             f"data.negative_labels: no clip has the label {', '.join(unused)}: is it spelled as the folder?"
         )
     if unlabelled:
         files = "1 file" if unlabelled == 1 else f"{unlabelled} files"
-        warnings.append(f"{files} left out, for nothing says what they hold (no_label in quarantine.parquet)")
+        warnings.append(f"{files} left out, since they have no label (no_label in quarantine.parquet)")
     return warnings
 
 
 def _counted(labels: Counter[str]) -> str:
     """`30 clips labelled hey_schatz, 12 labelled stop and 4 labels more`, the most first."""
     found = [(label, number) for label, number in labels.most_common() if number > HANDFUL]
-    told = [f"{number} labelled {label}" for label, number in found[:_MOST_NAMED]]
-    if not told:
+    named = [f"{number} labelled {label}" for label, number in found[:_MOST_NAMED]]
+    if not named:
         return ""
-    told[0] = told[0].replace(" labelled", " clips labelled", 1)
-    rest = len(found) - len(told)
-    return ", ".join(told) + (f" and {rest} label{'s' if rest > 1 else ''} more" if rest else "")
+    named[0] = named[0].replace(" labelled", " clips labelled", 1)
+    rest = len(found) - len(named)
+    return ", ".join(named) + (f" and {rest} label{'s' if rest > 1 else ''} more" if rest else "")

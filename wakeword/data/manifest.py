@@ -1,4 +1,4 @@
-"""The manifest: one row per clip, whatever it came from, and the quarantine table for what could not be used."""
+"""The manifest, one row per clip of any source, and the quarantine table of refused clips."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SPLITS = ("train", "val", "test")
 VOICED = frozenset({"wakeword", "confusable", "speech", "hard_negative"})
 """Kinds that hold a voice: levels are checked, splits go by speaker."""
 PLACED = frozenset({"wakeword", "confusable", "hard_negative"})
-"""Kinds of which it is known where the one sound lies that counts."""
+"""Kinds whose word times (of the one sound that counts) are known."""
 WHOLE = PLACED | {"rir"}
 """Kinds that are never cut into pieces."""
 
@@ -52,18 +52,16 @@ MANIFEST_SCHEMA = pa.schema(
 )
 """`peak_level_dbfs` is the level of the loudest second; `speaker_source` is one of `SPEAKER_SOURCES`;
 `contains` names a configured word that the clip holds without being one; of a confusable (or hard negative),
-`resembles` is the label of the word that it is near to and `phoneme_distance` the number of phonemes between them;
-`carrier` is the
-sentence that a wake word is said in, `{phrase}` standing for it, and empty where it is said alone; shards give
-`word_start_s` and `word_end_s` of every wake word, confusable and hard negative (a stretch in which a model fired
-wrongly); unknown text is empty, never null, but for `accent`, `age` and `gender`, which only some sources know.
-`pitch_hz`, `loudness_db` and `snr_db` are measured of voices (`wakeword.data.measures`) and null where there is nothing
-to measure. `weight` is `data.sources[].weight`: how often training draws the clip, against others in its place."""
+`resembles` is the label of the word that it sounds like and `phoneme_distance` the number of phonemes between them;
+`carrier` is the sentence around a spoken wake word, `{phrase}` in its place, and empty where there is none; shards give
+`word_start_s` and `word_end_s` of every wake word, confusable and hard negative (audio that fired a model); unknown
+text is empty, never null, except `accent`, `age` and `gender`, which only some sources state. `pitch_hz`,
+`loudness_db` and `snr_db` are measured of voices (`wakeword.data.measures`) and null where there is nothing to measure.
+`weight` is `data.sources[].weight`: how often training draws the clip, relative to others in its place."""
 
 SPEAKER_SOURCES = ("given", "guessed", "inferred", "donor", "synthetic", "none")
-"""Where a clip's speaker is known from: the source gives it (a column, a folder, a corpus's documented file names), it
-is guessed from a file name, it was inferred from the recordings, it is the pseudonym of a donor, an engine's voice, or
-it is unknown."""
+"""Origin of a clip's speaker: stated by the source (a column, a folder, documented file names), guessed from a file
+name, inferred from the recordings, the pseudonym of a donor, an engine's voice, or unknown."""
 
 SHARD_SCHEMA = MANIFEST_SCHEMA.append(pa.field("audio", pa.large_binary()))
 
@@ -72,14 +70,10 @@ QUARANTINE_SCHEMA = pa.schema([(name, pa.string()) for name in ("uri", "source",
 
 _DEFAULTS: dict[str, Any] = {
     **{name: "" for name in MANIFEST_SCHEMA.names if pa.types.is_string(MANIFEST_SCHEMA.field(name).type)},
-    "duration_s": None,
-    "word_start_s": None,
-    "word_end_s": None,
-    "synthetic": False,
-    "peak_level_dbfs": None,
-    "phoneme_distance": None,
-    "weight": 1.0,
+    **dict.fromkeys(("duration_s", "word_start_s", "word_end_s", "peak_level_dbfs", "phoneme_distance")),
     **dict.fromkeys(("accent", "age", "gender", "pitch_hz", "loudness_db", "snr_db")),
+    "synthetic": False,
+    "weight": 1.0,
 }
 
 Row = dict[str, Any]
@@ -99,12 +93,12 @@ def clip_table(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
 
 
 def quarantine_row(uri: str, source: str, stage: str, reason: str, detail: str, label: str = "") -> Row:
-    """A quarantine row: `stage` is where it happened (source, splits, words, synthesis, decode)."""
+    """A quarantine row; `stage` is the step that refused the clip (source, splits, words, synthesis, decode)."""
     return {"uri": uri, "source": source, "stage": stage, "reason": reason, "detail": detail, "label": label}
 
 
 def quarantine_table(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """Rows to a table of `QUARANTINE_SCHEMA`, sorted, so that it does not depend on the order of the work."""
+    """Rows to a sorted table of `QUARANTINE_SCHEMA`."""
     ordered = sorted(rows, key=lambda row: (row["uri"], row["stage"], row["reason"], row["detail"]))
     return pa.Table.from_pylist(ordered, schema=QUARANTINE_SCHEMA)
 

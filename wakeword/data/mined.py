@@ -1,4 +1,4 @@
-"""What a mining folder holds: candidates, a clip of each, and what a person decided about them.
+"""The files of a mining folder: candidates, a clip of each, and the decisions of a person.
 
 `candidates.parquet` has a row per candidate, `clips/` its audio, and `decisions.csv` a line per candidate that a person
 (or `wakeword mine review`) edits: the column `decision` is `keep`, `discard` or empty. Only `keep` counts.
@@ -36,15 +36,15 @@ CANDIDATE_SCHEMA = pa.schema(
         ("rank", pa.int32()),
     ]
 )
-"""`word` is the word that fired, `start_s` and `end_s` (the peak) lie in the recording `origin` (a uri), whose clip id
-is `recording` and whose row `kind` to `gender` are; `clip` is the cut file, `word_start_s` and `word_end_s` the same
-event within it, `rank` the place within the `cluster`."""
+"""`word` is the word that fired; `start_s` and `end_s` (the peak) are times in the recording `origin` (a uri), whose
+clip id is `recording` and whose columns are `kind` to `gender`; `clip` is the cut file, `word_start_s` and `word_end_s`
+are times in it, `rank` is the place within the `cluster`."""
 
-_SHOWN = ("id", "decision", "cluster", "rank", "word", "score", "kind", "source", "recording", "end_s")
+_COLUMNS = ("id", "decision", "cluster", "rank", "word", "score", "kind", "source", "recording", "end_s")
 
 
 def read_candidates(folder: str | Path) -> pa.Table:
-    """The candidates of a mining folder (a path or an fsspec URI), as they are listened to: by cluster and rank.
+    """The candidates of a mining folder (a path or an fsspec URI), by cluster and rank.
 
     Raises:
         DataError: there are none, or the file is damaged.
@@ -64,11 +64,7 @@ def read_candidates(folder: str | Path) -> pa.Table:
 
 
 def read_decisions(folder: str | Path, known: Collection[str] | None = None) -> dict[str, str]:
-    """`keep`, `discard` or an empty text by candidate.
-
-    Args:
-        folder: a mining folder.
-        known: ids that there are; None takes any.
+    """`keep`, `discard` or an empty text by candidate; `known` are the ids of the folder (None: not checked).
 
     Raises:
         DataError: no such file, no columns `id` and `decision`, an unknown id, or a decision that is none of these.
@@ -97,9 +93,9 @@ def read_decisions(folder: str | Path, known: Collection[str] | None = None) -> 
 def write_decisions(folder: str | Path, candidates: pa.Table, decisions: Mapping[str, str]) -> None:
     """Write `decisions.csv` in the order of `candidates`; ids without a decision get an empty one."""
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, _SHOWN, lineterminator="\n")
+    writer = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for row in candidates.select([name for name in _SHOWN if name != "decision"]).to_pylist():
+    for row in candidates.select([name for name in _COLUMNS if name != "decision"]).to_pylist():
         cells = {
             "decision": decisions.get(row["id"], ""),
             "score": f"{row['score']:.4f}",
@@ -119,20 +115,20 @@ def decide(
 ) -> dict[str, int]:
     """Write decisions and count them: candidates by `keep`, `discard` and `undecided`.
 
-    A cluster's decision holds for its candidates that have none yet, one by id always; `keep_undecided` comes last and
-    keeps everything that is still open.
+    A cluster's decision applies to its undecided candidates, a decision by id always; `keep_undecided` comes last and
+    keeps every candidate that is still undecided.
 
     Raises:
         DataError: no mining folder, or decisions that cannot be read.
-        ConfigError: an id or a cluster that there is not, or one that is to be kept and discarded.
+        ConfigError: an unknown id or cluster, or one that is both to be kept and discarded.
     """
     candidates = read_candidates(folder)
     ids, clusters = candidates.column("id").to_pylist(), candidates.column("cluster").to_pylist()
-    for what, asked, there in (
+    for what, requested, there in (
         ("candidate", {*keep, *discard}, set(ids)),
         ("cluster", {*keep_clusters, *discard_clusters}, set(clusters)),
     ):
-        if absent := sorted(asked - there, key=str):
+        if absent := sorted(requested - there, key=str):
             raise ConfigError(f"{folder} has no {what} {', '.join(map(str, absent))}: see {DECISIONS} there")
     both = {*keep} & {*discard} | {*map(str, keep_clusters)} & {*map(str, discard_clusters)}
     if both:

@@ -1,4 +1,4 @@
-"""Which clips go into which shard: decided from the manifest before anything is decoded."""
+"""The clips of each shard, planned from the manifest before any audio is decoded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wakeword.data.manifest import SPLITS
 from wakeword.data.shard_stage import plan_digest
 
 PREPARE_VERSION = 6
-"""Raised when the same input would give other shards: cached ones are then made again."""
+"""Increased when the same input would give other shards; stored ones are then made again."""
 
 PLAN_SCHEMA = pa.schema([("name", pa.string()), ("plan_hash", pa.string()), ("clips", pa.large_binary())])
 
@@ -56,14 +56,14 @@ def _parts(clips: pa.Table, shard_mb: float) -> list[pa.Table]:
 
 
 def guessed_s(uri: str) -> float:
-    """Length by file size: good enough to fill shards evenly, and free."""
+    """Length in seconds estimated from the file size."""
     suffix = Path(parts_of(uri)[1] or uri).suffix.lower()
     return size_of(uri) / _BYTES_PER_S.get(suffix, _COMPRESSED_BYTES_PER_S)
 
 
 def as_ipc(table: pa.Table) -> bytes:
-    """Rows as an Arrow IPC stream without their parent's buffers."""
-    # A slice would carry its parent's buffers along: take makes a copy of the rows alone.
+    """Rows as an Arrow IPC stream."""
+    # A slice would include its parent's buffers; `take` copies the rows alone.
     table = table.take(pa.array(range(table.num_rows), pa.int64())).combine_chunks()
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:

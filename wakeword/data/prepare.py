@@ -1,4 +1,4 @@
-"""Sources to shards: read, assign words and splits, plan, then decode each shard as a unit of work of its own."""
+"""Sources to shards: read, assign words and splits, plan, then decode each shard as a separate unit of work."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from wakeword.config import Config, config_hash
 from wakeword.data.alike import Like, like_words, refuse_alike
-from wakeword.data.coverage import Coverage, told
+from wakeword.data.coverage import Coverage, coverage_warnings
 from wakeword.data.duplicates import summary_of, without_leaks
 from wakeword.data.hard_negatives import without_evaluated_origins
 from wakeword.data.label_uses import COLUMNS, label_uses, label_warnings, labels_by_default, with_labels
@@ -37,7 +37,7 @@ from wakeword.system.resources import ResourceSampler
 
 @dataclass
 class Gathered:
-    """What the sources gave: tables of `MANIFEST_SCHEMA`, refused rows, sentences, digests of what was read."""
+    """Content of the sources: tables of `MANIFEST_SCHEMA`, refused rows, warnings, digests, origins of mined clips."""
 
     tables: list[pa.Table] = field(default_factory=list)
     quarantine: list[Row] = field(default_factory=list)
@@ -49,19 +49,19 @@ class Gathered:
 def prepare(
     config: Config, out_dir: str | Path, runner: Runner | RunStage = "ray", progress: bool | None = None
 ) -> PreparedSummary:
-    """Prepare everything that training and evaluation hear; run again, it continues or finds nothing to do.
+    """Prepare the audio of training and evaluation; a repeated call continues or finds nothing to do.
 
     Args:
-        config: `data`, `synthesis` and `words` decide the result, `compute` where the work runs.
+        config: `data`, `synthesis` and `words` define the result, `compute` where the work runs.
         out_dir: folder for `manifest.parquet`, `quarantine.parquet`, `shards/` and `index.json`; on a cluster a folder
-            that every node sees.
+            that every node can read and write.
         runner: `ray` (Ray Data), `local` (this process), or a function that runs a stage over a table and yields its
             output in any order; the bytes are the same.
         progress: True shows a bar, False nothing; None a bar on a terminal, and lines in the log elsewhere.
 
     Raises:
         DataError: nothing usable is left, no clip of any wake word, or a wake word with too few speakers.
-        ConfigError: no sources, a phrase without letters, or one that no engine can say.
+        ConfigError: no sources, a phrase without letters, or one that no engine can pronounce.
         MissingExtraError: a package for decoding or an engine's voice is not installed.
     """
     if not callable(runner) and runner not in ("ray", "local"):
@@ -69,7 +69,7 @@ def prepare(
     check_phrases(config.words)
     if not config.data.sources and not config.synthesis.enabled:
         raise ConfigError(
-            "data.sources is empty and synthesis.enabled is false: name a source, or let phrases be spoken"
+            "data.sources is empty and synthesis.enabled is false: name a source, or set synthesis.enabled"
         )
     notes = check_reading(config) if config.synthesis.enabled else []
     out_dir = Path(out_dir)
@@ -88,17 +88,16 @@ def prepare(
             gathered.warnings += spoken.warnings
         index = _build(config, out_dir, gathered, digest, run)
         sampler.sample()
-        resumed = index.pop("resumed")
-        summary_peak = int(sampler.peak_gib * 1024**3)
-    return PreparedSummary.from_index(out_dir, index, resumed_shards=resumed, peak_memory_bytes=summary_peak)
+        peak_bytes = int(sampler.peak_gib * 1024**3)
+    return PreparedSummary.from_index(out_dir, index, resumed_shards=index.pop("resumed"), peak_memory_bytes=peak_bytes)
 
 
 def gather_clips(config: Config) -> Gathered:
     """Read all sources.
 
     Raises:
-        DataError: one that is not optional is absent, cannot be read, or has a label that is like a configured word.
-        ConfigError: no such type.
+        DataError: a source that is not optional is absent or cannot be read, or a label is like a configured word.
+        ConfigError: an unknown type of source.
     """
     gathered = Gathered()
     like: dict[str, Like] = {}
@@ -113,10 +112,8 @@ def gather_clips(config: Config) -> Gathered:
             continue
         clips = _limited(found.clips, source.limit)
         if not clips.num_rows:
-            reasons = _reasons(found.quarantine)
-            gathered.warnings.append(
-                f"source {number} ({source.uri}) gave no clips" + (f": {reasons}" if reasons else "")
-            )
+            reasons = f": {_reasons(found.quarantine)}" if found.quarantine else ""
+            gathered.warnings.append(f"source {number} ({source.uri}) gave no clips{reasons}")
         gathered.tables.append(clips)
         gathered.quarantine += found.quarantine
         gathered.identities.append(found.identity)
@@ -128,7 +125,7 @@ def gather_clips(config: Config) -> Gathered:
 
 
 def _limited(clips: pa.Table, limit: int | None) -> pa.Table:
-    """The same clips each time, spread over the source: those whose ids draw the smallest numbers."""
+    """A random part of the source that depends on the clip ids alone."""
     if limit is None or clips.num_rows <= limit:
         return clips
     ids = clips.column("clip_id").to_pylist()
@@ -181,7 +178,7 @@ def _build(config: Config, out_dir: Path, gathered: Gathered, digest: str, run: 
 
 
 def distinct_ids(clips: pa.Table) -> pa.Table:
-    """Clip ids are unique across sources: a later namesake gets its number."""
+    """Number the second and later clips of an id, so that ids are unique across sources."""
     seen: Counter[str] = Counter()
     ids = []
     for clip_id in clips.column("clip_id").to_pylist():
@@ -192,15 +189,11 @@ def distinct_ids(clips: pa.Table) -> pa.Table:
 
 def _require_words(clips: pa.Table, config: Config, quarantine: list[Row]) -> None:
     if not clips.num_rows:
-        reasons = _reasons(quarantine)
         where = ", ".join(source.uri for source in config.data.sources)
-        raise DataError(
-            f"nothing usable was found in {where}: " + (f"all rows were refused ({reasons})" if reasons else "no clips")
-        )
-    kinds, labels = clips.column("kind").to_pylist(), clips.column("label").to_pylist()
-    found = {label for kind, label in zip(kinds, labels, strict=True) if kind == "wakeword"}
-    if not found:
-        there = ", ".join(sorted(set(labels))[:20])
+        why = f"all rows were refused ({_reasons(quarantine)})" if quarantine else "no clips"
+        raise DataError(f"nothing usable was found in {where}: {why}")
+    if "wakeword" not in clips.column("kind").to_pylist():
+        there = ", ".join(sorted(set(clips.column("label").to_pylist()))[:20])
         raise DataError(f"no clip of the wake words {', '.join(config.labels)} was found; the labels are: {there}")
 
 
@@ -222,7 +215,7 @@ def _run_plan(config: Config, out_dir: Path, plan: pa.Table, run: RunStage) -> t
     if missing:
         raise DataError(
             f"{len(missing)} shards are not in {out_dir} although they were built ({missing[0]} …): "
-            "on a cluster this folder must be one that every node sees"
+            "on a cluster this folder must be shared by all nodes"
         )
     return {name: receipt for name, receipt in receipts.items() if receipt}, len(names) - len(open_rows)
 
@@ -241,10 +234,8 @@ def _write_results(
     splits: dict[str, Any] = {}
     for name, receipt in sorted(receipts.items()):
         if receipt["rows"]:
-            entry = {
-                "file": f"shards/{name}.arrow",
-                **{k: receipt[k] for k in ("rows", "bytes", "sha256", "duration_s")},
-            }
+            facts = {key: receipt[key] for key in ("rows", "bytes", "sha256", "duration_s")}
+            entry = {"file": f"shards/{name}.arrow", **facts}
             splits.setdefault(name.rsplit("-", 1)[0], {"shards": []})["shards"].append(entry)
     reasons = Counter(row["reason"] for row in quarantine)
     if not splits:
@@ -267,7 +258,7 @@ def _write_results(
         "labelled": [asdict(use) for use in uses],
         "quarantined": dict(sorted(reasons.items())),
         "duplicates": duplicates,
-        "warnings": warnings + told(planned, kept, config.labels, config.data.splits, quarantine),
+        "warnings": warnings + coverage_warnings(planned, kept, config.labels, config.data.splits, quarantine),
     }
     write_json(out_dir / "index.json", index)
     _remove_stale(out_dir, set(receipts))
@@ -275,10 +266,10 @@ def _write_results(
 
 
 def _write_manifest(out_dir: Path, splits: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
-    """The manifest of what is in the shards, written a shard at a time."""
+    """Write the manifest of the shards, a split at a time; returns counts and hours by split and kind."""
     shard_set = ShardSet(out_dir, {"splits": splits})
     counts: dict[str, Any] = {}
-    seconds: Counter[tuple[str, str]] = Counter()
+    hours: dict[str, dict[str, float]] = {}
     with (
         atomic_path(out_dir / "manifest.parquet") as temporary,
         pq.ParquetWriter(temporary, MANIFEST_SCHEMA) as writer,
@@ -287,18 +278,15 @@ def _write_manifest(out_dir: Path, splits: dict[str, Any]) -> tuple[dict[str, An
             table = shard_set.table(split).drop_columns(["audio"])
             writer.write_table(table)
             counts |= counts_of(table)
-            for kind, duration_s in zip(
-                table.column("kind").to_pylist(), table.column("duration_s").to_pylist(), strict=True
-            ):
-                seconds[split, kind] += duration_s
-    hours: dict[str, dict[str, float]] = {}
-    for (split, kind), total in sorted(seconds.items()):
-        hours.setdefault(split, {})[kind] = round(total / 3600, 4)
+            sums = (
+                table.group_by("kind", use_threads=False).aggregate([("duration_s", "sum")]).sort_by("kind").to_pylist()
+            )
+            hours[split] = {row["kind"]: round(row["duration_s_sum"] / 3600, 4) for row in sums}
     return counts, hours
 
 
 def _remove_stale(out_dir: Path, names: set[str]) -> None:
-    """Shards of an earlier config would be taken for current ones by somebody who lists the folder."""
+    """Remove the shards of an earlier config."""
     for path in (out_dir / "shards").iterdir():
         if path.is_dir():
             shutil.rmtree(path)

@@ -1,4 +1,4 @@
-"""What makes a clip unfit, each with the reason code of the quarantine table."""
+"""Checks of a clip; a clip that fails one is quarantined with its reason code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CLIPPED = 0.999
 """Samples at or above this magnitude count as clipped."""
 
 DURATION_SLACK_S = 0.1
-"""Encoders pad, and manifests round."""
+"""Encoders add padding, and manifests round."""
 
 
 def check_clip(audio: np.ndarray, kind: str, config: QualityConfig, where: str) -> float:
@@ -23,8 +23,8 @@ def check_clip(audio: np.ndarray, kind: str, config: QualityConfig, where: str) 
 
     Args:
         audio: `(samples,)` float32 at 16 kHz.
-        kind: voices are checked for level and clipping, wake words, confusables and hard negatives for length too;
-            of noise and music only that there is something in them around 0, of room responses only the former.
+        kind: voices are checked for level and clipping, wake words, confusables and hard negatives also for length;
+            noise and music for silence, length and offset; room impulse responses for silence alone.
 
     Raises:
         AudioError: with reason `silent`, `too_short`, `too_long`, `dc_offset`, `too_quiet` or `clipped`.
@@ -41,7 +41,9 @@ def check_clip(audio: np.ndarray, kind: str, config: QualityConfig, where: str) 
         raise AudioError("too_long", where, f"{duration_s:.2f} s, at most {config.max_clip_s:g} s for a {kind}")
     offset = float(np.mean(audio, dtype=np.float64))
     if abs(offset) > config.max_dc_offset:
-        detail = f"the mean is {offset:+.3f} of full scale, at most {config.max_dc_offset:g} is allowed: take it out"
+        detail = (
+            f"the mean is {offset:+.3f} of full scale, at most {config.max_dc_offset:g} is allowed: remove the offset"
+        )
         raise AudioError("dc_offset", where, detail)
     if kind in VOICED and level < config.min_level_dbfs:
         raise AudioError("too_quiet", where, f"{level:.1f} dBFS, at least {config.min_level_dbfs:g} dBFS are needed")
@@ -52,7 +54,7 @@ def check_clip(audio: np.ndarray, kind: str, config: QualityConfig, where: str) 
 
 
 def check_snr(snr_db: float | None, config: QualityConfig, where: str) -> None:
-    """Refuse a voice that hardly stands above its pauses; None (no pause to measure in) passes.
+    """Refuse a voice with a low SNR; None (a clip without a pause to measure in) passes.
 
     Raises:
         AudioError: with reason `low_snr`.
@@ -62,15 +64,13 @@ def check_snr(snr_db: float | None, config: QualityConfig, where: str) -> None:
         raise AudioError("low_snr", where, detail)
 
 
-def check_duration(heard_s: float, told_s: float | None, config: QualityConfig, where: str) -> None:
-    """Refuse a clip that does not last as long as its manifest says; None (nothing said) passes.
+def check_duration(decoded_s: float, listed_s: float | None, config: QualityConfig, where: str) -> None:
+    """Refuse a clip whose duration is not that of its manifest; None (not listed) passes.
 
     Raises:
         AudioError: with reason `duration_differs`.
     """
-    if told_s is None or abs(heard_s - told_s) <= max(DURATION_SLACK_S, config.max_duration_error * told_s):
+    if listed_s is None or abs(decoded_s - listed_s) <= max(DURATION_SLACK_S, config.max_duration_error * listed_s):
         return
-    detail = (
-        f"lasts {heard_s:.2f} s by its header's sample rate, {told_s:.2f} s by its manifest: one of the two is wrong"
-    )
-    raise AudioError("duration_differs", where, detail)
+    lasts = f"lasts {decoded_s:.2f} s by its header's sample rate, {listed_s:.2f} s by its manifest"
+    raise AudioError("duration_differs", where, f"{lasts}: one of the two is wrong")

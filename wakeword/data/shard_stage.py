@@ -26,13 +26,13 @@ from wakeword.stages.stage import Stage, StageResources
 from wakeword.system.files import sha256_of, write_json
 
 MAX_RIR_S = 20.0
-"""A longer `room response` is something else."""
+"""A longer file of kind `rir` is not a room impulse response."""
 TIME_SLACK_S = 0.02
-"""A word may end so much after its clip: times are rounded."""
+"""A rounded word end may lie so much after the clip's end."""
 
 
 class ShardStage(Stage):
-    """One row in is one shard's plan; the clips are decoded one after another, so memory is that of a record batch.
+    """Builds the shard of each row; clips are decoded one after another, so memory is that of a record batch.
 
     Args:
         config: quality limits and the length of pieces.
@@ -49,14 +49,10 @@ class ShardStage(Stage):
         self.out_dir = str(out_dir)
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Build each planned shard; `reason` names the commonest fault of its refused clips, or is empty."""
+        """Build each planned shard; `reason` is the most frequent one of its refused clips, or empty."""
         results = [self._build(row["name"], row["plan_hash"], row["clips"]) for row in table.to_pylist()]
-        return pa.Table.from_pylist(
-            results,
-            schema=pa.schema(
-                [("name", pa.string()), ("rows", pa.int64()), ("duration_s", pa.float64()), ("reason", pa.string())]
-            ),
-        )
+        types = (pa.string(), pa.int64(), pa.float64(), pa.string())
+        return pa.Table.from_pylist(results, schema=pa.schema(zip(self.writes, types, strict=True)))
 
     def _build(self, name: str, plan_hash: str, clips: bytes) -> dict[str, Any]:
         path = Path(self.out_dir) / "shards" / f"{name}.arrow"
@@ -72,7 +68,7 @@ class ShardStage(Stage):
                     yield row
 
         written = write_shard(path, rows())
-        # The receipt comes last: a shard without one is made again.
+        # The receipt is written last: a shard without one is made again.
         receipt = {
             "plan_hash": plan_hash,
             "rows": written,
@@ -117,13 +113,13 @@ class ShardStage(Stage):
         blocks = stream(clip["uri"], self.config.max_kept_s, quality.decode_timeout_s)
         for number, audio in enumerate(blocks):
             if number == 0:
-                # A longer recording tells its length at the end, when its first pieces are written: it is not asked.
-                told_s = min(clip["duration_s"], self.config.max_kept_s) if clip["duration_s"] else None
-                check_duration(len(audio) / SAMPLE_RATE_HZ, told_s, quality, clip["uri"])
+                # The length of a longer recording is known only after its first pieces are written: not checked.
+                listed_s = min(clip["duration_s"], self.config.max_kept_s) if clip["duration_s"] else None
+                check_duration(len(audio) / SAMPLE_RATE_HZ, listed_s, quality, clip["uri"])
             try:
                 row = self._checked(clip, audio)
             except AudioError as error:
-                # A pause of half a minute, or a last piece of a few samples, is no fault of the recording.
+                # A long pause or a last piece of a few samples does not refuse the recording.
                 fault = error
                 continue
             row["clip_id"] = f"{clip['clip_id']}#{number}"
@@ -140,7 +136,7 @@ class ShardStage(Stage):
 
 
 def receipt_path(out_dir: str | Path, name: str) -> Path:
-    """Where a finished shard says what it holds."""
+    """Path of the receipt of a finished shard."""
     return Path(out_dir) / "shards" / f"{name}.json"
 
 
@@ -159,7 +155,7 @@ def finished_receipt(out_dir: str | Path, name: str, plan_hash: str) -> dict[str
 
 
 def verified_digest(clip: Row) -> str:
-    """SHA-256 of the file at `uri`; where `sha256` is not empty they must agree.
+    """SHA-256 of the file at `uri`, which must equal a `sha256` that is not empty.
 
     Raises:
         AudioError: `missing_file`, `unreadable` or `wrong_checksum`.
@@ -173,12 +169,12 @@ def verified_digest(clip: Row) -> str:
     except DataError as error:
         raise AudioError("unreadable", clip["uri"], str(error)) from error
     if clip["sha256"] and clip["sha256"] != digest:
-        raise AudioError("wrong_checksum", clip["uri"], "the file is not the one that the manifest describes")
+        raise AudioError("wrong_checksum", clip["uri"], "the file differs from the one in the manifest")
     return digest
 
 
 def _word_place(clip: Row, audio: np.ndarray) -> tuple[float, float]:
-    """As the source gives it (a word within a sentence cannot be found by its energy), or where the one sound is."""
+    """Word times of the source, or the bounds of the one sound in the clip, in seconds."""
     start_s, end_s = clip["word_start_s"], clip["word_end_s"]
     if start_s is None or end_s is None:
         from wakeword.audio.vad import word_bounds
@@ -186,7 +182,7 @@ def _word_place(clip: Row, audio: np.ndarray) -> tuple[float, float]:
         start_s, end_s = word_bounds(audio, SAMPLE_RATE_HZ)
     elif not 0 <= start_s < end_s <= len(audio) / SAMPLE_RATE_HZ + TIME_SLACK_S:
         length_s = len(audio) / SAMPLE_RATE_HZ
-        detail = f"the word is said to be from {start_s:.2f} s to {end_s:.2f} s of a clip of {length_s:.2f} s"
+        detail = f"the listed word times are {start_s:.2f} s to {end_s:.2f} s of a clip of {length_s:.2f} s"
         raise AudioError("wrong_word_times", clip["uri"], detail)
     return float(start_s), float(end_s)
 

@@ -1,13 +1,15 @@
-"""Shards: uncompressed Arrow IPC files of whole clips, an index that vouches for them, and the set of both.
+"""Shards: uncompressed Arrow IPC files of whole clips, an index with their checksums, and the set of both.
 
-A shard's rows are decided before anything is decoded, so each shard is a unit of work of its own: written atomically,
-skipped when it is there, and the same bytes whoever writes it.
+A shard's rows are planned before any audio is decoded, so each shard is a separate unit of work: it is written
+atomically, skipped when it is complete, and its bytes are the same on every worker.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,35 +20,28 @@ from wakeword.errors import DataError
 from wakeword.system.files import atomic_path, sha256_of
 
 INDEX_VERSION = 4
-"""Raised when prepared folders of before cannot be read: 2 has who speaks and how (accent … snr_db) and carriers, 3 has
-weights."""
+"""Increased when older prepared folders cannot be read."""
 BATCH_ROWS = 64
 """Rows per record batch: fixed, so that a shard's bytes do not depend on how it was made."""
 
 
 def write_shard(path: Path, rows: Iterable[dict[str, Any]]) -> int:
-    """Write rows as one shard, a record batch at a time; nothing is left when `rows` is empty. Returns the rows."""
-    written = 0
-    pending: list[dict[str, Any]] = []
+    """Write rows as one shard, a record batch at a time, and return their number; without rows there is no file."""
+    written, rows = 0, iter(rows)
     with (
         atomic_path(path) as temporary,
         pa.OSFile(str(temporary), "wb") as sink,
         pa.ipc.new_file(sink, SHARD_SCHEMA) as writer,
     ):
-        for row in rows:
-            pending.append(row)
-            if len(pending) == BATCH_ROWS:
-                writer.write_batch(pa.RecordBatch.from_pylist(pending, schema=SHARD_SCHEMA))
-                written += len(pending)
-                pending = []
-        if pending:
-            writer.write_batch(pa.RecordBatch.from_pylist(pending, schema=SHARD_SCHEMA))
-            written += len(pending)
+        while batch := list(islice(rows, BATCH_ROWS)):
+            writer.write_batch(pa.RecordBatch.from_pylist(batch, schema=SHARD_SCHEMA))
+            written += len(batch)
     if not written:
         path.unlink()
     return written
 
 
+@dataclass(eq=False)
 class ShardSet:
     """Prepared data: `ShardSet.open(folder)`.
 
@@ -55,17 +50,12 @@ class ShardSet:
         index: the content of `index.json`.
     """
 
-    def __init__(self, root: Path, index: dict[str, Any]) -> None:
-        self.root = root
-        self.index = index
+    root: Path
+    index: dict[str, Any]
 
     @classmethod
     def open(cls, root: str | Path, verify: bool = False) -> ShardSet:
-        """Read and check the index; every shard must be there with its size.
-
-        Args:
-            root: folder that `prepare` wrote.
-            verify: read every shard and compare its SHA-256 too.
+        """Read the index of the folder `root` and check each shard's size; `verify` compares the SHA-256 too.
 
         Raises:
             DataError: no index, an index of another version, or a shard that is absent or changed.
@@ -80,7 +70,7 @@ class ShardSet:
             raise DataError(f"{path} cannot be read ({error}): run `wakeword prepare` again") from error
         if not isinstance(index, dict) or index.get("version") != INDEX_VERSION:
             raise DataError(
-                f"{path} is of another version than {INDEX_VERSION}, which is read here: run `wakeword prepare` again"
+                f"{path} is not of version {INDEX_VERSION}, which this program reads: run `wakeword prepare` again"
             )
         shard_set = cls(root, index)
         for split in shard_set.splits:

@@ -15,33 +15,32 @@ from wakeword.errors import DataError
 
 
 def draw(key: str) -> float:
-    """A number in [0, 1) that depends on the text alone: the same speaker falls into the same split everywhere."""
+    """A pseudo-random number in [0, 1) that depends on the text alone."""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
 
 
 def split_of(key: str, config: SplitConfig) -> str:
-    """Split of a speaker (or of a clip without one) that has none."""
+    """Split of a speaker (or of a clip without a speaker) by a hash of the name."""
     number = draw(f"split:{key}")
     return "test" if number < config.test else "val" if number < config.test + config.val else "train"
 
 
 def assign_splits(table: pa.Table, labels: Sequence[str], config: SplitConfig) -> tuple[pa.Table, list[Row], list[str]]:
-    """Fill in missing splits and hold every speaker to one split.
+    """Assign every speaker to one split.
 
-    A speaker whose given splits differ keeps the split with most clips; the others' clips are left out
-    (`speaker_in_two_splits`): a test on a voice that training heard would flatter the model. So are clips of a
-    word that were put aside as val or test while most of the speaker's have no split: the speaker trains. Clips without
-    a speaker count as one speaker each; a guessed speaker counts as one.
+    A speaker whose given splits differ keeps the split with most clips, and the clips of the other splits are left out
+    (`speaker_in_two_splits`), since a test on a trained voice overrates the model. A speaker whose wake word clips
+    mostly have no split trains. Clips without a speaker count as one speaker each; a guessed speaker counts as one.
 
-    Speakers without a given split go by a hash of their name. Where that serves a wake word badly, `balance` moves
-    them: fewer people than splits all train where engines' voices serve val and test; of more people every split has
-    one, and most recordings train. Where the sources give recordings to train and test and none to val, a share of
-    train's speakers becomes val.
+    Speakers without a given split are assigned by a hash of their name. `balance` moves them where that serves a wake
+    word badly: fewer people than splits all train where engines' voices are in val and test; of more people every
+    split has one, and most recordings train. Where the sources give recordings to train and test and none to val, a
+    share of train's speakers becomes val.
 
-    Hard negatives have no say in it: a voice of val or test stays there, and its hard negatives are left out.
+    Hard negatives do not decide a split: those of a voice of val or test are left out.
 
     Returns:
-        the table with `split` filled in, the rows left out, warnings in plain sentences.
+        the table with `split` filled in, the rows left out, warnings.
 
     Raises:
         DataError: a wake word with too few speakers to train on some and test on others.
@@ -50,10 +49,10 @@ def assign_splits(table: pa.Table, labels: Sequence[str], config: SplitConfig) -
     keys = _speaker_keys(table)
     given = table.column("split").to_pylist()
     kinds = table.column("kind").to_pylist()
-    voting = [kind != "hard_negative" for kind in kinds]
-    home = _given_homes(keys, [split if votes else "" for split, votes in zip(given, voting, strict=True)], kinds)
-    # Voices that only hard negatives have.
-    home |= dict.fromkeys(set(keys) - {key for key, votes in zip(keys, voting, strict=True) if votes}, "train")
+    hard = [kind == "hard_negative" for kind in kinds]
+    home = _given_homes(keys, ["" if mined else split for split, mined in zip(given, hard, strict=True)], kinds)
+    # Voices of hard negatives alone.
+    home |= dict.fromkeys(set(keys) - {key for key, mined in zip(keys, hard, strict=True) if not mined}, "train")
     free = {key for key in keys if key not in home}
     words, others = voices_of(table, keys, labels)
     spared = spared_for_val([*words.values(), others], home, _order, config)
@@ -87,7 +86,7 @@ def _order(key: str) -> tuple[float, str]:
 
 
 def _one_spelling(table: pa.Table) -> pa.Table:
-    """Guesses that differ by case alone are one person, spelled as the source that gives the name, if any, has it."""
+    """Guessed names that differ by case alone are one person; the spelling of a given name takes precedence."""
     speakers, sources = (table.column(name).to_pylist() for name in ("speaker", "speaker_source"))
     spelling: dict[str, str] = {}
     for source in ("given", "guessed"):
@@ -106,7 +105,7 @@ def _speaker_keys(table: pa.Table) -> list[str]:
 
 
 def _given_homes(keys: list[str], given: list[str], kinds: list[str]) -> dict[str, str]:
-    """Splits of those who have given ones; who says wake words mostly in clips without a split trains."""
+    """Splits of speakers with given ones; who says wake words mostly in clips without a split trains."""
     votes: dict[str, Counter[str]] = defaultdict(Counter)
     words: dict[str, Counter[bool]] = defaultdict(Counter)
     for key, split, kind in zip(keys, given, kinds, strict=True):
@@ -115,7 +114,7 @@ def _given_homes(keys: list[str], given: list[str], kinds: list[str]) -> dict[st
         if kind == "wakeword":
             words[key][bool(split)] += 1
     home = {key: max(SPLITS, key=lambda split: counter[split]) for key, counter in votes.items()}
-    # A handful that somebody put aside as a test does not send all others there.
+    # A few test clips do not move all other clips of the speaker to test.
     return {key: "train" if words[key][False] > words[key][True] > 0 else split for key, split in home.items()}
 
 
@@ -130,7 +129,7 @@ def _check_speakers(words: dict[str, Voices], home: dict[str, str], config: Spli
             "set data.splits.val and data.splits.test to 0 to train without them"
         )
         if guessed & set(speakers):
-            way_out += "; or, if the guess is wrong, put the recordings of each person into a folder of its own"
+            way_out += "; or, if the guess is wrong, put the recordings of each person into a separate folder"
         if len(speakers) == 1 and len(wanted) > 1:
             how = ", guessed from file names" if speakers[0] in guessed else ""
             raise DataError(
@@ -175,8 +174,8 @@ def _warnings(table: pa.Table, labels: Sequence[str], config: SplitConfig) -> li
     if guessed:
         warnings.append(
             f"the speakers of {guessed.total()} clips are guessed from file names ({shortened(sorted(guessed))}): if "
-            "that is wrong, put each person's recordings into a folder of their own below the label, or name speakers "
-            "in a manifest"
+            "that is wrong, put each person's recordings into a separate folder below the label, or name speakers in a "
+            "manifest"
         )
     return warnings
 
@@ -194,19 +193,19 @@ def _about_people(
             f"{' and '.join(split for split in SPLITS if people.get(split))}: give some of them the split train"
         )
     elif lacking and people.get("train"):
-        told = Counter[str]()
-        for who in people.values():
-            told += who
-        named = shortened(sorted(name for name in told if name))
+        spoken = Counter[str]()
+        for clips_of in people.values():
+            spoken += clips_of
+        named = shortened(sorted(name for name in spoken if name))
         there = f"people say {label} in {' and '.join(split for split in SPLITS if people.get(split))} alone"
-        there += f" ({f'{named}: ' if named else ''}{told.total()} clips)"
+        there += f" ({f'{named}: ' if named else ''}{spoken.total()} clips)"
         if "test" in lacking:
             yield (
-                f"{there}, {' and '.join(lacking)} hear it from engines: how often people are missed is not judged, "
-                f"neither those who train nor strangers: record {len(wanted_splits(config))} people or more"
+                f"{there}, in {' and '.join(lacking)} only engines say it: the miss rate for people is not measured: "
+                f"record {len(wanted_splits(config))} people or more"
             )
         else:
-            yield f"{there}: in val, which ranks epochs and gives thresholds, engines say it; people are judged in test"
+            yield f"{there}: in val, which ranks epochs and gives thresholds, only engines say it"
 
 
 def shortened(names: Sequence[str], most: int = 5) -> str:

@@ -1,4 +1,4 @@
-"""What a preparation ends with: counts, hours, what was refused and why."""
+"""The result of a preparation: counts, hours, refused rows and reasons."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class PreparedSummary:
         quarantined: refused rows by reason (`contains_word` and `speaker_in_two_splits` are left out on purpose).
         shards: shard files in all.
         resumed_shards: of these, found complete from an earlier run.
-        up_to_date: nothing had to be done at all.
-        labelled: what became of each label of each source.
+        up_to_date: nothing had to be done.
+        labelled: the use of each label of each source.
         peak_memory_bytes: highest use of memory by the process and its children during this run, 0 if nothing was done.
     """
 
@@ -39,7 +39,7 @@ class PreparedSummary:
 
     @classmethod
     def from_index(cls, out_dir: Path, index: dict[str, Any], **extra: Any) -> PreparedSummary:
-        """The summary that an index describes."""
+        """The summary of an index."""
         return cls(
             out_dir=out_dir,
             config_hash=index["config_hash"],
@@ -65,10 +65,7 @@ class PreparedSummary:
     def rows(self) -> list[tuple[str, ...]]:
         """Lines of the table: kind, label, clips in train, val and test, hours of the kind."""
         pairs = sorted({(k, name) for kinds in self.counts.values() for k, labels in kinds.items() for name in labels})
-        lines = []
-        for kind, label in pairs:
-            numbers = [str(self.clips(split, kind, label)) for split in SPLITS]
-            lines.append((kind, label, *numbers))
+        lines = [(kind, label, *(str(self.clips(split, kind, label)) for split in SPLITS)) for kind, label in pairs]
         for kind in sorted({kind for kind, _ in pairs}):
             lines.append((kind, "hours", *(f"{self.hours.get(split, {}).get(kind, 0.0):.2f}" for split in SPLITS)))
         return lines

@@ -1,4 +1,4 @@
-"""Which clips are the words to detect, which are plain negatives, and which hold a word without being one."""
+"""Assignment of clips: wake words, negatives, and clips that hold a word without being one."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def spoken(text: str) -> tuple[str, ...]:
 
 def holds(text: str, phrase: str) -> bool:
     """True if the words of `phrase` follow one another in `text`, compared as labels are (`fold`)."""
-    wanted, said = fold(phrase), fold(text)
+    wanted, folded = fold(phrase), fold(text)
     if _UNSPACED.search(wanted):
-        return wanted.replace("_", "") in said.replace("_", "")
-    return bool(wanted) and f"_{wanted}_" in f"_{said}_"
+        return wanted.replace("_", "") in folded.replace("_", "")
+    return bool(wanted) and f"_{wanted}_" in f"_{folded}_"
 
 
 def with_named_words(table: pa.Table, words: Sequence[WordConfig]) -> pa.Table:
@@ -37,7 +37,7 @@ def with_named_words(table: pa.Table, words: Sequence[WordConfig]) -> pa.Table:
 
 
 def check_phrases(words: Sequence[WordConfig]) -> None:
-    """Refuse phrases that nobody can speak.
+    """Refuse phrases without letters.
 
     Raises:
         ConfigError: a phrase without letters.
@@ -52,9 +52,9 @@ def check_phrases(words: Sequence[WordConfig]) -> None:
 def assign_words(table: pa.Table, words: Sequence[WordConfig]) -> tuple[pa.Table, list[Row]]:
     """Keep configured labels as wake words, turn other labels into negatives, leave out clips that hold a word.
 
-    A wake word or confusable with a label of its own that is not configured becomes `speech`; its label stays. A clip
-    is left out with the reason `contains_word` when its `contains`, label or text names a configured word
-    (`hey_computer` for `computer`): it is neither a good positive nor an honest negative.
+    A wake word with a label that is not configured becomes `speech` and keeps its label. A clip is left out with the
+    reason `contains_word` when its `contains`, label or text names a configured word (`hey_computer` for `computer`):
+    it is neither a positive nor a negative.
 
     Returns:
         the table with `kind` and `contains` set, and the rows left out.

@@ -1,4 +1,4 @@
-"""From stored scores to the report: detector times and thresholds from val, the verdict from test."""
+"""Analysis of stored scores: detector times and thresholds from val, the verdict from test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wakeword.config.evaluation import EvaluationConfig
 from wakeword.evaluation.metrics import det as metrics
 from wakeword.evaluation.metrics.calibration import calibrate
 from wakeword.evaluation.metrics.detector_times import choose_times, timing_of
-from wakeword.evaluation.metrics.measure import WordOnSplit, alarm_times, at_threshold, listen
+from wakeword.evaluation.metrics.measure import WordOnSplit, alarm_times, at_threshold, measure_word
 from wakeword.evaluation.metrics.near_misses import near_miss_curve, near_miss_floor
 from wakeword.evaluation.metrics.thresholds import NEVER, Choice, choose_threshold, raise_to
 from wakeword.evaluation.report.examples import find_examples
@@ -22,7 +22,6 @@ from wakeword.evaluation.results import (
     Det,
     EvaluationReport,
     Oracle,
-    SliceReport,
     SplitResult,
     TargetResult,
     WordResult,
@@ -36,23 +35,23 @@ from wakeword.runtime.bundle import DetectorSettings
 
 HISTOGRAM_BINS = 40
 DET_MAX_FAH = 1000.0
-"""The stored DET curves end here: nobody ships such a detector, and the corners beyond are many."""
+"""Upper end of the stored DET curves, far above the rate of any useful detector."""
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """A report and what it was made from: each word's view of test, for outcomes and examples."""
+    """A report, and each word's peaks on test for outcomes and examples."""
 
     report: EvaluationReport
     test: tuple[WordOnSplit, ...]
 
 
 def analyse(store: ScoreStore, config: EvaluationConfig) -> Analysis:
-    """Every figure of an evaluation from its stored scores.
+    """Compute the report of an evaluation from its stored scores.
 
-    Raises DataError for scores that are not finite or truth that overlaps.
+    Raises DataError for scores that are not finite and for words that overlap.
     """
-    detector, told = choose_times(store, config)
+    detector, detector_reason = choose_times(store, config)
     views = [_views(store, word["label"], detector, config) for word in store.words]
     results = tuple(_word(word, *view, config) for word, view in zip(store.words, views, strict=True))
     report = EvaluationReport(
@@ -62,7 +61,7 @@ def analyse(store: ScoreStore, config: EvaluationConfig) -> Analysis:
         audio_hours=sum(track.duration_s for track in store.tracks) / 3600,
         licences=tuple(tuple(row) for row in store.about["licences"]),
         detector=detector.model_dump(),
-        detector_reason=told,
+        detector_reason=detector_reason,
         provenance=store.about["provenance"],
         evaluation_config=config.model_dump(mode="json"),
     )
@@ -74,7 +73,7 @@ def _views(
 ) -> tuple[WordOnSplit, WordOnSplit]:
     """One word on val and on test."""
     timing = timing_of(detector, store.step_s)
-    val, test = (listen(label, store.of(split), store.scores, timing, config) for split in ("val", "test"))
+    val, test = (measure_word(label, store.of(split), store.scores, timing, config) for split in ("val", "test"))
     return val, test
 
 
@@ -82,31 +81,23 @@ def _word(word: dict[str, Any], val: WordOnSplit, test: WordOnSplit, config: Eva
     targets = tuple(_target(val, test, target, word["threshold"], config) for target in config.targets)
     operating = next(target for target in targets if target.fah_target == config.operating_fah)
     clean = test.curves.get("clean")
-    area = None
-    if clean is not None and test.hours > 0:
-        area = metrics.frr_area(clean, test.alarms, test.hours)
+    alarms_by_audio = slice_alarms(test, operating.threshold)
+    sliced = slice_words(test, word["phrase"] or word["label"], operating.threshold, duration_edges(val))
     return WordResult(
         label=word["label"],
         phrase=word["phrase"],
         operating_fah=config.operating_fah,
-        frr_area=area,
+        frr_area=metrics.frr_area(clean, test.alarms, test.hours) if clean is not None and test.hours > 0 else None,
         clip_level=_clip_level(test),
         targets=targets,
         det=_det(test),
         near_miss_curve=near_miss_curve(test.near_misses, clean),
         calibration=calibrate(val.scored, test.scored),
-        slices=_slices(word["phrase"] or word["label"], val, test, operating.threshold, config),
+        slices=slice_report(sliced, *alarms_by_audio, operating.threshold, config.confidence),
         alarm_times=alarm_times(test, operating.threshold),
         examples=find_examples(test, operating.threshold),
         histogram={name: _histogram(values) for name, values in test.clip_scores.items()},
     )
-
-
-def _slices(
-    phrase: str, val: WordOnSplit, test: WordOnSplit, threshold: float, config: EvaluationConfig
-) -> SliceReport:
-    words = slice_words(test, phrase, threshold, duration_edges(val))
-    return slice_report(words, *slice_alarms(test, threshold), threshold, config.confidence)
 
 
 def _target(
@@ -116,7 +107,7 @@ def _target(
         choice = choose_threshold(val.words, val.alarms, val.hours, target)
         choice = raise_to(choice, near_miss_floor(val.near_misses, config.near_miss_limits))
     else:
-        reason = f"val holds no audio to count false alarms in: the bundle's threshold {shipped:g} stays"
+        reason = f"val has no negative audio: the threshold {shipped:g} of the bundle is kept"
         choice = Choice(target, shipped, False, reason)
     on_test = _on_split(test, choice.threshold, config)
     ready, verdict = _verdict(choice, on_test, config)
@@ -147,22 +138,20 @@ def _oracle(test: WordOnSplit, target: float) -> Oracle | None:
 
 
 def _verdict(choice: Choice, test: SplitResult | None, config: EvaluationConfig) -> tuple[bool, str]:
-    """Whether test keeps what the operating point asks, and the sentence that says so."""
+    """Whether test keeps the limits of the operating point, and the verdict as a sentence."""
     if not choice.reached:
         return False, f"not ready: {choice.reason}"
     if test is None or test.alarms.fah is None:
-        return False, "not ready: test holds no audio to count false alarms in"
+        return False, "not ready: test has no negative audio"
     clean = test.condition("clean")
     if clean is None:
-        return False, "not ready: test holds no clips of the word with a known place"
+        return False, "not ready: test has no clips of the word with known times"
     target, allowed = f"{choice.fah_target:g} false alarms per hour", percent(config.operating_frr)
     faults = []
     if test.alarms.fah > choice.fah_target:
-        faults.append(
-            f"{number(test.alarms.fah)} false alarms per hour on test where {choice.fah_target:g} are allowed"
-        )
+        faults.append(f"{number(test.alarms.fah)} false alarms per hour on test, the limit is {choice.fah_target:g}")
     if clean.frr > config.operating_frr:
-        faults.append(f"{percent(clean.frr)} of clean words missed on test where {allowed} are allowed")
+        faults.append(f"{percent(clean.frr)} of clean words missed on test, the limit is {allowed}")
     if faults:
         return False, "not ready: " + " and ".join(faults)
     return True, f"test keeps the limits of {target} and {allowed} missed clean words"

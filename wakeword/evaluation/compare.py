@@ -196,8 +196,9 @@ def judge(
     if alarms is not None:
         change = alarms.false_alarms_b - alarms.false_alarms_a
         signs.append(int(np.sign(change)) if alarms.p_value < level else 0)
-        counts = f"A has {alarms.false_alarms_a} and B {alarms.false_alarms_b} false alarms"
-        findings.append(f"{counts} in {alarms.hours:.3g} h")
+        findings.append(
+            f"A has {alarms.false_alarms_a} and B {alarms.false_alarms_b} false alarms in {alarms.hours:.3g} h"
+        )
     if not findings:
         return "cannot tell", "cannot tell: there are neither clean words nor negatives to compare on"
     facts = ", ".join(findings)

@@ -1,4 +1,4 @@
-"""The protocol: tracks from val and test, scores by the shipped graph, thresholds from val, the verdict from test."""
+"""The evaluation: tracks of val and test, scores of the shipped graph, thresholds from val, the verdict from test."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from wakeword.evaluation.report.plots import PLOTS, write_plots
 from wakeword.evaluation.results import EvaluationReport, Example
 from wakeword.evaluation.scoring.run import score_tracks
 from wakeword.evaluation.scoring.store import SCORES_NAME, TRUTH_NAME, ScoreStore, write_scores, write_truth
-from wakeword.evaluation.tracks.plan import Track, TrackPlan, plan_tracks
+from wakeword.evaluation.tracks.clips import Pool
+from wakeword.evaluation.tracks.plan import TrackPlan, plan_tracks
 from wakeword.evaluation.tracks.recordings import RecordingTrack, with_recordings
 from wakeword.runtime.bundle import VARIANTS, Bundle, load_bundle
 from wakeword.stages.progress import Progress
@@ -45,7 +46,7 @@ ANALYSIS_KEYS = (
     "hit_before_s",
     "confidence",
 )
-"""Settings that leave the tracks as they are: the stored scores answer for any value of them."""
+"""Settings that `--from-scores` can change, because the tracks and scores do not depend on them."""
 
 
 def _traced_inputs(call: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,7 +66,6 @@ def evaluate(
     out_dir: str | Path,
     run_dir: str | Path | None = None,
     command: str = "",
-    progress: Callable[[float, float], None] | None = None,
     runner: Runner = "local",
     cache_dir: str | Path | None = None,
     variant: str = "float32",
@@ -76,20 +76,20 @@ def evaluate(
     `report.json` into `out_dir`.
 
     Args:
-        bundle_dir: bundle folder or zip; its words, detector times and graph are what is evaluated.
+        bundle_dir: bundle folder or zip, with the words, detector times and graph to evaluate.
         prepared_dir: folder that `prepare` wrote.
-        config: only its `evaluation` section counts, with `ray` its `compute`, and `tracking.weave_project`.
-        out_dir: made if need be; files of an earlier evaluation in it are replaced.
-        run_dir: a run whose `metrics.jsonl` gives the report its training curves.
-        command: how to reproduce the report, printed in it.
-        progress: hears `(scored_s, total_s)` of audio as stretches of tracks are done.
-        runner: `ray` scores on the workers of Ray Data, joined or started as `compute` says.
-        cache_dir: scores are kept in this folder and found again by their content.
+        config: its `evaluation` section, with `ray` also `compute`, and `tracking.weave_project` are used.
+        out_dir: created if needed; files of an earlier evaluation in it are replaced.
+        run_dir: a run; its `metrics.jsonl` gives the report the training curves.
+        command: the command that reproduces the report, printed in it.
+        runner: `ray` scores on the workers of Ray Data, in the cluster of `compute`.
+        cache_dir: folder that caches scores by the hash of model and samples.
         variant: form of the bundle's model: float32, int8 or tflite.
 
     Raises:
         BundleError: the bundle is damaged or fails.
-        DataError: the data holds neither val nor test clips, a truth does not fit, or scores are not finite.
+        DataError: the data holds neither val nor test clips, the truth of a recording does not fit it, or scores are
+            not finite.
     """
     bundle, shards = load_bundle(bundle_dir, variant), ShardSet.open(prepared_dir)
     out = Path(out_dir)
@@ -101,7 +101,7 @@ def evaluate(
     plans = [with_recordings(plan, words, config.evaluation, rest_s) for plan in planned]
     with session(config, runner):
         cache, workers = Path(cache_dir) if cache_dir else None, config.compute.data_cpus if runner == "ray" else None
-        scores = _score(bundle, plans, progress, partial(score_tracks, workers=workers, runner=runner, cache_dir=cache))
+        scores = _score(bundle, plans, partial(score_tracks, workers=workers, runner=runner, cache_dir=cache))
     provenance = _provenance(bundle, shards)
     about = {
         "provenance": provenance,
@@ -114,7 +114,7 @@ def evaluate(
     write_scores(out / SCORES_NAME, plans, scores, bundle, about)
     tracks = {track.name: track for plan in plans for track in plan.tracks}
     report = report_of(out, config.evaluation, partial(write_audio, tracks=tracks, folder=out), run_dir, command)
-    # Of an evaluation before; `evaluate_scores` drops none, since other settings may show it again.
+    # Audio of earlier evaluations is removed. `evaluate_scores` keeps it, since other settings may need it again.
     drop_other_audio([example for word in report.words for example in word.examples], out)
     return report
 
@@ -122,16 +122,15 @@ def evaluate(
 def evaluate_scores(
     folder: str | Path, overrides: Sequence[str] = (), out_dir: str | Path | None = None
 ) -> EvaluationReport:
-    """Every table and figure of a finished evaluation again from its stored scores, under other settings if asked.
+    """Repeat the analysis of a finished evaluation from its stored scores.
 
     Args:
-        folder: what `evaluate` wrote.
-        overrides: `key=value` of the `evaluation` section, such as `operating_fah=1`; those that change the tracks
-            themselves need the audio and are refused.
-        out_dir: where the files go; default `folder`, whose report is replaced then.
+        folder: output folder of `evaluate`.
+        overrides: `key=value` of the `evaluation` section, such as `operating_fah=1`, for keys of `ANALYSIS_KEYS`.
+        out_dir: output folder; default `folder`, whose report is then replaced.
 
     Raises:
-        ConfigError: an override that is unknown, not valid, or would change the tracks.
+        ConfigError: an override is unknown or invalid, or would change the tracks.
         DataError: the folder holds no scores of this version.
     """
     store = ScoreStore(folder)
@@ -142,12 +141,12 @@ def evaluate_scores(
         for name in (SCORES_NAME, TRUTH_NAME):
             with atomic_path(out / name) as temporary:
                 shutil.copyfile(store.folder / name, temporary)
-    sound = partial(copy_audio, source=store.folder, folder=out)
+    copy_examples = partial(copy_audio, source=store.folder, folder=out)
     command = store.about["command"]
     if overrides:
         command = shlex.join(["wakeword", "evaluate", "--from-scores", str(folder), *overrides])
-    # A run keeps its evaluation beside its training curves.
-    return report_of(out, settings, sound, store.folder.parent, command)
+    # A run's evaluation folder lies in the folder of its training curves.
+    return report_of(out, settings, copy_examples, store.folder.parent, command)
 
 
 def _changed(stored: dict[str, Any], overrides: Sequence[str]) -> EvaluationConfig:
@@ -155,8 +154,8 @@ def _changed(stored: dict[str, Any], overrides: Sequence[str]) -> EvaluationConf
         key = override.partition("=")[0].removeprefix("evaluation.")
         if key.partition(".")[0] not in ANALYSIS_KEYS:
             raise ConfigError(
-                f"evaluation.{key} cannot be changed with --from-scores: it would need the audio, or does not exist; "
-                f"what can be changed: {', '.join(ANALYSIS_KEYS)}"
+                f"evaluation.{key} cannot be changed with --from-scores: it needs the audio or does not exist; "
+                f"keys that can be changed: {', '.join(ANALYSIS_KEYS)}"
             )
     whole = {"words": [{"label": "any"}], "evaluation": dict(stored)}
     for override in overrides:
@@ -167,13 +166,13 @@ def _changed(stored: dict[str, Any], overrides: Sequence[str]) -> EvaluationConf
 def report_of(
     folder: Path,
     config: EvaluationConfig,
-    sound: Callable[[Sequence[Example]], None],
+    write_examples: Callable[[Sequence[Example]], None],
     run_dir: str | Path | None = None,
     command: str = "",
 ) -> EvaluationReport:
     """Analyse the scores in `folder`; write outcomes, examples, plots, `report.html` and, last, `report.json` there.
 
-    `sound` puts the examples' audio into the folder.
+    `write_examples` writes the audio of the examples into the folder.
     """
     store = ScoreStore(folder)
     analysis = analyse(store, config)
@@ -181,10 +180,9 @@ def report_of(
     thresholds = [word.operating.threshold for word in report.words]
     write_outcomes(folder / OUTCOMES_NAME, analysis.test, thresholds, report.provenance)
     examples = [example for word in report.words for example in word.examples]
-    sound(examples)
+    write_examples(examples)
     write_plots(report, folder / PLOTS)
-    curves = Path(run_dir) if run_dir else None
-    write_html(report, folder / "report.html", run_dir=curves, command=command, store=store)
+    write_html(report, folder / "report.html", Path(run_dir) if run_dir else None, command, store)
     report.save(folder / REPORT_NAME)
     return report
 
@@ -193,30 +191,19 @@ def _plans(shards: ShardSet, words: Sequence[WordConfig], config: EvaluationConf
     tables = {split: shards.table(split) for split in shards.splits}
     plans = [plan_tracks(tables, split, words, config, shards.root) for split in ("val", "test") if split in tables]
     if not any(plan.tracks for plan in plans):
-        raise DataError(f"{shards.root} holds no val or test clips to evaluate on: prepare data with those splits")
+        raise DataError(f"{shards.root} holds no val or test clips to evaluate on: prepare data with these splits")
     missing = [split for split in ("val", "test") if split not in tables]
     return plans + [TrackPlan(split, (), (f"the prepared data holds no {split} split",)) for split in missing]
 
 
 def _score(
-    bundle: Bundle,
-    plans: Sequence[TrackPlan],
-    progress: Callable[[float, float], None] | None,
-    score: Callable[..., list[NDArray[np.float32]]],
+    bundle: Bundle, plans: Sequence[TrackPlan], score: Callable[..., list[NDArray[np.float32]]]
 ) -> list[NDArray[np.float32]]:
-    """All tracks of all splits at once, so that batches are full."""
+    """Scores of all tracks of all splits."""
     tracks = [track for plan in plans for track in plan.tracks]
-    total_s, done_s = sum(track.duration_s for track in tracks), 0.0
-    with Progress("scoring tracks", total_s / 3600, "h of audio") as shown:
-
-        def hear(seconds: float) -> None:
-            nonlocal done_s
-            done_s += seconds
-            shown.to(done_s / 3600)
-            if progress is not None:
-                progress(done_s, total_s)
-
-        return score(bundle, tracks, progress=hear)
+    total_h = sum(track.duration_s for track in tracks) / 3600
+    with Progress("scoring tracks", total_h, "h of audio") as bar:
+        return score(bundle, tracks, progress=lambda seconds: bar.advance(seconds / 3600))
 
 
 def _provenance(bundle: Bundle, shards: ShardSet) -> dict[str, str]:
@@ -230,24 +217,18 @@ def _provenance(bundle: Bundle, shards: ShardSet) -> dict[str, str]:
 
 
 def _licences(plans: Sequence[TrackPlan]) -> tuple[tuple[str, str, str, int], ...]:
-    """Sources and licences of everything that is heard in the tracks, mixed-in noise and rooms included."""
+    """Source, licence, split and number of all clips in the tracks, mixed-in noise and room responses included."""
     used: dict[tuple[int, int], tuple[str, str, str]] = {}
-
-    def take(track: Track, rows: Sequence[int], split: str, table: object) -> None:
-        source, licence = (table.column(name) for name in ("source", "licence"))  # type: ignore[attr-defined]
-        for row in rows:
-            used.setdefault((id(table), row), (source[row].as_py(), licence[row].as_py(), split))
-
+    recordings = []
     for plan in plans:
         for track in plan.tracks:
-            take(track, [piece.row for piece in track.pieces], plan.split, track.clips.table)
-            for pool in (track.noise, track.rooms):
+            if isinstance(track, RecordingTrack):
+                recordings.append((track.path, track.licence, plan.split))
+            own = Pool(plan.split, track.clips, tuple(piece.row for piece in track.pieces))
+            for pool in (own, track.noise, track.rooms):
                 if pool is not None:
-                    take(track, pool.rows, pool.split, pool.clips.table)
-    recordings = [
-        (track.path, track.licence, plan.split)
-        for plan in plans
-        for track in plan.tracks
-        if isinstance(track, RecordingTrack)
-    ]
+                    source, licence = (pool.clips.table.column(name) for name in ("source", "licence"))
+                    for row in pool.rows:
+                        about = source[row].as_py(), licence[row].as_py(), pool.split
+                        used.setdefault((id(pool.clips.table), row), about)
     return tuple((*key, count) for key, count in sorted(Counter([*used.values(), *recordings]).items()))

@@ -1,4 +1,4 @@
-"""A finished run as a bundle, operating points into a bundle, and a bundle as one zip."""
+"""Export a finished run as a bundle, write operating points into a bundle, and pack a bundle as a zip."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def export_bundle(
     parity_audio: Sequence[NDArray[Any]] | None = None,
     prepared_dir: str | Path | None = None,
 ) -> Path:
-    """Export the best epoch of `run_dir` to `out_dir` (default `run_dir/bundle`); returns the bundle's folder.
+    """Export the best epoch of `run_dir` to `out_dir` (default `run_dir/bundle`) and return the folder of the bundle.
 
-    `prepared_dir`: the prepared data that the run was trained on: the card sums it up, and parity is checked on clips
-    of its val split. `parity_audio`: recordings `(samples,)` float32 at 16 kHz to check parity on instead. With
-    neither, synthetic ones.
+    `prepared_dir`: the training data, which the model card summarises; parity is checked on clips of its val split.
+    `parity_audio`: recordings `(samples,)` float32 at 16 kHz for the parity check instead. With neither, synthetic
+    recordings are used.
 
-    With `export.int8` the bundle holds a quantised model too, calibrated on the same recordings; with `export.tflite`
-    a TFLite file, which must give the same scores and events.
+    With `export.int8` the bundle also contains a quantised model, calibrated on the same recordings; with
+    `export.tflite` a TFLite file, which must give the same scores and events.
 
-    Raises RunError when the run holds no model, the export fails or parity does not hold; an earlier bundle stays then.
-    Raises DataError when the prepared data cannot be read, MissingExtraError for TFLite without its packages.
+    Raises RunError if the run has no model, the export fails or the parity check fails; an earlier bundle is kept then.
+    Raises DataError if the prepared data cannot be read, MissingExtraError for TFLite without its packages.
     """
     from wakeword.export.onnx import export_onnx
     from wakeword.export.verify import verify_parity
@@ -62,11 +62,11 @@ def export_bundle(
         report = verify_parity(model, load_bundle(folder), config.export.parity_tolerance, parity_audio or None)
         _add_variants(folder, config.export, manifest, parity_audio)
     log.info(
-        "bundle %s: %d bytes, scores within %.2g of the model over %d scores, %d events identical",
+        "bundle %s: %d bytes, %d scores differ by at most %.2g from the model, %d events are identical",
         target,
         len(graph),
-        report.score_difference,
         report.scores,
+        report.score_difference,
         report.events,
     )
     return target
@@ -75,7 +75,7 @@ def export_bundle(
 def _add_variants(
     folder: Path, config: ExportConfig, manifest: Mapping[str, Any], recordings: Sequence[NDArray[Any]] | None
 ) -> None:
-    """The further forms of the model that `config` asks for, each held against the ONNX graph in the runtime."""
+    """Add the int8 and TFLite models that `config` requests, and compare each with the ONNX graph."""
     from wakeword.export.verify import compare_variant, verify_variant
 
     plain = load_bundle(folder)
@@ -100,15 +100,15 @@ def _add_variants(
             found = verify_variant(plain, other, config.parity_tolerance, recordings or None)
             found = found.model_copy(update={"operators": count_operators(content)})
         else:
-            # Eight bits cost what they cost: the difference is stated, and evaluation measures what it does.
+            # The difference of the int8 model is reported, not limited; evaluation measures its effect.
             found = compare_variant(plain, other, recordings or None)
         facts[variant] = found.model_dump(mode="json")
         log.info(
-            "%s: %d bytes, scores within %.2g of float32 over %d scores, %d of %d events changed",
+            "%s: %d bytes, %d scores differ by at most %.2g from float32, %d of %d events changed",
             variant,
             len(content),
-            found.score_difference,
             found.scores,
+            found.score_difference,
             found.events_changed,
             found.events,
         )
@@ -123,18 +123,18 @@ def set_operating_points(
     detector: Mapping[str, float] | None = None,
     probability_maps: Mapping[str, Mapping[str, float] | None] | None = None,
 ) -> Bundle:
-    """Write what evaluation found into `wake.json`, `MODEL_CARD.md` and the checksums; the models stay as they are.
+    """Write the results of an evaluation into `wake.json` and `MODEL_CARD.md`; the models are unchanged.
 
-    `points`: for each word's label, records with `fah_target`, `threshold` and whatever was measured there. The record
-    for `default_fah` gives the word's threshold, and readiness by its `ready` (true where it has none). With None the
-    target is that of `metrics["words"][label]["operating_point"]`; a word without such a record keeps its threshold.
+    `points`: for each label, records with `fah_target`, `threshold` and measurements. The record for `default_fah` sets
+    the threshold of the word and, by its `ready` (default true), whether the word is ready. With None, the target of
+    `metrics["words"][label]["operating_point"]` is used. A word without such a record keeps its threshold.
 
-    `detector`: the detector times that the thresholds were chosen with; None keeps the bundle's.
+    `detector`: the detector times of the thresholds; None keeps those of the bundle.
 
-    `probability_maps`: for each word's label, the values of its `ProbabilityMap`; a label with None, or without an
-    entry, has no map afterwards. None instead of a mapping keeps the bundle's.
+    `probability_maps`: for each label, the values of its `ProbabilityMap`; the map of a label with None or without an
+    entry is removed. None instead of a mapping keeps the maps of the bundle.
 
-    Raises BundleError for a bundle that does not load, a label it does not have or values that do not fit.
+    Raises BundleError for a bundle that does not load, an unknown label or invalid values.
     """
     bundle = load_bundle(bundle_dir)
     if unknown := sorted({*points, *(probability_maps or {})} - set(bundle.labels)):
@@ -147,7 +147,9 @@ def set_operating_points(
         if label not in points:
             continue
         word["operating_points"] = sorted(map(dict, points[label]), key=lambda record: record["fah_target"])
-        target = _operating_target(metrics, label) if default_fah is None else default_fah
+        target = default_fah
+        if target is None:
+            target = metrics.get("words", {}).get(label, {}).get("operating_point", {}).get("fah_target")
         for record in word["operating_points"]:
             if record["fah_target"] == target:
                 word.update(threshold=record["threshold"], ready=bool(record.get("ready", True)))
@@ -160,13 +162,8 @@ def set_operating_points(
     return load_bundle(bundle_dir)
 
 
-def _operating_target(metrics: Mapping[str, Any], label: str) -> float | None:
-    point = metrics.get("words", {}).get(label, {}).get("operating_point", {})
-    return point.get("fah_target")
-
-
 def pack(bundle_dir: str | Path, target: str | Path | None = None) -> Path:
-    """The bundle as one zip (default: beside the folder), byte-identical for equal bundles. Raises BundleError."""
+    """Pack a bundle as a zip (default: beside the folder), byte-identical for equal bundles. Raises BundleError."""
     bundle = load_bundle(bundle_dir)
     source = Path(bundle_dir)
     path = source.with_name(source.name + ".zip") if target is None else Path(target)

@@ -1,4 +1,4 @@
-"""Writing a bundle's files: `wake.json` with its checksums, the model card and the model. Reading is the runtime's."""
+"""Write the files of a bundle: `wake.json` with its checksums, the model card and the models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from wakeword.runtime.bundle import (
 def build_manifest(
     config: Config, step_samples: int, state_size: int, context_samples: int, training_data: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """`wake.json` of a fresh export, without `files` and `checksum`: thresholds of 0.5, no word ready."""
+    """`wake.json` of a new export, without `files` and `checksum`: thresholds of 0.5, no word ready."""
     step_ms = 1000.0 * step_samples / SAMPLE_RATE_HZ
     words = [
         {"label": word.label, "phrase": word.text, "threshold": 0.5, "ready": False, "operating_points": []}
@@ -45,7 +45,7 @@ def build_manifest(
 
 
 def graph_metadata(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """What the ONNX file says about itself; the runtime compares it with `wake.json`."""
+    """Metadata of the ONNX file, which the runtime compares with `wake.json`."""
     return {
         "words": ",".join(word["label"] for word in manifest["words"]),
         "sample_rate_hz": str(manifest["sample_rate_hz"]),
@@ -59,11 +59,9 @@ def write_bundle_files(
 ) -> None:
     """Write `model.onnx`, `MODEL_CARD.md` and `wake.json` (`manifest` plus `files` and `checksum`) into `folder`.
 
-    `others`: further forms of the model by their names in `VARIANTS`, written beside it.
+    `others`: further models by their names in `VARIANTS`. To replace a bundle, use `system.files.atomic_folder`.
 
-    Callers that replace a bundle do so by `wakeword.system.files.atomic_folder`.
-
-    Raises BundleError when `manifest` is not valid; nothing is written then.
+    Raises BundleError if `manifest` is not valid; nothing is written then.
     """
 
     def listed(contents: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
@@ -72,9 +70,9 @@ def write_bundle_files(
             for name, content in contents.items()
         }
 
-    # The card is made from the complete manifest, and the manifest lists the card.
-    twins = {VARIANTS[variant]: content for variant, content in (others or {}).items()}
-    contents = {MODEL_NAME: model, CARD_NAME: b"", **twins}
+    # The card is rendered from the complete manifest, and the manifest lists the card.
+    further = {VARIANTS[variant]: content for variant, content in (others or {}).items()}
+    contents = {MODEL_NAME: model, CARD_NAME: b"", **further}
     complete = complete_manifest({**manifest, "files": listed(contents)})
     contents[CARD_NAME] = render_card(complete).encode()
     text = seal_manifest({**complete, "files": listed(contents)})

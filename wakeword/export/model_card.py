@@ -1,4 +1,4 @@
-"""The bundle's `MODEL_CARD.md`, made from its manifest alone."""
+"""Render the `MODEL_CARD.md` of a bundle from its manifest."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ or `wakeword detect BUNDLE recording.wav`, or `wakeword listen BUNDLE` for the m
 """
 
 _USE = """\
-Meant for waking a device: the audio is heard on the device, one score comes every {step_ms:g} ms, and an event says
-that the phrase was probably spoken. It is not a speaker check, no proof that a person spoke (a loudspeaker wakes it
-too) and no ground for any decision about a person. How well it hears a voice depends on how near that voice is to those
-it was trained and tested on, which the sections below state; measure it on your own recordings before you rely on it.
+The model wakes a device. It processes audio on the device and gives one score every {step_ms:g} ms; an event means
+that the phrase was probably spoken. It does not identify the speaker, does not prove that a person spoke (a loudspeaker
+can trigger it), and is no basis for decisions about people. Its accuracy depends on how similar a voice is to the
+training and test data, which the sections below describe. Evaluate it on your own recordings before you rely on it.
 """
 
 
@@ -40,8 +40,7 @@ def render_card(manifest: Mapping[str, Any]) -> str:
         f"# {manifest['name']}: wake-word detector for {phrases}\n",
         "## Intended use\n\n" + _USE.format(step_ms=step_ms),
         "## Words\n\n" + _words(manifest["words"]),
-        "## Metrics\n\n"
-        + (_values(manifest["metrics"]) or "Not evaluated yet: every threshold is a guess until it is.\n"),
+        "## Metrics\n\n" + (_values(manifest["metrics"]) or "Not evaluated: the thresholds are not chosen yet.\n"),
         "## Training data\n\n" + (_values(manifest["training_data"]) or "Not recorded.\n"),
         "## Files\n\n" + _files(manifest),
         "## Input, output, state\n\n" + _interface(manifest, step_ms),
@@ -65,11 +64,11 @@ def _words(words: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _basis(word: Mapping[str, Any]) -> str:
-    """Where the threshold comes from, and whether the word met its target."""
+    """The origin of the threshold, and whether the word met its target."""
     if word["ready"]:
         return "chosen by evaluation, **ready**"
     if not word["operating_points"]:
-        return "a guess: not evaluated yet"
+        return "not evaluated: a default"
     points = [point for point in word["operating_points"] if point["threshold"] == word["threshold"]]
     point = points[0] if points else {}
     return f"chosen by evaluation, **{point.get('verdict') or 'not ready'}**"
@@ -80,16 +79,16 @@ def _interface(manifest: Mapping[str, Any], step_ms: float) -> str:
     return (
         f"`model.onnx`: `audio (streams, samples)` float32 in [-1, 1] at {manifest['sample_rate_hz']} Hz mono, samples"
         f" a multiple of {manifest['step_samples']} ({step_ms:g} ms; send about {manifest['chunk_ms']:g} ms),"
-        f" and `state (streams, {manifest['state_size']})`; out come `score (streams, samples /"
-        f" {manifest['step_samples']}, {len(manifest['words'])})` and `next_state`. A stream starts from the state"
-        f" after {manifest['context_samples']} samples of silence fed to zeros. Scores become events by a mean over"
-        f" {detector['smoothing_s']:g} s, a peak that stands {detector['nms_window_s']:g} s, the threshold, and"
-        f" {detector['refractory_s']:g} s between events of a word.\n"
+        f" and `state (streams, {manifest['state_size']})`; the outputs are `score (streams, samples /"
+        f" {manifest['step_samples']}, {len(manifest['words'])})` and `next_state`. The initial state of a"
+        f" stream is the state after {manifest['context_samples']} samples of silence from zeros. Events are peaks of"
+        f" the mean score over {detector['smoothing_s']:g} s, with no higher score within"
+        f" {detector['nms_window_s']:g} s, at or above the threshold, and {detector['refractory_s']:g} s apart.\n"
     )
 
 
 def _files(manifest: Mapping[str, Any]) -> str:
-    """Each form of the model with its size, and how far the further ones are from `model.onnx`."""
+    """The model files with their sizes and their differences to `model.onnx`."""
     lines = []
     for variant, name in VARIANTS.items():
         if name not in manifest["files"]:
@@ -97,19 +96,19 @@ def _files(manifest: Mapping[str, Any]) -> str:
         lines.append(f"* `{name}`: {_FORMS[variant]}; {manifest['files'][name]['bytes'] / 1024:.0f} KiB")
         if facts := manifest["variants"].get(variant):
             lines[-1] += (
-                f"; on {facts['scores']} scores within {facts['score_difference']:.2g} of `{MODEL_NAME}`,"
+                f"; {facts['scores']} scores differ by at most {facts['score_difference']:.2g} from `{MODEL_NAME}`,"
                 f" {facts['events_changed']} of {facts['events']} events changed"
             )
             if operators := facts["operators"]:
                 lacking = missing_in_micro(operators)
-                lines[-1] += f". Operators: {', '.join(operators)}; TFLite Micro has " + (
-                    f"no {', '.join(lacking)}" if lacking else "all of them"
+                lines[-1] += f". Operators: {', '.join(operators)}; TFLite Micro supports " + (
+                    f"all but {', '.join(lacking)}" if lacking else "all of them"
                 )
     return "\n".join(lines) + "\n"
 
 
 def _values(values: Mapping[str, Any], level: int = 0) -> str:
-    """Nested values as a list; a list of records of equal keys as a table."""
+    """Render nested values as a list, and lists of records as tables."""
     lines: list[str] = []
     for key, value in values.items():
         title = "  " * level + f"* {key.replace('_', ' ')}"

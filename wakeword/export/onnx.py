@@ -1,10 +1,11 @@
-"""A trained streaming model as one ONNX file: audio and state in, score and state out, the front end inside."""
+"""Export a trained streaming model, with its front end, as one ONNX file."""
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import onnx
@@ -20,19 +21,19 @@ _MAX_STREAMS, _MAX_STEPS = 65_536, 16_384
 
 
 def export_onnx(model: nn.Module, opset: int, metadata: Mapping[str, str]) -> bytes:
-    """The bytes of the ONNX file of `model`, a `StreamingModel` or anything with its interface.
+    """Export `model`, a `StreamingModel` or a module with its interface, to the bytes of an ONNX file with weights.
 
-    The graph takes any number of streams and any multiple of `model.step_samples` samples. Weights lie inside the file.
+    The graph accepts any number of streams and any multiple of `model.step_samples` samples.
 
-    Raises RunError when the graph cannot be traced or does not pass the checker.
+    Raises RunError if the graph cannot be traced or is not valid.
     """
     model = model.eval()
     step = int(model.step_samples)  # type: ignore[arg-type]
     streams = torch.export.Dim("streams", min=1, max=_MAX_STREAMS)
     samples = step * torch.export.Dim("steps", min=1, max=_MAX_STEPS)
-    # Two streams and three steps: sizes of 1 would be taken for constants by the tracer.
+    # The tracer would treat sizes of 1 as constants.
     example = (torch.zeros(2, 3 * step), model.settled_state(2))  # type: ignore[operator]
-    with _quiet_exporter():
+    with quiet("torch.onnx._internal.exporter"):
         try:
             program = torch.onnx.export(
                 model,
@@ -43,7 +44,7 @@ def export_onnx(model: nn.Module, opset: int, metadata: Mapping[str, str]) -> by
                 input_names=["audio", "state"],
                 output_names=["score", "next_state"],
                 dynamic_shapes={"audio": {0: streams, 1: samples}, "state": {0: streams}},
-                # Not the exporter's own optimiser: see simplify.
+                # The optimiser of the exporter is replaced by simplify.
                 optimize=False,
                 verbose=False,
             )
@@ -56,7 +57,7 @@ def export_onnx(model: nn.Module, opset: int, metadata: Mapping[str, str]) -> by
     _name_dimensions(proto)
     helper.set_model_props(proto, dict(metadata))
     if (stated := proto.opset_import[0].version) != opset:
-        raise RunError(f"the exporter wrote opset {stated} where {opset} was asked for; set export.opset={stated}")
+        raise RunError(f"the exporter wrote opset {stated} instead of {opset}; set export.opset={stated}")
     try:
         onnx.checker.check_model(proto, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
@@ -65,10 +66,10 @@ def export_onnx(model: nn.Module, opset: int, metadata: Mapping[str, str]) -> by
 
 
 def simplify(model: Any) -> None:
-    """Fold constants and drop what is unused, in place.
+    """Fold constants and remove unused nodes, in place.
 
-    onnxscript's full optimiser adds rewrite rules that take a constant up to 1e-8 for zero: `x + 1e-8` becomes `x`, the
-    floor under a logarithm is gone and digital silence gives NaN. ONNX Runtime fuses convolutions and norms by itself.
+    The rewrite rules of onnxscript's full optimiser replace `x + 1e-8` by `x`: without the floor under the logarithm,
+    digital silence gives NaN. ONNX Runtime fuses convolutions and norms when it loads the graph.
     """
     passes.InlinePass()(model)
     for _ in range(2):
@@ -89,22 +90,20 @@ def simplify(model: Any) -> None:
 
 
 def _name_dimensions(proto: onnx.ModelProto) -> None:
-    """Plain names for the free dimensions, in place of the tracer's symbols such as `320*steps` and `s42`."""
+    """Name the free dimensions; the tracer writes symbols such as `320*steps` and `s42`."""
     for value, name in ((proto.graph.input[0], "samples"), (proto.graph.output[0], "scores")):
         value.type.tensor_type.shape.dim[1].dim_param = name
 
 
-class _quiet_exporter:
-    """The exporter logs a warning per operator of packages that are absent (torchvision) and of its own internals."""
-
-    def __enter__(self) -> None:
-        self._logger = logging.getLogger("torch.onnx._internal.exporter")
-        self._level = self._logger.level
-        self._logger.setLevel(logging.ERROR)
-        self._warnings = warnings.catch_warnings()
-        self._warnings.__enter__()
-        warnings.simplefilter("ignore")
-
-    def __exit__(self, *error: Any) -> None:
-        self._warnings.__exit__(*error)
-        self._logger.setLevel(self._level)
+@contextmanager
+def quiet(logger: str | None) -> Iterator[None]:
+    """Suppress the warnings of exporters about their internals and missing packages: those of `logger` and Python's."""
+    log = logging.getLogger(logger)
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)

@@ -1,7 +1,6 @@
-"""The TFLite twin of an exported graph: the very ONNX file, fixed to one stream and one step, converted by onnx2tf.
+"""Convert an exported ONNX graph to TFLite with onnx2tf, for one stream and one step.
 
-The front end is inside, as in the ONNX file, and the state goes in and comes out with every call. Nothing is trained,
-quantised or written a second time; `verify.verify_variant` then holds the file against the ONNX graph.
+Front end and state are as in the ONNX file. `verify.verify_variant` compares the two.
 """
 
 from __future__ import annotations
@@ -28,28 +27,26 @@ from wakeword.runtime.bundle import Bundle
 from wakeword.runtime.tflite_graph import METADATA_NAME
 
 TIMEOUT_S = 1800.0
-"""A conversion takes 10 to 30 s on an idle core."""
+"""Limit for a conversion, which takes 10 to 30 s on an idle core."""
 _NEEDED = ("onnx2tf", "tensorflow", "tf_keras", "ai_edge_litert")
 _ALIGNMENT = 16
-"""Of weights in the file, as TFLite's own writer has it; microcontrollers read them in place."""
+"""Alignment of the weights in bytes, as in TFLite's writer; microcontrollers read them in place."""
 
 
 def require_tflite() -> None:
-    """Raises MissingExtraError where a package of the conversion is not installed."""
+    """Raise MissingExtraError if a package for the conversion is not installed."""
     for name in _NEEDED:
         if importlib.util.find_spec(name) is None:
             raise MissingExtraError("a TFLite export", "tflite", ImportError(f"there is no {name}"))
 
 
 def convert_tflite(bundle: Bundle) -> bytes:
-    """The bytes of the TFLite file of `bundle`'s float32 model.
+    """The bytes of the TFLite file of the float32 model of `bundle`.
 
-    Inputs `audio (1, step_samples)` and `state (1, state_size)`, outputs `score (1, 1, words)` and `next_state`, all
-    float32, by these names and in the signature `serving_default`; what `wake.json` is held against lies in the file's
-    metadata.
+    Inputs are `audio (1, step_samples)` and `state (1, state_size)`, outputs `score (1, 1, words)` and `next_state`,
+    all float32, also as the signature `serving_default`. The metadata is that of the ONNX file.
 
-    Raises MissingExtraError without the extra, RunError when the conversion fails or needs operators that plain TFLite
-    runtimes do not have.
+    Raises MissingExtraError without the extra, RunError if the conversion fails or needs unsupported operators.
     """
     require_tflite()
     model = onnx.load_from_string(bundle.model)
@@ -61,19 +58,19 @@ def convert_tflite(bundle: Bundle) -> bytes:
 
 
 def fix_shapes(model: onnx.ModelProto, step_samples: int, state_size: int) -> onnx.ModelProto:
-    """`model` for one stream and one step a call: all shapes constant, shape arithmetic folded away."""
+    """Fix the shapes of `model` to one stream and one step, and fold the shape arithmetic."""
     fixed = onnx.ModelProto()
     fixed.CopyFrom(model)
     sizes = {"audio": (1, step_samples), "state": (1, state_size), "next_state": (1, state_size)}
     for value in (*fixed.graph.input, *fixed.graph.output):
         dimensions = value.type.tensor_type.shape.dim
         for axis, dimension in enumerate(dimensions):
-            # Of the scores only the number of words is fixed in the graph already.
+            # In the shape of the scores, only the number of words is fixed.
             size = sizes[value.name][axis] if value.name in sizes else dimension.dim_value or 1
             dimension.Clear()
             dimension.dim_value = size
     for _ in range(2):
-        # What was inferred for any number of streams and steps would stand in the way of what is known now.
+        # The inferred shapes for any number of streams and steps are removed.
         del fixed.graph.value_info[:]
         graph = onnx_ir.from_proto(onnx.shape_inference.infer_shapes(fixed, data_prop=True))
         simplify(graph)
@@ -85,10 +82,9 @@ def fix_shapes(model: onnx.ModelProto, step_samples: int, state_size: int) -> on
 
 
 def _gather_reversed(model: onnx.ModelProto) -> None:
-    """Slices that run backwards become a Gather with their indices, in place.
+    """Replace slices with a negative step by Gather nodes, in place.
 
-    onnx2tf 1.28 loses the direction when such a slice runs to the start of its axis, and says nothing: the front end
-    folds its window that way, and every score came out wrong.
+    onnx2tf 1.28 silently ignores the direction of a slice that ends at the start of its axis, as in the front end.
     """
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     sizes = {
@@ -103,7 +99,7 @@ def _gather_reversed(model: onnx.ModelProto) -> None:
             continue
         axis = int(axes[0])
         size = sizes[node.input[0]][axis]
-        # An end before the first element has no name in Python's own slices.
+        # In Python, an end before the first element is None.
         end = None if int(ends[0]) < -size else int(ends[0])
         chosen = np.arange(size, dtype=np.int64)[int(starts[0]) : end : int(steps[0])]
         indices = f"{node.output[0]}_indices"
@@ -119,25 +115,25 @@ def _convert(model: bytes) -> bytes:
         (folder / "model.onnx").write_bytes(model)
         command = [sys.executable, "-m", "wakeword.export.tflite_child", "model.onnx", "out"]
         try:
-            # The empty folder is the working directory: onnx2tf picks up files of certain names from there.
+            # An empty working directory, because onnx2tf reads files with certain names from it.
             answer = subprocess.run(
                 command, cwd=folder, env=_environment(), capture_output=True, text=True, timeout=TIMEOUT_S, check=False
             )
         except subprocess.TimeoutExpired as error:
             raise RunError(f"onnx2tf did not finish the TFLite model within {TIMEOUT_S:g} s; try again") from error
         path = folder / "out" / "model_float32.tflite"
-        # It may end with 0 and have written nothing, or write a file and then fail.
+        # onnx2tf may exit with 0 without a file, or fail after it wrote one.
         if answer.returncode or not path.is_file():
-            said = [line for line in (answer.stdout + answer.stderr).splitlines() if line.strip()] or ["nothing"]
+            output = [line for line in (answer.stdout + answer.stderr).splitlines() if line.strip()] or ["nothing"]
             raise RunError(
-                f"onnx2tf cannot convert this model to TFLite (exit code {answer.returncode}; it said:"
-                f" {said[-1].strip()[:300]}): leave export.tflite off for this model"
+                f"onnx2tf cannot convert this model to TFLite (exit code {answer.returncode}, last output:"
+                f" {output[-1].strip()[:300]}): set export.tflite=false for this model"
             )
         return path.read_bytes()
 
 
 def _environment() -> dict[str, str]:
-    """This process's environment, quiet and without the GPU, in which the child finds this very package."""
+    """The environment of this process, with this package on the path and without GPU and TensorFlow's messages."""
     package = Path(__file__).resolve().parents[2]
     paths = [str(package), *filter(None, [os.environ.get("PYTHONPATH")])]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
@@ -145,11 +141,11 @@ def _environment() -> dict[str, str]:
 
 
 def name_tensors(content: bytes, metadata: Mapping[str, str]) -> bytes:
-    """The TFLite file with the interface's names, a signature of them, and `metadata` inside.
+    """Add tensor names, a signature and `metadata` to a TFLite file.
 
-    onnx2tf calls the outputs Identity and Identity_1, whichever is which; their ranks tell them apart.
+    onnx2tf names the outputs Identity and Identity_1 in any order; they differ in rank.
 
-    Raises RunError when inputs and outputs are not one audio, state, score and next state.
+    Raises RunError if inputs and outputs are not audio, state, score and next state.
     """
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
@@ -186,7 +182,7 @@ def _named(entry: Any, name: str, place: int) -> Any:
 
 
 def _aligned(buffer: Any) -> Any:
-    """The buffer, written so that its bytes start at a multiple of `_ALIGNMENT`; flatbuffers' Python writes at 4."""
+    """A buffer that is written at a multiple of `_ALIGNMENT` bytes; flatbuffers' Python aligns to 4."""
     from ai_edge_litert import schema_py_generated as schema
 
     class Aligned(schema.BufferT):  # type: ignore[misc, name-defined]
@@ -194,7 +190,7 @@ def _aligned(buffer: Any) -> Any:
             data = None if self.data is None else bytes(bytearray(self.data))
             if data is not None:
                 builder.StartVector(1, len(data), _ALIGNMENT)
-                # As the builder's own CreateByteVector, which takes no alignment.
+                # As CreateByteVector of the builder, which has no alignment parameter.
                 builder.head = builder.Head() - len(data)
                 builder.Bytes[builder.Head() : builder.Head() + len(data)] = data
                 place = builder.EndVector()

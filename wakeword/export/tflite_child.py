@@ -1,6 +1,6 @@
-"""The conversion itself, in a process of its own: `python -m wakeword.export.tflite_child SOURCE.onnx FOLDER`.
+"""The conversion in a separate process: `python -m wakeword.export.tflite_child SOURCE.onnx FOLDER`.
 
-onnx2tf ends its process on some errors, prints as it likes, and TensorFlow takes gigabytes that nobody gets back.
+onnx2tf exits its process on some errors, and TensorFlow does not release its memory.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def main() -> None:
     onnx2tf.convert(
         input_onnx_file_path=source,
         output_folder_path=folder,
-        # The graph is simplified already, by passes that keep small constants.
+        # The graph is already simplified, by passes that keep small constants.
         not_use_onnxsim=True,
         non_verbose=True,
     )

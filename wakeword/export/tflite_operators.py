@@ -1,4 +1,4 @@
-"""What a TFLite file asks of the runtime that runs it: its operators, held against what runtimes have."""
+"""Count the operators of a TFLite file and compare them with those of TFLite runtimes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,11 @@ SPACE_TO_DEPTH SPLIT SPLIT_V SQRT SQUARE SQUARED_DIFFERENCE SQUEEZE STRIDED_SLIC
 TRANSPOSE_CONV UNIDIRECTIONAL_SEQUENCE_LSTM UNPACK VAR_HANDLE WHILE ZEROS_LIKE
 """
 MICRO = frozenset(_MICRO.split())
-"""The built-in operators that TFLite Micro's resolver can register, as of 2025; older releases lack some of them."""
+"""Operators that TFLite Micro's resolver can register (2025); older releases lack some of them."""
 
 
 def count_operators(content: bytes) -> dict[str, int]:
-    """How often a TFLite file holds each operator, by name; `custom NAME` for those that are not built in.
-
-    Needs the schema of `ai-edge-litert`.
-    """
+    """Number of each operator in a TFLite file; `custom NAME` for operators that are not built in."""
     from ai_edge_litert import schema_py_generated as schema
 
     names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
@@ -34,7 +31,7 @@ def count_operators(content: bytes) -> dict[str, int]:
     codes = []
     for place in range(model.OperatorCodesLength()):
         entry = model.OperatorCodes(place)
-        # Codes above 127 did not fit the first field; older files have the first alone.
+        # Older files have only the deprecated field, which ends at 127.
         code = max(entry.BuiltinCode(), entry.DeprecatedBuiltinCode())
         custom = entry.CustomCode()
         codes.append(f"custom {custom.decode()}" if custom else names.get(code, f"number {code}"))
@@ -46,20 +43,17 @@ def count_operators(content: bytes) -> dict[str, int]:
 
 
 def check_operators(counts: Mapping[str, int]) -> None:
-    """Raises RunError for an operator that a TFLite runtime does not have without help: Flex, custom or StableHLO."""
-    strange = [name for name in counts if not _plain(name)]
+    """Raise RunError for operators outside plain TFLite: Flex, custom or StableHLO."""
+    # Flex operators, which need TensorFlow, are custom ones too.
+    prefixes = ("custom ", "number ", "STABLEHLO_")
+    strange = [name for name in counts if name.startswith(prefixes) or name in ("CUSTOM", "DELEGATE")]
     if strange:
         raise RunError(
             f"the TFLite model needs {', '.join(strange)}, which plain TFLite runtimes do not have:"
-            " leave export.tflite off for this model"
+            " set export.tflite=false for this model"
         )
 
 
-def _plain(name: str) -> bool:
-    """Flex operators are custom ones whose name begins with Flex: they need TensorFlow itself."""
-    return not name.startswith(("custom ", "number ", "STABLEHLO_")) and name not in ("CUSTOM", "DELEGATE")
-
-
 def missing_in_micro(names: Iterable[str]) -> list[str]:
-    """Those operators that TFLite Micro does not have."""
+    """The operators that TFLite Micro lacks."""
     return sorted(set(names) - MICRO)

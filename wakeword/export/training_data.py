@@ -1,4 +1,4 @@
-"""What a bundle's card says about the data it was trained on, and clips of it to check parity on."""
+"""Summary of the training data for the model card, and clips of it for the parity check."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wakeword.data.shards import ShardSet
 def summarise_training_data(prepared_dir: str | Path) -> dict[str, Any]:
     """Clips and hours by kind, words, speakers, licences and sources of the train split, for `wake.json`.
 
-    Raises DataError when the prepared data is missing or damaged.
+    Raises DataError if the prepared data is missing or damaged.
     """
     shards = ShardSet.open(prepared_dir)
     columns = ["kind", "label", "speaker", "source", "licence", "duration_s", "synthetic"]
@@ -42,9 +42,9 @@ def _counts(values: Any) -> dict[str, int]:
 
 
 def parity_clips(prepared_dir: str | Path, limit_s: float = 60.0) -> list[NDArray[np.float32]]:
-    """About `limit_s` seconds of the val split, half of it wake words, joined to one recording per kind.
+    """About `limit_s` seconds of the val split, half of it wake words, as one recording per kind.
 
-    Each `(samples,)` float32 in [-1, 1]; empty where there is no val split. Raises DataError.
+    Recordings are `(samples,)` float32 in [-1, 1]; the list is empty without a val split. Raises DataError.
     """
     table = ShardSet.open(prepared_dir).table("val")
     kinds = table.column("kind").to_pylist()

@@ -1,4 +1,4 @@
-"""Parity of an exported bundle: the trained model, the ONNX graph and its twins give the same scores and events."""
+"""Check that the trained model and the exported models give the same scores and events."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.errors import RunError
 from wakeword.runtime.bundle import Bundle, VariantFacts
 from wakeword.runtime.detector import Detector
-from wakeword.runtime.events import Detection, EventTiming, find_events, find_peaks, smooth
+from wakeword.runtime.events import Detection, find_events, find_peaks, smooth
 
 Array = NDArray[Any]
 
 CHUNK_STEPS = (1, 4, 13)
-"""Steps per call that are tried on the first `CHUNKED_S` of each recording, beside `BLOCK_STEPS` on all of it."""
+"""Steps per call on the first `CHUNKED_S` of each recording, in addition to `BLOCK_STEPS` on all of it."""
 CHUNKED_S = 2.0
 BLOCK_STEPS = 50
 STREAMS = (1, 3)
-LEAST_TOP = 0.01
-"""Scores that stay below this are told apart by rounding alone: no threshold is put among them."""
+LEAST_RISE = 0.003
+"""Scores that rise less than this above their level at rest differ by rounding alone: no threshold lies among them."""
 
 
 @dataclass(frozen=True)
 class ParityReport:
-    """What was compared and how far apart it was."""
+    """Result of the parity check."""
 
     score_difference: float
     """Largest absolute difference of a score, over all chunk sizes, stream counts and recordings."""
     state_difference: float
     """Largest absolute difference of the settled state."""
     scores: int
-    """Scores compared."""
+    """Number of compared scores."""
     events: int
-    """Events compared, all identical in word and time."""
+    """Number of compared events, all identical in word and time."""
 
 
 def synthetic_audio(seconds: float = 6.0, seed: int = 0) -> list[Array]:
-    """Two recordings where there are no real ones: a gliding tone in bursts of noise, and near silence."""
+    """Two synthetic recordings: a gliding tone with bursts of noise, and near silence."""
     generator = np.random.default_rng(seed)
     time_s = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     glide = np.sin(2 * np.pi * (200.0 * time_s + 250.0 * time_s**2))
@@ -55,21 +55,21 @@ def synthetic_audio(seconds: float = 6.0, seed: int = 0) -> list[Array]:
 
 
 def verify_parity(
-    model: nn.Module, bundle: Bundle, tolerance: float, audio: Sequence[Array] | None = None
+    model: nn.Module, bundle: Bundle, tolerance: float, recordings: Sequence[Array] | None = None
 ) -> ParityReport:
     """Compare `model` (a `StreamingModel`) with `bundle` on recordings `(samples,)` float32 at 16 kHz.
 
-    Scores must agree to `tolerance` at every chunk size and number of streams; events must have the same words and
-    times, at the bundle's thresholds and at thresholds low enough to give events where scores rise at all.
+    Scores must agree to `tolerance` for every chunk size and number of streams. Events must have the same words and
+    times, at the thresholds of the bundle and at lower ones that give events.
 
-    Raises RunError with the numbers otherwise.
+    Raises RunError otherwise.
     """
-    recordings = synthetic_audio() if audio is None else [np.asarray(a, dtype=np.float32) for a in audio]
+    recordings = synthetic_audio() if recordings is None else [np.asarray(a, np.float32) for a in recordings]
     step = bundle.manifest.step_samples
-    # With the silence that a detector hears at the end of audio: what it answers there is compared as well.
+    # The silence that a detector appends to the audio is included.
     recordings = [np.pad(a, (0, bundle.tail_samples(len(a)))) for a in recordings if len(a) >= step]
     if not recordings:
-        raise RunError(f"parity needs recordings of at least one step ({step} samples)")
+        raise RunError(f"the parity check needs recordings of at least one step ({step} samples)")
     detector = Detector(bundle)
     settled = model.settled_state(1)[0].detach().numpy()  # type: ignore[operator]
     state_difference = float(np.abs(settled - detector.engine.settled_state).max(initial=0.0))
@@ -78,11 +78,11 @@ def verify_parity(
         reference = torch_scores(model, recording, BLOCK_STEPS * step)
         start = recording[: round(CHUNKED_S * SAMPLE_RATE_HZ) // step * step]
         for steps in CHUNK_STEPS:
-            worst = max(worst, _apart(torch_scores(model, start, steps * step), reference[: len(start) // step]))
+            worst = max(worst, _difference(torch_scores(model, start, steps * step), reference[: len(start) // step]))
         for streams in STREAMS:
-            for steps, heard in [(BLOCK_STEPS, recording), *((steps, start) for steps in CHUNK_STEPS)]:
-                scores = _runtime_scores(bundle, heard, steps * step, streams)
-                worst = max(worst, *(_apart(row, reference[: len(heard) // step]) for row in scores))
+            for steps, audio in [(BLOCK_STEPS, recording), *((steps, start) for steps in CHUNK_STEPS)]:
+                scores = _runtime_scores(bundle, audio, steps * step, streams)
+                worst = max(worst, *(_difference(row, reference[: len(audio) // step]) for row in scores))
                 compared += scores.size
         if not worst <= tolerance:
             raise RunError(
@@ -91,37 +91,39 @@ def verify_parity(
                 " was written"
             )
         for thresholds in (bundle.thresholds, rising_thresholds(reference, bundle)):
-            events += _compare_events(reference, recording, bundle, thresholds, number)
+            events += _compare_events(reference, recording, bundle, thresholds, f"recording {number}", worst)
     return ParityReport(worst, state_difference, compared, events)
 
 
-def compare_variant(plain: Bundle, other: Bundle, audio: Sequence[Array] | None = None) -> VariantFacts:
-    """How far `other`, another form of `plain`'s model, is from it on recordings `(samples,)` float32 at 16 kHz.
+def compare_variant(plain: Bundle, other: Bundle, recordings: Sequence[Array] | None = None) -> VariantFacts:
+    """Compare `other`, another model file of `plain`, with it on recordings `(samples,)` float32 at 16 kHz.
 
-    Both stream over all of each recording, alone and as one of several streams; events are compared at the bundle's
-    thresholds and at thresholds low enough to give events where scores rise at all. Without recordings, synthetic ones.
+    Both stream over each recording, alone and as one of several streams. Events are compared at the thresholds of the
+    bundle and at lower ones that give events. With None, synthetic recordings are used.
 
-    Raises RunError when scores are not finite.
+    Raises RunError if scores are not finite.
     """
     step = plain.manifest.step_samples
     worst, compared, events, changed = 0.0, 0, 0, 0
-    for recording in synthetic_audio() if audio is None else audio:
-        heard = np.asarray(recording[: len(recording) - len(recording) % step], dtype=np.float32)
-        if not len(heard):
+    for recording in synthetic_audio() if recordings is None else recordings:
+        audio = np.asarray(recording[: len(recording) - len(recording) % step], dtype=np.float32)
+        if not len(audio):
             continue
-        reference = _runtime_scores(plain, heard, BLOCK_STEPS * step, 1)[0]
-        scores = _runtime_scores(other, heard, BLOCK_STEPS * step, 1)[0]
-        start = heard[: round(CHUNKED_S * SAMPLE_RATE_HZ) // step * step]
+        reference = _runtime_scores(plain, audio, BLOCK_STEPS * step, 1)[0]
+        scores = _runtime_scores(other, audio, BLOCK_STEPS * step, 1)[0]
+        start = audio[: round(CHUNKED_S * SAMPLE_RATE_HZ) // step * step]
         together = _runtime_scores(other, start, CHUNK_STEPS[-1] * step, STREAMS[-1])
         worst = max(
-            worst, _apart(scores, reference), *(_apart(row, reference[: len(start) // step]) for row in together)
+            worst,
+            _difference(scores, reference),
+            *(_difference(row, reference[: len(start) // step]) for row in together),
         )
         if not np.isfinite(worst):
-            raise RunError(f"the {other.variant} model gives scores that are not finite: no bundle was written")
+            raise RunError(f"the scores of the {other.variant} model are not finite: no bundle was written")
         compared += scores.size + together.size
         for thresholds in (plain.thresholds, rising_thresholds(reference, plain)):
             found = [
-                {(event.word, event.end_s) for event in find_events(rows, plain.labels, _timing(plain), thresholds)}
+                {(event.word, event.end_s) for event in find_events(rows, plain.labels, plain.timing, thresholds)}
                 for rows in (reference, scores)
             ]
             events += len(found[0])
@@ -130,10 +132,10 @@ def compare_variant(plain: Bundle, other: Bundle, audio: Sequence[Array] | None 
 
 
 def verify_variant(
-    plain: Bundle, other: Bundle, tolerance: float, audio: Sequence[Array] | None = None
+    plain: Bundle, other: Bundle, tolerance: float, recordings: Sequence[Array] | None = None
 ) -> VariantFacts:
-    """As `compare_variant`. Raises RunError when a score differs by more than `tolerance` or any event differs."""
-    facts = compare_variant(plain, other, audio)
+    """As `compare_variant`. Raises RunError if a score differs by more than `tolerance` or any event differs."""
+    facts = compare_variant(plain, other, recordings)
     if not facts.score_difference <= tolerance or facts.events_changed:
         raise RunError(
             f"the {other.variant} model differs from the ONNX graph by {facts.score_difference:.3g} in a score"
@@ -157,7 +159,7 @@ def torch_scores(model: nn.Module, recording: Array, chunk_samples: int) -> Arra
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """A step is too little work to share: on a busy machine threads would mostly wait for each other."""
+    """Limit torch to one thread: a step is too little work for several."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -173,41 +175,41 @@ def _runtime_scores(bundle: Bundle, recording: Array, chunk_samples: int, stream
     return np.concatenate(parts, axis=1)
 
 
-def _apart(scores: Array, reference: Array) -> float:
+def _difference(scores: Array, reference: Array) -> float:
     if scores.shape != reference.shape:
         raise RunError(f"the exported graph gives scores {scores.shape} where the model gives {reference.shape}")
     difference = np.abs(scores - reference)
-    # A NaN compares false with everything: it must not pass for a small difference.
+    # A NaN must not count as a small difference.
     return float(difference.max(initial=0.0)) if np.isfinite(difference).all() else float("inf")
 
 
 def rising_thresholds(scores: Array, bundle: Bundle) -> list[float]:
-    """One threshold per word near half its highest peak, in the widest gap between peaks so that none is on the edge.
+    """One threshold per word half-way between rest and its highest peak, in the widest gap between peaks.
 
-    A freshly exported model may reach no threshold of its bundle; comparing no events would prove nothing.
+    A new model may not reach the thresholds of its bundle; then there would be no events to compare. The score at rest
+    is the median or the last one of the recording, whichever is higher: plateaus there have peaks by rounding alone.
     """
-    timing = _timing(bundle)
+    timing = bundle.timing
     smoothed = smooth(scores, timing.window)
     chosen = []
     for word in range(smoothed.shape[1]):
         heights = smoothed[find_peaks(smoothed[:, word], timing.hold), word]
-        top = float(heights.max(initial=0.0))
-        if top < LEAST_TOP:
+        rest = max(float(np.median(smoothed[:, word])), float(smoothed[-1, word]))
+        rise = float(heights.max(initial=rest)) - rest
+        if rise < LEAST_RISE:
             chosen.append(bundle.thresholds[word])
             continue
-        edges = np.r_[0.3 * top, np.sort(heights[(heights > 0.3 * top) & (heights < 0.7 * top)]), 0.7 * top]
+        low, high = rest + 0.3 * rise, rest + 0.7 * rise
+        edges = np.r_[low, np.sort(heights[(heights > low) & (heights < high)]), high]
         widest = int(np.argmax(np.diff(edges)))
         chosen.append(float(edges[widest : widest + 2].mean()))
     return chosen
 
 
-def _timing(bundle: Bundle) -> EventTiming:
-    settings = bundle.manifest.detector
-    return EventTiming.from_seconds(bundle.step_s, settings.smoothing_s, settings.nms_window_s, settings.refractory_s)
-
-
-def _compare_events(reference: Array, recording: Array, bundle: Bundle, thresholds: list[float], number: int) -> int:
-    expected = find_events(reference, bundle.labels, _timing(bundle), thresholds)
+def _compare_events(
+    reference: Array, recording: Array, bundle: Bundle, thresholds: list[float], where: str, difference: float
+) -> int:
+    expected = find_events(reference, bundle.labels, bundle.timing, thresholds)
     detector = Detector(bundle, threshold=thresholds)
     chunk = round(bundle.manifest.chunk_ms * SAMPLE_RATE_HZ / 1000)
     found: list[Detection] = []
@@ -216,7 +218,8 @@ def _compare_events(reference: Array, recording: Array, bundle: Bundle, threshol
     found += detector.flush()
     if [(e.word, e.end_s) for e in found] != [(e.word, e.end_s) for e in expected]:
         raise RunError(
-            f"in recording {number} the trained model gives {len(expected)} events and the exported graph {len(found)},"
-            f" or at other times (thresholds {[round(t, 4) for t in thresholds]}): no bundle was written"
+            f"in {where} the trained model gives {len(expected)} events and the exported graph {len(found)}, or at"
+            f" other times (thresholds {[round(t, 4) for t in thresholds]}; scores differ by at most {difference:.2g}):"
+            " no bundle was written"
         )
     return len(expected)

@@ -1,7 +1,8 @@
-"""Which candidates are one sound: copies are taken out, what sounds alike is a cluster, heard by its highest first."""
+"""Copies and clusters of candidates: copies are removed, similar sounds form a cluster, ranked by score."""
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from wakeword.audio.fingerprint import near_duplicates
 
 CLUSTER_DISTANCE = 0.45
-"""Cosine distance between the embeddings of clusters up to which they are joined (docs/howto/mine.md)."""
+"""Largest cosine distance between the embeddings of clusters that are joined (docs/howto/mine.md)."""
 
 
 def copies_of(prints: Sequence[np.ndarray], scores: Sequence[float]) -> dict[int, int]:
@@ -18,23 +19,23 @@ def copies_of(prints: Sequence[np.ndarray], scores: Sequence[float]) -> dict[int
     `prints`: `(frames,)` uint32 fingerprints. Of equal scores the first one stays.
     """
     order = sorted(range(len(scores)), key=lambda i: (-scores[i], i))
-    linked: dict[int, list[int]] = {}
+    linked: dict[int, list[int]] = defaultdict(list)
     for i, j, _ in near_duplicates(prints):
-        linked.setdefault(i, []).append(j)
-        linked.setdefault(j, []).append(i)
+        linked[i].append(j)
+        linked[j].append(i)
     gone: dict[int, int] = {}
     for stays in order:
         if stays not in gone:
-            # What is a copy of a copy alone may be another stretch of a longer sound: it stays.
-            gone |= {copy: stays for copy in linked.get(stays, []) if copy not in gone and copy not in gone.values()}
+            # A copy of a copy alone may be another part of a longer sound: it stays.
+            gone |= {copy: stays for copy in linked[stays] if copy not in gone and copy not in gone.values()}
     return gone
 
 
 def clusters_of(embeddings: np.ndarray, scores: Sequence[float]) -> tuple[list[int], list[int]]:
-    """Cluster and rank of each candidate, both from 1: the cluster with the highest score is 1, within it the highest.
+    """Cluster and rank of each candidate, both from 1 and in the order of their highest scores.
 
-    `embeddings (candidates, values)` float32 of length 1. Average linkage on cosine distance: no number of clusters
-    must be known, and a sound that is like no other is a cluster of its own.
+    `embeddings (candidates, values)` are float32 of length 1. Average linkage on cosine distance needs no number of
+    clusters, and a sound unlike all others is a separate cluster.
     """
     count = len(embeddings)
     if count < 2:
@@ -45,9 +46,10 @@ def clusters_of(embeddings: np.ndarray, scores: Sequence[float]) -> tuple[list[i
         n_clusters=None, metric="cosine", linkage="average", distance_threshold=CLUSTER_DISTANCE
     ).fit_predict(embeddings.astype(np.float64))
     numbers: dict[int, int] = {}
-    heard: dict[int, int] = {}
+    sizes: Counter[int] = Counter()
     clusters, ranks = [0] * count, [0] * count
     for i in sorted(range(count), key=lambda i: (-scores[i], i)):
         clusters[i] = numbers.setdefault(int(found[i]), len(numbers) + 1)
-        ranks[i] = heard[clusters[i]] = heard.get(clusters[i], 0) + 1
+        sizes[clusters[i]] += 1
+        ranks[i] = sizes[clusters[i]]
     return clusters, ranks

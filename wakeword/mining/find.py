@@ -1,9 +1,9 @@
-"""A bundle over hours of negatives: what scores high becomes a candidate that a person hears and keeps or discards.
+"""Mining: a bundle scores hours of negatives, and its peaks become candidates that a person keeps or discards.
 
-The negatives are heard in units of work, by Ray Data or in this process; each unit leaves one file, so whatever ends
-the process, the same command goes on. From the files everything else follows, anew each time: what is or may be a copy
-of a val or test clip is refused, copies of each other are taken out, and what is left is clustered. Decisions are kept
-by candidate, so more hours can be mined into the same folder.
+The recordings are scored in units of work, by Ray Data or in this process; each unit writes one file, so an interrupted
+command continues. Everything else is computed from the files each time: possible copies of a val or test clip are
+refused, copies of each other are removed, and the rest is clustered. Decisions are stored by candidate, so more hours
+can be mined into the same folder.
 """
 
 from __future__ import annotations
@@ -25,20 +25,12 @@ from wakeword.audio.locators import stamp_of
 from wakeword.config import SAMPLE_RATE_HZ, Config, WordConfig, config_hash
 from wakeword.config.data import SourceConfig
 from wakeword.data.manifest import Row, quarantine_row, quarantine_table
-from wakeword.data.mined import (
-    CANDIDATE_SCHEMA,
-    CANDIDATES,
-    CLIPS,
-    DECISIONS,
-    counts,
-    read_decisions,
-    write_decisions,
-)
+from wakeword.data.mined import CANDIDATE_SCHEMA, CANDIDATES, CLIPS, DECISIONS, counts, read_decisions, write_decisions
 from wakeword.data.plan import as_ipc, guessed_s
 from wakeword.data.shard_stage import plan_digest
 from wakeword.errors import ConfigError, DataError
 from wakeword.mining.cluster import clusters_of, copies_of
-from wakeword.mining.negatives import Evaluated, Negatives, find_negatives, prepared_negatives, read_sources
+from wakeword.mining.negatives import Evaluated, find_negatives
 from wakeword.mining.review import SUMMARY, write_page
 from wakeword.mining.stage import MINING_VERSION, PART_SCHEMA, MiningStage
 from wakeword.runtime.bundle import MODEL_NAME, Bundle
@@ -48,28 +40,29 @@ from wakeword.system.locks import lock_folder
 
 PLAN, PARTS, LEFT_OUT = "plan.json", "parts", "left_out.parquet"
 PART_S = 600.0
-"""Audio of one unit of work, by the size of its files; a longer recording is a unit of its own."""
+"""Audio of one unit of work, in seconds by the size of its files; a longer recording is a separate unit."""
 PART_CLIPS = 256
 LIMIT_SHARE = 0.5
-"""Of a word's threshold: what scores half of it has half the way to a false alarm behind it."""
+"""Least score of a candidate, as a share of the word's threshold."""
 MOST = 300
-"""A person can listen to so many."""
+"""Most candidates, as many as a person can listen to."""
 SPARE = 4
-"""Among the highest `SPARE * most` copies are looked for; what is lower would not come in for the copies."""
+"""The `SPARE * most` highest candidates are searched for copies."""
 
 
 @dataclass
 class Mined:
-    """What one call ended with.
+    """Result of `mine`.
 
     Attributes:
         folder: the mining folder.
-        hours: of negatives that were heard, in this run and before.
-        candidates: how many there are to decide about.
-        clusters: how many of them sound different.
+        hours: of scored negatives, in this run and before.
+        candidates: number of candidates.
+        clusters: number of clusters.
         decisions: candidates by keep, discard and undecided.
-        left_out: recordings and stretches by reason.
-        resumed_parts: units of work that an earlier run had finished, of `parts`.
+        left_out: recordings and events by reason.
+        resumed_parts: units of work finished by an earlier run, of `parts`.
+        per_word: candidates by word.
     """
 
     folder: Path
@@ -94,45 +87,42 @@ def mine(
     runner: Runner = "ray",
     progress: bool | None = None,
 ) -> Mined:
-    """Mine into `out_dir`; run again, it continues, and decisions stay.
+    """Mine into `out_dir`; a repeated call continues, and decisions stay.
 
     Args:
-        bundle: what scores: any bundle, also of another recipe.
-        config: `words` (with the bundle's) say what is no negative, `data.quality` how recordings are decoded,
-            `compute` where the work runs.
+        bundle: any bundle, also of another recipe.
+        config: `words` (with the bundle's) are excluded, `data.quality` configures the decoder, `compute` the runner.
         prepared_dir: prepared data whose val and test clips stay out, by name, voice and sound. Without `sources`, the
-            recordings of their train split are heard.
-        out_dir: the mining folder; on a cluster one that every node sees.
-        sources: where negatives come from.
+            recordings of its train split are mined.
+        out_dir: the mining folder; on a cluster one that all nodes share.
+        sources: of the negatives.
         threshold: least score of a candidate; None takes `LIMIT_SHARE` of each word's threshold.
-        most: candidates at most, the highest. Those that a person has decided about stay in any case.
+        most: number of candidates, those of the highest score. Decided candidates always stay.
         runner: `ray` (Ray Data) or `local` (this process); the result is the same.
         progress: True shows a bar, False nothing; None a bar on a terminal, and lines in the log elsewhere.
 
     Raises:
-        DataError: the prepared data have no val or test clips, or there is nothing to hear.
+        DataError: the prepared data have no val or test clips, or no recording is left to mine.
         ConfigError: `out_dir` holds the mining of another bundle or threshold.
         RunError: another process mines into `out_dir`.
     """
     if most < 1:
-        raise ConfigError(f"at least one candidate must be wanted, got {most}")
+        raise ConfigError(f"the number of candidates must be at least 1, got {most}")
     if threshold is None:
         limits = [min(1.0, LIMIT_SHARE * limit) for limit in bundle.thresholds]
     else:
         limits = bundle.thresholds_for(threshold=threshold)
     evaluated = Evaluated(prepared_dir)
     words = _words(bundle, config, evaluated)
-    tables, refused = read_sources(sources, words) if sources else ([prepared_negatives(prepared_dir)], [])
     out = Path(out_dir).absolute()
-    negatives = find_negatives(tables, words, evaluated, refused, out)
+    recordings, left_out = find_negatives(sources, prepared_dir, words, evaluated, out)
     out.mkdir(parents=True, exist_ok=True)
     with lock_folder(out, ".mine.lock"):
         _keep_plan(out, bundle, limits)
         stage = MiningStage(bundle, limits, config.data)
         with stage_runner(config, runner, progress) as run:
-            files, resumed = _hear(out, stage, negatives.recordings, run)
-        collected = _Collected(out, files, negatives, evaluated)
-        return collected.finish(most, len(files), resumed)
+            files, resumed = _score(out, stage, recordings, run)
+        return _Collected(out, files, recordings, left_out, evaluated).finish(most, resumed)
 
 
 def _words(bundle: Bundle, config: Config, evaluated: Evaluated) -> list[WordConfig]:
@@ -145,7 +135,7 @@ def _words(bundle: Bundle, config: Config, evaluated: Evaluated) -> list[WordCon
 
 
 def _keep_plan(out: Path, bundle: Bundle, limits: list[float]) -> None:
-    """Decisions are about what this model heard: another model gets another folder."""
+    """Refuse a folder of another model or limit, whose decisions would not apply."""
     plan = {
         "model": bundle.manifest.files[MODEL_NAME].sha256,
         "detector": bundle.manifest.detector.model_dump(),
@@ -163,12 +153,12 @@ def _keep_plan(out: Path, bundle: Bundle, limits: list[float]) -> None:
     if changed:
         raise ConfigError(
             f"{out} holds what was mined with another {' and '.join(changed)}: give another --out, or the same bundle "
-            "and threshold to go on with it"
+            "and threshold to continue there"
         )
 
 
-def _hear(out: Path, stage: MiningStage, recordings: pa.Table, run: RunStage) -> tuple[list[Path], int]:
-    """Files of all units of work, and how many were there before."""
+def _score(out: Path, stage: MiningStage, recordings: pa.Table, run: RunStage) -> tuple[list[Path], int]:
+    """Files of all units of work, and how many of them an earlier run wrote."""
     quality = config_hash(stage.data.quality)
     plan = json.loads((out / PLAN).read_text(encoding="utf-8"))
     settings = json.dumps([MINING_VERSION, plan, quality], sort_keys=True).encode()
@@ -186,8 +176,8 @@ def _hear(out: Path, stage: MiningStage, recordings: pa.Table, run: RunStage) ->
     missing = [path for path in files if not path.is_file()]
     if missing:
         raise DataError(
-            f"{len(missing)} results are not in {out / PARTS} although they were made: on a cluster this folder "
-            "must be one that every node sees"
+            f"{len(missing)} results are not in {out / PARTS} although they were written: on a cluster this folder "
+            "must be shared by all nodes"
         )
     return files, len(files) - len(open_parts)
 
@@ -205,18 +195,19 @@ def _parts(recordings: pa.Table) -> list[pa.Table]:
 
 
 class _Collected:
-    """From the files of all units to the mining folder as a person finds it."""
+    """From the files of all units to the candidates, clips and page of the mining folder."""
 
-    def __init__(self, out: Path, files: Sequence[Path], negatives: Negatives, evaluated: Evaluated) -> None:
+    def __init__(
+        self, out: Path, files: Sequence[Path], recordings: pa.Table, left_out: list[Row], evaluated: Evaluated
+    ) -> None:
         self.out, self.evaluated = out, evaluated
         self.files = files
-        self.left_out = list(negatives.left_out)
-        self.recordings = {row["uri"]: row for row in negatives.recordings.to_pylist()}
+        self.left_out = left_out
+        self.recordings = {row["uri"]: row for row in recordings.to_pylist()}
         self.hours = 0.0
-        known = out / DECISIONS
-        self.decisions = read_decisions(out) if known.is_file() else {}
+        self.decisions = read_decisions(out) if (out / DECISIONS).is_file() else {}
 
-    def finish(self, most: int, parts: int, resumed: int) -> Mined:
+    def finish(self, most: int, resumed: int) -> Mined:
         """Write clips, candidates, decisions, what was left out, the summary and the page."""
         chosen = self._distinct([one for one in self._highest(most) if self._apart(one)], most)
         embeddings = np.array([np.frombuffer(one["embedding"], np.float32) for one in chosen])
@@ -243,7 +234,7 @@ class _Collected:
             clusters=len(set(clusters)),
             decisions=counts(ids, self.decisions),
             left_out=dict(sorted(Counter(row["reason"] for row in self.left_out).items())),
-            parts=parts,
+            parts=len(self.files),
             resumed_parts=resumed,
             per_word=dict(sorted(Counter(row["word"] for row in rows).items())),
         )
@@ -259,27 +250,28 @@ class _Collected:
         return mined
 
     def _highest(self, most: int) -> list[dict[str, Any]]:
-        """The highest candidates of all files, and those that are decided; what is far below them is not held."""
+        """The highest candidates of all files and the decided ones, in bounded memory."""
         found: list[dict[str, Any]] = []
         for path in self.files:
-            for heard in pq.read_table(path, schema=PART_SCHEMA).to_pylist():
-                self.hours += heard["heard_s"] / 3600
-                if self._refused(heard):
+            for recording in pq.read_table(path, schema=PART_SCHEMA).to_pylist():
+                self.hours += recording["heard_s"] / 3600
+                if self._refused(recording):
                     continue
-                for one in heard["candidates"]:
-                    name = f"{heard['uri']}|{one['word']}|{round(one['end_s'] * 1000)}"
-                    found.append({**one, "origin": heard["uri"], "id": hashlib.sha256(name.encode()).hexdigest()[:10]})
+                uri = recording["uri"]
+                for one in recording["candidates"]:
+                    name = f"{uri}|{one['word']}|{round(one['end_s'] * 1000)}"
+                    found.append({**one, "origin": uri, "id": hashlib.sha256(name.encode()).hexdigest()[:10]})
             found.sort(key=lambda one: (not self.decisions.get(one["id"]), -one["score"], one["id"]))
             del found[2 * SPARE * most + len(self.decisions) :]
         return found
 
-    def _refused(self, heard: dict[str, Any]) -> bool:
-        known = self.evaluated.digests.get(heard["digest"])
-        reason, detail = heard["reason"], heard["detail"]
+    def _refused(self, recording: dict[str, Any]) -> bool:
+        known = self.evaluated.digests.get(recording["digest"])
+        reason, detail = recording["reason"], recording["detail"]
         if known:
             reason, detail = "same_samples_as_evaluation", f"holds the samples of {known}"
         if reason:
-            self._leave_out(heard["uri"], heard["uri"], reason, detail)
+            self._leave_out(recording["uri"], recording["uri"], reason, detail)
         return bool(reason)
 
     def _apart(self, one: dict[str, Any]) -> bool:
@@ -294,9 +286,9 @@ class _Collected:
         return not copy
 
     def _distinct(self, found: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
-        """The highest without copies of each other, and all that are decided."""
+        """The highest candidates without copies of each other, and all decided ones."""
         found = found[: SPARE * most + len(self.decisions)]
-        # One that is decided about goes before its copies, whatever they score.
+        # A decided candidate ranks before its copies at any score.
         rank = [one["score"] + 2.0 * bool(self.decisions.get(one["id"])) for one in found]
         gone = copies_of([one["print"] for one in found], rank)
         for i, stays in sorted(gone.items()):
@@ -311,7 +303,7 @@ class _Collected:
         self.left_out.append(quarantine_row(what, self.recordings[origin]["source"], "mining", reason, detail))
 
     def _row(self, one: dict[str, Any]) -> Row:
-        """A row of `CANDIDATE_SCHEMA` but for its cluster; its clip is written here."""
+        """Write the clip of a candidate and return its row of `CANDIDATE_SCHEMA` without the cluster."""
         origin = self.recordings[one["origin"]]
         path = self.out / CLIPS / f"{one['id']}.flac"
         digest = hashlib.sha256(one["audio"]).hexdigest()

@@ -1,4 +1,4 @@
-"""`review.html`: candidates to listen to, one of each cluster first; its buttons compose the command that decides."""
+"""`review.html`: candidates with players by cluster; its buttons compose the command that decides on them."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from wakeword.pages.page import render
 from wakeword.system.files import write_text
 
 PAGE, SUMMARY = "review.html", "mine.json"
-SHOWN = 120
-"""Candidates with a player: about 0.1 MB each. The others are listed, and their clips lie in `clips`."""
+PLAYERS = 120
+"""Candidates with a player, about 0.1 MB each; the others are listed, and their clips are in `clips`."""
 EACH_CLUSTER = 4
-TEXT_SHOWN = 120
+MOST_LETTERS = 120
 """Characters of a recording's transcript."""
 
 
 def write_page(folder: Path, candidates: pa.Table, decisions: Mapping[str, str], summary: Mapping[str, Any]) -> None:
-    """Write the page of a mining folder.
+    """Write the page of a mining folder, which embeds the clips.
 
     Args:
-        folder: the mining folder; its clips are put into the page.
+        folder: the mining folder.
         candidates: `CANDIDATE_SCHEMA`, by cluster and rank.
-        decisions: `keep`, `discard` or nothing, by candidate; the page opens with these buttons pressed.
-        summary: hours, candidates, clusters and what was left out.
+        decisions: `keep`, `discard` or nothing, by candidate.
+        summary: hours, clusters and numbers of recordings left out.
     """
     rows = candidates.to_pylist()
-    # The first of every cluster before the second of any: variety comes early.
+    # The first of every cluster comes before the second of any.
     order = sorted((row for row in rows if row["rank"] <= EACH_CLUSTER), key=lambda row: (row["rank"], row["cluster"]))
-    players = {row["id"] for row in order[:SHOWN]}
+    players = {row["id"] for row in order[:PLAYERS]}
     clusters = []
     for number in dict.fromkeys(row["cluster"] for row in rows):
         own = [row for row in rows if row["cluster"] == number]
-        shown = [_candidate(row, folder, decisions.get(row["id"], "")) for row in own if row["id"] in players]
-        if shown:
+        played = [_candidate(row, folder, decisions.get(row["id"], "")) for row in own if row["id"] in players]
+        if played:
             title = f"Cluster {number}: {len(own)} candidate{'' if len(own) == 1 else 's'}"
-            clusters.append({"title": title, "candidates": shown})
+            clusters.append({"title": title, "candidates": played})
     page = render(
         "mining.html.j2",
         title="Mined negatives",
@@ -62,7 +62,7 @@ def write_page(folder: Path, candidates: pa.Table, decisions: Mapping[str, str],
 
 
 def refresh_page(folder: Path) -> None:
-    """Write the page again after decisions.
+    """Write the page again with the current decisions.
 
     Raises:
         DataError: the folder holds no finished mining.
@@ -83,7 +83,7 @@ def _candidate(row: Mapping[str, Any], folder: Path, decision: str) -> dict[str,
     text = row["text"]
     lines = [f"{row['kind']}: {who}", _where(row)]
     if text:
-        lines.append(f"“{text[:TEXT_SHOWN]}{'…' if len(text) > TEXT_SHOWN else ''}”")
+        lines.append(f"“{text[:MOST_LETTERS]}{'…' if len(text) > MOST_LETTERS else ''}”")
     return {
         "id": row["id"],
         "word": row["word"],
@@ -96,7 +96,7 @@ def _candidate(row: Mapping[str, Any], folder: Path, decision: str) -> dict[str,
 
 
 def _picture(audio: NDArray[np.float32]) -> bytes:
-    """PNG of the spectrogram without axes: hundreds of figures would take minutes."""
+    """PNG of the spectrogram without axes, which is much faster than a figure."""
     from matplotlib.image import imsave
 
     stream = io.BytesIO()

@@ -1,8 +1,7 @@
-"""Negatives in, stretches that score high out: a stage that knows nothing of Ray.
+"""The stage of mining: negative recordings in, candidates (peaks with a high score) out.
 
-A unit of work is a list of recordings, heard one after the other as `audit` hears them: by the runtime's detector, from
-its settled state, block by block. Its result is one file, written atomically, that holds everything about what was
-found, audio included: a unit without its file is heard again, one with it never is.
+A unit of work is a list of recordings. The runtime's detector scores them block by block, as in `audit`. The result is
+one file per unit, written atomically, with the audio of all candidates; a unit with a file is not scored again.
 """
 
 from __future__ import annotations
@@ -34,18 +33,18 @@ if TYPE_CHECKING:
     from wakeword.audio.frontend import Frontend
 
 MINING_VERSION = 1
-"""Raised when the same recordings would give other candidates."""
+"""Increased when the same recordings would give other candidates."""
 SPAN = ClipSpan(before_s=2.0, after_s=1.0)
-"""The clip around a peak: what a student hears of the past, and time for its answer to end."""
+"""The clip around a peak: the receptive field of a model, and the decay of its score."""
 CONTEXT_S = 2.0
-"""Heard on either side of the clip when it is held against clips of val and test."""
+"""Audio on either side of the clip that is compared with clips of val and test as well."""
 TAIL_S = 1.0
-"""Quiet behind a recording: a network answers a little after the sound."""
+"""Silence after a recording: the score of a model peaks shortly after the sound."""
 EMBEDDED_S = (-1.2, 0.3)
-"""From the peak on: the sound that the network answered to."""
+"""Times, relative to the peak, of the sound that the embedding describes."""
 EMBEDDED_BINS = 10
 RECORDING_MOST = 300
-"""A recording gives at most so many candidates, the highest: they are held in memory until it ends."""
+"""Most candidates of one recording, those of the highest score; they are in memory until it ends."""
 
 _CANDIDATE = pa.struct(
     [
@@ -68,7 +67,7 @@ either side, in which the clip begins at frame `print_first`."""
 
 @dataclass(frozen=True)
 class _Found:
-    """A peak with the audio around it; `first` is the audio's first sample in the recording."""
+    """A peak with the audio around it; `first` is the place of the audio's first sample in the recording."""
 
     event: Detection
     audio: Audio
@@ -76,9 +75,9 @@ class _Found:
 
 
 class _Highest:
-    """The highest events of one recording, as candidates: memory does not grow with its length.
+    """The events of one recording with the highest scores, as candidates, in bounded memory.
 
-    Peaks of a word that follow each other within `apart_s` are one event, and the highest of them stands for it.
+    Peaks of a word within `apart_s` of each other are one event, represented by the highest of them.
     """
 
     def __init__(self, apart_s: float, candidate: Callable[[_Found], dict[str, Any]]) -> None:
@@ -96,14 +95,14 @@ class _Highest:
                 self._open[peak.event.word] = peak
 
     def end(self) -> list[dict[str, Any]]:
-        """All that were kept, in time order."""
+        """The candidates in time order."""
         for found in self._open.values():
             self._close(found)
         return [entry[-1] for entry in sorted(self._heap, key=lambda entry: (-entry[1], entry[2]))]
 
     def _close(self, found: _Found) -> None:
         event = found.event
-        # Of equal scores the earlier event stays; one word has one event at a time, so entries never tie.
+        # Of equal scores the earlier event stays; a word has one event at a time, so entries never tie.
         place = (event.score, -event.end_s, event.word)
         if len(self._heap) < RECORDING_MOST:
             heapq.heappush(self._heap, (*place, self._candidate(found)))
@@ -112,10 +111,10 @@ class _Highest:
 
 
 class MiningStage(Stage):
-    """One row in is a list of recordings, one row out says what was heard; what was found lies in the row's file.
+    """Scores the recordings of each row and writes their candidates to the row's file.
 
     Args:
-        bundle: what scores.
+        bundle: of the detector.
         limits: the least score of each word.
         data: how recordings are decoded.
     """
@@ -127,16 +126,16 @@ class MiningStage(Stage):
 
     def __init__(self, bundle: Bundle, limits: list[float], data: DataConfig) -> None:
         detector = bundle.manifest.detector
-        # An event begins with its first peak above the limit, which here lies so low that it may hide the highest one:
-        # all peaks come, and `_Highest` takes the best of those that are one event.
-        silent = bundle.manifest.model_copy(update={"detector": detector.model_copy(update={"refractory_s": 0.0})})
-        self.bundle = replace(bundle, manifest=silent)
+        # With the low limit, the refractory time after a first low peak could suppress the highest one: the detector
+        # reports all peaks, and `_Highest` chooses the highest of those that are one event.
+        manifest = bundle.manifest.model_copy(update={"detector": detector.model_copy(update={"refractory_s": 0.0})})
+        self.bundle = replace(bundle, manifest=manifest)
         self.apart_s = detector.refractory_s
         self.limits = limits
         self.data = data
 
     def setup(self) -> None:
-        """Make the session of ONNX Runtime and the front end of the embedding."""
+        """Load the detector and the front end of the embedding."""
         from wakeword.audio.frontend import Frontend
 
         wide = ClipSpan(SPAN.before_s + CONTEXT_S, SPAN.after_s + CONTEXT_S)
@@ -144,20 +143,20 @@ class MiningStage(Stage):
         self.frontend = Frontend(FrontendConfig())
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Hear each unit and write its file."""
+        """Score each unit and write its file."""
         done = []
         for row in table.to_pylist():
             uris = pa.ipc.open_stream(row["clips"]).read_all().column("uri").to_pylist()
-            heard = [self._hear(uri) for uri in uris]
+            results = [self._mined(uri) for uri in uris]
             with atomic_path(Path(row["file"])) as temporary:
-                pq.write_table(pa.Table.from_pylist(heard, schema=PART_SCHEMA), temporary)
-            total_s = sum(one["heard_s"] for one in heard)
+                pq.write_table(pa.Table.from_pylist(results, schema=PART_SCHEMA), temporary)
+            total_s = sum(one["heard_s"] for one in results)
             done.append({"file": row["file"], "clips_done": len(uris), "duration_s": total_s})
         schema = pa.schema([("file", pa.string()), ("clips_done", pa.int64()), ("duration_s", pa.float64())])
         return pa.Table.from_pylist(done, schema=schema)
 
-    def _hear(self, uri: str) -> dict[str, Any]:
-        """One recording; one that ends in an error gives nothing, since nobody knows what it is."""
+    def _mined(self, uri: str) -> dict[str, Any]:
+        """The candidates of a recording; one that cannot be decoded to its end gives none."""
         digest, samples = hashlib.sha256(), 0
         highest = _Highest(self.apart_s, self._candidate)
         try:
@@ -173,23 +172,17 @@ class MiningStage(Stage):
             quiet = np.zeros(round(BLOCK_S * SAMPLE_RATE_HZ), np.float32)
             highest.add(self._found(self.recorder.process(quiet), samples))
         highest.add(self._found(self.recorder.finish(), samples))
-        return {
-            "uri": uri,
-            "digest": digest.hexdigest(),
-            "reason": "",
-            "detail": "",
-            "heard_s": samples / SAMPLE_RATE_HZ,
-            "candidates": highest.end(),
-        }
+        facts = {"uri": uri, "digest": digest.hexdigest(), "reason": "", "detail": ""}
+        return {**facts, "heard_s": samples / SAMPLE_RATE_HZ, "candidates": highest.end()}
 
     def _blocks(self, uri: str) -> Iterator[Audio]:
         quality = self.data.quality
         stream = shared_decoder().stream_blocks if quality.guarded else stream_blocks
         return stream(uri, BLOCK_S, quality.decode_timeout_s)
 
-    def _found(self, heard: list[tuple[Detection, Audio]], samples: int) -> Iterator[_Found]:
-        """Peaks with their audio as far as the recording goes: the quiet behind it is no part of it."""
-        for event, audio in heard:
+    def _found(self, events: list[tuple[Detection, Audio]], samples: int) -> Iterator[_Found]:
+        """Peaks with their audio, without the silence after the recording."""
+        for event, audio in events:
             first = max(0, round((event.end_s - SPAN.before_s - CONTEXT_S) * SAMPLE_RATE_HZ))
             yield _Found(event, audio[: max(0, samples - first)], first)
 
@@ -213,10 +206,10 @@ class MiningStage(Stage):
 
 
 def embedding(frontend: Frontend, audio: Audio, peak: int) -> np.ndarray:
-    """What a stretch sounds like: log-mel levels around sample `peak` in `EMBEDDED_BINS` stretches of time.
+    """Log-mel levels around sample `peak` of `audio (samples,)`, averaged in `EMBEDDED_BINS` bins of time.
 
-    `audio (samples,)` float32; what lies outside it is silence. The mean is taken off, so that loudness does not count,
-    and the length is 1: `(EMBEDDED_BINS * mels,)` float32.
+    Samples outside the audio are silence. The mean is subtracted, so loudness has no effect, and the vector
+    `(EMBEDDED_BINS * mels,)` float32 has length 1.
     """
     import torch
 

@@ -12,12 +12,10 @@ from wakeword.models.blocks import (
     StreamConv1d,
     StreamConv2d,
     SubSpectralNorm,
+    classifier,
     trim,
 )
-from wakeword.models.registry import KeywordModel, register, scaled_dilation
-
-PRIOR_LOGIT = -2.0
-"""Most frames hold no wake word: the untrained network says so."""
+from wakeword.models.registry import KeywordModel, register, scaled_channels, scaled_dilation
 
 
 class BroadcastBlock(nn.Module):
@@ -43,25 +41,25 @@ class BroadcastBlock(nn.Module):
         self.mix = nn.Sequential(
             nn.BatchNorm1d(outputs), nn.SiLU(), nn.Conv1d(outputs, outputs, 1, bias=False), nn.Dropout1d(dropout)
         )
-        self.reach = self.over_time.reach
+        self.lookback = self.over_time.lookback
 
     def forward(self, value: Tensor, cache: StreamCache | None = None) -> Tensor:
-        """Streaming keeps the number of frames; the residual follows the newest frame, so nothing is delayed."""
+        """Streaming keeps the number of frames and adds no delay: the residual is that of the newest frame."""
         planes = self.over_mels(value if self.transition is None else self.transition(value))
         broadcast = self.mix(self.over_time(planes.mean(dim=2), cache)).unsqueeze(2)
-        result = trim(planes, self.reach, cache) + broadcast
+        result = trim(planes, self.lookback, cache) + broadcast
         if self.transition is None:
-            result = result + trim(value, self.reach, cache)
+            result = result + trim(value, self.lookback, cache)
         return nn.functional.relu(result)
 
 
 @register("bc_resnet")
 class BCResNet(KeywordModel):
-    """BC-ResNet-tau with `width` = tau; layer for layer the published network, but causal over time.
+    """BC-ResNet-tau with `width` = tau: the layers of the published network, causal over time.
 
-    Differences: convolutions over time are valid (cached when streaming) where the paper pads both sides; the stem
-    strides over time by `frame_stride` and dilations shrink with it, so that the receptive field keeps its seconds; the
-    final mean over time slides over `pool_frames`; the last kernel and the normalised bands follow `n_mels` (5 at 40).
+    Differences: convolutions over time are valid (cached when streaming), while the paper pads both sides; the stem
+    strides over time by `frame_stride` and dilations are divided by it, so that the receptive field in seconds stays
+    the same; the final mean slides over `pool_frames`; the last kernel and the number of bands are `n_mels` / 8.
     """
 
     STAGES = ((2, 1), (2, 2), (4, 2), (4, 1))
@@ -71,9 +69,7 @@ class BCResNet(KeywordModel):
         super().__init__(config, n_mels, words)
         if n_mels % 8:
             raise ConfigError(f"frontend.n_mels = {n_mels}: bc_resnet needs a multiple of 8, such as 40 or 64")
-        base = int(config.width * 8)
-        if base < 2:
-            raise ConfigError(f"model.width = {config.width}: bc_resnet needs at least 0.25")
+        base = scaled_channels(config, 8, 2)
         channels = (base * 2, base, int(base * 1.5), base * 2, int(base * 2.5), base * 4)
         bands = n_mels // 8
         self.stem = StreamConv2d(1, channels[0], (5, 5), mels=n_mels, stride=(2, config.frame_stride), mel_padding=2)
@@ -84,11 +80,10 @@ class BCResNet(KeywordModel):
         self.head = nn.Sequential(
             nn.Conv1d(channels[4], channels[5], 1, bias=False), nn.BatchNorm1d(channels[5]), nn.ReLU()
         )
-        self.classify = nn.Conv1d(channels[5], words, 1)
-        nn.init.constant_(self.classify.bias, PRIOR_LOGIT)  # type: ignore[arg-type]
-        # Mean and classifier commute; after it the cache is a word wide instead of a layer.
+        self.classify = classifier(channels[5], words)
+        # Mean and classifier commute; after the classifier the cache has one channel per word.
         self.pool = SlidingMean(words, config.pool_frames)
-        after_stem = sum(block.reach for block in blocks) + self.gather.reach + self.pool.reach
+        after_stem = sum(block.lookback for block in blocks) + self.gather.lookback + self.pool.lookback
         self.lookback_frames = 5 + config.frame_stride * after_stem
 
     def _blocks(self, channels: tuple[int, ...], bands: int) -> list[BroadcastBlock]:

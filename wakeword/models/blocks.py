@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class StreamCache:
-    """Walks along a flat state `(batch, size)`: layers take their caches in the order of the calls, leave the next."""
+    """A flat state `(batch, size)` from which layers take their caches in call order and to which they add the next."""
 
     def __init__(self, state: Tensor) -> None:
         self._state = state
@@ -17,13 +17,12 @@ class StreamCache:
         self._next: list[Tensor] = []
 
     def extend(self, value: Tensor, frames: int) -> Tensor:
-        """Put the `frames` cached frames in front of `value` `(batch, ..., time)` and remember the last ones."""
+        """Put the `frames` cached frames in front of `value` `(batch, ..., time)` and store the last ones."""
         shape = (*value.shape[1:-1], frames)
         size = math.prod(shape)
         cached = self._state[:, self._place : self._place + size].unflatten(1, shape)
         self._place += size
         joined = torch.cat([cached, value], dim=-1)
-        # The last `frames` of the joined axis: what remains after as many as came in.
         self._next.append(joined[..., value.shape[-1] :].flatten(1))
         return joined
 
@@ -39,23 +38,23 @@ class StreamCache:
 
 
 class Context(nn.Module):
-    """The frames that a valid operation over the last axis needs from before the chunk."""
+    """Cache of the frames before the chunk that a valid operation over the last axis needs."""
 
     def __init__(self, shape: tuple[int, ...], frames: int) -> None:
-        """Declare the cache: `shape` is that of one frame, without batch and time."""
+        """`shape` is that of one frame, without batch and time."""
         super().__init__()
         self.frames = frames
         self.size = math.prod(shape) * frames
 
     def forward(self, value: Tensor, cache: StreamCache | None) -> Tensor:
-        """`value` as it is offline, extended by the cached frames when streaming."""
+        """Return `value` offline, or `value` with the cached frames in front when streaming."""
         if cache is None or self.frames == 0:
             return value
         return cache.extend(value, self.frames)
 
 
 def cache_size(module: nn.Module) -> int:
-    """Numbers of state that a network of these blocks keeps per stream."""
+    """Size of the state per stream of a network of these blocks."""
     return sum(part.size for part in module.modules() if isinstance(part, Context))
 
 
@@ -68,8 +67,8 @@ class StreamConv1d(nn.Module):
         super().__init__()
         groups = inputs if depthwise else 1
         self.conv = nn.Conv1d(inputs, outputs, kernel, stride, dilation=dilation, groups=groups, bias=False)
-        self.reach = (kernel - 1) * dilation
-        self.context = Context((inputs,), self.reach + 1 - stride)
+        self.lookback = (kernel - 1) * dilation
+        self.context = Context((inputs,), self.lookback + 1 - stride)
 
     def forward(self, value: Tensor, cache: StreamCache | None = None) -> Tensor:
         """`(batch, inputs, time)` to `(batch, outputs, time')`; streaming keeps time' = time / stride."""
@@ -92,7 +91,7 @@ class StreamConv2d(nn.Module):
     ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=(mel_padding, 0), groups=groups, bias=False)
-        self.reach = kernel[1] - 1
+        self.lookback = kernel[1] - 1
         self.context = Context((inputs, mels), kernel[1] - stride[1])
 
     def forward(self, value: Tensor, cache: StreamCache | None = None) -> Tensor:
@@ -101,7 +100,7 @@ class StreamConv2d(nn.Module):
 
 
 class SubSpectralNorm(nn.Module):
-    """Batch normalisation with its own statistics and affine map per band of mels (Chang et al. 2021)."""
+    """Batch normalisation with separate statistics and affine map per band of mels (Chang et al. 2021)."""
 
     def __init__(self, channels: int, bands: int) -> None:
         super().__init__()
@@ -122,8 +121,8 @@ class SlidingMean(nn.Module):
     def __init__(self, channels: int, frames: int) -> None:
         super().__init__()
         self.frames = frames
-        self.reach = frames - 1
-        self.context = Context((channels,), self.reach)
+        self.lookback = frames - 1
+        self.context = Context((channels,), self.lookback)
 
     def forward(self, value: Tensor, cache: StreamCache | None = None) -> Tensor:
         """Average over a sliding window; streaming keeps the number of frames."""
@@ -133,5 +132,16 @@ class SlidingMean(nn.Module):
 
 
 def trim(value: Tensor, lost: int, cache: StreamCache | None) -> Tensor:
-    """The residual beside a valid operation that lost its first `lost` frames; nothing is lost when streaming."""
+    """Drop the first `lost` frames of a residual, as the valid operation beside it does; streaming drops none."""
     return value if cache is not None or lost == 0 else value[..., lost:]
+
+
+PRIOR_LOGIT = -2.0
+"""Initial bias of a classifier: most frames hold no wake word."""
+
+
+def classifier(channels: int, words: int) -> nn.Conv1d:
+    """Pointwise convolution from features to a logit per word, with bias `PRIOR_LOGIT`."""
+    layer = nn.Conv1d(channels, words, 1)
+    nn.init.constant_(layer.bias, PRIOR_LOGIT)  # type: ignore[arg-type]
+    return layer

@@ -1,4 +1,4 @@
-"""Depthwise-separable dilated temporal convolutions, in the manner of DS-TCN and MDTC (wekws): cheap on a CPU."""
+"""Depthwise-separable dilated temporal convolutions after DS-TCN and MDTC (wekws)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from typing import cast
 from torch import Tensor, nn
 
 from wakeword.config.model import ModelConfig
-from wakeword.errors import ConfigError
-from wakeword.models.blocks import SlidingMean, StreamCache, StreamConv1d, trim
-from wakeword.models.registry import KeywordModel, register, scaled_dilation
-
-PRIOR_LOGIT = -2.0
+from wakeword.models.blocks import SlidingMean, StreamCache, StreamConv1d, classifier, trim
+from wakeword.models.registry import KeywordModel, register, scaled_channels, scaled_dilation
 
 
 class SeparableBlock(nn.Module):
@@ -29,18 +26,18 @@ class SeparableBlock(nn.Module):
             nn.BatchNorm1d(channels),
             nn.Dropout1d(dropout),
         )
-        self.reach = self.over_time.reach
+        self.lookback = self.over_time.lookback
 
     def forward(self, value: Tensor, cache: StreamCache | None = None) -> Tensor:
         """Valid offline; streaming keeps the number of frames."""
-        return nn.functional.relu(self.mix(self.over_time(value, cache)) + trim(value, self.reach, cache))
+        return nn.functional.relu(self.mix(self.over_time(value, cache)) + trim(value, self.lookback, cache))
 
 
 @register("ds_tcn")
 class DSTCN(KeywordModel):
-    """A strided stem over all mels, then stacks of separable blocks; the classifier sees the sum of the stacks (MDTC).
+    """A strided stem over all mels, then stacks of separable blocks whose sum is classified (MDTC).
 
-    `width` 1 is 56 channels. Dilations count feature frames, so the receptive field keeps its seconds at any stride.
+    `width` 1 is 56 channels. Dilations count feature frames, so the stride does not change the receptive field.
     """
 
     STACKS = ((2, 4, 8), (2, 4, 8))
@@ -48,34 +45,31 @@ class DSTCN(KeywordModel):
 
     def __init__(self, config: ModelConfig, n_mels: int, words: int) -> None:
         super().__init__(config, n_mels, words)
-        channels = int(56 * config.width)
-        if channels < 4:
-            raise ConfigError(f"model.width = {config.width}: ds_tcn needs at least 0.072")
+        channels = scaled_channels(config, 56, 4)
         self.stem = StreamConv1d(n_mels, channels, self.KERNEL, stride=config.frame_stride)
         self.stem_norm = nn.BatchNorm1d(channels)
         self.stacks = nn.ModuleList()
         after_stem = 0
-        self.reaches: list[int] = []
+        self.lookbacks: list[int] = []
         for dilations in self.STACKS:
             stack = [
                 SeparableBlock(channels, self.KERNEL, scaled_dilation(dilation, config.frame_stride), config.dropout)
                 for dilation in dilations
             ]
-            self.reaches.append(sum(block.reach for block in stack))
-            after_stem += self.reaches[-1]
+            self.lookbacks.append(sum(block.lookback for block in stack))
+            after_stem += self.lookbacks[-1]
             self.stacks.append(nn.ModuleList(stack))
         self.dropout = nn.Dropout1d(config.dropout)
-        self.classify = nn.Conv1d(channels, words, 1)
-        nn.init.constant_(self.classify.bias, PRIOR_LOGIT)  # type: ignore[arg-type]
+        self.classify = classifier(channels, words)
         self.pool = SlidingMean(words, config.pool_frames)
-        self.lookback_frames = self.KERNEL + config.frame_stride * (after_stem + self.pool.reach)
+        self.lookback_frames = self.KERNEL + config.frame_stride * (after_stem + self.pool.lookback)
 
     def _run(self, features: Tensor, cache: StreamCache | None) -> Tensor:
         value = nn.functional.relu(self.stem_norm(self.stem(features.transpose(1, 2), cache)))
         total: Tensor | None = None
-        for stack, reach in zip(self.stacks, self.reaches, strict=True):
+        for stack, lookback in zip(self.stacks, self.lookbacks, strict=True):
             for block in cast(nn.ModuleList, stack):
                 value = block(value, cache)
-            total = value if total is None else trim(total, reach, cache) + value
+            total = value if total is None else trim(total, lookback, cache) + value
         assert total is not None
         return self.pool(self.classify(self.dropout(total)), cache).transpose(1, 2)

@@ -1,7 +1,4 @@
-"""All model families, and how to build one by its name.
-
-A new family is a module that is imported here.
-"""
+"""All model families by name. A new family is a module that is imported here."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ def family_of(name: str) -> type[KeywordModel]:
     """The class of a family.
 
     Raises:
-        ConfigError: there is none of that name.
+        ConfigError: the name is unknown.
     """
     known = families()
     if name not in known:
@@ -33,10 +30,10 @@ def family_of(name: str) -> type[KeywordModel]:
 
 
 def build_model(config: ModelConfig, n_mels: int, words: int) -> KeywordModel:
-    """Build the configured student.
+    """Build the configured network.
 
     Raises:
-        ConfigError: the family is unknown or does not work with so many mels, such a stride or several heads.
+        ConfigError: the family is unknown, or does not support this number of mels, stride or heads.
     """
     family = family_of(config.family)
     if config.heads > 1 and not family.ENSEMBLE:

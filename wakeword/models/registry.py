@@ -1,4 +1,4 @@
-"""What every model family promises, and the decorator that makes a family known by its name."""
+"""The interface of a model family, and the decorator that registers a family by name."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ import torch
 from torch import Tensor, nn
 
 from wakeword.config.model import ModelConfig
+from wakeword.errors import ConfigError
 from wakeword.models.blocks import StreamCache, cache_size
 
 
 class KeywordModel(nn.Module):
-    """A network from features to logits that runs offline and streaming with the same numbers.
+    """A network from features to logits that gives the same numbers offline and streaming.
 
-    A family implements `_run` with the blocks of `wakeword.models.blocks` and sets `lookback_frames`,
-    the feature frames that one score depends on.
+    A family implements `_run` with the blocks of `wakeword.models.blocks` and sets `lookback_frames`, the receptive
+    field of one score in feature frames.
     """
 
     MELS: ClassVar[int | None] = None
-    """The only number of mels that the family takes; None: any that it says it takes."""
+    """The only number of mels that the family supports; None: its constructor checks the number."""
     STRIDE: ClassVar[int | None] = None
-    """The only `frame_stride` that the family takes; None: any."""
+    """The only `frame_stride` that the family supports; None: any."""
     PRETRAINED: ClassVar[str] = ""
-    """Whose weights the family starts from, and under which licence; empty where it starts from nothing."""
+    """Source and licence of pretrained weights; empty for random initial weights."""
     ENSEMBLE: ClassVar[bool] = False
-    """Whether the family takes `model.heads` above 1. In training its logits then come once per head:
-    `(heads * batch, frames', words)`, the batch of the first head first."""
+    """Whether the family supports `model.heads` above 1. In training the logits are then those of each head:
+    `(heads * batch, frames', words)`, the first head's batch first."""
     FROZEN_BODY: ClassVar[bool] = False
-    """Whether a body that is never trained comes first: `embed` and `answer` are then the two parts of `forward`, and
-    embeddings can be kept and trained on again (`training.replay_windows`)."""
+    """Whether the first part is never trained: `embed` and `classify_embeddings` are then the parts of `forward`, and
+    training can keep and reuse embeddings (`training.replay_windows`)."""
 
     def __init__(self, config: ModelConfig, n_mels: int, words: int) -> None:
         super().__init__()
@@ -48,12 +49,12 @@ class KeywordModel(nn.Module):
 
     @property
     def context_frames(self) -> int:
-        """Frames until the first score: `lookback_frames`, up to the next multiple of the stride."""
+        """Frames until the first score: `lookback_frames` rounded up to a multiple of the stride."""
         return math.ceil(self.lookback_frames / self.frame_stride) * self.frame_stride
 
     @property
     def state_size(self) -> int:
-        """Numbers of state per stream."""
+        """Size of the state per stream."""
         return cache_size(self)
 
     def initial_state(self, batch: int) -> Tensor:
@@ -67,22 +68,24 @@ class KeywordModel(nn.Module):
             ValueError: there are fewer than `context_frames` frames.
         """
         if features.shape[1] < self.context_frames:
-            raise ValueError(
-                f"{features.shape[1]} frames are fewer than the {self.context_frames} that one score needs"
-            )
+            raise ValueError(f"{features.shape[1]} frames are fewer than the {self.context_frames} of one score")
         return self._run(features[:, self.context_frames - self.lookback_frames :], None)
 
     def embed(self, features: Tensor) -> Tensor:
-        """What the frozen body makes of `(batch, frames, mels)`: `(batch, channels, times)`; no gradient."""
+        """Embeddings `(batch, channels, times)` of `(batch, frames, mels)` by the frozen body, without gradient."""
         raise NotImplementedError(f"the family {self.config.family} has no frozen body")
 
-    def answer(self, embeddings: Tensor) -> Tensor:
-        """Logits from embeddings, each head of its own rows: `(heads * rows, channels, times)`, those of the first head
-        first, to `(heads * rows, frames', words)`."""
+    def classify_embeddings(self, embeddings: Tensor) -> Tensor:
+        """Logits of embeddings, separate rows for each head, the first head's first: `(heads * rows, channels, times)`
+        to `(heads * rows, frames', words)`."""
         raise NotImplementedError(f"the family {self.config.family} has no frozen body")
 
     def stream(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """`(batch, frames, mels)`, a multiple of the stride, to `(batch, frames / stride, words)` and its state."""
+        """Logits `(batch, frames / stride, words)` of a chunk `(batch, frames, mels)`, and the next state.
+
+        Raises:
+            ValueError: the number of frames is no multiple of the stride.
+        """
         if not torch.compiler.is_compiling() and features.shape[1] % self.frame_stride:
             raise ValueError(f"a chunk must hold a multiple of {self.frame_stride} frames, got {features.shape[1]}")
         cache = StreamCache(state)
@@ -92,11 +95,11 @@ class KeywordModel(nn.Module):
 
 S = TypeVar("S", bound=type[KeywordModel])
 FAMILIES: dict[str, type[KeywordModel]] = {}
-"""Registered families by name; read it through `wakeword.models.families`, which imports all of them."""
+"""Registered families by name. Read it through `wakeword.models.families`, which imports all of them."""
 
 
 def register(name: str) -> Callable[[S], S]:
-    """Class decorator: make a family buildable as `model.family: name`."""
+    """Class decorator: register a family as `model.family: name`. Raises ValueError when the name is taken."""
 
     def add(family: S) -> S:
         if name in FAMILIES:
@@ -107,6 +110,19 @@ def register(name: str) -> Callable[[S], S]:
     return add
 
 
+def scaled_channels(config: ModelConfig, base: int, least: int) -> int:
+    """`model.width` times `base` channels.
+
+    Raises:
+        ConfigError: these are fewer than `least`.
+    """
+    channels = int(base * config.width)
+    if channels < least:
+        smallest = math.ceil(1000 * least / base) / 1000
+        raise ConfigError(f"model.width = {config.width}: {config.family} needs at least {smallest:g}")
+    return channels
+
+
 def scaled_dilation(dilation: int, frame_stride: int) -> int:
-    """A dilation meant in feature frames, after a stem that strides: the receptive field keeps its seconds."""
+    """Convert a dilation in feature frames to frames after a strided stem, at least 1."""
     return max(1, dilation // frame_stride)

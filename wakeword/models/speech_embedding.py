@@ -1,10 +1,9 @@
-"""A public speech embedding, frozen, under a small head: the family for a phrase without recordings.
+"""Small classifier heads on a frozen, public speech-embedding network: the family for a phrase without recordings.
 
 The body is Google's `speech_embedding` (Lin, Kilgour, Roblek and Sharifi 2020, "Training keyword spotters with limited
-and synthesized speech data"; Apache-2.0), trained on far more voices than a user has. Its weights come with the package
-(`weights/README.md` says from where) and are never trained here; the head is. The published model is run on windows of
-76 frames, again for every embedding; here its convolutions stream, each frame is seen once, and the numbers are the
-same.
+and synthesized speech data"; Apache-2.0). Its weights are part of the package (source: `weights/README.md`) and stay
+frozen; only the heads are trained. The published model processes a window of 76 frames for every embedding; here its
+convolutions stream, so that each frame is processed once, with the same results.
 """
 
 from __future__ import annotations
@@ -17,23 +16,22 @@ from torch import Tensor, nn
 
 from wakeword.config.model import ModelConfig
 from wakeword.errors import ConfigError
-from wakeword.models.blocks import Context, SlidingMean, StreamCache, StreamConv1d
-from wakeword.models.registry import KeywordModel, register
+from wakeword.models.blocks import Context, SlidingMean, StreamCache, StreamConv1d, classifier
+from wakeword.models.registry import KeywordModel, register, scaled_channels
 
 WEIGHTS = "speech_embedding.safetensors"
 EMBEDDING = 96
 N_MELS = 32
 FRAME_STRIDE = 8
-REACH_FRAMES = 76
-"""Feature frames that one embedding looks at."""
+LOOKBACK_FRAMES = 76
+"""Receptive field of one embedding, in feature frames."""
 SLOPE, FLOOR = 0.2, -0.4
 """Of the body's activation: max(leaky_relu(x), floor)."""
 FEATURE_SCALE, FEATURE_SHIFT = 2.0, 10.03
-"""From our log-mel, (dB + 50) / 20 below full scale, to what the body was trained on: dB of a power spectrum of 16-bit
-samples (130.3 dB more), divided by 10, plus 2."""
-PRIOR_LOGIT = -2.0
+"""From our log-mel, (dB below full scale + 50) / 20, to the body's input: dB of a power spectrum of 16-bit samples
+(130.3 dB more), divided by 10, plus 2."""
 CLIPS_IN_CACHE = 8
-"""Measured on a CPU: so many clips of 3 s at a time, channels last, take three fifths of the time of all 64 at once."""
+"""Clips per call on a CPU: with channels last, 8 clips of 3 s at a time took 60 % of the time of all 64 at once."""
 # Channels out, kernel (mels, time), mels in; then pooling by (mels, time), or none.
 _LAYERS: tuple[tuple[int, tuple[int, int], tuple[int, int] | None], ...] = (
     (24, (3, 3), None),
@@ -89,7 +87,7 @@ class SpeechEmbedding(nn.Module):
         for place, (conv, context, pool) in enumerate(zip(self.convs, self.contexts, self.pools, strict=True)):
             value = conv(context(value, cache))
             if cache is None and place == 0:
-                # The layers after it keep the order of the axes that they are given.
+                # Later layers keep this memory format.
                 value = value.contiguous(memory_format=torch.channels_last)
             if place < last:
                 value = nn.functional.leaky_relu(value, SLOPE).clamp(min=FLOOR)
@@ -107,7 +105,7 @@ def _weights() -> dict[str, Tensor]:
 
 
 class Head(nn.Module):
-    """Convolutions over the embeddings of time and a classifier: `(batch, 96, time)` to `(batch, words, time)`."""
+    """Convolutions over embeddings and a classifier: `(batch, 96, time)` to `(batch, words, time)`."""
 
     KERNEL, DEPTH = 3, 3
 
@@ -117,9 +115,8 @@ class Head(nn.Module):
         self.layers = nn.ModuleList(StreamConv1d(width, channels, self.KERNEL) for width in widths)
         self.norms = nn.ModuleList(nn.BatchNorm1d(channels) for _ in widths)
         self.dropout = nn.Dropout(dropout)
-        self.classify = nn.Conv1d(channels, words, 1)
-        nn.init.constant_(self.classify.bias, PRIOR_LOGIT)  # type: ignore[arg-type]
-        self.reach = self.DEPTH * (self.KERNEL - 1)
+        self.classify = classifier(channels, words)
+        self.lookback = self.DEPTH * (self.KERNEL - 1)
 
     def forward(self, value: Tensor, cache: StreamCache | None = None) -> Tensor:
         """Valid offline; streaming keeps the number of embeddings."""
@@ -132,8 +129,8 @@ class Head(nn.Module):
 class SpeechEmbeddingModel(KeywordModel):
     """Frozen embedding, heads, the mean of their logits, sliding mean. `width` 1 is 32 channels in a head.
 
-    A score every 80 ms; with `pool_frames` 1 it looks at 1.24 s. In training every head answers for itself, on the same
-    windows (`forward`) or on windows of its own (`answer`), so that each learns alone.
+    It gives a score every 80 ms; with `pool_frames` 1 the receptive field is 1.24 s. In training each head has its own
+    logits, of the same windows (`forward`) or of separate windows (`classify_embeddings`).
     """
 
     MELS, STRIDE = N_MELS, FRAME_STRIDE
@@ -146,30 +143,26 @@ class SpeechEmbeddingModel(KeywordModel):
         if n_mels != N_MELS or config.frame_stride != FRAME_STRIDE:
             raise ConfigError(
                 f"model.family = speech_embedding needs frontend.n_mels = {N_MELS} and model.frame_stride = "
-                f"{FRAME_STRIDE}, got {n_mels} and {config.frame_stride}: take them from the recipe configs/demo.yaml"
+                f"{FRAME_STRIDE}, got {n_mels} and {config.frame_stride}: copy both from configs/demo.yaml"
             )
-        channels = int(32 * config.width)
-        if channels < 4:
-            raise ConfigError(f"model.width = {config.width}: speech_embedding needs at least 0.125")
+        channels = scaled_channels(config, 32, 4)
         self.body = SpeechEmbedding()
-        # Embeddings have means and sizes of their own in each of their numbers.
         self.norm = nn.BatchNorm1d(EMBEDDING, affine=False)
         self.heads = nn.ModuleList(Head(channels, words, config.dropout) for _ in range(config.heads))
         self.pool = SlidingMean(words, config.pool_frames)
-        self.lookback_frames = REACH_FRAMES + FRAME_STRIDE * (self.heads[0].reach + self.pool.reach)
+        self.lookback_frames = LOOKBACK_FRAMES + FRAME_STRIDE * (self.heads[0].lookback + self.pool.lookback)
 
     def _run(self, features: Tensor, cache: StreamCache | None) -> Tensor:
-        # Nothing of the body is recorded for the gradient: neither its weights nor the features ask for one.
         value = self.norm(self.body(features.transpose(1, 2), cache))
-        answers = [head(value, cache) for head in self.heads]
-        logits = torch.cat(answers) if self.training else sum(answers[1:], answers[0]) / len(answers)
+        per_head = [head(value, cache) for head in self.heads]
+        logits = torch.cat(per_head) if self.training else sum(per_head[1:], per_head[0]) / len(per_head)
         return self.pool(logits, cache).transpose(1, 2)
 
     @torch.no_grad()
     def embed(self, features: Tensor) -> Tensor:
         return self.body(features[:, self.context_frames - self.lookback_frames :].transpose(1, 2))  # type: ignore[no-any-return]
 
-    def answer(self, embeddings: Tensor) -> Tensor:
+    def classify_embeddings(self, embeddings: Tensor) -> Tensor:
         parts = embeddings.chunk(len(self.heads))
-        answers = [head(self.norm(part)) for head, part in zip(self.heads, parts, strict=True)]
-        return self.pool(torch.cat(answers), None).transpose(1, 2)
+        logits = [head(self.norm(part)) for head, part in zip(self.heads, parts, strict=True)]
+        return self.pool(torch.cat(logits), None).transpose(1, 2)

@@ -1,4 +1,4 @@
-"""The detector's function, audio in and score out, with one flat state: what is trained, exported and served."""
+"""The detector network from audio to scores with one flat state; it is trained, exported and served."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from wakeword.models.families import build_model
 
 FeatureHook = Callable[[Tensor], Tensor]
 CLIPS_IN_CACHE = 8
-"""Measured: the front end of 64 clips of 3 s takes a third less time in parts of so many."""
+"""Clips per call of the front end on a CPU: 64 clips of 3 s took a third less time in parts of 8."""
 
 
 class StreamingModel(nn.Module):
-    """Front end, student and sigmoid.
+    """Front end, network and sigmoid.
 
-    `labels` name the outputs. The flat state `(streams, state_size)` packs the front end's state and every cache of the
-    student. Weights and buffers of the student are the only entries of `state_dict()`.
+    `labels` name the outputs. The flat state `(streams, state_size)` holds the front end's state and every cache of the
+    network. `state_dict()` holds weights and buffers of the network only.
     """
 
     def __init__(self, config: Config, labels: Sequence[str]) -> None:
-        """Build front end and student.
+        """Build front end and network.
 
         Raises:
-            ConfigError: the family is unknown, or front end and student do not fit together.
+            ConfigError: the family is unknown, or does not fit the front end.
         """
         super().__init__()
         self.config = config
@@ -44,7 +44,7 @@ class StreamingModel(nn.Module):
     @property
     def context_frames(self) -> int:
         """Feature frames until the first score that depends on nothing before the audio."""
-        # A frame whose window reaches before the audio is not valid yet.
+        # Frames whose window starts before the audio are not valid.
         partial = math.ceil(self.frontend.overlap / self.frontend.hop)
         stride = self.network.frame_stride
         return math.ceil((partial + self.network.lookback_frames) / stride) * stride
@@ -56,16 +56,16 @@ class StreamingModel(nn.Module):
 
     @property
     def state_size(self) -> int:
-        """Numbers of state per stream."""
+        """Size of the state per stream."""
         return self.frontend.state_size + self.network.state_size
 
     def initial_state(self, streams: int) -> Tensor:
-        """Zeros `(streams, state_size)`: caches that have heard nothing."""
+        """Zeros `(streams, state_size)`: empty caches."""
         return torch.cat([self.frontend.initial_state(streams), self.network.initial_state(streams)], dim=1)
 
     @torch.no_grad()
     def settled_state(self, streams: int) -> Tensor:
-        """The state `(streams, state_size)` after `context_samples` of digital silence: every stream starts from it."""
+        """The state `(streams, state_size)` after `context_samples` of digital silence: the start of every stream."""
         was_training = self.training
         self.eval()
         try:
@@ -86,16 +86,16 @@ class StreamingModel(nn.Module):
             Scores in [0, 1], `(streams, samples / step_samples, words)`, and the next state.
         """
         split = self.frontend.state_size
-        features, heard = self.frontend(audio, state[:, :split])
+        features, frontend_state = self.frontend(audio, state[:, :split])
         logits, caches = self.network.stream(features, state[:, split:])
-        return torch.sigmoid(logits), torch.cat([heard, caches], dim=1)
+        return torch.sigmoid(logits), torch.cat([frontend_state, caches], dim=1)
 
     def offline(self, audio: Tensor, feature_hook: FeatureHook | None = None) -> Tensor:
-        """Logits of whole clips for training: valid, score `i` is due at `context_samples + i * step_samples`.
+        """Logits of whole clips, for training; score `i` is available at sample `context_samples + i * step_samples`.
 
         Args:
-            audio: `(batch, samples)` float32; samples over a whole number of hops are left out.
-            feature_hook: changes the features `(batch, frames, mels)` on their way to the student (SpecAugment).
+            audio: `(batch, samples)` float32; samples after the last whole hop are ignored.
+            feature_hook: changes the features `(batch, frames, mels)` before the network (SpecAugment).
 
         Returns:
             `(batch, (samples - context_samples) // step_samples + 1, words)`.
@@ -106,7 +106,7 @@ class StreamingModel(nn.Module):
         return self.network(self._valid_features(audio, feature_hook))
 
     def embed(self, audio: Tensor, feature_hook: FeatureHook | None = None) -> Tensor:
-        """What `offline` hands from a frozen body to the heads: `student.answer` of it are the same logits.
+        """Embeddings of whole clips by a frozen body; `network.classify_embeddings` gives the logits of `offline`.
 
         Args, Raises: as `offline`.
         """
@@ -114,9 +114,9 @@ class StreamingModel(nn.Module):
 
     def _valid_features(self, audio: Tensor, feature_hook: FeatureHook | None) -> Tensor:
         if audio.shape[1] < self.context_samples:
-            raise ValueError(f"{audio.shape[1]} samples are fewer than the {self.context_samples} that one score needs")
+            raise ValueError(f"{audio.shape[1]} samples are fewer than the {self.context_samples} of one score")
         hops = audio.shape[1] // self.frontend.hop
-        # Log energies span more than half precision holds; the front end has no weights to gain from it.
+        # Log energies exceed the range of half precision.
         with torch.autocast(audio.device.type, enabled=False):
             features = self._features(audio[:, : hops * self.frontend.hop].float())
         if feature_hook is not None:
@@ -124,7 +124,7 @@ class StreamingModel(nn.Module):
         return features[:, self.context_frames - self.network.context_frames :]
 
     def _features(self, audio: Tensor) -> Tensor:
-        """Features of whole clips; on a CPU few clips at a time, so that their frames stay in its cache."""
+        """Features of whole clips, `CLIPS_IN_CACHE` at a time on a CPU, so that the frames stay in its cache."""
         rows = CLIPS_IN_CACHE if audio.device.type == "cpu" else max(1, len(audio))
         parts = [self.frontend(part, self.frontend.initial_state(len(part)))[0] for part in audio.split(rows)]
         return parts[0] if len(parts) == 1 else torch.cat(parts)

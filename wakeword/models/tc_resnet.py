@@ -1,9 +1,8 @@
-"""Temporal-convolution ResNet with a small 2-D stem: the family that two CPU cores train in minutes.
+"""Temporal-convolution ResNet with a small 2-D stem, small enough to train on two CPU cores in minutes.
 
 After TC-ResNet (Choi et al. 2019, "Temporal convolution for real-time keyword spotting on mobile devices"): mels are
-channels and convolutions run over time only. A two-layer 2-D stem in front keeps what that loses, the tolerance for
-voices whose formants lie a few mels higher or lower. Kernels are dense on purpose: depthwise ones have fewer
-multiplications but, measured on CPUs, take longer to train and no less time to run.
+channels and convolutions run over time only. A two-layer 2-D stem in front restores tolerance to formants that lie a
+few mels higher or lower. Kernels are dense: on CPUs, depthwise kernels took longer to train and ran no faster.
 """
 
 from __future__ import annotations
@@ -12,10 +11,8 @@ from torch import Tensor, nn
 
 from wakeword.config.model import ModelConfig
 from wakeword.errors import ConfigError
-from wakeword.models.blocks import SlidingMean, StreamCache, StreamConv1d, StreamConv2d, trim
-from wakeword.models.registry import KeywordModel, register, scaled_dilation
-
-PRIOR_LOGIT = -2.0
+from wakeword.models.blocks import SlidingMean, StreamCache, StreamConv1d, StreamConv2d, classifier, trim
+from wakeword.models.registry import KeywordModel, register, scaled_channels, scaled_dilation
 
 
 class TemporalBlock(nn.Module):
@@ -28,13 +25,13 @@ class TemporalBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.second = StreamConv1d(channels, channels, kernel, dilation=dilation)
         self.second_norm = nn.BatchNorm1d(channels)
-        self.reach = self.first.reach + self.second.reach
+        self.lookback = self.first.lookback + self.second.lookback
 
     def forward(self, value: Tensor, cache: StreamCache | None = None) -> Tensor:
         """Valid offline; streaming keeps the number of frames."""
         inner = self.dropout(nn.functional.relu(self.first_norm(self.first(value, cache))))
         inner = self.second_norm(self.second(inner, cache))
-        return nn.functional.relu(trim(value, self.reach, cache) + inner)
+        return nn.functional.relu(trim(value, self.lookback, cache) + inner)
 
 
 @register("tc_resnet")
@@ -42,7 +39,7 @@ class TCResNet(KeywordModel):
     """2-D stem, dense residual blocks over time, classifier, sliding mean of the logits. `width` 1 is 32 channels."""
 
     DILATIONS = (2, 4, 8)
-    """In feature frames, a block each."""
+    """One per block, in feature frames."""
     KERNEL = 5
     STEM_CHANNELS = 8
 
@@ -50,9 +47,7 @@ class TCResNet(KeywordModel):
         super().__init__(config, n_mels, words)
         if n_mels % 4:
             raise ConfigError(f"frontend.n_mels = {n_mels}: tc_resnet needs a multiple of 4, such as 40 or 64")
-        channels = int(32 * config.width)
-        if channels < 4:
-            raise ConfigError(f"model.width = {config.width}: tc_resnet needs at least 0.125")
+        channels = scaled_channels(config, 32, 4)
         planes = self.STEM_CHANNELS
         stride = (2, config.frame_stride)
         self.stem = StreamConv2d(1, planes, (5, 5), mels=n_mels, stride=stride, mel_padding=2)
@@ -66,11 +61,10 @@ class TCResNet(KeywordModel):
             for dilation in self.DILATIONS
         ]
         self.blocks = nn.ModuleList(blocks)
-        self.classify = nn.Conv1d(channels, words, 1)
-        nn.init.constant_(self.classify.bias, PRIOR_LOGIT)  # type: ignore[arg-type]
+        self.classify = classifier(channels, words)
         self.pool = SlidingMean(words, config.pool_frames)
-        reach = sum(block.reach for block in blocks)
-        self.lookback_frames = 5 + config.frame_stride * (self.shrink.reach + reach + self.pool.reach)
+        lookback = sum(block.lookback for block in blocks)
+        self.lookback_frames = 5 + config.frame_stride * (self.shrink.lookback + lookback + self.pool.lookback)
 
     def _run(self, features: Tensor, cache: StreamCache | None) -> Tensor:
         planes = features.transpose(1, 2).unsqueeze(1)

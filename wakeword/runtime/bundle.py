@@ -1,4 +1,4 @@
-"""The bundle: a folder or zip with `model.onnx`, `wake.json` and `MODEL_CARD.md`, checked before anything runs."""
+"""Load and check a bundle: a folder or zip with `model.onnx`, `wake.json` and `MODEL_CARD.md`."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ SAMPLE_RATE_HZ = 16_000
 MANIFEST_NAME = "wake.json"
 MODEL_NAME = "model.onnx"
 VARIANTS = {"float32": MODEL_NAME, "int8": "model.int8.onnx", "tflite": "model.tflite"}
-"""Forms of the model that a bundle may hold; float32 is always there. All have one set of words, thresholds and state
-size; the TFLite file takes one stream and one step a call."""
+"""Model files of a bundle; only float32 is required. They share words, thresholds and state size. The TFLite file takes
+one stream and one step per call."""
 CARD_NAME = "MODEL_CARD.md"
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_FILE_BYTES = 1 << 28
@@ -40,31 +40,31 @@ class _Part(BaseModel):
 
 
 class OperatingPoint(_Part):
-    """A threshold with what it was chosen for; evaluation adds what it measured there."""
+    """A threshold and its target; evaluation adds further fields with its measurements."""
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
     fah_target: float = Field(gt=0)
     """False alarms per hour that the threshold was chosen for."""
     threshold: float = Field(ge=0, le=1.01)
-    """On the smoothed score. Just above 1 means: never."""
+    """On the smoothed score; a value just above 1 disables the word."""
 
 
 class ProbabilityMap(_Part):
-    """How a smoothed peak score becomes a probability: `sigmoid(slope * logit(score) + offset)`.
+    """Map from a smoothed peak score to a probability: `sigmoid(slope * logit(score) + offset)`, fitted on val.
 
-    Evaluation fits it on val. The probability is the chance that a clip whose highest score this is holds the word,
-    where a share `prior` of the clips does. For another share q, add `logit(q) - logit(prior)` to `offset`. It is the
-    common scale of different models: scores of teachers or of cascade stages are averaged as log odds on it.
+    It is the probability that a clip with this highest score contains the word, where a share `prior` of the clips
+    does. For another share q, add `logit(q) - logit(prior)` to `offset`. It is a common scale for different models:
+    scores of teachers or cascade stages can be averaged as log odds on it.
     """
 
     slope: float = Field(gt=0)
-    """Its inverse is the temperature; below 1, the model's scores are too extreme."""
+    """Inverse of the temperature; below 1, the scores of the model are too extreme."""
     offset: float
     prior: float = Field(gt=0, lt=1)
 
     def probability(self, score: ArrayLike) -> Any:
         """Probabilities of scores in [0, 1], of the same shape; a float for a float."""
-        edge = 0.5 / SCORE_LEVELS  # Saturated scores count as half a level of the detector's rounding away from 0 or 1.
+        edge = 0.5 / SCORE_LEVELS  # Saturated scores are moved by half a rounding level from 0 or 1.
         inside = np.clip(np.asarray(score, dtype=np.float64), edge, 1 - edge)
         found = 0.5 + 0.5 * np.tanh(0.5 * (self.slope * np.log(inside / (1 - inside)) + self.offset))
         return found if np.ndim(score) else float(found)
@@ -77,19 +77,19 @@ class BundleWord(_Part):
     phrase: str
     threshold: float = Field(0.5, ge=0, le=1.01)
     ready: bool = False
-    """True once evaluation chose the threshold; until then it is a guess."""
+    """True if evaluation chose the threshold and the word met its targets."""
     operating_points: tuple[OperatingPoint, ...] = ()
     probability_map: ProbabilityMap | None = None
-    """Absent until evaluation fits it, and where val is too small to fit it."""
+    """None before evaluation, and if val is too small to fit the map."""
 
 
 class DetectorSettings(_Part):
-    """Scores to events: the values of the configuration's `detector` section."""
+    """The `detector` section of the configuration."""
 
     @model_validator(mode="before")
     @classmethod
     def _old_name(cls, values: Any) -> Any:
-        """Bundles of version 0.1 call the window `peak_hold_s`; they stay readable."""
+        """Accept bundles of version 0.1, which name the window `peak_hold_s`."""
         if isinstance(values, dict) and "peak_hold_s" in values:
             values = dict(values)
             values.setdefault("nms_window_s", values.pop("peak_hold_s"))
@@ -99,27 +99,31 @@ class DetectorSettings(_Part):
     nms_window_s: float = Field(ge=0)
     refractory_s: float = Field(ge=0)
 
+    def timing(self, step_s: float) -> EventTiming:
+        """The times in scores of `step_s` seconds."""
+        return EventTiming.from_seconds(step_s, self.smoothing_s, self.nms_window_s, self.refractory_s)
+
 
 class FileEntry(_Part):
-    """What a file of the bundle must be."""
+    """Checksum and size of a file of the bundle."""
 
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     bytes: int = Field(ge=0, le=MAX_FILE_BYTES)
 
 
 class VariantFacts(_Part):
-    """How far a further form of the model is from `model.onnx`, as the export measured it on streamed audio."""
+    """Differences between another model file and `model.onnx` on streamed audio, measured by the export."""
 
     score_difference: float = Field(ge=0)
     """Largest absolute difference of a score."""
     scores: int = Field(ge=0)
-    """Scores compared, of all words together."""
+    """Number of compared scores of all words."""
     events: int = Field(ge=0)
-    """Events of `model.onnx`."""
+    """Number of events of `model.onnx`."""
     events_changed: int = Field(ge=0)
-    """Events that only one of the two has, or has at another time."""
+    """Number of events that only one of the two reports, or at another time."""
     operators: dict[str, int] = {}
-    """Of a TFLite file: how often it holds each operator."""
+    """Number of each operator in a TFLite file."""
 
 
 class BundleManifest(_Part):
@@ -137,10 +141,10 @@ class BundleManifest(_Part):
     metrics: dict[str, Any] = {}
     training_data: dict[str, Any] = {}
     variants: dict[str, VariantFacts] = {}
-    """For each form of the model beside float32, what its export measured."""
+    """Measurements for each model file other than float32."""
     files: dict[str, FileEntry]
     checksum: str = Field(pattern="^[0-9a-f]{64}$")
-    """SHA-256 of this very file with the checksum's 64 digits written as zeros."""
+    """SHA-256 of this file with the 64 digits of the checksum replaced by zeros."""
 
     @field_validator("words")
     @classmethod
@@ -154,7 +158,7 @@ class BundleManifest(_Part):
     def _inside(cls, files: dict[str, FileEntry]) -> dict[str, FileEntry]:
         for name in files:
             if not _PLAIN_NAME.fullmatch(name) or name == MANIFEST_NAME:
-                raise ValueError(f"{name!r} is not the plain name of a file inside the bundle")
+                raise ValueError(f"{name!r} is not the plain name of a file in the bundle")
         if missing := {MODEL_NAME, CARD_NAME} - set(files):
             raise ValueError(f"{', '.join(sorted(missing))} is not listed")
         return files
@@ -162,7 +166,7 @@ class BundleManifest(_Part):
 
 @dataclass(frozen=True)
 class Bundle:
-    """A checked bundle: its manifest and the very bytes of the model (in one form) that were checked."""
+    """A checked bundle: its manifest and the checked bytes of one model file."""
 
     path: Path
     manifest: BundleManifest
@@ -171,12 +175,12 @@ class Bundle:
 
     @property
     def model_path(self) -> Path:
-        """Where the model lies."""
+        """Path of the model file."""
         return self.path / VARIANTS[self.variant]
 
     @property
     def variants(self) -> list[str]:
-        """The forms of the model that the bundle holds."""
+        """Names of the model files in the bundle."""
         return [name for name, file in VARIANTS.items() if file in self.manifest.files]
 
     @property
@@ -190,21 +194,21 @@ class Bundle:
         return self.manifest.step_samples / self.manifest.sample_rate_hz
 
     @property
-    def tail_steps(self) -> int:
-        """Steps of silence that the end of audio needs before its last events are certain.
+    def timing(self) -> EventTiming:
+        """The detector times in scores."""
+        return self.manifest.detector.timing(self.step_s)
 
-        The model answers a word after it, up to one receptive field later, when nothing of the word is left in its
-        view; smoothing and the peak hold delay the event further. After so many steps of silence every further score
-        is that of silence, so that more of it changes nothing.
+    @property
+    def tail_steps(self) -> int:
+        """Steps of silence after the end of the audio that make its last events certain.
+
+        They cover one receptive field, the smoothing window and the NMS window.
         """
-        settings = self.manifest.detector
-        timing = EventTiming.from_seconds(
-            self.step_s, settings.smoothing_s, settings.nms_window_s, settings.refractory_s
-        )
-        return -(-self.manifest.context_samples // self.manifest.step_samples) + timing.window - 1 + timing.hold
+        context = -(-self.manifest.context_samples // self.manifest.step_samples)
+        return context + self.timing.window - 1 + self.timing.hold
 
     def tail_samples(self, samples: int) -> int:
-        """Samples of silence after `samples` of audio: they fill its last step, and then `tail_steps`."""
+        """Samples of silence after `samples` of audio: the rest of its last step and `tail_steps`."""
         return -samples % self.manifest.step_samples + self.tail_steps * self.manifest.step_samples
 
     @property
@@ -214,15 +218,14 @@ class Bundle:
 
     @property
     def fah_targets(self) -> list[float]:
-        """Targets in false alarms per hour for which every word has an operating point, rising."""
+        """Sorted targets in false alarms per hour for which every word has an operating point."""
         targets = [{point.fah_target for point in word.operating_points} for word in self.manifest.words]
         return sorted(set.intersection(*targets))
 
     def thresholds_for(self, fah_target: float | None = None, threshold: float | None = None) -> list[float]:
-        """Thresholds of the operating point for `fah_target`, or `threshold` for every word, or the defaults.
+        """Thresholds of the words: `threshold` for all, or those for `fah_target`, or the defaults.
 
-        Raises BundleError when a word has no operating point for `fah_target`, naming those there are, and when
-        `threshold` lies outside [0, 1].
+        Raises BundleError for a `threshold` outside [0, 1] and for a `fah_target` without an operating point.
         """
         if threshold is not None:
             if not 0 <= threshold <= 1:
@@ -244,59 +247,51 @@ class Bundle:
 
 
 def manifest_checksum(text: bytes, stated: str) -> str:
-    """SHA-256 of `wake.json`'s bytes with the `stated` checksum in it written as zeros."""
+    """SHA-256 of the bytes of `wake.json` with the `stated` checksum replaced by zeros."""
     return hashlib.sha256(text.replace(stated.encode(), _NO_CHECKSUM.encode())).hexdigest()
 
 
 def complete_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """`manifest` with every default filled in and its `checksum` left out; JSON-ready.
-
-    Raises BundleError when it is not a valid manifest.
-    """
+    """`manifest` with all defaults and without `checksum`, ready for JSON. Raises BundleError if it is not valid."""
     text = json.dumps({**manifest, "checksum": _NO_CHECKSUM}, allow_nan=False)
     parsed = _parse_manifest(text.encode(), Path(MANIFEST_NAME), verify=False)
     complete = parsed.model_dump(mode="json", exclude={"checksum"})
     for word in complete["words"]:
-        # Left out rather than null: a runtime from before there were maps can read a bundle without one.
+        # Omitted instead of null, for runtimes that are older than the field.
         if word["probability_map"] is None:
             del word["probability_map"]
     return complete
 
 
 def seal_manifest(manifest: Mapping[str, Any]) -> str:
-    """The text of `wake.json` for `manifest`, with its checksum filled in; validated before it is returned.
-
-    Raises BundleError when `manifest` is not a valid manifest.
-    """
+    """The text of `wake.json` for `manifest`, with its checksum. Raises BundleError if `manifest` is not valid."""
     values = {**complete_manifest(manifest), "checksum": _NO_CHECKSUM}
     text = json.dumps(values, indent=2, sort_keys=True, allow_nan=False) + "\n"
     return text.replace(_NO_CHECKSUM, manifest_checksum(text.encode(), _NO_CHECKSUM))
 
 
 def load_bundle(path: str | Path, variant: str = "float32") -> Bundle:
-    """Read and check a bundle folder or zip: schema version, sample rate, names, sizes and every SHA-256.
+    """Read a bundle folder or zip and check schema version, sample rate, file names, sizes and all SHA-256 sums.
 
-    `variant`: the form of the model to take: float32, int8 or tflite.
+    `variant`: the model file: float32, int8 or tflite.
 
-    Raises BundleError with one sentence that names the file at fault.
+    Raises BundleError with one sentence that names the damaged file.
     """
     path = Path(path)
     if variant not in VARIANTS:
         raise BundleError(f"no such precision {variant!r}: choose from {', '.join(VARIANTS)}")
-    if path.is_dir():
-        read: _FolderReader | _ZipReader = _FolderReader(path)
-    elif path.is_file():
-        read = _ZipReader(path)
-    else:
-        raise BundleError(f"{path}: there is no bundle folder or zip; `wakeword export` makes one")
-    manifest = _parse_manifest(read(MANIFEST_NAME, MAX_MANIFEST_BYTES), path / MANIFEST_NAME)
+    if path.is_file():
+        _check_zip(path)
+    elif not path.is_dir():
+        raise BundleError(f"{path}: there is no bundle folder or zip; make one with `wakeword export`")
+    manifest = _parse_manifest(_read(path, MANIFEST_NAME, MAX_MANIFEST_BYTES), path / MANIFEST_NAME)
     model, model_name = b"", VARIANTS[variant]
     if model_name not in manifest.files:
-        raise BundleError(f"{path}: holds no {variant} model; export it again with export.{variant}=true")
+        raise BundleError(f"{path}: contains no {variant} model; export it again with export.{variant}=true")
     for name, entry in manifest.files.items():
-        content = read(name, entry.bytes)
+        content = _read(path, name, entry.bytes)
         if len(content) != entry.bytes:
-            raise BundleError(f"{path / name}: {len(content)} bytes, {MANIFEST_NAME} says {entry.bytes}; copy it again")
+            raise BundleError(f"{path / name}: {len(content)} bytes, not {entry.bytes} as in {MANIFEST_NAME}; copy it")
         if hashlib.sha256(content).hexdigest() != entry.sha256:
             raise BundleError(f"{path / name}: changed since the export (its SHA-256 differs); copy it again")
         if name == model_name:
@@ -306,15 +301,15 @@ def load_bundle(path: str | Path, variant: str = "float32") -> Bundle:
 
 
 def _check_format(model: bytes, where: Path) -> None:
-    """The bytes are of the kind that the name says, before any library is given them."""
+    """Check the file format before a library reads the model."""
     if where.suffix == ".tflite":
-        # LiteRT walks through the whole file before it uses any of it; weights cannot lie outside.
+        # LiteRT verifies the whole file before it uses it; TFLite has no external weights.
         if model[4:8] != b"TFL3":
             raise BundleError(f"{where}: not a TFLite file; export the bundle again")
         return
     try:
         if has_external_data(model):
-            raise BundleError(f"{where}: refers to weights in another file, which a bundle may not")
+            raise BundleError(f"{where}: refers to weights in another file, which is not allowed in a bundle")
     except ValueError as error:
         raise BundleError(f"{where}: not an ONNX file ({error})") from error
 
@@ -342,53 +337,36 @@ def _parse_manifest(content: bytes, where: Path, verify: bool = True) -> BundleM
     return manifest
 
 
-class _FolderReader:
-    """Reads plain files that really lie in the folder."""
+def _check_zip(path: Path) -> None:
+    """Check that a zip holds distinct plain files without folders."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError) as error:
+        raise BundleError(f"{path}: not a readable zip ({error}); a bundle is a folder or a zip") from error
+    for name in names:
+        if not _PLAIN_NAME.fullmatch(name):
+            raise BundleError(f"{path}: contains {name!r}; a bundle's zip holds plain files without folders")
+    if len(set(names)) < len(names):
+        raise BundleError(f"{path}: contains the same file twice")
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
 
-    def __call__(self, name: str, limit: int) -> bytes:
-        path = self.folder / name
-        try:
-            if not stat.S_ISREG(path.lstat().st_mode):
-                raise BundleError(f"{path}: not a plain file (links may lead outside the bundle)")
-            with path.open("rb") as stream:
+def _read(path: Path, name: str, limit: int) -> bytes:
+    """Read a regular file of a bundle folder, or a member of a bundle zip into memory, of at most `limit` bytes."""
+    where = path / name
+    try:
+        if not path.is_dir():
+            with zipfile.ZipFile(path) as archive, archive.open(name) as stream:
                 content = stream.read(limit + 1)
-        except FileNotFoundError as error:
-            raise BundleError(f"{path}: missing from the bundle; copy or export it again") from error
-        except OSError as error:
-            raise BundleError(f"{path}: cannot be read ({error.strerror})") from error
-        if len(content) > limit:
-            raise BundleError(f"{path}: larger than the {limit} bytes that are allowed for it")
-        return content
-
-
-class _ZipReader:
-    """Reads members of a flat zip into memory; nothing is ever unpacked."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            with zipfile.ZipFile(path) as archive:
-                names = archive.namelist()
-        except (zipfile.BadZipFile, OSError) as error:
-            raise BundleError(f"{path}: not a readable zip ({error}); a bundle is a folder or a zip") from error
-        for name in names:
-            if not _PLAIN_NAME.fullmatch(name):
-                raise BundleError(f"{path}: holds {name!r}; a bundle's zip holds plain files without folders")
-        if len(set(names)) < len(names):
-            raise BundleError(f"{path}: holds the same file twice")
-
-    def __call__(self, name: str, limit: int) -> bytes:
-        where = self.path / name
-        try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(name) as stream:
-                content = stream.read(limit + 1)
-        except KeyError as error:
-            raise BundleError(f"{where}: missing from the bundle; copy or export it again") from error
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
-            raise BundleError(f"{where}: damaged in the zip ({error}); copy it again") from error
-        if len(content) > limit:
-            raise BundleError(f"{where}: larger than the {limit} bytes that are allowed for it")
-        return content
+        elif stat.S_ISREG(where.lstat().st_mode):
+            with where.open("rb") as file:
+                content = file.read(limit + 1)
+        else:
+            raise BundleError(f"{where}: not a regular file (links may point outside the bundle)")
+    except (FileNotFoundError, KeyError) as error:
+        raise BundleError(f"{where}: missing from the bundle; copy or export it again") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+        raise BundleError(f"{where}: cannot be read ({error}); copy it again") from error
+    if len(content) > limit:
+        raise BundleError(f"{where}: larger than the allowed {limit} bytes")
+    return content

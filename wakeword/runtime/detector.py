@@ -1,4 +1,4 @@
-"""Audio in, detections out: for one stream, or for many that advance together."""
+"""Detect words in one audio stream, or in several streams that advance together."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from wakeword.runtime.wav import wav_blocks, wav_rate_hz
 Float = NDArray[np.float32]
 
 STEPS_PER_CALL = 400
-"""Steps of all streams together in one call of the graph: bounds the memory of its activations."""
+"""Most steps of all streams in one call of the graph, which bounds the memory of its activations."""
 
 
 def to_float(audio: ArrayLike) -> Float:
-    """Samples as float32 in [-1, 1]: int16 is divided by 32768, floating point is taken as it is.
+    """Convert samples to float32 in [-1, 1]: int16 is divided by 32768, floating point is not scaled.
 
-    Raises DataError for other types and for NaN or infinite samples, which would stay in the state for ever.
+    Raises DataError for other types and for NaN or infinite samples, which would stay in the state.
     """
     samples = np.asarray(audio)
     if samples.dtype == np.int16:
@@ -39,7 +39,7 @@ def to_float(audio: ArrayLike) -> Float:
 
 
 def events_for(bundle: Bundle, streams: int, thresholds: ArrayLike) -> EventDetector:
-    """The event detector with the bundle's words, timing and probability maps."""
+    """The event detector with the words, timing and probability maps of a bundle."""
     settings = bundle.manifest.detector
     maps = [word.probability_map for word in bundle.manifest.words]
     return EventDetector(
@@ -55,10 +55,10 @@ def events_for(bundle: Bundle, streams: int, thresholds: ArrayLike) -> EventDete
 
 
 class Detector:
-    """`streams` streams of mono audio that get the same number of samples at each call.
+    """Detects the words of a bundle in `streams` mono streams that get the same number of samples in each call.
 
-    Audio of another rate than 16 kHz is resampled as it comes; all times are seconds of the audio that was given.
-    Where streams come, go and advance at their own pace, use `wakeword.runtime.slots.StreamSlots`.
+    Audio at other rates than 16 kHz is resampled. All times are seconds of the input audio. For streams that start, end
+    and advance independently, use `wakeword.runtime.slots.StreamSlots`.
     """
 
     def __init__(
@@ -68,10 +68,10 @@ class Detector:
         threshold: float | Sequence[float] | None = None,
         sample_rate_hz: int = SAMPLE_RATE_HZ,
     ) -> None:
-        """`threshold`: for all words, or one per word; None takes the bundle's. `sample_rate_hz`: of the audio.
+        """`threshold`: for all words, or one per word; None uses those of the bundle. `sample_rate_hz`: of the input.
 
-        Raises BundleError when the graph does not fit the manifest or a threshold lies outside [0, 1], DataError for
-        a rate outside 4,000 to 384,000 Hz, MissingExtraError for one other than 16 kHz without soxr.
+        Raises BundleError if the graph does not match the manifest or a threshold is outside [0, 1], DataError for a
+        rate outside 4,000 to 384,000 Hz, MissingExtraError for a rate other than 16 kHz without soxr.
         """
         self.bundle = bundle
         self.sample_rate_hz = checked_rate(sample_rate_hz)
@@ -85,37 +85,37 @@ class Detector:
         self.events = events_for(bundle, streams, thresholds)
         self._state = self.engine.initial_state(streams)
         self._rest: Float = np.zeros((streams, 0), dtype=np.float32)
-        self._heard = False
+        self._has_audio = False
 
     def process(self, audio: ArrayLike) -> list[Detection]:
-        """Take `(streams, samples)`, or `(samples,)` with one stream; float32 or int16; any number of samples.
+        """Process `(streams, samples)`, or `(samples,)` with one stream; float32 or int16; any number of samples.
 
-        Returns the detections that became certain. What does not fill a step waits for the next call.
+        Returns the detections that became certain. Samples that do not fill a step wait for the next call.
 
         Raises DataError for a wrong shape, type or NaN.
         """
         return self.process_scores(audio)[1]
 
     def process_scores(self, audio: ArrayLike) -> tuple[Float, list[Detection]]:
-        """As `process`; returns the raw scores `(streams, scores, words)` of this call as well."""
+        """As `process`; also returns the raw scores `(streams, scores, words)` of this call."""
         score = self.scores(audio)
         return score, self.events.push(score)
 
     def scores(self, audio: ArrayLike) -> Float:
-        """Raw scores `(streams, scores, words)`, before smoothing; moves the stream on without looking for events.
+        """Raw scores `(streams, scores, words)` without smoothing and without a search for events.
 
-        Score `i` of a stream is due at `(i + 1) * bundle.step_s` seconds.
+        The time of score `i` of a stream is `(i + 1) * bundle.step_s` seconds.
         """
         samples = to_float(audio)
         if samples.ndim == 1 and self.streams == 1:
             samples = samples[None]
         if samples.ndim != 2 or samples.shape[0] != self.streams:
             raise DataError(f"audio must be ({self.streams}, samples), got {samples.shape}")
-        self._heard |= samples.shape[1] > 0
+        self._has_audio |= samples.shape[1] > 0
         return self._score(samples if self._resampler is None else self._resampler.push(samples))
 
     def _score(self, samples: Float) -> Float:
-        """Scores of `(streams, samples)` at 16 kHz and of what waited before them."""
+        """Scores of the waiting samples and `(streams, samples)` at 16 kHz."""
         if self._rest.shape[1]:
             samples = np.concatenate([self._rest, samples], axis=1)
         step = self.engine.step_samples
@@ -132,18 +132,17 @@ class Detector:
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
     def flush(self) -> list[Detection]:
-        """End of the audio: the detections that are still due. All streams then start anew at time 0.
+        """End the audio and return the remaining detections. All streams then restart at time 0.
 
-        Digital silence follows the audio for as long as this bundle may need to answer (`Bundle.tail_steps`), so that a
-        word which ends with the audio is heard; an event's `end_s` may then lie that much behind the audio's end.
+        `Bundle.tail_steps` of digital silence follow the audio, so that a word at its end is detected. The `end_s` of
+        an event may therefore be later than the end of the audio.
         """
         return self.flush_scores()[1]
 
     def flush_scores(self) -> tuple[Float, list[Detection]]:
-        """As `flush`; returns the raw scores `(streams, scores, words)` of the silence as well."""
+        """As `flush`; also returns the raw scores `(streams, scores, words)` of the silence."""
         tail = self._resampler.finish() if self._resampler else np.zeros((self.streams, 0), dtype=np.float32)
-        # Where nothing was heard nothing is due.
-        silence = self.bundle.tail_samples(self._rest.shape[1] + tail.shape[1]) if self._heard else 0
+        silence = self.bundle.tail_samples(self._rest.shape[1] + tail.shape[1]) if self._has_audio else 0
         score = self._score(np.pad(tail, ((0, 0), (0, silence))))
         events = self.events.push(score)
         events += self.events.flush()
@@ -151,14 +150,14 @@ class Detector:
         return score, events
 
     def reset(self, stream: int | None = None) -> None:
-        """Forget what one stream, or every stream, has heard. Of one stream, the waiting samples become silence."""
+        """Reset one stream or all streams. The waiting samples of a single stream become silence."""
         self.events.reset(stream)
         if self._resampler is not None:
             self._resampler.restart(stream)
         if stream is None:
             self._state = self.engine.initial_state(self.streams)
             self._rest = self._rest[:, :0]
-            self._heard = False
+            self._has_audio = False
         else:
             self._state[stream] = self.engine.settled_state
             self._rest[stream] = 0.0
@@ -170,19 +169,19 @@ def detect_file(
     threshold: float | Sequence[float] | None = None,
     sample_rate_hz: int | None = None,
 ) -> list[Detection]:
-    """All detections in a file, in time order, with the memory of a few seconds of audio.
+    """All detections in a file, in time order; only a few seconds of audio are in memory.
 
-    `audio` is the path of a 16-bit WAV, or blocks of samples `(samples,)` such as those of
-    `wakeword.audio.io.stream_blocks(path)`, which reads other formats. `sample_rate_hz` is the rate of the blocks, 16
-    kHz where it is None; a WAV says its own. Other rates are resampled. Times are seconds of the given audio.
+    `audio` is the path of a 16-bit WAV, or blocks `(samples,)` for example of `wakeword.audio.io.stream_blocks(path)`,
+    which reads other formats. `sample_rate_hz` is the rate of the blocks; None means 16 kHz. Times are seconds of the
+    input audio.
 
-    Raises DataError for a file that cannot be used, or that says another rate than `sample_rate_hz`, and
-    MissingExtraError for another rate without soxr.
+    Raises DataError for a file that cannot be used or whose header states another rate than `sample_rate_hz`, and
+    MissingExtraError for a rate other than 16 kHz without soxr.
     """
     if isinstance(audio, str | Path):
         rate_hz = wav_rate_hz(audio)
         if sample_rate_hz not in (None, rate_hz):
-            raise DataError(f"{audio}: its header says {rate_hz} Hz, not {sample_rate_hz} Hz: leave sample_rate_hz out")
+            raise DataError(f"{audio}: its header states {rate_hz} Hz, not {sample_rate_hz} Hz: omit sample_rate_hz")
         blocks: Iterable[Any] = wav_blocks(audio)
     else:
         rate_hz, blocks = SAMPLE_RATE_HZ if sample_rate_hz is None else sample_rate_hz, audio

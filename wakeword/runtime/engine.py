@@ -1,9 +1,8 @@
-"""The graph of a bundle behind one interface: audio and state of many streams in, scores and state out."""
+"""One interface to the ONNX and TFLite graphs of a bundle: audio and state in, scores and next state out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,25 +10,16 @@ from numpy.typing import NDArray
 from wakeword.errors import BundleError
 from wakeword.runtime.bundle import Bundle
 
+if TYPE_CHECKING:
+    from wakeword.runtime.onnx_graph import OnnxGraph
+    from wakeword.runtime.tflite_graph import TfliteGraph
+
 Float = NDArray[np.float32]
 
 
-class Graph(Protocol):
-    """A model file in the runtime that runs it."""
-
-    version: str
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        """What the file says it was exported with."""
-
-    def run(self, audio: Float, state: Float) -> tuple[Float, Float]:
-        """As `Engine.run`."""
-
-
-def _open_graph(bundle: Bundle) -> Graph:
+def _open_graph(bundle: Bundle) -> OnnxGraph | TfliteGraph:
     if bundle.variant != "tflite":
-        # Imported here: ONNX Runtime is half of the time and memory that `import wakeword.runtime` would take.
+        # Imported lazily: ONNX Runtime takes half of the time and memory of `import wakeword.runtime`.
         from wakeword.runtime.onnx_graph import OnnxGraph
 
         return OnnxGraph(bundle)
@@ -39,13 +29,10 @@ def _open_graph(bundle: Bundle) -> Graph:
 
 
 class Engine:
-    """The graph of a bundle. Holds no audio and no state, so one engine serves any number of streams and threads."""
+    """The graph of a bundle. It is stateless: one engine serves any number of streams and threads."""
 
     def __init__(self, bundle: Bundle) -> None:
-        """Load the graph and check it against the manifest.
-
-        Raises BundleError when they do not fit, MissingExtraError for a TFLite model without its interpreter.
-        """
+        """Raises BundleError if graph and manifest do not match, MissingExtraError for TFLite without LiteRT."""
         self.bundle = bundle
         self.step_samples = bundle.manifest.step_samples
         self.state_size = bundle.manifest.state_size
@@ -53,13 +40,13 @@ class Engine:
         where = bundle.model_path
         self._graph = _open_graph(bundle)
         self.runtime_version = self._graph.version
-        """Of the library that computes."""
+        """Version of the runtime library."""
         self._check_metadata(where)
         self.settled_state = self._settle(where)
-        """`(state_size,)`: the state after `context_samples` of digital silence; every stream starts from it."""
+        """Initial state `(state_size,)` of a stream: the state after `context_samples` of digital silence."""
 
     def _check_metadata(self, where: Any) -> None:
-        """The graph carries what it was exported with: a model and a manifest of two exports are not mixed."""
+        """Check that model and manifest are from the same export."""
         manifest = self.bundle.manifest
         expected = {
             "words": ",".join(self.bundle.labels),
@@ -70,7 +57,7 @@ class Engine:
         stated = self._graph.metadata
         for key, value in expected.items():
             if stated.get(key) != value:
-                raise BundleError(f"{where}: was exported with {key} {stated.get(key)}, wake.json says {value}")
+                raise BundleError(f"{where}: was exported with {key} {stated.get(key)}, wake.json states {value}")
 
     def _settle(self, where: Any) -> Float:
         samples = max(1, -(-self.bundle.manifest.context_samples // self.step_samples)) * self.step_samples
@@ -80,21 +67,19 @@ class Engine:
         if score.shape != expected or state.shape != (1, self.state_size):
             raise BundleError(
                 f"{where}: {samples} samples give scores {score.shape} and state {state.shape},"
-                f" wake.json says {expected} and {(1, self.state_size)}"
+                f" wake.json states {expected} and {(1, self.state_size)}"
             )
         if not (np.isfinite(score).all() and np.isfinite(state).all()):
             raise BundleError(f"{where}: digital silence gives NaN or infinite scores or state; export the model again")
         return state[0]
 
     def initial_state(self, streams: int) -> Float:
-        """`(streams, state_size)`: the settled state, once per stream."""
+        """The settled state for each stream: `(streams, state_size)`."""
         return np.tile(self.settled_state, (streams, 1))
 
     def run(self, audio: Float, state: Float) -> tuple[Float, Float]:
-        """`audio (streams, samples)` float32, samples a multiple of the step; `state (streams, state_size)`.
+        """Run the graph on `audio (streams, samples)` float32 in whole steps and `state (streams, state_size)`.
 
-        Returns `score (streams, samples / step, words)` in [0, 1] and the next state.
-
-        Raises BundleError when the graph fails on them.
+        Returns `score (streams, samples / step, words)` in [0, 1] and the next state. Raises BundleError if it fails.
         """
         return self._graph.run(audio, state)

@@ -1,10 +1,10 @@
-"""Scores to events: the same few functions for evaluation, command line, server and dashboard.
+"""Convert scores to events, for evaluation, command line, server and dashboard.
 
-Raw scores are rounded to 2**-16 and smoothed by a causal moving average; local peaks are found without regard to
-any threshold; events are the peaks at or above a threshold that keep their distance from the last event of their
-word. `EventDetector` is the streaming form, for many streams at once; it gives the same events at any chunking.
+Raw scores are rounded to 2**-16 and smoothed by a causal moving average. Local peaks are independent of the threshold.
+Events are the peaks at or above the threshold that are at least the refractory time after the last event of the word.
+`EventDetector` is the streaming form for many streams; its events do not depend on the chunking.
 
-Lengths here are counted in scores; `EventTiming.from_seconds` is the one place that turns seconds into scores.
+Lengths are in scores; `EventTiming.from_seconds` converts seconds to scores.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[Any]
 
 RISE_LIMIT_S = 1.5
-"""`start_s` lies at most this long before `end_s`."""
+"""Largest difference between `end_s` and `start_s`."""
 SCORE_LEVELS = 1 << 16
-"""Scores are rounded to this many levels before anything else; see `quantise`."""
+"""Number of levels to which scores are rounded first (`quantise`)."""
 _LONG_AGO = -(1 << 62)
 
 
@@ -29,12 +29,12 @@ _LONG_AGO = -(1 << 62)
 class Detection:
     """One event. `score` is the smoothed score of the peak; `end_s` is the time of that score.
 
-    `start_s` is where the score began to rise: the first score of the unbroken run up to the peak that is at least
-    half the threshold, at most `RISE_LIMIT_S` back. A net answers near a word's end, so this usually lies inside
-    the word, after its first sound. Times are seconds of audio consumed since the stream began.
+    `start_s` is the time of the first score of the unbroken run up to the peak that is at least half the threshold, at
+    most `RISE_LIMIT_S` back. It is usually inside the word, because a network responds near the end of a word. Times
+    are seconds of audio since the start of the stream.
 
-    `probability` is the chance that audio with this score holds the word, in the mix of clips that the bundle was
-    calibrated on (`ProbabilityMap`); None where the bundle has no map. It rises with `score` and decides nothing.
+    `probability` is the calibrated probability of the word (`ProbabilityMap`); None if the bundle has no map. It does
+    not affect detection.
     """
 
     word: str
@@ -47,7 +47,7 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class EventTiming:
-    """The detector's times in scores: `window` >= 1, `hold`, `refractory` and `rise` >= 0."""
+    """The detector times in scores: `window` >= 1, `hold`, `refractory` and `rise` >= 0."""
 
     step_s: float
     window: int
@@ -57,12 +57,12 @@ class EventTiming:
 
     @classmethod
     def from_seconds(cls, step_s: float, smoothing_s: float, nms_window_s: float, refractory_s: float) -> EventTiming:
-        """Round smoothing and hold to the nearest number of scores, and the refractory time up."""
+        """Round smoothing and NMS window to the nearest number of scores, and the refractory time up."""
         return cls(
             step_s=step_s,
             window=max(1, round(smoothing_s / step_s)),
             hold=round(nms_window_s / step_s),
-            # The small term keeps 1.0 s / 0.02 s at 50 although the quotient may be 50.00000000000001.
+            # The small term compensates the rounding error of the quotient (50.00000000000001).
             refractory=int(np.ceil(refractory_s / step_s - 1e-6)),
             rise=round(RISE_LIMIT_S / step_s),
         )
@@ -71,8 +71,8 @@ class EventTiming:
 def quantise(scores: ArrayLike) -> Array:
     """Round scores to multiples of 2**-16 (float64, same shape).
 
-    The net's float noise (another batch size, chunk or runtime: about 1e-7) must not decide which of the equal scores
-    of a saturated plateau is the peak. It also makes every sum of scores exact, whatever its order.
+    Rounding errors of the network (about 1e-7, dependent on batch size, chunk and runtime) must not decide which of the
+    equal scores of a plateau is the peak. Sums of rounded scores are exact in any order.
     """
     return np.rint(np.asarray(scores, dtype=np.float64) * SCORE_LEVELS) / SCORE_LEVELS
 
@@ -80,16 +80,14 @@ def quantise(scores: ArrayLike) -> Array:
 def smooth(scores: ArrayLike, window: int) -> Array:
     """Causal moving average of quantised scores along the first axis: `(n, ...)` -> float64 `(n, ...)`.
 
-    Score `i` is the mean of scores `i - window + 1 ... i`; near the start, of those that exist.
-
-    Raises ValueError when `window` is below 1.
+    Score `i` is the mean of the existing scores of `i - window + 1 ... i`. Raises ValueError if `window` is below 1.
     """
     values = quantise(scores)
     if window < 1:
-        raise ValueError(f"a smoothing window holds at least one score, got {window}")
+        raise ValueError(f"a smoothing window must hold at least one score, got {window}")
     before = np.zeros((window - 1, *values.shape[1:]))
     total = _windowed_sum(before, values)
-    # A division by one number is several times as fast as one by an array of counts.
+    # Division by a scalar is several times faster than by an array of counts.
     start, rest = total[: window - 1], total[window - 1 :]
     start /= np.arange(1, len(start) + 1).reshape(-1, *([1] * (values.ndim - 1)))
     rest /= window
@@ -97,7 +95,7 @@ def smooth(scores: ArrayLike, window: int) -> Array:
 
 
 def _windowed_sum(before: Array, values: Array) -> Array:
-    """Sum of each of the `values (n, ...)` and the `len(before)` values in front of it."""
+    """Sum of each of `values (n, ...)` and the `len(before)` values before it."""
     if not len(before):
         return values
     joined = np.concatenate([before, values])
@@ -108,19 +106,18 @@ def _windowed_sum(before: Array, values: Array) -> Array:
 
 
 def _trailing_max(values: Array, width: int) -> Array:
-    """Maximum of each `width` neighbours along axis 0: `(n, ...)` -> `(n - width + 1, ...)`, in log2(width) passes."""
-    reach = 1
+    """Maximum of `width` neighbours along axis 0: `(n, ...)` -> `(n - width + 1, ...)`, in log2(width) passes."""
+    covered = 1
     result = values
-    while reach < width:
-        # A maximum of maxima may overlap: the last pass covers what is left over from the doubling.
-        shift = min(reach, width - reach)
+    while covered < width:
+        shift = min(covered, width - covered)
         result = np.maximum(result[: len(result) - shift], result[shift:])
-        reach += shift
+        covered += shift
     return result
 
 
 def _is_peak(values: Array, hold: int) -> Array:
-    """For `(hold + n + hold, ...)` values: whether each of the middle `n` is a peak; `(n, ...)` bool."""
+    """Which of the middle `n` of `(hold + n + hold, ...)` values are peaks: `(n, ...)` bool."""
     count = len(values) - 2 * hold
     if hold == 0:
         return np.ones(values.shape, dtype=bool)
@@ -132,8 +129,8 @@ def _is_peak(values: Array, hold: int) -> Array:
 def find_peaks(scores: ArrayLike, hold: int) -> NDArray[np.int64]:
     """Indices `(peaks,)` of the local peaks of `scores (n,)`, in time order.
 
-    A peak lies strictly above the `hold` scores before it and not below any of the `hold` after it; at both ends,
-    above those that exist. It does not depend on a threshold. With `hold` 0 every score is a peak.
+    A peak is greater than the `hold` scores before it and not less than the `hold` scores after it, as far as these
+    exist. With `hold` 0 every score is a peak.
 
     Raises ValueError for scores that are not one-dimensional or a negative `hold`.
     """
@@ -149,10 +146,9 @@ def find_peaks(scores: ArrayLike, hold: int) -> NDArray[np.int64]:
 def events_from_peaks(
     peak_index: ArrayLike, peak_score: ArrayLike, threshold: float, refractory: int
 ) -> NDArray[np.int64]:
-    """Positions within `peak_index (peaks,)` of the peaks that are events, in time order.
+    """Positions in the sorted `peak_index (peaks,)` of the peaks that are events.
 
-    Taken in time order: each peak at or above `threshold` that comes at least `refractory` scores after the last one
-    taken. `peak_index` must rise.
+    In time order, each peak at or above `threshold` that is at least `refractory` scores after the last event.
     """
     index, score = np.asarray(peak_index, dtype=np.int64), np.asarray(peak_score)
     candidates = np.flatnonzero(score >= threshold)
@@ -168,21 +164,21 @@ def events_from_peaks(
 
 
 def rise_start(smoothed: Array, peak: int, threshold: float, rise: int) -> int:
-    """Index of the first score of the unbroken run up to `peak` at or above `threshold / 2`, at most `rise` back."""
+    """Start of the unbroken run of scores of at least `threshold / 2` up to `peak`, at most `rise` scores back."""
     first = max(0, peak - rise)
     low = np.flatnonzero(smoothed[first:peak] < threshold / 2)
     return first if not len(low) else first + int(low[-1]) + 1
 
 
 def score_time_s(index: int | NDArray[np.int64], step_s: float) -> Any:
-    """Seconds of audio consumed when score `index` (from 0) became available: `time_s`."""
+    """Seconds of audio up to the end of score `index` (from 0)."""
     return (index + 1) * step_s
 
 
 def find_events(
     scores: ArrayLike, words: Sequence[str], timing: EventTiming, thresholds: ArrayLike, stream: int = 0
 ) -> list[Detection]:
-    """Offline form: all events of raw `scores (n, words)`, ordered by time and then by word."""
+    """All events of raw `scores (n, words)`, ordered by time and then by word."""
     smoothed = smooth(scores, timing.window)
     limits = np.broadcast_to(np.asarray(thresholds, dtype=np.float64), (len(words),))
     found: list[tuple[int, int]] = []
@@ -203,9 +199,9 @@ def _detection(word: str, score: float, start: int, peak: int, step_s: float, st
 
 
 class EventDetector:
-    """Streaming form of `find_events` for `streams` streams whose scores come in chunks of any size.
+    """Streaming form of `find_events` for `streams` streams with chunks of any size.
 
-    A peak is known only when `hold` more scores have come, so an event is reported that much after its `end_s`.
+    An event is reported `hold` scores after its `end_s`.
     """
 
     def __init__(
@@ -219,10 +215,10 @@ class EventDetector:
         streams: int = 1,
         probabilities: Sequence[Callable[[float], float] | None] | None = None,
     ) -> None:
-        """`thresholds`: one for all, one per word, or `(streams, words)`. `probabilities`: per word, the map from score
-        to probability or None.
+        """Raises ValueError for a wrong number of thresholds or probabilities.
 
-        Raises ValueError when their number does not fit.
+        `thresholds`: one for all, one per word, or `(streams, words)`. `probabilities`: for each word, the map from
+        score to probability, or None.
         """
         self.words = list(words)
         self._probabilities = list(probabilities or [None] * len(self.words))
@@ -231,7 +227,7 @@ class EventDetector:
         self.timing = EventTiming.from_seconds(step_s, smoothing_s, nms_window_s, refractory_s)
         shape = (streams, len(self.words))
         self.thresholds = np.broadcast_to(np.asarray(thresholds, dtype=np.float64), shape).copy()
-        """Of each stream and word, `(streams, words)`; `reset` leaves them."""
+        """Thresholds `(streams, words)`; `reset` does not change them."""
         self.streams = streams
         self._kept = 2 * self.timing.hold + self.timing.rise
         self._raw = np.zeros((self.timing.window - 1, streams, len(self.words)))
@@ -240,11 +236,9 @@ class EventDetector:
         self._last_event = np.full((streams, len(self.words)), _LONG_AGO, dtype=np.int64)
 
     def push(self, scores: ArrayLike, streams: Sequence[int] | Array | None = None) -> list[Detection]:
-        """Take raw `scores (streams, n, words)` and return the events that became certain, in time order per stream.
+        """Process raw `scores (streams, n, words)`; returns the events that became certain, in time order per stream.
 
-        `streams` names the streams that the rows belong to (each once); None means all of them.
-
-        Raises ValueError for a wrong shape.
+        `streams`: the distinct streams of the rows; None means all. Raises ValueError for a wrong shape.
         """
         rows = np.arange(self.streams) if streams is None else np.asarray(streams, dtype=np.int64)
         values = quantise(scores)
@@ -264,7 +258,7 @@ class EventDetector:
         return self._decide(history, rows, count)
 
     def _decide(self, history: Array, rows: Array, count: int) -> list[Detection]:
-        """Events among the `count` scores that `hold` scores now follow; `history (kept + count, rows, words)`."""
+        """Events among the `count` scores before the last `hold` of `history (kept + count, rows, words)`."""
         hold = self.timing.hold
         window = history[self._kept - 2 * hold :]
         middle = window[hold : hold + count]
@@ -272,7 +266,7 @@ class EventDetector:
         events = []
         for offset, row, word in hits[np.lexsort((hits[:, 2], hits[:, 0], hits[:, 1]))] if len(hits) else hits:
             stream = int(rows[row])
-            # `history` ends at position - 1; the candidates end `hold` scores earlier.
+            # `history` ends at position - 1, the candidates `hold` scores earlier.
             peak = int(self._position[stream]) - hold - count + int(offset)
             if peak - self._last_event[stream, word] < self.timing.refractory:
                 continue
@@ -287,7 +281,7 @@ class EventDetector:
         return events
 
     def flush(self, stream: int | None = None) -> list[Detection]:
-        """End the audio of one stream or of all: judge the last scores by what came, and start anew at time 0."""
+        """End one stream or all: return the remaining events and restart at time 0."""
         rows = np.arange(self.streams) if stream is None else np.asarray([stream])
         hold = self.timing.hold
         events: list[Detection] = []
@@ -301,7 +295,7 @@ class EventDetector:
         return events
 
     def reset(self, stream: int | None = None) -> None:
-        """Forget what one stream, or every stream, has heard; its time starts at 0."""
+        """Restart one stream or all streams at time 0."""
         rows = slice(None) if stream is None else slice(stream, stream + 1)
         self._raw[:, rows] = 0.0
         self._smoothed[:, rows] = -np.inf

@@ -1,4 +1,4 @@
-"""The microphone as blocks of samples; sounddevice and PortAudio are looked for only when it is opened."""
+"""Read blocks of samples from a microphone; sounddevice and PortAudio are loaded only when it is opened."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from wakeword.runtime.bundle import SAMPLE_RATE_HZ
 from wakeword.runtime.resampling import MAX_RATE_HZ, MIN_RATE_HZ, can_resample
 
 COMMON_RATES_HZ = (SAMPLE_RATE_HZ, 48_000, 44_100)
-"""Tried in this order where a device refuses the rate that it calls its own."""
+"""Rates that are tried in this order if a device refuses its native rate."""
 
 
 class BlockQueue:
-    """Blocks from the audio thread to the reader; when the reader falls behind, the oldest goes and is counted."""
+    """Queue from the audio thread to the reader; if it is full, the oldest block is dropped and counted."""
 
     def __init__(self, blocks: int = 50) -> None:
         self._queue: queue.Queue[NDArray[np.int16]] = queue.Queue(blocks)
         self.overflows = 0
-        """Blocks lost, by this queue or reported by the device."""
+        """Blocks that were lost in this queue or in the device."""
 
     def put(self, block: NDArray[np.int16]) -> None:
-        """Called from the audio thread: never waits."""
+        """Add a block from the audio thread without waiting."""
         while True:
             try:
                 self._queue.put_nowait(block)
@@ -41,7 +41,7 @@ class BlockQueue:
                     continue
 
     def get(self, timeout_s: float) -> NDArray[np.int16] | None:
-        """The next block, or None when none came in time."""
+        """The next block; None after `timeout_s` seconds without one."""
         try:
             return self._queue.get(timeout=timeout_s)
         except queue.Empty:
@@ -49,10 +49,10 @@ class BlockQueue:
 
 
 def rates_to_try(native_hz: float, resampled: bool = True) -> list[int]:
-    """Sample rates in the order in which a device is asked for them: its own, then `COMMON_RATES_HZ`.
+    """Sample rates in the order in which they are tried: the native one, then `COMMON_RATES_HZ`.
 
-    A device that is opened at its own rate needs no converter of the sound system, whose quality nobody knows and which
-    many systems lack. Without a resampler of ours (`resampled` False) only 16 kHz is of use.
+    At the native rate no converter of the sound system, of unknown quality, is needed. Without soxr (`resampled` False)
+    only 16 kHz is possible.
     """
     if not resampled:
         return [SAMPLE_RATE_HZ]
@@ -61,9 +61,9 @@ def rates_to_try(native_hz: float, resampled: bool = True) -> list[int]:
 
 
 class Microphone:
-    """Context manager that yields int16 blocks `(samples,)` of mono audio, `chunk_ms` each.
+    """Context manager that yields int16 blocks `(samples,)` of `chunk_ms` of mono audio.
 
-    `device` is sounddevice's index or part of a device's name; None takes the system's default.
+    `device` is the index of sounddevice or part of the name of a device; None means the system default.
     """
 
     def __init__(self, chunk_ms: float, device: int | str | None = None) -> None:
@@ -71,13 +71,13 @@ class Microphone:
         self.device = device
         self.blocks = BlockQueue()
         self.sample_rate_hz = 0
-        """Of the blocks; known once the device is open."""
+        """Sample rate of the blocks; 0 until the device is open."""
         self._stream: Any = None
 
     def __enter__(self) -> Microphone:
-        """Open the device at the first of `rates_to_try` that it takes, with one channel or else with two.
+        """Open the device at the first accepted rate of `rates_to_try`, with one channel if possible, else two.
 
-        Raises DeviceError when PortAudio or the device is missing, MissingExtraError without sounddevice.
+        Raises DeviceError if PortAudio or the device is missing, MissingExtraError without sounddevice.
         """
         sounddevice = load_sounddevice()
         which = "default input device" if self.device is None else f"input device {self.device!r}"
@@ -87,12 +87,12 @@ class Microphone:
             raise _cannot_open(which, error) from error
         rates_hz = rates_to_try(float(facts["default_samplerate"]), can_resample())
         refusal: Exception | None = None
-        # Some devices have no mono: their channels are averaged.
+        # Some devices refuse mono: their two channels are averaged.
         for rate_hz, channels in product(rates_hz, (1, 2) if facts["max_input_channels"] >= 2 else (1,)):
             try:
                 self._open(sounddevice, rate_hz, channels)
             except (sounddevice.PortAudioError, ValueError) as error:
-                # The reason at the device's own rate says most.
+                # The error at the native rate is reported.
                 refusal = refusal or error
             else:
                 return self
@@ -131,7 +131,7 @@ class Microphone:
         self.blocks.put(np.array(mono, dtype=np.int16))
 
     def __iter__(self) -> Iterator[NDArray[np.int16]]:
-        """Blocks until the caller stops. Raises DeviceError when the device falls silent for 5 seconds."""
+        """Blocks until the caller stops. Raises DeviceError after 5 seconds without a block."""
         while True:
             block = self.blocks.get(5.0)
             if block is None:
@@ -147,7 +147,7 @@ def _cannot_open(which: str, cause: Exception | None) -> DeviceError:
 
 
 def load_sounddevice() -> Any:
-    """The sounddevice module. Raises MissingExtraError without it and DeviceError without PortAudio's library."""
+    """Import sounddevice. Raises MissingExtraError without it and DeviceError without the PortAudio library."""
     try:
         import sounddevice
     except ImportError as error:

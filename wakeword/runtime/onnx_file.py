@@ -1,15 +1,15 @@
-"""Does an ONNX file keep all its weights inside? Answered from the bytes alone, without the `onnx` package.
+"""Check that an ONNX file contains all its weights, without the `onnx` package.
 
-A tensor may name another file (`external_data`), and ONNX Runtime would read that path. A bundle never needs it, so
-the runtime looks before a session is made. Field numbers are those of onnx.proto (ONNX 1.x), the wire format that
-of Protocol Buffers: a varint key (field << 3 | type), then a varint, 8 bytes, a length-prefixed block or 4 bytes.
+A tensor may refer to another file (`external_data`), which ONNX Runtime would read. The runtime refuses such files.
+Field numbers are those of onnx.proto (ONNX 1.x). In the wire format of Protocol Buffers a varint key
+(field << 3 | type) precedes a varint, 8 bytes, a length-prefixed block or 4 bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-# Message -> {field number: message of that field}; only the ways that lead to a tensor.
+# Message -> {field number: message of that field}, only the paths that lead to a tensor.
 _CHILDREN: dict[str, dict[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
@@ -25,7 +25,7 @@ _DEEPEST = 64
 
 
 def has_external_data(model: bytes) -> bool:
-    """Whether any tensor of the ONNX file `model` lies in another file. Raises ValueError for other bytes."""
+    """Whether a tensor of the ONNX file `model` is stored in another file. Raises ValueError for other bytes."""
     return _scan(memoryview(model), "model", 0)
 
 
@@ -39,14 +39,14 @@ def _scan(block: memoryview, message: str, depth: int) -> bool:
         child = children.get(field)
         if child is not None:
             if not isinstance(value, memoryview):
-                raise ValueError(f"field {field} of {message} is no message")
+                raise ValueError(f"field {field} of {message} is not a message")
             if _scan(value, child, depth + 1):
                 return True
     return False
 
 
 def _fields(block: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Pairs (field number, varint or block) of one message; fixed-size numbers come as blocks."""
+    """Pairs (field number, varint or block) of one message; fixed-size numbers are blocks."""
     at = 0
     while at < len(block):
         key, at = _varint(block, at)

@@ -1,4 +1,4 @@
-"""A bundle's ONNX graph in ONNX Runtime on one thread: many streams and steps in one call."""
+"""Run the ONNX graph of a bundle in ONNX Runtime on one thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wakeword.runtime.bundle import Bundle
 
 Float = NDArray[np.float32]
 
-# ONNX Runtime's exceptions derive from Exception directly: its binding makes one class per status code.
+# ONNX Runtime has one exception class per status code, all derived directly from Exception.
 _STATUS_CODES = (
     "EPFail EngineError Fail InvalidArgument InvalidGraph InvalidProtobuf NoModel NoSuchFile NotImplemented"
     " RuntimeException"
@@ -29,19 +29,19 @@ INPUTS, OUTPUTS = ["audio", "state"], ["score", "next_state"]
 
 
 def reason(error: BaseException) -> str:
-    """The words of another library's error on one line."""
+    """The message of an error of another library on one line."""
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def _session_options() -> Any:
     options = onnxruntime.SessionOptions()
-    # A stream needs a few per cent of one core: more threads only wait for each other, and spinning burns the rest.
+    # A stream needs a few per cent of one core: more threads would only wait, and spinning would waste CPU time.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    # The arena keeps the largest buffers it ever needed, for every batch shape seen; malloc gives them back.
+    # The arena would keep the largest buffers of every batch shape.
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
     options.log_severity_level = 3
@@ -49,13 +49,13 @@ def _session_options() -> Any:
 
 
 class OnnxGraph:
-    """The graph's session. Safe to use from several threads at once."""
+    """A session with the graph; safe for several threads."""
 
     version = onnxruntime.__version__
-    """Of what computes: scores are kept for later under it."""
+    """Version of the runtime library; part of the key of cached scores."""
 
     def __init__(self, bundle: Bundle) -> None:
-        """Make the session and check names, types and sizes against the manifest. Raises BundleError."""
+        """Raises BundleError if names, types or sizes do not match the manifest."""
         self._where = bundle.model_path
         try:
             self.session = onnxruntime.InferenceSession(
@@ -83,11 +83,11 @@ class OnnxGraph:
             if name in expected:
                 axis, size = expected[name]
                 if isinstance(node.shape[axis], int) and node.shape[axis] != size:
-                    raise BundleError(f"{where}: {name} has size {node.shape[axis]}, wake.json says {size}")
+                    raise BundleError(f"{where}: {name} has size {node.shape[axis]}, wake.json states {size}")
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """What the file says it was exported with."""
+        """The metadata that the export wrote into the file."""
         return dict(self.session.get_modelmeta().custom_metadata_map)
 
     def run(self, audio: Float, state: Float) -> tuple[Float, Float]:

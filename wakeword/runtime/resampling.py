@@ -1,7 +1,4 @@
-"""Audio of another rate to 16 kHz, whole or chunk by chunk: for files, `Detector`, `StreamSlots` and the microphone.
-
-soxr is imported only when a resampler is made: at 16 kHz the runtime needs numpy and onnxruntime alone.
-"""
+"""Resample audio to 16 kHz, whole or in chunks; soxr is imported only for other rates than 16 kHz."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from wakeword.runtime.bundle import SAMPLE_RATE_HZ
 Float = NDArray[np.float32]
 
 MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
-"""Sample rates that are taken, those of `wakeword.audio.io`; others cannot be meant."""
+"""Accepted sample rates, also of files."""
 
 
 def can_resample() -> bool:
@@ -28,23 +25,23 @@ def can_resample() -> bool:
 
 
 def checked_rate(sample_rate_hz: object) -> int:
-    """`sample_rate_hz` as an int. Raises DataError unless it is a whole number from 4,000 to 384,000."""
+    """Return `sample_rate_hz` as an int. Raises DataError unless it is a whole number from 4,000 to 384,000."""
     if (
         isinstance(sample_rate_hz, bool)
         or not isinstance(sample_rate_hz, Integral)
         or not MIN_RATE_HZ <= int(sample_rate_hz) <= MAX_RATE_HZ
     ):
         raise DataError(
-            f"a sample rate is a whole number of Hz from {MIN_RATE_HZ} to {MAX_RATE_HZ}, got {sample_rate_hz!r}"
+            f"a sample rate must be a whole number of Hz from {MIN_RATE_HZ} to {MAX_RATE_HZ}, got {sample_rate_hz!r}"
         )
     return int(sample_rate_hz)
 
 
 class StreamResampler:
-    """`streams` streams of mono audio at one rate, resampled together to 16 kHz (soxr, quality HQ).
+    """Resamples `streams` mono streams of one rate together to 16 kHz (soxr, quality HQ).
 
-    Output sample `k` of a stream is its audio at `k / 16000` seconds, whatever the chunking: soxr's filter is linear in
-    phase and centred, so its delay (20 to 100 ms) shows as samples that come later, never as a shift in time.
+    Output sample `k` of a stream is its audio at `k / 16000` seconds, for any chunking: the filter has linear phase, so
+    its delay (20 to 100 ms) only postpones the output.
     """
 
     def __init__(self, sample_rate_hz: int, streams: int = 1) -> None:
@@ -52,19 +49,19 @@ class StreamResampler:
         self.sample_rate_hz = checked_rate(sample_rate_hz)
         self.streams = streams
         common = gcd(self.sample_rate_hz, SAMPLE_RATE_HZ)
-        # After `_period` samples in, exactly `_yield` samples are due: the resampler is at the same phase again.
+        # `_period` input samples give exactly `_yield` output samples and return to the same phase.
         self._period, self._yield = self.sample_rate_hz // common, SAMPLE_RATE_HZ // common
         self.restart()
 
     def push(self, samples: Float) -> Float:
-        """Take `(streams, n)` float32; returns `(streams, m)`, clipped to [-1, 1], what is certain by now."""
-        self._heard += samples.shape[1]
+        """Resample `(streams, n)` float32; returns the available output `(streams, m)`, clipped to [-1, 1]."""
+        self._received += samples.shape[1]
         for stream, row in enumerate(samples):
             self._add(stream, self._lanes[stream].resample_chunk(np.ascontiguousarray(row)))
         return self._ready()
 
     def finish(self) -> Float:
-        """End of the audio: the samples `(streams, m)` that the filter still held. All streams then start anew."""
+        """End the audio: return the rest `(streams, m)` from the filter and restart all streams."""
         for stream, lane in enumerate(self._lanes):
             self._add(stream, lane.resample_chunk(np.zeros(0, np.float32), last=True))
         tail = self._ready()
@@ -72,16 +69,16 @@ class StreamResampler:
         return tail
 
     def restart(self, stream: int | None = None) -> None:
-        """Forget what one stream, or every stream, has heard. One stream stays in step with the others."""
+        """Restart all streams, or one stream in step with the others."""
         if stream is None:
             self._lanes = [_soxr_stream(self.sample_rate_hz) for _ in range(self.streams)]
             self._waiting: list[Float] = [np.zeros(0, np.float32)] * self.streams
             self._skip = [0] * self.streams
-            self._heard = self._given = 0
+            self._received = self._returned = 0
             return
-        # As if the stream had been silent since the last moment at which a fresh resampler is at the same phase.
-        periods, rest = divmod(self._heard, self._period)
-        ahead = self._given - periods * self._yield
+        # As if the stream had been silent since the last time at which a new resampler has the same phase.
+        periods, rest = divmod(self._received, self._period)
+        ahead = self._returned - periods * self._yield
         lane = self._lanes[stream] = _soxr_stream(self.sample_rate_hz)
         self._waiting[stream] = np.zeros(max(0, -ahead), np.float32)
         self._skip[stream] = max(0, ahead)
@@ -98,12 +95,12 @@ class StreamResampler:
         count = min(map(len, self._waiting))
         ready = np.stack([waiting[:count] for waiting in self._waiting])
         self._waiting = [waiting[count:] for waiting in self._waiting]
-        self._given += count
+        self._returned += count
         return ready
 
 
 def resample(audio: Float, sample_rate_hz: int) -> Float:
-    """`(samples,)` float32 at any rate, whole, to 16 kHz; not clipped."""
+    """Resample a whole signal `(samples,)` float32 to 16 kHz, without clipping."""
     if sample_rate_hz == SAMPLE_RATE_HZ:
         return np.asarray(audio, np.float32)
     soxr = _soxr(sample_rate_hz)

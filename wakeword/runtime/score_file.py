@@ -1,4 +1,4 @@
-"""Raw scores as a table in a file: `.npz` with numpy alone, `.parquet` where pyarrow is installed."""
+"""Write raw scores to a table: `.npz` with numpy, or `.parquet` if pyarrow is installed."""
 
 from __future__ import annotations
 
@@ -17,24 +17,23 @@ from wakeword.system.files import atomic_path
 SUFFIXES = (".npz", ".parquet")
 COLUMNS = ("file", "time_s", "word", "score")
 PART = 10_000
-"""Scores of a file whose rows are put together at a time."""
+"""Scores whose rows are in memory at a time."""
 
 
 class ScoreFile:
-    """Columns `file`, `time_s`, `word`, `score`, a row per score and word in time order.
+    """Table with the columns `file`, `time_s`, `word`, `score`, one row per score and word in time order.
 
-    Context manager; the file is complete after a clean exit and absent otherwise. `numpy.load` reads an `.npz` without
-    pickle: an array of equal length for each column. A Parquet file is written as the scores come; an `.npz` keeps
-    4 bytes for each score in memory until it is written.
+    Context manager; the file exists only after an exit without error. An `.npz` holds one array per column, without
+    pickle; its scores are in memory (4 bytes each) until it is written.
     """
 
     def __init__(self, path: str | Path, words: Sequence[str], step_s: float) -> None:
-        """Raises ConfigError for another ending, MissingExtraError for `.parquet` without pyarrow."""
+        """Raises ConfigError for another suffix, MissingExtraError for `.parquet` without pyarrow."""
         self.path = Path(path)
         self.words = list(words)
         self.step_s = step_s
         if self.path.suffix not in SUFFIXES:
-            raise ConfigError(f"{path}: a file of scores ends in {' or '.join(SUFFIXES)}")
+            raise ConfigError(f"{path}: a file of scores must end in {' or '.join(SUFFIXES)}")
         self._kept: list[tuple[str, NDArray[np.float32]]] = []
         self._pyarrow: Any = _pyarrow(self.path) if self.path.suffix == ".parquet" else None
         self._writer: Any = None
@@ -51,15 +50,15 @@ class ScoreFile:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        """Write what is left and put the file in place."""
+        """Write the `.npz` and move the file into place."""
         if error[0] is None and self._writer is None:
             self._write_npz()
         self._stack.__exit__(*error)
 
     def add(self, file: str, scores: NDArray[Any]) -> None:
-        """Append all raw `scores (scores, words)` of a file, from its first on; `time_s` is (index + 1) x step."""
+        """Append all raw `scores (scores, words)` of a file; `time_s` is (index + 1) x step."""
         scores = np.ascontiguousarray(scores, dtype=np.float32)
-        # A file name that is no UTF-8 keeps its other letters.
+        # Bytes of a file name that are not UTF-8 are replaced.
         name = file.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         if self._writer is None:
             self._kept.append((name, scores))
@@ -68,7 +67,7 @@ class ScoreFile:
             self._writer.write_table(self._pyarrow.table(columns, schema=self._writer.schema))
 
     def _column(self, column: str, file: str, scores: NDArray[np.float32], first: int = 0) -> NDArray[Any]:
-        """Values of a column for `scores (scores, words)` of a file from its score number `first` on."""
+        """Values of a column for `scores (scores, words)` of a file, whose index starts at `first`."""
         if column == "file":
             return np.full(scores.size, file)
         if column == "time_s":
@@ -84,7 +83,7 @@ class ScoreFile:
                 with archive.open(f"{column}.npy", "w", force_zip64=True) as out:
                     header = {"descr": kind, "fortran_order": False, "shape": (rows,)}
                     np.lib.format.write_array_header_1_0(out, header)  # type: ignore[arg-type]
-                    # Part by part: the texts of all rows at once would take a hundred times the memory of the scores.
+                    # In parts: the texts of all rows would take a hundred times the memory of the scores.
                     for name, scores in self._kept:
                         for first in range(0, len(scores), PART):
                             part = self._column(column, name, scores[first : first + PART], first)

@@ -1,8 +1,7 @@
-"""Many streams that come, go and advance at their own pace, scored together: what a server needs.
+"""Score many independent streams together, for a server.
 
-Each open stream owns a slot of preallocated arrays. `feed` queues audio, `step` scores everything that is queued in
-as few calls of the graph as the amounts allow, and events come back with the slot they belong to.
-Not for use from several threads at once.
+Each open stream has a slot in preallocated arrays. `feed` queues audio, and `step` scores all queued audio in as few
+calls of the graph as possible and returns events with their slots. Not thread-safe.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ class StreamSlots:
     """`capacity` slots for streams of one bundle."""
 
     def __init__(self, bundle: Bundle, capacity: int, thresholds: Sequence[float] | None = None) -> None:
-        """`thresholds`: one per word; None takes the bundle's.
+        """`thresholds`: one per word; None uses those of the bundle.
 
-        Raises BundleError when the graph does not fit the manifest, ValueError for a capacity below 1.
+        Raises BundleError if the graph does not match the manifest, ValueError for a capacity below 1.
         """
         if capacity < 1:
-            raise ValueError(f"there must be room for at least one stream, got {capacity}")
+            raise ValueError(f"the capacity must be at least one stream, got {capacity}")
         self.bundle = bundle
         self.engine = Engine(bundle)
         self.capacity = capacity
@@ -40,25 +39,25 @@ class StreamSlots:
         self._state: NDArray[Any] = self.engine.initial_state(capacity)
         self._open = np.zeros(capacity, dtype=bool)
         self._queued = np.zeros(capacity, dtype=np.int64)
-        self._heard = np.zeros(capacity, dtype=bool)
+        self._has_audio = np.zeros(capacity, dtype=bool)
         self._pieces: list[list[NDArray[Any]]] = [[] for _ in range(capacity)]
 
     @property
     def free(self) -> int:
-        """Slots that nobody uses."""
+        """Number of free slots."""
         return int(self.capacity - self._open.sum())
 
     def open(self, sample_rate_hz: int = SAMPLE_RATE_HZ, thresholds: Sequence[float] | None = None) -> int:
-        """Take a free slot; its stream starts at time 0 from the settled state.
+        """Open a free slot at time 0 and return its number.
 
-        `sample_rate_hz`: of this stream's audio, which is resampled as it comes. `thresholds`: of this stream, one per
-        word; None takes those of all.
+        `sample_rate_hz`: of the audio of this stream. `thresholds`: one per word for this stream; None uses the common
+        ones.
 
-        Raises ServingError when all slots are taken, DataError for an impossible rate, ValueError for a wrong number
-        of thresholds, MissingExtraError for another rate than 16 kHz without soxr.
+        Raises ServingError if no slot is free, DataError for an impossible rate, ValueError for a wrong number of
+        thresholds, MissingExtraError for a rate other than 16 kHz without soxr.
         """
         if not self.free:
-            raise ServingError(f"all {self.capacity} streams are taken; try again later")
+            raise ServingError(f"all {self.capacity} streams are in use; try again later")
         slot = int(np.flatnonzero(~self._open)[0])
         resampler = _resampler(sample_rate_hz)
         self.events.thresholds[slot] = self._thresholds[slot] if thresholds is None else thresholds
@@ -68,18 +67,18 @@ class StreamSlots:
         return slot
 
     def set_rate(self, slot: int, sample_rate_hz: int) -> None:
-        """The rate of an open stream that has got no audio yet, once it is known.
+        """Set the sample rate of an open stream before its first audio.
 
-        Raises DataError for a slot that is not open or has heard audio and for an impossible rate, MissingExtraError
-        for another rate than 16 kHz without soxr.
+        Raises DataError for a slot that is not open or has received audio and for an impossible rate, MissingExtraError
+        for a rate other than 16 kHz without soxr.
         """
         self._check(slot)
-        if self._heard[slot]:
-            raise DataError(f"the stream in slot {slot} has begun: its sample rate stays")
+        if self._has_audio[slot]:
+            raise DataError(f"the stream in slot {slot} has started: its sample rate cannot change")
         self._resamplers[slot] = _resampler(sample_rate_hz)
 
     def feed(self, slot: int, audio: ArrayLike) -> None:
-        """Queue `(samples,)` int16 or float32, any number of samples.
+        """Queue any number of samples `(samples,)`, int16 or float32.
 
         Raises DataError for a slot that is not open, a wrong shape or type, or NaN; nothing is queued then.
         """
@@ -87,26 +86,25 @@ class StreamSlots:
         samples = to_float(audio)
         if samples.ndim != 1:
             raise DataError(f"audio of one stream must be (samples,), got {samples.shape}")
-        self._heard[slot] |= len(samples) > 0
+        self._has_audio[slot] |= len(samples) > 0
         resampler = self._resamplers[slot]
         self._queue(slot, samples if resampler is None else resampler.push(samples[None])[0])
 
     def step(self) -> list[tuple[int, Detection]]:
-        """Score all queued audio that fills whole steps; returns (slot, detection) as they became certain.
+        """Score all queued whole steps; returns the (slot, detection) pairs that became certain.
 
-        Streams with equal amounts queued share one call of the graph; where amounts differ, all advance by the
-        smallest, and so on with those that have more.
+        Streams share calls of the graph: all advance by the smallest queued amount, then the others by the next.
         """
         return self._advance(np.arange(self.capacity))
 
     def flush(self, slot: int) -> list[Detection]:
-        """End of this stream's audio: `flush_all` for one slot."""
+        """End the audio of one stream; see `flush_all`."""
         return self.flush_all([slot])[slot]
 
     def flush_all(self, slots: Sequence[int]) -> dict[int, list[Detection]]:
-        """End of the audio of some streams: the detections still due, by slot; each slot then starts anew at time 0.
+        """End the audio of some streams; returns their remaining detections by slot and restarts them at time 0.
 
-        What is queued is scored, followed by silence as in `Detector.flush`. Other streams do not move.
+        The queued audio is scored, followed by silence as in `Detector.flush`. Other streams do not advance.
 
         Raises DataError for a slot that is not open.
         """
@@ -116,7 +114,7 @@ class StreamSlots:
             resampler = self._resamplers[slot]
             if resampler is not None:
                 self._queue(slot, resampler.finish()[0])
-            if self._heard[slot]:
+            if self._has_audio[slot]:
                 self._queue(slot, np.zeros(self.bundle.tail_samples(int(self._queued[slot])), dtype=np.float32))
         found: dict[int, list[Detection]] = {slot: [] for slot in slots}
         for slot, event in self._advance(np.asarray(slots, dtype=np.int64)):
@@ -127,7 +125,7 @@ class StreamSlots:
         return found
 
     def close(self, slot: int) -> None:
-        """Give the slot back; what is queued is dropped. Raises DataError for a slot that is not open."""
+        """Free the slot and drop its queued audio. Raises DataError for a slot that is not open."""
         self._check(slot)
         self._open[slot] = False
         self._resamplers[slot] = None
@@ -137,7 +135,7 @@ class StreamSlots:
         self._state[slot] = self.engine.settled_state
         self._pieces[slot].clear()
         self._queued[slot] = 0
-        self._heard[slot] = False
+        self._has_audio[slot] = False
         if (resampler := self._resamplers[slot]) is not None:
             resampler.restart()
         self.events.reset(slot)
@@ -153,7 +151,7 @@ class StreamSlots:
             self._queued[slot] += len(samples)
 
     def _advance(self, slots: NDArray[np.int64]) -> list[tuple[int, Detection]]:
-        """Score the whole steps that these slots have queued."""
+        """Score the queued whole steps of these slots."""
         step = self.engine.step_samples
         found: list[tuple[int, Detection]] = []
         while len(rows := slots[self._queued[slots] >= step]):
@@ -165,7 +163,7 @@ class StreamSlots:
         return found
 
     def _take(self, slot: int, count: int) -> NDArray[Any]:
-        """The first `count` queued samples of a slot, which must be there."""
+        """Remove and return the first `count` queued samples of a slot."""
         pieces = self._pieces[slot]
         joined = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         pieces[:] = [joined[count:]] if len(joined) > count else []

@@ -1,7 +1,7 @@
-"""A bundle's TFLite model in LiteRT on one thread.
+"""Run the TFLite model of a bundle in LiteRT on one thread.
 
-The file holds one stream and one step: its shapes are fixed, which is what small devices want. The state goes in and
-comes out with every call, so streams and steps are simply taken in turn, and no interpreter remembers a stream.
+The file has fixed shapes for one stream and one step, as small devices need. The state is an input and an output, so
+streams and steps are processed in turn by a stateless interpreter.
 """
 
 from __future__ import annotations
@@ -24,20 +24,17 @@ from wakeword.runtime.onnx_graph import INPUTS, OUTPUTS, reason
 Float = NDArray[np.float32]
 
 METADATA_NAME = "wakeword"
-"""The file's metadata entry that holds, as JSON, what the model was exported with."""
+"""Name of the metadata entry of the file, JSON that the export wrote."""
 
-# What its binding raises: a damaged file, an operator it lacks, tensors of another shape, memory.
+# LiteRT raises these for a damaged file, a missing operator, wrong shapes and lack of memory.
 _LITERT_ERRORS = (ValueError, RuntimeError, TypeError, MemoryError)
 
 
 class TfliteGraph:
-    """The model's interpreters, one a thread: an interpreter must not be used by two threads at once."""
+    """One interpreter of the model per thread: interpreters are not thread-safe."""
 
     def __init__(self, bundle: Bundle) -> None:
-        """Make an interpreter and check names, types and shapes against the manifest.
-
-        Raises BundleError when they do not fit, MissingExtraError without LiteRT.
-        """
+        """Raises BundleError if the model does not match the manifest, MissingExtraError without LiteRT."""
         self._model = bundle.model
         self._where = bundle.model_path
         self._step = bundle.manifest.step_samples
@@ -46,11 +43,11 @@ class TfliteGraph:
         self._threads = threading.local()
         self._interpreter()
         self.version = f"ai-edge-litert {version('ai-edge-litert')}"
-        """Of what computes: scores are kept for later under it."""
+        """Version of the runtime library; part of the key of cached scores."""
 
     @cached_property
     def metadata(self) -> Mapping[str, str]:
-        """What the file says it was exported with; empty when it says nothing."""
+        """The metadata that the export wrote into the file; empty without an entry."""
         from ai_edge_litert import schema_py_generated as schema
 
         try:
@@ -65,11 +62,11 @@ class TfliteGraph:
         return {}
 
     def run(self, audio: Float, state: Float) -> tuple[Float, Float]:
-        """As `wakeword.runtime.engine.Engine.run`: a call of the model per stream and step."""
+        """As `wakeword.runtime.engine.Engine.run`, with one call of the model per stream and step."""
         streams, samples = audio.shape
         if state.shape != (streams, self._state_size) or samples % self._step:
             raise BundleError(
-                f"{self._where}: fails on audio {audio.shape} with state {state.shape} (it takes whole steps of"
+                f"{self._where}: fails on audio {audio.shape} with state {state.shape} (it needs whole steps of"
                 f" {self._step} samples and states of {self._state_size})"
             )
         interpreter, places = self._interpreter()
@@ -93,7 +90,7 @@ class TfliteGraph:
         return score, next_state
 
     def _interpreter(self) -> tuple[Any, dict[str, int]]:
-        """This thread's interpreter and the indices of its tensors by name."""
+        """The interpreter of this thread and the indices of its tensors by name."""
         found = getattr(self._threads, "found", None)
         if found is None:
             found = self._threads.found = self._load()
@@ -105,7 +102,7 @@ class TfliteGraph:
         except ImportError as error:
             raise MissingExtraError("a TFLite model", "litert", error) from error
         try:
-            # More threads than one would wait for each other: a step is too little work to share.
+            # A step is too little work for several threads.
             interpreter = Interpreter(model_content=self._model, num_threads=1)
             interpreter.allocate_tensors()
         except _LITERT_ERRORS as error:
@@ -122,5 +119,5 @@ class TfliteGraph:
             if detail["dtype"] is not np.float32:
                 raise BundleError(f"{self._where}: {name} is {np.dtype(detail['dtype'])}, not float32")
             if (shape := tuple(map(int, detail["shape"]))) != expected[name]:
-                raise BundleError(f"{self._where}: {name} has shape {shape}, wake.json says {expected[name]}")
+                raise BundleError(f"{self._where}: {name} has shape {shape}, wake.json states {expected[name]}")
         return interpreter, {name: detail["index"] for name, detail in (inputs | outputs).items()}

@@ -1,8 +1,8 @@
-"""Where the samples of a WAV file lie, and how many there are; the standard library alone.
+"""Parse WAV headers and find the range of the samples.
 
-A size in a header is a promise only where somebody can have meant it. Programs that write into a pipe, and recorders
-that were cut off, leave 0, `0x7FFFF000`, `0x80000000`, `0xFFFFFFFF` or a value next to these; others count a header
-into the data. `extent` is the one rule of what is taken then.
+The size in a header can be wrong. Programs that write into a pipe, and interrupted recorders, leave a placeholder: 0,
+`0x7FFFF000`, `0x80000000`, `0xFFFFFFFF` or a value near these. Other programs include a header in the size. `extent`
+decides which bytes are samples.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 _GUID_END = bytes.fromhex("000000001000800000aa00389b71")
-"""A WAVEFORMATEXTENSIBLE sub-format is a WAVE code and these bytes."""
+"""End of a WAVEFORMATEXTENSIBLE sub-format, behind the WAVE code."""
 _CODES = {0x0001: "PCM", 0x0003: "FLOAT", 0x0006: "ALAW", 0x0007: "ULAW"}
 _OTHER_CODES = {
     0x0002: "Microsoft ADPCM",
@@ -34,15 +34,14 @@ _WIDTHS = {"FLOAT": {4: "FLOAT", 8: "DOUBLE"}, "ALAW": {1: "ALAW"}, "ULAW": {1: 
 _RATE_SLACK = 0.01
 _MOST_CHUNKS = 10_000
 PLACEHOLDER_SLACK = 1 << 20
-"""A size within so many bytes of 2 GiB, or below 4 GiB, is taken for "not known": header and rounding come off it."""
+"""A size this near to 2 GiB or 4 GiB is a placeholder, with header and rounding subtracted."""
 SMALL_EXCESS_S = 0.02
 MOST_HEADER_BYTES = 512
-"""A header that promises no more than `SMALL_EXCESS_S` beyond what is there, or than its own length up to this, counted
-wrongly."""
+"""A size that exceeds the file by up to `SMALL_EXCESS_S`, or by the header up to this length, was miscounted."""
 
 
 class HeaderError(ValueError):
-    """A header that cannot be meant; `reason` is `undecodable`, `wrong_rate` or `codec_not_allowed`."""
+    """An invalid header; `reason` is `undecodable`, `wrong_rate` or `codec_not_allowed`."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -51,8 +50,8 @@ class HeaderError(ValueError):
 
 @dataclass(frozen=True)
 class SampleLayout:
-    """Samples in a file: `codec` is libsndfile's name (`PCM_16`, `ULAW`, …), or `other: NAME` for one with frames of
-    changing size. `stated_bytes` is None where the container says that the length is not known.
+    """The samples of a file. `codec` is libsndfile's name (`PCM_16`, `ULAW`, …), or `other: NAME` if it is not
+    supported. `stated_bytes` is None if the container marks the length as unknown.
     """
 
     container: str
@@ -67,7 +66,7 @@ class SampleLayout:
 
 @dataclass(frozen=True)
 class Extent:
-    """Bytes to take, a whole number of frames; `note` says what was odd; `missing` > 0: the file is truncated."""
+    """Bytes of whole frames, a warning `note` or an empty text, and the `missing` bytes of a truncated file."""
 
     size: int
     note: str = ""
@@ -75,15 +74,15 @@ class Extent:
 
 
 def is_wav(head: bytes) -> bool:
-    """Whether 12 bytes begin a WAV file: RIFF, its big-endian form RIFX, or the 64-bit RF64 and BW64."""
+    """Whether a file that begins with these 12 bytes is WAV: RIFF, big-endian RIFX, or 64-bit RF64 and BW64."""
     return len(head) >= 12 and head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE"
 
 
 def read_wav_header(stream: BinaryIO) -> SampleLayout:
-    """Read up to the data chunk. The stream begins at the RIFF header and can seek; its position is lost.
+    """Parse the header of a seekable stream, whose position moves.
 
     Raises:
-        HeaderError: a chunk is absent, or the header contradicts itself.
+        HeaderError: a chunk is missing, or the header contradicts itself.
     """
     total = stream.seek(0, io.SEEK_END)
     stream.seek(0)
@@ -109,8 +108,8 @@ def read_wav_header(stream: BinaryIO) -> SampleLayout:
         if name == b"ds64":
             sizes = stream.read(16)
             if len(sizes) == 16:
-                told = struct.unpack("<QQ", sizes)[1]
-                long_size = None if told >= 1 << 63 else told
+                stated = struct.unpack("<QQ", sizes)[1]
+                long_size = None if stated >= 1 << 63 else stated
         if name == b"fmt ":
             form = read_format(stream.read(min(size, 64)), order)
         stream.seek(_next_chunk(stream, body + size, total))
@@ -118,7 +117,7 @@ def read_wav_header(stream: BinaryIO) -> SampleLayout:
 
 
 def _next_chunk(stream: BinaryIO, end: int, total: int) -> int:
-    """Chunks begin at even places; some writers forget the byte that takes them there."""
+    """Offset of the next chunk, which is even; some writers omit the padding byte."""
     if end % 2 == 0 or end + 8 > total:
         return end + end % 2
     stream.seek(end)
@@ -131,13 +130,13 @@ def _is_name(name: bytes) -> bool:
 
 
 def read_format(body: bytes, order: str = "<") -> tuple[str, int, int, int]:
-    """Codec, rate in Hz, channels and bytes a frame of a `fmt ` chunk.
+    """Codec, rate in Hz, channels and bytes per frame of a `fmt ` chunk.
 
     Raises:
-        HeaderError: too short, or numbers that contradict each other.
+        HeaderError: the chunk is too short or contradicts itself.
     """
     if len(body) < 16:
-        raise HeaderError("undecodable", f"a format chunk of {len(body)} bytes, at least 16 are needed")
+        raise HeaderError("undecodable", f"the format chunk has {len(body)} bytes, at least 16 are needed")
     code, channels, rate_hz, bytes_per_s, frame_bytes, bits = struct.unpack(f"{order}HHIIHH", body[:16])
     if code == 0xFFFE and len(body) >= 40 and body[26:40] == _GUID_END:
         code = struct.unpack(f"{order}H", body[24:26])[0]
@@ -146,67 +145,62 @@ def read_format(body: bytes, order: str = "<") -> tuple[str, int, int, int]:
     if not channels:
         raise HeaderError("undecodable", "the header gives 0 channels")
     if bytes_per_s and frame_bytes:
-        told_hz = bytes_per_s / frame_bytes
-        if abs(told_hz - rate_hz) > _RATE_SLACK * rate_hz:
-            detail = (
-                f"the header says {rate_hz} Hz, and by its bytes a second {told_hz:.0f} Hz: write the true one into it"
-            )
+        other_hz = bytes_per_s / frame_bytes
+        if abs(other_hz - rate_hz) > _RATE_SLACK * rate_hz:
+            detail = f"the header states {rate_hz} Hz and bytes per second for {other_hz:.0f} Hz: correct the header"
             raise HeaderError("wrong_rate", detail)
     width = (bits + 7) // 8
-    # 24 bits may lie in 4 bytes; other disagreements are decided by the bits, as other readers do.
+    # 24 bits may be stored in 4 bytes; otherwise the number of bits counts, as in other readers.
     if frame_bytes == 4 * channels and width == 3:
         width = 4
     codec = _WIDTHS[_CODES[code]].get(width)
     if codec is None:
-        raise HeaderError("undecodable", f"the header gives samples of {bits} bits, which WAV does not have")
+        raise HeaderError("undecodable", f"the header states samples of {bits} bits, which WAV does not support")
     return codec, rate_hz, channels, width * channels
 
 
 def extent(layout: SampleLayout, stream: BinaryIO, total: int) -> Extent:
-    """How many of the bytes behind `layout.data_start` are samples, in a file of `total` bytes.
+    """Find how many of the bytes behind `layout.data_start` are samples, in a file of `total` bytes.
 
-    * The promised bytes are there: they are taken.
-    * The size is 0, or lies within 1 MiB of 2 GiB or below 4 GiB, and is not what is there: a placeholder. All bytes
-      to the end are taken, unless (0) only chunks follow. So they are where the size is short by whole 4 GiB, the
-      most that a 32-bit field counts.
-    * At most 20 ms, or the header's own length (up to 512 bytes), are missing: counted wrongly. What is there is taken.
-    * More is missing: `Extent.missing` says how much; the file was cut.
+    * The file holds the stated bytes: these are the samples.
+    * The stated size is a placeholder (0, within 1 MiB of 2 GiB or 4 GiB, or short by a multiple of 4 GiB, the limit of
+      a 32-bit field): all bytes to the end are samples, except that only chunks may follow a size of 0.
+    * At most 20 ms, or the length of the header (up to 512 bytes), are missing: all bytes to the end are samples.
+    * More is missing: the file is truncated.
 
-    Of what is taken, a last frame that is not whole is left out.
+    An incomplete last frame is excluded.
     """
     there = max(0, total - layout.data_start)
-    told, frame = layout.stated_bytes, layout.frame_bytes
-    if told is None:
-        return Extent(there - there % frame)
-    if told <= there:
-        wrapped = told < 1 << 32 <= there and (there - told) % (1 << 32) < PLACEHOLDER_SLACK
-        if wrapped or (told == 0 < there and not _chunks_follow(layout, stream, total)):
-            return Extent(there - there % frame, _placeholder(told, there))
-        return Extent(told - told % frame)
-    if is_placeholder(told):
-        return Extent(there - there % frame, _placeholder(told, there))
-    missing = told - there
-    second = max(1, layout.rate_hz) * frame
-    if missing <= max(min(layout.data_start, MOST_HEADER_BYTES), SMALL_EXCESS_S * second):
-        note = f"the header promises {missing} bytes of audio more than there are: the {there} that are there are taken"
-        return Extent(there - there % frame, note)
-    return Extent(there - there % frame, missing=missing)
+    whole = there - there % layout.frame_bytes
+    stated = layout.stated_bytes
+    if stated is None:
+        return Extent(whole)
+    if stated <= there:
+        wrapped = stated < 1 << 32 <= there and (there - stated) % (1 << 32) < PLACEHOLDER_SLACK
+        unknown = wrapped or (stated == 0 < there and not _chunks_follow(layout, stream, total))
+        if not unknown:
+            return Extent(stated - stated % layout.frame_bytes)
+    else:
+        unknown = is_placeholder(stated)
+    if unknown:
+        return Extent(whole, f"the header states {stated} bytes, a placeholder: all {there} bytes of audio are read")
+    missing = stated - there
+    small = SMALL_EXCESS_S * max(1, layout.rate_hz) * layout.frame_bytes
+    if missing <= max(min(layout.data_start, MOST_HEADER_BYTES), small):
+        return Extent(whole, f"the header states {missing} bytes more than the {there} bytes of audio, which are read")
+    return Extent(whole, missing=missing)
 
 
 def is_placeholder(stated_bytes: int) -> bool:
-    """Whether a size is one that is written where the length is not known, and not met by accident."""
+    """Whether a size is a typical placeholder for an unknown length."""
     return (
         any(abs(stated_bytes - limit) < PLACEHOLDER_SLACK for limit in (1 << 31, 1 << 32))
         or stated_bytes >= (1 << 63) - PLACEHOLDER_SLACK
     )
 
 
-def _placeholder(told: int, there: int) -> str:
-    return f"the header gives {told} bytes of audio, as where the length is not known: the {there} there are taken"
-
-
 def _chunks_follow(layout: SampleLayout, stream: BinaryIO, total: int) -> bool:
-    """Whether what comes after an empty data chunk are chunks to the end of the file, and so no samples."""
+    """Whether only chunks follow an empty data chunk, and so no samples."""
     place, order = layout.data_start, ">" if layout.big_endian else "<"
     while place + 8 <= total:
         stream.seek(place)

@@ -1,4 +1,4 @@
-"""Run a stage in the calling process: for tests, and where Ray is not installed or would cost more than it saves."""
+"""Run a stage in the calling process: for tests, and where Ray is not installed or not worth its start-up time."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from wakeword.stages.stage import Stage
 def run_stage(stage: Stage, table: pa.Table, threads: int | None = None) -> Iterator[pa.Table]:
     """Yield the stage's output batch by batch, in the order of the input.
 
-    `threads` bounds the threads of a stage whose `resources.threaded` is set (None: the process's CPUs); any other
-    stage is called from this thread alone.
+    A stage with `resources.threaded` runs in up to `threads` threads (None: the process's CPUs), any other stage in the
+    calling thread.
     """
     if table.num_rows == 0:
         return

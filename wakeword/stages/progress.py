@@ -1,7 +1,7 @@
-"""How far a long task is: a bar on a terminal, lines in the log elsewhere. Every room shows its progress with this.
+"""Progress of long tasks: a bar on a terminal, lines in the log elsewhere.
 
 Where standard error is a terminal and rich is installed, running tasks share one display. Elsewhere a task logs a line
-at every tenth of its work, and at least every `LINE_S` seconds while it runs, with the time that is left.
+at every tenth of its work and at least every `LINE_S` seconds, with the estimated remaining time.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LINE_S = 30.0
-"""Longest time without a line in the log."""
+"""Longest time in seconds between two log lines."""
 SHARE = 0.1
-"""Share of the work after which a line comes."""
+"""Share of the work between two log lines."""
 SHORTEST_S = 2.0
-"""Shortest time between two lines about shares: a task of a few seconds logs no ten lines."""
+"""Shortest time in seconds between two log lines about shares, which spares short tasks ten lines."""
 
 
 class Progress:
-    """The progress of one task, a context manager; `advance`, `to` and `line` may be called from any thread."""
+    """The progress of one task: a context manager. `advance`, `to` and `line` are thread-safe."""
 
     _any_line_s = 0.0
-    """When any task of this process last logged a line: one without a total speaks only where the others are silent."""
+    """Time of the last line of any task in this process; a task without a total logs only while others do not."""
 
     def __init__(
         self, title: str, total: float | None = None, unit: str = "", visible: bool | None = None, tenths: bool = True
@@ -41,11 +41,11 @@ class Progress:
         """Describe the task.
 
         Args:
-            title: names it.
-            total: units of work; None: not known, and the bar or line shows the time that has passed.
+            title: name of the task.
+            total: units of work; None where unknown, and then the elapsed time is displayed.
             unit: of `total`, in the plural.
-            visible: True shows a bar, False nothing at all; None a bar on a terminal, and lines in the log elsewhere.
-            tenths: log a line at every tenth; False where the caller logs lines of its own (`line`).
+            visible: True displays a bar, False nothing; None a bar on a terminal, and log lines elsewhere.
+            tenths: log a line at every tenth; False where the caller logs lines itself (`line`).
         """
         self.title, self.total, self.unit, self.visible, self.tenths = title, total, unit, visible, tenths
         self.done, self.text = 0.0, ""
@@ -75,23 +75,23 @@ class Progress:
             self._bar.close(self.total is None)
 
     def advance(self, units: float = 1.0, text: str | None = None) -> None:
-        """So many more units are done; `text` follows them on the bar and in lines."""
+        """Add completed units; `text` follows the numbers on the bar and in lines."""
         with self._lock:
             self._update(self.done + units, None, text)
 
     def to(self, done: float, total: float | None = None, text: str | None = None) -> None:
-        """So many units are done in all; `total` where it was not known before."""
+        """Set the number of completed units, and `total` where it was unknown."""
         with self._lock:
             self._update(done, total, text)
 
     def start_at(self, done: float) -> None:
-        """These units were done before this process began: they count as done, but not for the time that is left."""
+        """Set units that were completed before this process; the remaining time is estimated without them."""
         with self._lock:
             self._first = done
             self._update(done, None, None, quiet=True)
 
     def line(self, text: str) -> None:
-        """Log a line now, with the time that is left, also where a bar is shown."""
+        """Log a line now, with the remaining time, even while a bar is displayed."""
         with self._lock:
             self._write(text)
 
@@ -138,7 +138,7 @@ class Progress:
         log.info("%s: %s", self.title, text, extra=about)
 
     def left_s(self) -> float | None:
-        """Seconds until the end at the pace so far; None while nothing is known of it."""
+        """Estimated remaining seconds; None where unknown."""
         made = self.done - (self._first or 0.0)
         if not self.total or made <= 0 or self.done >= self.total:
             return None
@@ -153,7 +153,7 @@ def duration(seconds: float) -> str:
 
 
 def _thread(work: Callable[[], None]) -> threading.Thread:
-    """Start a thread whose lines carry the names that `log_context` has bound here."""
+    """Start a thread whose log lines carry the names that `log_context` has bound here."""
     context = contextvars.copy_context()
     thread = threading.Thread(target=context.run, args=(work,), name="wakeword-progress", daemon=True)
     thread.start()
@@ -161,7 +161,7 @@ def _thread(work: Callable[[], None]) -> threading.Thread:
 
 
 class _Bar:
-    """A row of the display that all tasks of this process share: rich draws one display at a time."""
+    """A row of the display that all tasks of this process share, since rich draws one display at a time."""
 
     _display: Any = None
     _rows = 0
@@ -191,7 +191,7 @@ class _Bar:
         _Bar._display.update(self.task, completed=done, total=total, text=text)
 
     def close(self, remove: bool) -> None:
-        """End the row; a finished bar stays on the screen, a task without a total goes."""
+        """End the row: a bar stays on the screen, `remove` clears it."""
         with _Bar._lock:
             if remove:
                 _Bar._display.remove_task(self.task)
@@ -204,7 +204,7 @@ class _Bar:
 
 
 def _own_stderr() -> TextIO:
-    """A copy of the terminal's stream: the display stays on it when descriptor 2 is led elsewhere for a while."""
+    """A copy of standard error, so that the display stays on the terminal while descriptor 2 is redirected."""
     try:
         return os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8", errors="replace")
     except (OSError, ValueError):
@@ -212,7 +212,8 @@ def _own_stderr() -> TextIO:
 
 
 class Rate:
-    """Clips and audio per second of work, by the columns `rows`, `clips_done` and `duration_s` of a stage's batches."""
+    """Clips and hours of audio per second, from the columns `rows`, `clips_done` and `duration_s` of a stage's
+    batches."""
 
     def __init__(self) -> None:
         self.clips = 0
@@ -228,7 +229,7 @@ class Rate:
             self.audio_s += sum(value or 0.0 for value in batch.column("duration_s").to_pylist())
 
     def text(self, now_s: float | None = None) -> str:
-        """`120 clips/s, 0.02 h of audio/s`, or what of it is known."""
+        """`120 clips/s, 0.02 h of audio/s`, without unknown parts."""
         elapsed_s = max(1e-3, (time.monotonic() if now_s is None else now_s) - self._started_s)
         parts = [f"{self.clips / elapsed_s:.0f} clips/s"] if self.clips else []
         if self.audio_s:
@@ -237,7 +238,7 @@ class Rate:
 
 
 def track_batches(batches: Iterator[pa.Table], total: int, title: str, visible: bool | None) -> Iterator[pa.Table]:
-    """Yield a stage's batches and show how many of its `total` rows are done."""
+    """Yield a stage's batches and display how many of its `total` rows are done."""
     rate = Rate()
     with Progress(title, total, visible=visible) as progress:
         for batch in batches:
@@ -248,7 +249,7 @@ def track_batches(batches: Iterator[pa.Table], total: int, title: str, visible: 
 
 @contextmanager
 def polled(progress: Progress, read: Callable[[Progress], None], interval_s: float) -> Iterator[None]:
-    """Call `read(progress)` every `interval_s` seconds, and at the end of the block, from a thread."""
+    """Call `read(progress)` from a thread every `interval_s` seconds and at the end of the block."""
     stopping = threading.Event()
 
     def watch() -> None:

@@ -1,4 +1,4 @@
-"""Run a stage with Ray Data's `map_batches`: the only file of this room that knows Ray."""
+"""Run a stage with Ray Data's `map_batches`."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from wakeword.stages.ray_warnings import hidden_lines
 from wakeword.stages.stage import Stage
 
 QUEUED_PER_CPU = 8
-"""Tasks that Ray is given for each CPU: a worker that is done finds the next one waiting."""
+"""Queued tasks per CPU, so that a free worker has its next task at once."""
 
 WAKE_S = 10.0
-"""So long a stage waits for its workers' imports; where all CPUs are taken it begins without."""
+"""Longest wait in seconds for the imports of the workers, for example while all CPUs are taken."""
 
 
 def run_stage(stage: Stage, table: pa.Table, max_cpus: int | None = None) -> Iterator[pa.Table]:
-    """Yield the stage's output as it comes, in any order; Ray must be initialised (`system.ray_session`).
+    """Yield the stage's output in any order; Ray must be initialised (`stages.ray_session`).
 
-    Stages with an expensive `setup()` run in an actor pool, others as tasks; both are restarted by Ray when a worker
-    or a node is lost.
+    Stages with `resources.stateful` run in an actor pool, others as tasks. Ray restarts both when a worker or a node is
+    lost.
 
     Args:
-        stage: what to run.
-        table: its input; `resources.batch_size` rows go into each call.
-        max_cpus: CPUs that the stage may hold at a time; None takes what the cluster has.
+        stage: the stage to run.
+        table: its input; each call gets `resources.batch_size` rows.
+        max_cpus: largest number of CPUs at a time; None for all CPUs of the cluster.
 
     Raises:
         WakewordError: raised by the stage itself.
@@ -51,15 +51,15 @@ def run_stage(stage: Stage, table: pa.Table, max_cpus: int | None = None) -> Ite
     wanted = stage.resources
     blocks = [table.slice(i, wanted.batch_size) for i in range(0, table.num_rows, wanted.batch_size)]
     if max_cpus:
-        # Ray warns of a pool that is larger than its input.
+        # Ray warns about a pool that is larger than its input.
         max_cpus = min(max_cpus, math.ceil(len(blocks) * wanted.cpus))
     compute = _actors(stage, len(blocks), max_cpus) if wanted.stateful else _tasks(stage, len(blocks), max_cpus)
     _wake(stage, len(blocks), max_cpus)
-    # Not `from_arrow`, which runs a task for each block before the stage, only to learn its schema.
+    # `from_arrow` would run a task for each block only to read its schema.
     source = ray.data.from_blocks(blocks)
     if not wanted.stateful:
-        # Ray Data would give Ray no more tasks than there are free CPUs, of which it knows one in the first second and
-        # looks for others ten times a second. What our tasks return is a few rows: its memory needs no budget.
+        # Otherwise Ray Data submits no more tasks than there are free CPUs, which it polls ten times a second and takes
+        # for one in the first second. The tasks return a few rows, so that their memory needs no budget.
         source.context.op_resource_reservation_enabled = False
     data = source.map_batches(
         _worker_class(stage) if wanted.stateful else _Call(stage),
@@ -90,7 +90,7 @@ def _actors(stage: Stage, batches: int, max_cpus: int | None) -> Any:
 
 
 def _tasks(stage: Stage, batches: int, max_cpus: int | None) -> Any:
-    """A queue of tasks that Ray hands out as CPUs become free; none waits where `max_cpus` is less than there are."""
+    """A queue of tasks; tasks are queued only where `max_cpus` does not limit them."""
     from ray.data import TaskPoolStrategy
 
     most = most_cpus()
@@ -100,7 +100,7 @@ def _tasks(stage: Stage, batches: int, max_cpus: int | None) -> Any:
 
 
 def _wake(stage: Stage, batches: int, max_cpus: int | None) -> None:
-    """Have idle workers import what the stage needs; else Ray Data's own actors take them and others start anew."""
+    """Have idle workers import Ray Data; otherwise its own actors take them and other workers start anew."""
     import ray
 
     workers = max(1, int(min(batches, max_cpus or batches, ray.cluster_resources().get("CPU", 1.0))))
@@ -114,9 +114,9 @@ def _imported(_: Stage) -> None:
 
 
 def _quiet(context: Any) -> None:
-    """Our own progress bar counts clips; Ray's counts blocks and fills the terminal.
+    """Switch off Ray Data's progress bars, which count blocks, and its polling of the workers' memory maps.
 
-    Ray would also read the memory map of every worker once a second: `system.resources` measures memory here.
+    `stages.progress` counts clips, and `system.resources` measures memory.
     """
     context.memory_usage_poll_interval_s = None
     context.enable_progress_bars = False
@@ -125,9 +125,9 @@ def _quiet(context: Any) -> None:
 
 
 def _own_error(error: BaseException, stage: Stage) -> WakewordError:
-    """The stage's own sentence if it raised one, else what Ray says, in one line.
+    """The stage's own error if it raised one, else a `RunError` with the last line of Ray's error.
 
-    Ray wraps an exception in classes of its own making; what reliably survives is the text of the remote traceback.
+    Ray wraps exceptions in generated classes; only the text of the remote traceback is reliable.
     """
     text = str(error)
     cause: BaseException | None = error
@@ -140,7 +140,7 @@ def _own_error(error: BaseException, stage: Stage) -> WakewordError:
         name, sentence = own[-1]
         kind = getattr(errors, name)
         raised: WakewordError = kind.__new__(kind)
-        # Not kind(...): MissingExtraError would put its sentence together again.
+        # Without `__init__`, since MissingExtraError composes its message there.
         raised.args = (sentence.strip(),)
         return raised
     lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -148,7 +148,7 @@ def _own_error(error: BaseException, stage: Stage) -> WakewordError:
 
 
 class _Call:
-    """A stage as a task: `setup()` is cheap and runs for each batch."""
+    """A stage as a task; `setup()` is cheap and runs for each batch."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -159,10 +159,7 @@ class _Call:
 
 
 def _worker_class(stage: Stage) -> type:
-    """A stage as an actor: `setup()` once.
-
-    The stage travels inside the class, as a task's does.
-    """
+    """A stage as an actor, whose `setup()` runs once; the class carries the stage to the workers."""
 
     class Worker:
         def __init__(self) -> None:

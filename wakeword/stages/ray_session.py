@@ -1,4 +1,4 @@
-"""One Ray for a command: the cluster it was sent to, or a local one that ends with the command."""
+"""The Ray session of a command: a cluster to join, or a local Ray that ends with the command."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wakeword.config import Config
 
 LOCAL_OBJECT_STORE_BYTES = 300 * 1024**2
-"""Shards are memory-mapped and training audio lives in the workers: objects in flight are all that is kept here."""
+"""Size of the object store, which holds only objects in flight: shards are memory-mapped by the workers."""
 
 START_ATTEMPTS = 4
 
@@ -28,25 +28,25 @@ _AUTH = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 
 def available_cpus() -> int:
-    """CPUs this process may use (its affinity mask, not the machine's count)."""
+    """Number of CPUs that this process may use (its affinity mask)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cluster_address(config: Config) -> str:
-    """Address of the cluster to join, or an empty string for a local Ray.
+    """Address of the cluster to join, or empty for a local Ray.
 
-    `compute.ray_address` wins over RAY_ADDRESS; a job that was submitted finds its cluster in RAY_ADDRESS.
+    `compute.ray_address` takes precedence over RAY_ADDRESS, which is set for submitted jobs.
     """
     return config.compute.ray_address or os.environ.get("RAY_ADDRESS", "")
 
 
 @contextmanager
 def ray_session(config: Config, min_cpus: float = 0.0) -> Iterator[None]:
-    """Have Ray initialised inside the block; a Ray that was there before is used and left alone.
+    """Initialise Ray for the block; an initialised Ray is used and left open.
 
     Args:
-        config: `compute` decides where; `tracking.log_level: debug` forwards the workers' output to the driver.
-        min_cpus: logical CPUs that a local Ray must offer at least (a sweep's drivers and workers together).
+        config: `compute` selects the Ray; `tracking.log_level: debug` forwards the workers' output to the driver.
+        min_cpus: smallest number of logical CPUs of a local Ray (a sweep's drivers and workers together).
 
     Raises:
         DeviceError: `compute.device` is cuda and the cluster neither has nor can start the GPUs.
@@ -79,9 +79,9 @@ _kept: list[ExitStack] = []
 
 @contextmanager
 def kept_ray() -> Iterator[None]:
-    """Keep the first Ray that a `ray_session` inside the block opens until the block ends.
+    """Keep the Ray that the first `ray_session` inside the block opens until the block ends.
 
-    Stages that follow each other share its start-up, and a block that never needs Ray never starts it.
+    Consecutive stages share one start-up, and a block that does not use Ray does not start it.
     """
     with ExitStack() as stack:
         _kept.append(stack)
@@ -120,7 +120,7 @@ def _local(config: Config, min_cpus: float) -> Iterator[None]:
     with _own_token():
         try:
             _start_local(
-                # Logical: a DDP run with two workers works on one core too, only slower.
+                # Logical CPUs: two DDP workers also run on one core, only slower.
                 num_cpus=max(available_cpus(), math.ceil(wanted)),
                 log_to_driver=_forwards(config),
                 _temp_dir=str(folder),
@@ -133,7 +133,7 @@ def _local(config: Config, min_cpus: float) -> Iterator[None]:
             finally:
                 ray.shutdown()
         finally:
-            # After a failure the workers' logs are evidence.
+            # Keep the workers' logs after a failure.
             if not kept:
                 shutil.rmtree(folder, ignore_errors=True)
             else:
@@ -141,7 +141,7 @@ def _local(config: Config, min_cpus: float) -> Iterator[None]:
 
 
 def _start_local(**options: Any) -> None:
-    """`ray.init` of a Ray of our own. Ray gives its daemons 30 s, which a loaded machine may not keep: then again.
+    """Start a local Ray, again if its daemons do not start within Ray's limit of 30 s, as on a loaded machine.
 
     Raises:
         RunError: Ray did not start in `START_ATTEMPTS` attempts.
@@ -149,7 +149,7 @@ def _start_local(**options: Any) -> None:
     import psutil
     import ray
 
-    # Ray would tell its makers about the cluster: nothing leaves the machine unless the user asks for it.
+    # No usage statistics unless the user enables them.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     for attempt in range(1, START_ATTEMPTS + 1):
         before = {child.pid for child in psutil.Process().children(recursive=True)}
@@ -163,19 +163,19 @@ def _start_local(**options: Any) -> None:
             )
             return
         except Exception as error:
-            # Ray raises a bare Exception here; its message is all that tells this one from others.
+            # Ray raises a bare Exception; only its message identifies the cause.
             if "timed out during startup" not in str(error):
                 raise
             _end([child for child in psutil.Process().children(recursive=True) if child.pid not in before])
             if attempt == START_ATTEMPTS:
                 raise RunError(
                     f"Ray's processes did not start in {START_ATTEMPTS} attempts of 30 s each: the machine is "
-                    "overloaded; run the command again when it has less to do"
+                    "overloaded; run the command again when the load is lower"
                 ) from error
 
 
 def _end(processes: list[Any]) -> None:
-    """End the daemons of a Ray that did not start; Ray itself ends them only with the process."""
+    """Kill the daemons of a failed start, which Ray would keep until this process ends."""
     import psutil
 
     for process in processes:
@@ -185,7 +185,8 @@ def _end(processes: list[Any]) -> None:
 
 
 def _short_folder() -> Path:
-    """Ray's sockets lie below this folder and a socket's path ends at 107 characters."""
+    """A temporary folder with a short path, since Ray's sockets are in it and socket paths are limited to 107
+    characters."""
     base = tempfile.gettempdir()
     if len(base) > 30 and Path("/tmp").is_dir():
         base = "/tmp"
@@ -194,10 +195,10 @@ def _short_folder() -> Path:
 
 @contextmanager
 def _own_token() -> Iterator[None]:
-    """Guard a local Ray with a token that only its own processes know, unless the user decided otherwise.
+    """Protect a local Ray with a random token, unless the user configured authentication.
 
-    Without one Ray would write ~/.ray/auth_token and so change how later clusters of this user behave. Ray turns
-    token mode on by itself when RAY_AUTH_MODE is unset; it reads the token once per process, so there is one.
+    Ray enables tokens when RAY_AUTH_MODE is unset. Without one it would write ~/.ray/auth_token, which affects later
+    clusters of this user. Ray reads the token once per process, so that there is one per process.
     """
     if any(os.environ.get(name) for name in _AUTH):
         yield
@@ -220,7 +221,7 @@ def _forwards(config: Config) -> bool:
 
 
 def most_cpus() -> float:
-    """CPUs that the cluster has, or that its autoscaler would start if these are more; Ray must be initialised."""
+    """CPUs of the cluster, or those that its autoscaler can start if there are more; Ray must be initialised."""
     import ray
 
     return max(ray.cluster_resources().get("CPU", 0.0), _autoscaled().get("CPU", 0.0))
@@ -245,7 +246,7 @@ def _require_gpus(config: Config) -> None:
 
 
 def _autoscaled() -> dict[str, Any]:
-    """Most that the cluster's autoscaler would start; empty where there is none."""
+    """Largest resources that the cluster's autoscaler can start; empty without an autoscaler."""
     from ray._private.state import state
 
     return dict(state.get_max_resources_from_cluster_config() or {})

@@ -1,7 +1,6 @@
-"""Warnings of Ray that are known to be harmless, kept from standard error by their text; everything else passes.
+"""Filter for known harmless warnings of Ray on standard error.
 
-Ray's C++ core writes them straight to file descriptor 2 of this process; only its log level, which would hide every
-other error too, is a setting.
+Ray's C++ core writes them directly to file descriptor 2. Its log level would hide all other errors as well.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 HARMLESS = ("has constructor arguments in the object store and max_restarts > 0",)
-"""Ray Data passes its own context to each actor as an object that this process owns: it lives as long as the actors."""
+"""Ray Data passes its context to each actor as an object that this process owns, which lives as long as the actors."""
 
-# A process of its own: it still writes what this one wrote last, whatever ends this one.
+# A separate process, which still forwards the last lines when this process is killed.
 _FILTER = """
 import sys
 texts = [text.encode() for text in sys.argv[1:]]
@@ -29,7 +28,7 @@ _END_S = 5.0
 
 @contextmanager
 def hidden_lines(texts: tuple[str, ...] = HARMLESS) -> Iterator[None]:
-    """Inside the block, lines with one of `texts` do not reach this process's standard error (descriptor 2)."""
+    """Inside the block, hide lines with one of `texts` from this process's standard error (descriptor 2)."""
     with suppress(OSError, ValueError):
         sys.stderr.flush()
     standard_error = os.dup(2)
@@ -45,6 +44,6 @@ def hidden_lines(texts: tuple[str, ...] = HARMLESS) -> Iterator[None]:
             sys.stderr.flush()
         os.dup2(standard_error, 2)
         os.close(standard_error)
-        # A child of this process that outlives the block may hold the pipe: the filter then ends with it.
+        # The filter ends later if a child of this process still holds the pipe.
         with suppress(subprocess.TimeoutExpired):
             process.wait(_END_S)

@@ -1,4 +1,4 @@
-"""Where stages run: in Ray Data or in this process, with a progress bar. Every room chooses here."""
+"""Run stages with Ray Data or in this process, with progress."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ RunStage = Callable[[Stage, pa.Table, str], Iterator[pa.Table]]
 
 
 def run_stage(stage: Stage, table: pa.Table, runner: Runner, max_cpus: int | None = None) -> Iterator[pa.Table]:
-    """Yield the stage's output batch by batch: the one choice between Ray Data and this process.
+    """Yield the stage's output batch by batch.
 
     Args:
-        stage: what to run.
+        stage: the stage to run.
         table: its input.
         runner: `ray` (Ray must be initialised) or `local`.
-        max_cpus: CPUs of the cluster, or threads of this process for a stage that may be called from several.
+        max_cpus: largest number of the cluster's CPUs, or of threads of this process for a threaded stage.
     """
     if runner == "local":
         return in_process.run_stage(stage, table, max_cpus)
@@ -33,7 +33,7 @@ def run_stage(stage: Stage, table: pa.Table, runner: Runner, max_cpus: int | Non
 
 
 def session(config: Config, runner: Runner) -> AbstractContextManager[None]:
-    """A Ray session where `runner` is `ray`, else nothing."""
+    """A Ray session if `runner` is `ray`, else a context without effect."""
     return ray_session(config) if runner == "ray" else nullcontext()
 
 
@@ -42,9 +42,9 @@ def stage_runner(config: Config, runner: Runner | RunStage, progress: bool | Non
     """Yield `run(stage, table, title)`; with `ray`, a Ray session is open inside the block.
 
     Args:
-        config: `compute` decides which Ray, and how many of its CPUs.
+        config: `compute` selects the Ray and the number of its CPUs.
         runner: `ray` (Ray Data), `local` (this process), or a function that runs a stage.
-        progress: True shows a bar, False nothing; None a bar on a terminal, and lines in the log elsewhere.
+        progress: True displays a bar, False nothing; None a bar on a terminal, and log lines elsewhere.
     """
 
     def run(stage: Stage, table: pa.Table, title: str) -> Iterator[pa.Table]:

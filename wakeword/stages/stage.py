@@ -1,4 +1,4 @@
-"""What a stage of the data work is: plain Python over Arrow tables that knows nothing of Ray."""
+"""The interface of a stage: plain Python over Arrow tables, independent of Ray."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 @dataclass(frozen=True)
 class StageResources:
-    """What one worker of a stage wants."""
+    """Resources of one worker of a stage."""
 
     cpus: float = 1.0
     gpus: float = 0.0
@@ -17,21 +17,21 @@ class StageResources:
     batch_size: int = 1
     """Rows per call."""
     stateful: bool = False
-    """True: `setup()` is expensive (a model), so workers are kept (an actor pool); False: one task per batch."""
+    """True: `setup()` is expensive (a model), so that workers are kept (an actor pool). False: one task per batch."""
     threaded: bool = False
-    """True: calls hold no state and work outside Python's lock, so one process may make several at a time."""
+    """True: calls keep no state and release the GIL, so that several threads may call the stage."""
 
 
 class Stage:
     """Base of all stages.
 
     Attributes:
-        name: for progress bars and quarantine rows.
-        reads: columns that the input table must have.
-        writes: columns that the output table has; rows that failed carry a `reason`.
-        resources: what one worker wants.
+        name: in progress bars and quarantine rows.
+        reads: required columns of the input table.
+        writes: columns of the output table; failed rows have a `reason`.
+        resources: of one worker.
 
-    A stage is made once in the driver and copied to the workers: its attributes must be plain values.
+    A stage is created in the driver and copied to the workers, so that its attributes must be plain values.
     """
 
     name: str = "stage"
@@ -40,14 +40,18 @@ class Stage:
     resources: StageResources = StageResources()
 
     def setup(self) -> None:
-        """Load what the worker keeps; called once per worker before the first call."""
+        """Load the state of a worker; called once per worker before the first call."""
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Work on one batch of rows."""
+        """Process one batch of rows."""
         raise NotImplementedError
 
     def check(self, table: pa.Table, columns: tuple[str, ...], side: str) -> pa.Table:
-        """Return `table` if it has the declared columns; a defect of the stage otherwise."""
+        """Return `table` if it has the declared columns.
+
+        Raises:
+            ValueError: columns are missing, which is a defect of the stage.
+        """
         absent = [name for name in columns if name not in table.column_names]
         if absent:
             raise ValueError(f"stage {self.name}: {side} table lacks columns {absent}, has {table.column_names}")

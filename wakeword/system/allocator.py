@@ -1,4 +1,4 @@
-"""What this process does with memory that it frees."""
+"""Settings of the C library's allocator for memory that this process frees."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ import ctypes
 import sys
 
 KEPT_BYTES = 1 << 30
-"""So much freed memory stays with the process."""
+"""Freed memory that the process keeps."""
 LARGEST_KEPT_BYTES = 1 << 25
-"""Larger blocks go back at once, as they did: 32 MiB is the most that the allocator grows to by itself."""
+"""Larger blocks are returned to the system at once; 32 MiB is the allocator's own upper limit."""
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-"""Of mallopt(3)."""
+"""Parameters of mallopt(3)."""
 
 
 def keep_freed_memory() -> bool:
-    """Keep freed blocks of up to 32 MiB, 1 GiB together, for the next ones instead of handing them back.
+    """Keep freed blocks of up to 32 MiB, 1 GiB in total, for reuse instead of returning them to the system.
 
-    A step of training on a CPU makes and frees the same tensors of a few MiB again and again. glibc hands them back
-    to the system, which clears each page before it gives it out again: a fifth of the time of augmentation, a tenth of
-    a training step of a small student.
+    Training on a CPU allocates and frees the same tensors of a few MiB in each step. glibc returns them to the system,
+    which clears each page before reuse; that takes a fifth of the time of augmentation.
 
     Returns:
-        Whether the allocator took it: false where it is not glibc's (macOS, Windows, musl, jemalloc put before it).
+        Whether the allocator accepted it; False for other allocators than glibc's (macOS, Windows, musl, jemalloc).
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -1,4 +1,4 @@
-"""Checks of installed packages: each does a piece of work of about a second and compares its result."""
+"""Checks of installed packages for `wakeword doctor`: each does a small computation and verifies its result."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 
 
 class CheckFailed(Exception):
-    """The part is installed and does not do its work; the text says what happened."""
+    """The part is installed but does not work; the message states the fault."""
 
 
 class NotHere(Exception):
-    """The part needs something of the system that is not there; the text says what to install."""
+    """The part needs a system package that is absent; the message names it."""
 
 
 def check_numpy() -> str:
@@ -30,7 +30,7 @@ def check_numpy() -> str:
 
 
 def check_pydantic() -> str:
-    """A model refuses a key that it does not know."""
+    """A model refuses an unknown key."""
     import pydantic
 
     model = pydantic.create_model("Recipe", __config__=pydantic.ConfigDict(extra="forbid"), training=(int, 0))
@@ -43,7 +43,7 @@ def check_pydantic() -> str:
 
 
 def check_onnxruntime() -> str:
-    """A graph of three nodes gives the numbers it must."""
+    """A graph of three nodes computes correct numbers."""
     import numpy as np
     import onnxruntime
 
@@ -77,7 +77,7 @@ def three_nodes() -> bytes:
 
 
 def check_torch() -> str:
-    """A gradient is right, on the CPU and on the first GPU where there is one."""
+    """A gradient is correct on the CPU and on the first GPU, if there is one."""
     import torch
 
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -89,7 +89,7 @@ def check_torch() -> str:
 
 
 def check_ray() -> str:
-    """Its compiled part loads and its serialiser works; starting a cluster takes longer than a check may."""
+    """The compiled part loads and the serialiser works; starting a cluster would take too long."""
     import ray
     import ray.cloudpickle
 
@@ -119,13 +119,13 @@ def check_soundfile() -> str:
     buffer = io.BytesIO()
     soundfile.write(buffer, audio, 16_000, format="FLAC", subtype="PCM_16")
     buffer.seek(0)
-    heard, rate_hz = soundfile.read(buffer, dtype="int16")
-    require(rate_hz == 16_000 and np.array_equal(heard, audio), "FLAC changed the samples")
+    decoded, rate_hz = soundfile.read(buffer, dtype="int16")
+    require(rate_hz == 16_000 and np.array_equal(decoded, audio), "FLAC changed the samples")
     return "FLAC round trip"
 
 
 def check_soxr() -> str:
-    """48 kHz becomes 16 kHz."""
+    """A tone at 48 kHz is resampled to 16 kHz."""
     import numpy as np
     import soxr
 
@@ -136,7 +136,7 @@ def check_soxr() -> str:
 
 
 def check_psutil() -> str:
-    """The memory of this process."""
+    """The memory of this process is measured."""
     import psutil
 
     from wakeword.system.resources import memory_bytes
@@ -190,7 +190,7 @@ def check_websockets() -> str:
 
 
 def check_espeak() -> str:
-    """Its library speaks a word, through its own C interface."""
+    """The C library speaks a word."""
     import ctypes
 
     import espeakng_loader
@@ -199,11 +199,11 @@ def check_espeak() -> str:
     # Synchronous mode (2) hands the samples to a callback; flag 0x8000 keeps it from ending this process on errors.
     rate_hz = library.espeak_Initialize(2, 0, espeakng_loader.get_data_path().encode(), 0x8000)
     require(rate_hz > 0, f"espeak_Initialize returned {rate_hz}")
-    heard = [0]
+    samples_spoken = [0]
 
     @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
     def take(samples: int | None, count: int, events: int | None) -> int:
-        heard[0] += count
+        samples_spoken[0] += count
         return 0
 
     library.espeak_SetSynthCallback(take)
@@ -211,8 +211,8 @@ def check_espeak() -> str:
     word = b"nova"
     library.espeak_Synth(word, len(word) + 1, 0, 0, 0, 1, None, None)
     library.espeak_Terminate()
-    require(heard[0] > rate_hz // 10, f"it spoke {heard[0]} samples")
-    return f"says 'nova' in {heard[0] / rate_hz:.2f} s of speech"
+    require(samples_spoken[0] > rate_hz // 10, f"it spoke {samples_spoken[0]} samples")
+    return f"speaks 'nova' in {samples_spoken[0] / rate_hz:.2f} s of speech"
 
 
 def check_sounddevice() -> str:
@@ -286,7 +286,7 @@ def check_chromium() -> str:
 
 
 def chromium_path() -> str | None:
-    """A system's Chromium or Chrome, or the one that playwright downloaded."""
+    """Path of the system's Chromium or Chrome, or of playwright's."""
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if path := shutil.which(name):
             return path
@@ -302,7 +302,7 @@ def chromium_path() -> str | None:
 
 
 def check_loads(module: str) -> str:
-    """Import in a process of its own: some take seconds and hundreds of megabytes, and nothing here needs them."""
+    """Import a module in a separate process, since some take seconds and hundreds of megabytes."""
     command = [sys.executable, "-c", f"import {module}"]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if answer.returncode:

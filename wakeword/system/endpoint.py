@@ -1,4 +1,4 @@
-"""The endpoint's code: `wakeword_serve` in an installed wheel, `serve` in a checkout."""
+"""Import of the endpoint's code: `wakeword_serve` in an installed wheel, `serve` in a checkout."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ def served(module: str) -> ModuleType:
     """Import a module of the endpoint, such as `served("app")`.
 
     Raises:
-        ServingError: the package is not there, or the `serve` that is found is another one.
+        ServingError: the package is absent, or Python finds another package `serve`.
         MissingExtraError: its packages are not installed.
     """
     return importlib.import_module(f"{_package()}.{module}")
 
 
 def _package() -> str:
-    # An editable install may hold a copy of the endpoint under the wheel's name, as old as that install.
+    # In a checkout, `wakeword_serve` may be an outdated copy from an editable install.
     if not in_checkout():
         if importlib.util.find_spec("wakeword_serve") is None:
             raise ServingError("the endpoint's code is not installed: run `pip install 'wakeword[serve]'`")
@@ -38,7 +38,7 @@ def _package() -> str:
 
 
 def in_checkout() -> bool:
-    """True when the running `wakeword` lies in a checkout (or a copy of one), beside the endpoint's code."""
+    """True if the running `wakeword` is in a checkout (or a copy of one), beside the endpoint's code."""
     return (_root() / "pyproject.toml").is_file() and (_root() / "serve" / "app.py").is_file()
 
 

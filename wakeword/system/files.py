@@ -1,4 +1,4 @@
-"""Files that are either complete or absent: temporary name, fsync, rename, fsync of the folder."""
+"""Atomic writes: temporary name, fsync, rename, fsync of the folder. A file is either complete or absent."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from typing import Any
 from wakeword.errors import RunError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""No space on the device, none of the user's quota, none below the process's limit for one file."""
+"""The device is full, the user's quota is used up, or the process's limit for a file is reached."""
 
 
 def user_path(text: str) -> str:
-    """A path as a user gives it: `~` and `~name` stand for home folders; everything else stays as it is."""
+    """Expand `~` and `~name` at the start of a path; everything else stays unchanged."""
     return os.path.expanduser(text)
 
 
 def fsync_folder(folder: Path) -> None:
-    """Make a rename inside `folder` survive a power cut."""
+    """Flush a rename inside `folder` to the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -43,8 +43,8 @@ def fsync_file(path: Path) -> None:
 
 
 @contextmanager
-def _disk_full_told(target: Path) -> Iterator[None]:
-    """A full disk is the user's to repair, so it gets a sentence; every other fault stays what it is."""
+def _explained_full_disk(target: Path) -> Iterator[None]:
+    """Replace the error of a full disk with a `RunError`; other errors pass."""
     try:
         yield
     except OSError as error:
@@ -52,14 +52,14 @@ def _disk_full_told(target: Path) -> Iterator[None]:
             raise
         reason = os.strerror(error.errno)
         raise RunError(
-            f"{target} cannot be written ({reason}): free space there or name another folder, then run the same "
-            "command again; what is complete is kept"
+            f"{target} cannot be written ({reason}): free space there or choose another folder, then run the same "
+            "command again; complete files are kept"
         ) from error
 
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `target`; on a clean exit it becomes `target`, otherwise it is removed.
+    """Yield a temporary path beside `target`; without an error it becomes `target`, otherwise it is removed.
 
     Raises:
         RunError: the disk (or quota) is full.
@@ -67,7 +67,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     target = Path(target)
     temporary = target.parent / f".{target.name}.{os.getpid()}.part"
     try:
-        with _disk_full_told(target):
+        with _explained_full_disk(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             fsync_file(temporary)
@@ -79,13 +79,13 @@ def atomic_path(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `target`; on a clean exit it replaces `target` as a whole.
+    """Yield a temporary folder beside `target`; without an error it replaces `target`.
 
     Raises:
         RunError: the disk (or quota) is full.
     """
     target = Path(target)
-    with _disk_full_told(target):
+    with _explained_full_disk(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
         yield from _replacing(target, temporary)

@@ -1,4 +1,4 @@
-"""The one lock of this package: a second process is kept out of a folder, and told who is in it."""
+"""Lock of a folder against a second process."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def lock_folder(
     work: str = "works on",
     advice: str = "wait for it, end it, or choose another name=…",
 ) -> Iterator[None]:
-    """Hold the lock file `folder/name`, which keeps the process id of its holder.
+    """Hold the lock file `folder/name`, which contains the process id of its holder.
 
-    The operating system frees the lock when the process ends, however it ends; the file stays.
+    The operating system releases the lock when the process ends; the file stays.
 
     Args:
-        folder: made where it is absent.
-        name: the lock's file in it.
-        wait_s: seconds to wait for another holder; `math.inf` waits until it has ended.
-        work: the verb of the message about the other process.
-        advice: what the message tells the user to do.
+        folder: created where absent.
+        name: of the lock file.
+        wait_s: seconds to wait for another holder; `math.inf` for no limit.
+        work: verb of the message about the other process.
+        advice: last part of that message.
 
     Raises:
         RunError: another process still holds the lock after `wait_s`.
@@ -63,6 +63,6 @@ def lock_folder(
 
 
 def _holder(path: Path) -> str:
-    """`another process (process id 123)`; a file of an earlier version, or one just made, holds no id."""
+    """`another process (process id 123)`; a new or old lock file may have no id."""
     found = path.read_text(encoding="ascii", errors="replace").strip()
     return f"another process (process id {found})" if found.isdigit() else "another process"

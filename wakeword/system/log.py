@@ -1,4 +1,4 @@
-"""Logging: for a human on a terminal, JSON lines otherwise; the run and the trial are bound to every line."""
+"""Logging: readable text on a terminal, JSON lines otherwise; every line has the names of run and trial."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wakeword.errors import MissingExtraError
 if TYPE_CHECKING:
     from wakeword.config.tracking import TrackingConfig
 
-# Third parties whose informational lines say nothing to a user of this package.
+# Packages whose informational lines are of no use to a user of this package.
 NOISY = (
     "asyncio",
     "fsspec",
@@ -35,14 +35,13 @@ NOISY = (
 
 
 _PROGRESS_FIELDS = ("task", "done", "total", "left_s")
-"""Of `logging`'s `extra`, what goes into JSON lines: other packages add fields of their own to every record."""
+"""Fields of `logging`'s `extra` that JSON lines contain; other packages add their own to every record."""
 
 
 def configure_logging(tracking: TrackingConfig | None = None, stream: TextIO | None = None) -> None:
-    """Send every logger of this process to `stream` (stderr by default) in the format and from the level asked for.
+    """Send all loggers of this process to `stream` (stderr by default) in the configured format and level.
 
-    `tracking.log_format: auto` is human on a terminal and JSON otherwise. Without structlog (a core install) the
-    lines are plain text. Calling it again replaces the earlier set-up.
+    Without structlog (a core install) the lines are plain text. A second call replaces the first set-up.
     """
     handler: logging.Handler = logging.StreamHandler(stream) if stream else _StderrHandler()
     stream = stream or sys.stderr
@@ -65,7 +64,7 @@ def configure_logging(tracking: TrackingConfig | None = None, stream: TextIO | N
 
 
 class _StderrHandler(logging.StreamHandler):  # type: ignore[type-arg]
-    """Writes to what `sys.stderr` is at that moment: while a progress bar is shown, lines go above it."""
+    """Writes to the current `sys.stderr`, which rich replaces so that lines appear above a progress bar."""
 
     @property
     def stream(self) -> TextIO:
@@ -104,7 +103,7 @@ def _formatter(style: str, stream: TextIO) -> logging.Formatter:
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        # A later call changes the format of loggers that modules made before it.
+        # So that a later call changes existing loggers as well.
         cache_logger_on_first_use=False,
     )
     return structlog.stdlib.ProcessorFormatter(
@@ -117,7 +116,7 @@ def get_logger(name: str) -> Any:
     """A structlog logger below `wakeword`: `get_logger(__name__).info("epoch done", epoch=3)`.
 
     Raises:
-        MissingExtraError: structlog is not installed; code of the core install uses `logging` directly.
+        MissingExtraError: structlog is not installed; code of the core install uses `logging`.
     """
     try:
         import structlog

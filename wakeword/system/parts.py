@@ -1,4 +1,4 @@
-"""The packages of every extra, and what is found when each is checked."""
+"""The packages of every extra and their checks, for `wakeword doctor`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ PARTS: tuple[tuple[str, str, Check], ...] = (
     ("dev", "playwright", checks.check_chromium),
 )
 
-# How a broken package shows itself: it does not import, lacks a name, a library or a file, or computes nonsense.
+# Errors of a broken package: failed imports, missing names, libraries or files, wrong results.
 BROKEN = (
     checks.CheckFailed,
     ImportError,
@@ -72,7 +72,7 @@ class Finding:
 
 
 def examine(extra: str, distribution: str, check: Callable[[], str]) -> Finding:
-    """Check one part; what is wrong with it is a finding, not an error."""
+    """Check one part; a fault is a finding, not an error."""
     version = version_of(distribution)
     if version is None:
         return Finding(distribution, extra, "missing", "", f"pip install 'wakeword[{extra}]'" if extra else "reinstall")
@@ -87,7 +87,7 @@ def examine(extra: str, distribution: str, check: Callable[[], str]) -> Finding:
 
 
 def find_gpus() -> list[str]:
-    """Names and memory of the NVIDIA GPUs that the driver shows."""
+    """Names, memory and driver versions of the NVIDIA GPUs."""
     smi = shutil.which("nvidia-smi")
     if smi is None:
         return []

@@ -1,4 +1,4 @@
-"""What a command costs: CPU, memory and GPU of its whole process tree, sampled by a thread."""
+"""CPU, memory and GPU use of a command's process tree, sampled by a thread."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from wakeword.errors import MissingExtraError
 
 GIB = 1024**3
 MAX_OVERHEAD = 0.03
-"""Share of one core that sampling may take; with more to add up, samples come less often than asked."""
+"""Largest share of one core for sampling; a large process tree is sampled less often than requested."""
 
 
 def peak_rss_mib() -> float:
-    """Largest resident memory of this process so far, in MiB; needs no package.
+    """Peak resident memory of this process in MiB; needs no package.
 
-    From the kernel's VmHWM where there is one: `ru_maxrss` starts at the size of the process that started this one.
+    It is the kernel's VmHWM where available, since `ru_maxrss` includes the size of the parent process at the start.
     """
     import resource
 
@@ -37,10 +37,10 @@ def peak_rss_mib() -> float:
 
 
 def memory_bytes(process: Any) -> tuple[int, str]:
-    """Memory of one `psutil.Process` and how it was measured.
+    """Memory of one `psutil.Process` in bytes, and the measure: `pss`, or `rss` where PSS is not available.
 
-    PSS shares out pages that several processes map (shards, libraries, Ray's object store), so that a sum over
-    processes counts them once; where the system does not tell it, RSS is taken.
+    PSS divides pages that several processes map (shards, libraries, Ray's object store), so that a sum over processes
+    counts them once.
     """
     import psutil
 
@@ -60,12 +60,11 @@ def memory_bytes(process: Any) -> tuple[int, str]:
 
 
 class ResourceSampler:
-    """Samples from `start` to `stop` (or as a context manager); appends JSON lines to `path` when it is given.
+    """Samples from `start` to `stop` (or as a context manager) and appends JSON lines to `path`.
 
-    A line holds `elapsed_s`, `stage`, `processes`, `cpu_cores` (cores busy on average since the last line),
-    `memory_gib`, `memory_kind` (`pss` or `rss`), `machine_cpu_percent`, and `gpus` where there are any.
-    The tree is this process, its descendants (a local Ray is one) and, inside a cluster that runs elsewhere on this
-    machine, the processes of that Ray session.
+    A line has `elapsed_s`, `stage`, `processes`, `cpu_cores` (average number of busy cores since the last line),
+    `memory_gib`, `memory_kind` (`pss` or `rss`), `machine_cpu_percent`, and `gpus` where there are any. The tree is
+    this process, its descendants (such as a local Ray) and the processes of a joined Ray session on this machine.
     """
 
     def __init__(self, path: Path | None = None, interval_s: float = 1.0) -> None:
@@ -112,14 +111,14 @@ class ResourceSampler:
         self.sample()
 
     def begin(self, stage: str) -> None:
-        """Name the work that follows; `stage_peak_gib` starts again."""
+        """Begin a named stage and reset `stage_peak_gib`."""
         with self._lock:
             self._stage, self._stage_peak_gib = stage, 0.0
         self.sample()
 
     @property
     def stage_peak_gib(self) -> float:
-        """Peak since `begin`."""
+        """Peak memory since `begin` in GiB."""
         self.sample()
         return self._stage_peak_gib
 
@@ -128,11 +127,11 @@ class ResourceSampler:
         while not self._stopping.wait(pause_s):
             started_s = time.thread_time()
             self.sample()
-            # Adding up a large tree's pages takes the kernel tens of milliseconds: measuring must not become the load.
+            # The kernel needs tens of milliseconds for the PSS of a large tree.
             pause_s = max(self.interval_s, MAX_OVERHEAD**-1 * (time.thread_time() - started_s))
 
     def sample(self) -> dict[str, Any]:
-        """Measure now, write the line, update the peaks."""
+        """Measure now, write a line and update the peaks."""
         with self._lock:
             line = self._measure()
             self.peak_gib = max(self.peak_gib, line["memory_gib"])
@@ -155,7 +154,7 @@ class ResourceSampler:
             total += size
             kinds.add(kind)
             used = times.user + times.system
-            # The first sight of a process counts from zero only if it was born since the last sample.
+            # A process that is new since the last sample counts from zero.
             before = self._cpu_s.get(process.pid, 0.0 if self.samples else used)
             busy_s += max(0.0, used - before)
             self._cpu_s[process.pid] = used
@@ -187,7 +186,7 @@ class ResourceSampler:
         return list(found.values())
 
     def _joined_raylets(self) -> list[Any]:
-        """This machine's raylets of the Ray session that this process has joined; they are no descendants of it."""
+        """This machine's raylets of a joined Ray session, which are not descendants of this process."""
         ray = sys.modules.get("ray")
         if ray is None or not hasattr(ray, "is_initialized") or not ray.is_initialized():
             self._raylets = None
@@ -220,7 +219,7 @@ class ResourceSampler:
 
 
 def parse_gpus(text: str) -> list[dict[str, float]]:
-    """Rows of nvidia-smi's CSV: index, utilisation, memory used and in all; a value it withholds is left out."""
+    """Parse nvidia-smi's CSV: index, utilisation, used and total memory; unavailable values are left out."""
     names = ("index", "utilization_percent", "memory_mib", "memory_total_mib")
     rows = []
     for line in text.strip().splitlines():

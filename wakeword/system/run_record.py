@@ -1,4 +1,4 @@
-"""`run.json`: which stages of a run are complete, for which inputs, and what they cost."""
+"""`run.json`: the complete stages of a run, the keys of their inputs, and their costs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _SOFTWARE = ("wakeword", "torch", "ray", "onnxruntime", "numpy")
 
 
 class RunRecord:
-    """The stages of one run; every change is written at once and as a whole.
+    """The stages of one run; every change is written atomically.
 
     Raises:
-        RunError: the file that is there cannot be read.
+        RunError: the existing file cannot be read.
     """
 
     def __init__(self, path: Path, name: str) -> None:
@@ -36,7 +36,7 @@ class RunRecord:
                 raise RunError(f"{path} cannot be read ({error!r}): remove it and run again") from error
 
     def key(self, stage: str) -> str | None:
-        """Key of a complete stage, None for any other."""
+        """Key of a complete stage; None for other stages."""
         entry = self.stages.get(stage, {})
         return entry.get("key") if entry.get("state") == "complete" else None
 
@@ -46,7 +46,7 @@ class RunRecord:
         self._write()
 
     def forget(self, stages: Sequence[str]) -> None:
-        """Their outputs are gone or out of date."""
+        """Remove stages whose outputs are gone or out of date."""
         known = [stage for stage in stages if stage in self.stages]
         for stage in known:
             del self.stages[stage]

@@ -1,4 +1,4 @@
-"""What a process does when another one ends it."""
+"""Handling of signals that end this process."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from types import FrameType
 
 @contextlib.contextmanager
 def sigterm_interrupts() -> Iterator[None]:
-    """Inside, SIGTERM raises KeyboardInterrupt: local Ray processes and half-written files are cleaned up."""
+    """Inside the block SIGTERM raises KeyboardInterrupt, so that local Ray processes and partial files are cleaned
+    up."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     before = None
-    # ValueError: not the main thread (a test, an embedding program); its owner decides about signals.
+    # ValueError: not the main thread, as in a test or an embedding program, which handles signals itself.
     with contextlib.suppress(ValueError):
         before = signal.signal(signal.SIGTERM, interrupt)
     try:

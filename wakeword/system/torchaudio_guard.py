@@ -1,10 +1,10 @@
 """Import torchaudio beside a torch of another build: without its compiled extension instead of an error.
 
-The published wheels of torchaudio (2.8, 2.10 and 2.11 were looked at) are linked to CUDA. Beside a CPU build of torch,
-`import torchaudio` raises OSError, and so does every import of transformers' audio code, which imports torchaudio
-wherever it is installed. torchaudio itself supports an installation without the extension; the guard selects that mode
-when the extension does not load. Transforms, functionals and models work then. Forced alignment, the RNN-T loss and the
-CTC prefix decoder are in the extension: they raise RuntimeError when they are called.
+The published wheels of torchaudio (checked: 2.8, 2.10 and 2.11) are linked to CUDA. Beside a CPU build of torch,
+`import torchaudio` raises OSError, and so does every import of transformers' audio code where torchaudio is installed.
+torchaudio supports installations without the extension; the guard selects that mode when the extension does not load.
+Then transforms, functionals and models work. Forced alignment, the RNN-T loss and the CTC prefix decoder are in the
+extension and raise RuntimeError when they are called.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ EXTENSION = "torchaudio._extension"
 
 
 class _TolerantLoader(importlib.abc.Loader):
-    """Runs the real loader; an extension that does not load counts as one that is not there."""
+    """Runs the real loader; an extension that does not load counts as absent."""
 
     def __init__(self, loader: importlib.abc.Loader) -> None:
         self.loader = loader
@@ -56,9 +56,9 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 def guard_torchaudio() -> None:
-    """Let later imports of torchaudio in this process succeed; imports nothing itself, safe to call again.
+    """Make later imports of torchaudio in this process succeed; it imports nothing and may be called again.
 
-    Call it before an import of torchaudio or transformers, in each process that has one (Ray workers too).
+    Call it before an import of torchaudio or transformers, in each process (also in Ray workers).
     """
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())

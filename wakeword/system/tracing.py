@@ -1,4 +1,4 @@
-"""Calls traced in Weave: their inputs, a summary of what they return, how long they took and how they failed."""
+"""Traces of calls in Weave: inputs, a summary of the result, duration and error."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def traced(
     inputs: Callable[[Mapping[str, Any]], dict[str, Any]],
     output: Callable[[Any], dict[str, Any]],
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Make the calls of a function Weave calls, where `project` names one; otherwise the call is left as it is.
+    """Decorator: trace the calls of a function to the Weave project that `project` returns.
 
-    Weave has no offline mode: with WANDB_MODE=offline or disabled, or WEAVE_DISABLED=true, the function runs untraced
-    and a warning says so.
+    Weave has no offline mode: with WANDB_MODE=offline or disabled, or WEAVE_DISABLED=true, the function runs without a
+    trace and a warning is logged.
 
     Args:
-        project: `project` or `entity/project` from the call's arguments by name, empty for no trace.
-        inputs: what the trace shows of the arguments, JSON-ready.
-        output: what the trace shows of the returned value, JSON-ready.
+        project: returns `project` or `entity/project` from the call's arguments by name, or empty for no trace.
+        inputs: returns the JSON-ready inputs of the trace from the arguments.
+        output: returns the JSON-ready output of the trace from the result.
 
     Raises:
         MissingExtraError: (by the call) Weave is not installed.
@@ -47,15 +47,17 @@ def traced(
             name = project(bound.arguments)
             if not name or _switched_off(name):
                 return function(*args, **kwargs)
-            shown, results = inputs(bound.arguments), []
+            recorded, results = inputs(bound.arguments), []
 
             def run() -> dict[str, Any]:
                 results.append(function(*args, **kwargs))
                 return output(results[0])
 
             with _open_project(name) as weave:
-                # The source code stays here.
-                weave.op(run, name=function.__name__, enable_code_capture=False, postprocess_inputs=lambda _: shown)()
+                # Without a copy of the source code.
+                weave.op(
+                    run, name=function.__name__, enable_code_capture=False, postprocess_inputs=lambda _: recorded
+                )()
             return results[0]
 
         return call
@@ -74,14 +76,14 @@ def _switched_off(project: str) -> bool:
 
 @contextmanager
 def _open_project(project: str) -> Iterator[Any]:
-    """Weave with the project open; what was traced is sent before the block ends."""
+    """Weave with an open project; traces are sent before the block ends."""
     try:
         import weave
         from weave.wandb_interface.context import get_wandb_auth_context
     except ImportError as error:
         raise MissingExtraError("tracking.weave_project", "tracking", error) from error
     repair = "repair that, set WANDB_MODE=offline to run without traces, or leave tracking.weave_project empty"
-    # Without a key Weave would ask for one on the terminal, also where there is none.
+    # Without a key Weave would prompt for one, even without a terminal.
     if get_wandb_auth_context() is None:
         raise RunError(
             f"tracking.weave_project = {project}: no key for Weights & Biases: run `wandb login`, or {repair}"

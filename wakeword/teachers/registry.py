@@ -1,13 +1,12 @@
-"""Teachers: what can score a training window so that a student may learn from it.
+"""Teachers: models whose scores of training windows are the targets of a student.
 
-`distillation.teacher` is `TYPE:PATH`, or a bare path for the type `run`: the folder of any trained run.
-Further types register themselves with `@register_teacher`.
+`distillation.teacher` is `TYPE:PATH`, or a path alone for the type `run`, the folder of a trained run. Other types are
+added with `@register_teacher`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -23,13 +22,13 @@ class Teacher(Protocol):
     """A model that scores windows frame by frame, at the student's step."""
 
     context_samples: int
-    """Audio in front of the first score."""
+    """Samples in front of the first score."""
     step_samples: int
     fingerprint: str
-    """Changes when its scores would."""
+    """A string that changes with the teacher's scores, such as a hash of its weights."""
 
     def logits(self, audio: torch.Tensor) -> torch.Tensor:
-        """The student's words: `(batch, samples)` to `(batch, scores, words)`, a score every `step_samples`."""
+        """Logits `(batch, scores, words)` of audio `(batch, samples)`, of the student's words, one per step."""
 
 
 Opener = Callable[[Path, Config, torch.device], Teacher]
@@ -37,34 +36,28 @@ Fingerprint = Callable[[Path], str]
 """The fingerprint of the teacher at a path, without loading its model."""
 
 
-@dataclass(frozen=True)
-class _Type:
-    open: Opener
-    fingerprint: Fingerprint
-
-
-_TYPES: dict[str, _Type] = {}
+_TYPES: dict[str, tuple[Opener, Fingerprint]] = {}
 
 
 def register_teacher(name: str, fingerprint: Fingerprint) -> Callable[[Opener], Opener]:
-    """Decorator: make a teacher available as `distillation.teacher: name:path`."""
+    """Decorator: register a teacher as `distillation.teacher: name:path`."""
 
     def add(opener: Opener) -> Opener:
-        _TYPES[name] = _Type(opener, fingerprint)
+        _TYPES[name] = opener, fingerprint
         return opener
 
     return add
 
 
 def open_teacher(config: Config, device: torch.device) -> Teacher:
-    """The teacher that `distillation.teacher` names.
+    """Open the teacher that `distillation.teacher` names.
 
     Raises:
-        ConfigError: its type is unknown, it lacks one of the words, or its scores come at another rate.
+        ConfigError: its type is unknown, or it lacks one of the words.
         RunError: its run folder holds no trained model.
     """
-    kind, path = _type_of(config)
-    return kind.open(path, config, device)
+    (opener, _), path = _type_of(config)
+    return opener(path, config, device)
 
 
 def teacher_fingerprint(config: Config) -> str:
@@ -74,15 +67,13 @@ def teacher_fingerprint(config: Config) -> str:
         ConfigError: its type is unknown.
         RunError: its run folder holds no trained model.
     """
-    kind, path = _type_of(config)
-    return kind.fingerprint(path)
+    (_, fingerprint), path = _type_of(config)
+    return fingerprint(path)
 
 
-def _type_of(config: Config) -> tuple[_Type, Path]:
+def _type_of(config: Config) -> tuple[tuple[Opener, Fingerprint], Path]:
     spec = config.distillation.teacher
-    name, separator, path = spec.partition(":")
-    if not separator:
-        name, path = "run", spec
+    name, path = spec.split(":", 1) if ":" in spec else ("run", spec)
     if name not in _TYPES:
         raise ConfigError(
             f"distillation.teacher = {spec!r}: unknown type {name!r}; known: {', '.join(sorted(_TYPES))} "
@@ -97,14 +88,14 @@ def _weights_hash(run_dir: Path) -> str:
 
 @register_teacher("run", _weights_hash)
 class RunTeacher:
-    """Any trained run: its averaged weights of the best epoch."""
+    """A trained run: the averaged weights of its best epoch."""
 
     def __init__(self, run_dir: Path, config: Config, device: torch.device) -> None:
         model, _ = load_trained(run_dir)
         missing = [label for label in config.labels if label not in model.labels]
         if missing:
             raise ConfigError(
-                f"distillation.teacher {run_dir} was trained for {', '.join(model.labels)} and cannot teach "
+                f"distillation.teacher {run_dir} was trained for {', '.join(model.labels)}, not for "
                 f"{', '.join(missing)}: train a teacher for all words"
             )
         self.model = model.to(device)

@@ -1,14 +1,15 @@
-"""A teacher's scores of fixed views of the training clips: made once, replayed by training.
+"""A teacher's scores of fixed views of the training clips, made once before training.
 
 A *view* is one placed, filled and augmented window of a clip, a function of (run seed, clip, view number) alone: see
-`BatchSampler.plan_views`. The teacher scores `distillation.views` of each clip; a distilled student then trains on
-exactly these windows, so that teacher and student have heard the same sound.
+`BatchSampler.plan_views`. The teacher scores `distillation.views` of each clip; the student trains on exactly these
+windows, so that teacher and student score the same audio.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ _PART_ROWS = 2_048
 
 
 class TeacherStage(Stage):
-    """Scores all views of a batch of clips; each worker holds the teacher and the clips."""
+    """Scores all views of a batch of clips; each worker loads the teacher and the clips."""
 
     name = "teacher targets"
     reads = ("clip", "clip_id")
@@ -68,7 +69,7 @@ class TeacherStage(Stage):
         self.count = config.distillation.views
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """`clip` (row among the worker's clips), `clip_id` -> a row per clip and view."""
+        """One row per clip and view, from columns `clip` (row among the worker's clips) and `clip_id`."""
         clips = np.repeat(table.column("clip").to_numpy(), self.count).astype(np.int64)
         views = np.tile(np.arange(self.count, dtype=np.int64), table.num_rows)
         with torch.inference_mode():
@@ -87,10 +88,10 @@ class TeacherStage(Stage):
 
 
 def window_context(config: Config, teacher: Teacher) -> int:
-    """Samples in front of the first score that suffice for teacher and student.
+    """Samples in front of the first score: the larger context of teacher and student.
 
     Raises:
-        ConfigError: they score at different rates.
+        ConfigError: their steps differ.
     """
     student = StreamingModel(config, config.labels)
     if teacher.step_samples != student.step_samples:
@@ -104,16 +105,16 @@ def window_context(config: Config, teacher: Teacher) -> int:
 def make_targets(
     config: Config, prepared_dir: str | Path, out_dir: str | Path, runner: Runner = "ray"
 ) -> TeacherTargets:
-    """Let the teacher score all views of all train clips; continues what `out_dir` holds of the same targets.
+    """Score all views of all train clips with the teacher, or continue targets that `out_dir` holds.
 
     Args:
-        config: names the teacher, the number of views, and everything that shapes a view.
+        config: the recipe, with `distillation.teacher`.
         prepared_dir: shards and index.
-        out_dir: folder for `part-*.arrow` and `index.json` (which is written last).
-        runner: `ray` uses Ray Data actors, `local` this process.
+        out_dir: folder of `part-*.arrow` and of `index.json`, which is written last.
+        runner: `ray` runs the teacher in Ray Data actors, `local` in this process.
 
     Raises:
-        ConfigError: no teacher is named, or it does not fit.
+        ConfigError: no teacher is named, or it does not fit the student.
         DataError: `out_dir` holds other targets.
     """
     if not config.distillation.teacher:
@@ -130,7 +131,7 @@ def make_targets(
     _claim(out_dir, facts)
     clips = training_clips(shards, "train", torch.device("cpu"))
     ids = [str(clip_id) for clip_id in clips.columns["clip_id"]]
-    done = _done(out_dir)
+    done = {clip_id for path in target_parts(out_dir) for clip_id in read_part(path).column("clip_id").to_pylist()}
     left = [row for row, clip_id in enumerate(ids) if clip_id not in done]
     table = pa.table({"clip": pa.array(left, pa.int64()), "clip_id": pa.array([ids[row] for row in left], pa.string())})
     device = "cuda" if config.compute.device == "cuda" else "cpu"
@@ -141,31 +142,22 @@ def make_targets(
 
 
 def _claim(out_dir: Path, facts: dict[str, Any]) -> None:
-    """Note what the folder is for, before anything is in it."""
+    """Record the facts of the targets in the folder, or compare them with those recorded."""
     path = out_dir / "targets.json"
-    if path.is_file():
-        if json.loads(path.read_text(encoding="utf-8")) != facts:
-            raise DataError(f"{out_dir} holds targets of another teacher, clips or settings: remove it or name another")
-        return
-    write_json(path, facts)
+    if not path.is_file():
+        write_json(path, facts)
+    elif json.loads(path.read_text(encoding="utf-8")) != facts:
+        raise DataError(f"{out_dir} holds targets of another teacher, clips or settings: remove it or name another")
 
 
 def _write_parts(out_dir: Path, tables: Iterator[pa.Table]) -> None:
+    """Write tables as files of at least `_PART_ROWS` rows; the last may have fewer."""
     pending: list[pa.Table] = []
-    for table in tables:
-        pending.append(table)
-        if sum(part.num_rows for part in pending) >= _PART_ROWS:
-            _write_part(out_dir, pending)
+    for table in chain(tables, [None]):
+        if table is not None:
+            pending.append(table)
+        if pending and (table is None or sum(part.num_rows for part in pending) >= _PART_ROWS):
+            path = out_dir / f"part-{len(target_parts(out_dir)):04d}.arrow"
+            with atomic_path(path) as temporary, pa.ipc.new_file(str(temporary), TARGET_SCHEMA) as writer:
+                writer.write_table(pa.concat_tables(pending))
             pending = []
-    if pending:
-        _write_part(out_dir, pending)
-
-
-def _write_part(out_dir: Path, tables: list[pa.Table]) -> None:
-    path = out_dir / f"part-{len(target_parts(out_dir)):04d}.arrow"
-    with atomic_path(path) as temporary, pa.ipc.new_file(str(temporary), TARGET_SCHEMA) as writer:
-        writer.write_table(pa.concat_tables(tables))
-
-
-def _done(out_dir: Path) -> set[str]:
-    return {clip_id for path in target_parts(out_dir) for clip_id in read_part(path).column("clip_id").to_pylist()}

@@ -1,7 +1,8 @@
-"""Checkpoints that are either whole and unchanged or not used: safetensors and JSON, a folder per epoch.
+"""Checkpoints in safetensors and JSON, one folder per epoch; damaged or incomplete ones are not used.
 
-`checkpoints/epoch-0007/{model,ema,optimizer}.safetensors + state.json`; `state.json` names each file's SHA-256. There
-is no random state in them: every draw of a step is a function of (seed, step), see `wakeword.batching.plans`.
+`checkpoints/epoch-0007/{model,ema,optimizer}.safetensors + state.json`; `state.json` holds each file's
+SHA-256. Checkpoints hold no random state: every draw of a step is a function of (seed, step), see
+`wakeword.batching.plans`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import json
 import logging
 import re
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ FORMAT = 1
 
 @dataclass
 class RunState:
-    """Where a run stands: what is not a weight."""
+    """Progress of a run, without its weights."""
 
     epoch: int = 0
     """Epochs completed."""
@@ -44,13 +44,13 @@ class RunState:
     scaler: dict[str, float] = field(default_factory=dict)
     """Loss scaler of mixed precision; empty without one."""
     identity: dict[str, str] = field(default_factory=dict)
-    """Hashes of what the weights were trained with: another config must not continue them."""
+    """Hashes of what the weights depend on; a run with other hashes must not continue them."""
     metrics: dict[str, Any] = field(default_factory=dict)
-    """Metrics of the epoch that this checkpoint closes."""
+    """Metrics of the last completed epoch."""
 
 
 def epoch_folder(run_dir: Path, epoch: int) -> Path:
-    """Folder of the checkpoint that closes epoch `epoch` (from 1)."""
+    """Folder of the checkpoint after epoch `epoch` (from 1)."""
     return Path(run_dir) / "checkpoints" / f"epoch-{epoch:04d}"
 
 
@@ -80,7 +80,7 @@ def read_state(folder: Path) -> RunState:
     """Verify a checkpoint completely and read its state.
 
     Raises:
-        RunError: a file is missing or its bytes are not those that were written.
+        RunError: a file is missing or its SHA-256 differs.
     """
     try:
         body = json.loads((folder / "state.json").read_text(encoding="utf-8"))
@@ -88,7 +88,7 @@ def read_state(folder: Path) -> RunState:
             raise RunError(f"checkpoint {folder} has format {body['format']}, this version reads {FORMAT}")
         for name in _FILES:
             if sha256_of(folder / name) != body["files"][name]:
-                raise RunError(f"checkpoint {folder} is damaged: {name} is not what was written; delete the folder")
+                raise RunError(f"checkpoint {folder} is damaged: the SHA-256 of {name} differs; delete the folder")
         return RunState(**{key: body[key] for key in RunState.__dataclass_fields__})
     except FileNotFoundError as error:
         raise RunError(f"checkpoint {folder} is incomplete: {Path(error.filename).name} is missing") from error
@@ -97,28 +97,18 @@ def read_state(folder: Path) -> RunState:
 
 
 def newest_checkpoint(run_dir: Path) -> tuple[Path, RunState] | None:
-    """Newest complete checkpoint; damaged ones are passed over and the reason is logged. None: start from scratch."""
-    for folder, state in _complete(run_dir):
-        return folder, state
-    return None
-
-
-def _complete(run_dir: Path) -> Iterator[tuple[Path, RunState]]:
+    """Newest complete checkpoint, None without one; damaged ones are skipped and the reason is logged."""
     for epoch in sorted(_epochs(run_dir), reverse=True):
         folder = epoch_folder(run_dir, epoch)
         try:
-            yield folder, read_state(folder)
+            return folder, read_state(folder)
         except RunError as error:
-            log.warning("%s; going back to the checkpoint before it", error)
+            log.warning("%s; the checkpoint before it is tried", error)
+    return None
 
 
-def restore(
-    folder: Path,
-    model: nn.Module,
-    average: nn.Module,
-    optimizer: torch.optim.Optimizer,
-) -> None:
-    """Load a verified checkpoint into existing objects, strictly.
+def restore(folder: Path, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Load a verified checkpoint into existing objects.
 
     Raises:
         RunError: the weights belong to another model.
@@ -129,19 +119,21 @@ def restore(
 
 
 def load_weights(path: Path, model: nn.Module) -> None:
-    """Load weights strictly: every tensor of the model, none besides, same shapes.
+    """Load weights strictly: exactly the tensors of the model, with the same shapes.
 
     Raises:
         RunError: they do not fit, or the file is damaged.
     """
     try:
-        model.load_state_dict(load_file(path), strict=True)
+        # Earlier checkpoints name the network `student`.
+        tensors = {re.sub(r"^student\.", "network.", name): value for name, value in load_file(path).items()}
+        model.load_state_dict(tensors, strict=True)
     except (RuntimeError, SafetensorError, OSError) as error:
         raise RunError(f"{path} does not fit this model: {' '.join(str(error).split())}") from error
 
 
 def best_epoch(run_dir: Path) -> Path:
-    """The checkpoint of the best epoch, or the newest complete one where that is damaged (the reason is logged).
+    """Folder of the best epoch's checkpoint, or of the newest complete one if that is damaged (the reason is logged).
 
     Raises:
         RunError: the folder holds no finished epoch.
@@ -156,15 +148,14 @@ def best_epoch(run_dir: Path) -> Path:
             read_state(best)
             folder = best
         except RunError as error:
-            log.warning("%s; taking %s instead of the best epoch", error, folder.name)
+            log.warning("%s; %s is used instead of the best epoch", error, folder.name)
     return folder
 
 
 def load_trained(run_dir: str | Path) -> tuple[StreamingModel, Config]:
     """The trained model of a run, in eval mode on the CPU, and the run's config.
 
-    Its weights are the averaged ones of the best epoch (lowest `val_frr`, then lowest `val_loss`). If that checkpoint
-    is damaged the newest complete one is taken and the reason is logged.
+    The weights are the averaged ones of `best_epoch` (lowest `val_frr`, then lowest `val_loss`).
 
     Raises:
         RunError: the folder holds no finished epoch.

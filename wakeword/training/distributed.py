@@ -1,13 +1,13 @@
-"""The training loop in Ray Train's workers: the only file of this room that knows Ray Train.
+"""The training loop in workers of Ray Train. Only this file imports Ray Train.
 
-`compute.workers` = 1 trains in one worker process, from 2 on with DistributedDataParallel (gloo on CPUs, NCCL on GPUs);
-0 trains in the calling process without Ray. The rows of each global batch are dealt out to the workers, so the number
-of workers changes the speed and not which clips a step sees. BatchNorm: each worker normalises with its own rows, and
-the running statistics that are averaged, validated and saved are rank 0's (SyncBatchNorm exists for GPUs only).
+`compute.workers` = 0 trains in the calling process without Ray, 1 in one worker process, and 2 or more with
+DistributedDataParallel (gloo on CPUs, NCCL on GPUs). The rows of each global batch are split among the workers, so the
+clips of a step do not depend on their number. BatchNorm: each worker normalises with its own rows; the running
+statistics that are averaged, validated and saved are those of rank 0 (SyncBatchNorm exists for GPUs only).
 
-A worker that dies is replaced up to `compute.max_failures` times; the new group takes up the run's own checkpoints in
-`run_dir`. They need no Ray to be read, and a killed driver is continued from them by the same command. On a cluster
-`run_dir` and `prepared_dir` must therefore lie on a file system that all nodes share.
+A worker that dies is replaced up to `compute.max_failures` times; the new group continues from the checkpoints in
+`run_dir`. The same command continues a killed driver from them. On a cluster `run_dir` and `prepared_dir` must lie on a
+file system that all nodes share.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import os
 import shutil
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wakeword import errors
 from wakeword.config import Config, validate_config
@@ -27,12 +27,9 @@ from wakeword.training.loop import TrainContext, TrainResult, train
 from wakeword.training.targets import TeacherTargets
 from wakeword.training.tracking import watch_epochs
 
-if TYPE_CHECKING:
-    import torch
-
 log = logging.getLogger(__name__)
 POLL_S = "0.1"
-"""`ray.train.report` waits for the controller's next look; its default of 2 s would be paid in every epoch."""
+"""`ray.train.report` waits for the controller's next poll, every epoch; the default interval is 2 s."""
 
 
 def train_with_ray(
@@ -56,10 +53,10 @@ def _fit(config: Config, prepared_dir: Path, run_dir: Path, targets: TeacherTarg
     from ray.train.v2.api.exceptions import TrainingFailedError
 
     compute = config.compute
-    gpu = _wants_gpu(compute.device)
+    gpu = compute.device == "cuda" or (compute.device == "auto" and ray.cluster_resources().get("GPU", 0) > 0)
     storage = run_dir.resolve() / ".ray"
     trainer = TorchTrainer(
-        _worker,  # type: ignore[arg-type]  # what it returns is `Result.return_value`
+        _worker,  # type: ignore[arg-type]
         train_loop_config={
             "config": config.model_dump(mode="json"),
             "prepared_dir": str(prepared_dir.resolve()),
@@ -72,7 +69,7 @@ def _fit(config: Config, prepared_dir: Path, run_dir: Path, targets: TeacherTarg
             resources_per_worker={"CPU": compute.cpus_per_worker, **({"GPU": 1} if gpu else {})},
         ),
         run_config=ray.train.RunConfig(
-            # A name of its own each time: what continues a run are our checkpoints, not Ray's snapshots.
+            # A new name each time: runs continue from our checkpoints, not from snapshots of Ray.
             name=f"{config.name}-{os.getpid()}-{time.time_ns()}",
             storage_path=str(storage),
             failure_config=ray.train.FailureConfig(max_failures=compute.max_failures),
@@ -80,7 +77,7 @@ def _fit(config: Config, prepared_dir: Path, run_dir: Path, targets: TeacherTarg
     )
     try:
         with watch_epochs(run_dir / "metrics.jsonl", config.training.epochs):
-            answer = trainer.fit().return_value  # type: ignore[attr-defined]
+            returned = trainer.fit().return_value  # type: ignore[attr-defined]
     except TrainingFailedError as error:
         reason = " ".join(str(error).split())[:400]
         raise RunError(
@@ -89,21 +86,16 @@ def _fit(config: Config, prepared_dir: Path, run_dir: Path, targets: TeacherTarg
         ) from error
     finally:
         shutil.rmtree(storage, ignore_errors=True)
-    if "error" in answer:
-        raise getattr(errors, answer["error"])(answer["message"])
-    return TrainResult(run_dir, answer["epochs"], answer["best"], answer["metrics"])
-
-
-def _wants_gpu(device: str) -> bool:
-    import ray
-
-    return device == "cuda" or (device == "auto" and ray.cluster_resources().get("GPU", 0) > 0)
+    if "error" in returned:
+        raise getattr(errors, returned["error"])(returned["message"])
+    return TrainResult(run_dir, returned["epochs"], returned["best"], returned["metrics"])
 
 
 def _worker(settings: dict[str, Any]) -> dict[str, Any]:
-    """What each worker runs. Our own errors, which all ranks agree on, are handed back: trying again would not help."""
+    """The function of each worker. It returns a WakewordError, because Ray would retry a raised one without effect."""
     import ray.train
     import torch
+    from ray.train.torch import get_device
 
     config = validate_config(settings["config"], "worker")
     place = ray.train.get_context()
@@ -111,8 +103,8 @@ def _worker(settings: dict[str, Any]) -> dict[str, Any]:
     context = TrainContext(
         rank=place.get_world_rank(),
         world=place.get_world_size(),
-        device=_device(),
-        report=lambda metrics: ray.train.report(metrics),
+        device=get_device(),  # type: ignore[arg-type]  # a list only with several GPUs per worker
+        report=ray.train.report,
     )
     try:
         targets = TeacherTargets.of(settings["targets"])
@@ -120,11 +112,3 @@ def _worker(settings: dict[str, Any]) -> dict[str, Any]:
     except WakewordError as error:
         return {"error": type(error).__name__, "message": str(error)}
     return {"epochs": result.epochs, "best": result.best, "metrics": result.metrics}
-
-
-def _device() -> torch.device:
-    from ray.train.torch import get_device
-
-    device = get_device()
-    assert not isinstance(device, list)
-    return device

@@ -1,4 +1,4 @@
-"""Exponential moving average of a model: the weights that are validated, saved as the model and exported."""
+"""Exponential moving average of a model, which is validated and exported."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class ModelAverage(Generic[M]):
-    """Average of parameters *and* buffers (BatchNorm statistics belong to the weights that they were seen with).
+    """Average of parameters *and* buffers (BatchNorm statistics belong to the weights they were computed with).
 
-    The decay starts low and rises to `decay` (`min(decay, (1 + n) / (10 + n))` after `n` updates), so that the random
-    initial weights are forgotten within the first steps.
+    The decay is `min(decay, (1 + n) / (10 + n))` after `n` updates, so that the random initial weights lose their
+    influence within the first steps.
     """
 
     def __init__(self, model: M, decay: float) -> None:

@@ -1,8 +1,8 @@
-"""The training loop: epochs of steps on windows drawn on the device, validation, a checkpoint, again.
+"""The training loop: each epoch runs its steps, validates and writes a checkpoint.
 
-A run is continued by calling `train` again with the same folder: the newest complete checkpoint is taken up, and since
-every random draw is a function of (seed, step), a run that was killed ends with the weights of one that was not.
-Nothing here knows Ray; `wakeword.training.distributed` starts this loop in Ray Train's workers.
+A call of `train` with the folder of an earlier run continues from its newest complete checkpoint. Every random draw is
+a function of (seed, step), so an interrupted run ends with the same weights as an uninterrupted one. This file does not
+use Ray; `wakeword.training.distributed` starts the loop in workers of Ray Train.
 """
 
 from __future__ import annotations
@@ -42,24 +42,24 @@ from wakeword.training.validation import Validator
 
 log = logging.getLogger(__name__)
 WAIT_S = 60.0
-"""The workers of a driver that was killed live a few seconds longer than it: their lock is waited for."""
+"""Longest wait for the lock of workers whose driver was killed; they end a few seconds after it."""
 
 
 @dataclass
 class TrainContext:
-    """Where this process stands in the run."""
+    """Rank, device and callback of this process."""
 
     rank: int = 0
     world: int = 1
     device: torch.device | None = None
-    """None resolves `compute.device`."""
+    """None: as `compute.device`."""
     report: Callable[[dict[str, Any]], None] | None = None
     """Called on every rank after each epoch with that epoch's metrics (empty on ranks above 0)."""
 
 
 @dataclass
 class TrainResult:
-    """What a finished run came to."""
+    """Result of a finished run."""
 
     run_dir: Path
     epochs: int
@@ -84,7 +84,7 @@ def train(
     context: TrainContext | None = None,
     targets: TeacherTargets | None = None,
 ) -> TrainResult:
-    """Train until `training.epochs` are done, continuing what `run_dir` holds.
+    """Train until `training.epochs` are done, or continue the run in `run_dir`.
 
     Args:
         config: the resolved config; saved as `run_dir/config.yaml`.
@@ -94,8 +94,8 @@ def train(
         targets: a teacher's targets (`wakeword.teachers.targets`), where `distillation.teacher` is set.
 
     Raises:
-        DataError: no usable clips. DeviceError: the GPU that was asked for is absent.
-        RunError: the loss became NaN, the folder belongs to another config, or another process trains there.
+        DataError: no usable clips. DeviceError: the requested GPU is absent.
+        RunError: the loss became NaN, the folder belongs to another config, or another process trains in it.
     """
     context = context or TrainContext()
     with ExitStack() as stack:
@@ -110,7 +110,7 @@ def _start(
     context: TrainContext,
     targets: TeacherTargets | None,
 ) -> _Run:
-    """Set up; with several workers all of them learn when one cannot, instead of waiting for it in their first step."""
+    """Set up; with several workers, all of them fail when one cannot start, instead of waiting for it."""
     run: _Run | None = None
     failure: WakewordError | None = None
     try:
@@ -125,14 +125,14 @@ def _start(
         failures = torch.tensor(float(failure is not None), device=context.device)
         torch.distributed.all_reduce(failures)
         if failure is None and failures.item():
-            failure = RunError("another training worker could not start: its log says why")
+            failure = RunError("another training worker could not start: see its log")
     if failure is not None or run is None:
         raise failure or RunError("training could not start")
     return run
 
 
 class _Run:
-    """One process's view of a run."""
+    """A run in one process."""
 
     def __init__(
         self, config: Config, prepared_dir: Path, run_dir: Path, context: TrainContext, targets: TeacherTargets | None
@@ -173,11 +173,11 @@ class _Run:
         try:
             clips = training_clips(shards, "val", device)
         except DataError as error:
-            log.warning("no validation: %s; the last epoch will count as the best", error)
+            log.warning("no validation: %s; the last epoch counts as the best", error)
             return None
         validator = Validator(self.config, clips, self.model.context_samples)
         if not validator.complete:
-            log.warning("the val split lacks positives of a word or negatives: the last epoch will count as the best")
+            log.warning("the val split lacks positives of a word or negatives: the last epoch counts as the best")
         return validator
 
     def _resume(self, run_dir: Path) -> None:
@@ -188,7 +188,7 @@ class _Run:
         changed = [name for name, value in self.state.identity.items() if state.identity.get(name) != value]
         if changed:
             raise RunError(
-                f"{run_dir} holds a run that was made with other settings ({', '.join(changed)}): "
+                f"{run_dir} holds a run with other settings ({', '.join(changed)}): "
                 "choose another `name`, or remove the folder to start again"
             )
         checkpoint.restore(folder, self.model, self.average.model, self.optimizer)
@@ -199,13 +199,13 @@ class _Run:
         self._refill()
 
     def _refill(self) -> None:
-        """Make the windows again that a run in one go would still keep."""
+        """Rebuild the replay windows that an uninterrupted run would hold."""
         replay, rank, world = self.step.replay, self.context.rank, self.context.world
         if replay is None:
             return
         rows = len(self.sampler.batch(0, rank, world))
         first = max(0, self.state.step - math.ceil(replay.capacity / rows))
-        # Places in the ring are as they were: what is drawn is a place.
+        # The same positions in the ring: `Replay.draw` draws positions.
         replay.added = first * rows
         with self._progress("windows of the run so far", self.state.step - first) as progress:
             for step in range(first, self.state.step):
@@ -213,7 +213,7 @@ class _Run:
                 progress.advance()
 
     def finish(self) -> TrainResult:
-        """Run the epochs that are left."""
+        """Run the remaining epochs."""
         training = self.config.training
         with self._progress("training", training.epochs * training.steps_per_epoch) as progress:
             progress.start_at(self.state.step)
@@ -227,11 +227,11 @@ class _Run:
         return TrainResult(self.run_dir, self.state.epoch, dict(self.state.best), dict(self.state.metrics))
 
     def _progress(self, title: str, steps: int) -> Progress:
-        """Rank 0 shows the progress, the others show nothing."""
+        """A progress bar on rank 0, none on the others."""
         return Progress(title, steps, "steps", None if self.chief else False, tenths=False)
 
     def _epoch(self, progress: Progress) -> dict[str, Any]:
-        """Steps of one epoch on this worker's part of each global batch; then, on rank 0, validation."""
+        """Run one epoch on this worker's part of each global batch, then validate on rank 0."""
         settings = self.config.training
         total = settings.epochs * settings.steps_per_epoch
         sums = torch.zeros(4, dtype=torch.float64)
@@ -273,7 +273,7 @@ class _Run:
         return metrics | {"seconds": time.monotonic() - started}
 
     def _close_epoch(self, metrics: dict[str, Any]) -> None:
-        """Checkpoint first: a crash between the two loses a line of metrics, which `RunTracker.open` puts back."""
+        """Write the checkpoint first: after a crash, `RunTracker.open` restores a missing line of metrics."""
         state = self.state
         if _rank(metrics) <= _rank(state.best):
             state.best = {name: metrics.get(name) for name in ("epoch", "val_frr", "val_loss")}
@@ -288,13 +288,13 @@ class _Run:
 
 
 def _rank(metrics: dict[str, Any]) -> tuple[float, float]:
-    """Lower is better; without validation every epoch is as good as the last (which then wins)."""
-    values = (metrics.get("val_frr"), metrics.get("val_loss"))
-    return (math.inf if values[0] is None else values[0], math.inf if values[1] is None else values[1])
+    """Lower is better; without validation all epochs are equal, and the last one wins."""
+    frr, loss = (metrics.get(name) for name in ("val_frr", "val_loss"))
+    return (math.inf if frr is None else frr, math.inf if loss is None else loss)
 
 
 def identity(config: Config, data_hash: str) -> dict[str, str]:
-    """Hashes of what a checkpoint's weights depend on; more epochs or kept checkpoints may be asked for later."""
+    """Hashes of what a checkpoint's weights depend on; epochs and kept checkpoints may change later."""
     training = config.training.model_copy(update={"epochs": 1, "keep_checkpoints": 1})
     return {
         "words": config_hash(*config.words),

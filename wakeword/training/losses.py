@@ -1,9 +1,9 @@
-"""Frame-level losses on the scores of a training window.
+"""Frame-level losses on the scores of a training window, and the distillation loss against a teacher.
 
 `wake_loss` is a max-pooling loss (Sun et al. 2017, "Max-pooling loss training of long short-term memory networks for
-small-footprint keyword spotting", eq. 5-6) shaped by what the detector is paid for. An event counts as a hit from
-shortly before the word's end on, so a positive clip is asked for one peak there and for low scores everywhere
-that an event would be a false alarm. Where exactly the peak lies, the network chooses.
+small-footprint keyword spotting", eq. 5-6) adapted to the evaluation of events. An event is a hit from shortly before
+the word's end on, so the loss of a positive clip demands one peak there and low scores wherever an event would be a
+false alarm. The exact place of the peak is free.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ QUIET_BEFORE_S = -0.2
 """... and scores before word end + QUIET_BEFORE_S or after word end + QUIET_AFTER_S must be low; between: free."""
 QUIET_AFTER_S = 1.0
 PEAK_S = 0.08
-"""The peak is the mean of the best scores of so long: a lone 20 ms would not survive the detector's smoothing."""
+"""The peak is the mean of the best scores in this time, because the detector smooths away single scores."""
 HARDEST_SHARE = 0.5
 """Negatives: this share of the loss is the hardest score of the clip, the rest the mean over all its scores."""
 _LOW = -1e4
@@ -28,7 +28,7 @@ _LOW = -1e4
 
 @dataclass(frozen=True)
 class LossTerms:
-    """`total` (scalar, differentiable) and its two parts, both per clip of the batch."""
+    """`total` (scalar, differentiable) and its two parts, all means over the clips of the batch."""
 
     total: torch.Tensor
     positive: torch.Tensor
@@ -63,7 +63,7 @@ def wake_loss(
         times_s: `(scores,)` when each score becomes available, window time.
         label_smoothing: positives aim at 1 - smoothing, negatives at smoothing.
         negative_weight: factor of the negative part.
-        peak_scores: how many scores `PEAK_S` holds (`peak_scores_of`); 4 come every 20 ms.
+        peak_scores: scores within `PEAK_S` (`peak_scores_of`); 4 at 20 ms per score.
     """
     logits = logits.float()
     relative = (times_s[None, :] - word_end_s[:, None])[:, :, None]
@@ -90,3 +90,16 @@ def wake_loss(
 def _cross_entropy(logits: torch.Tensor, target: float) -> torch.Tensor:
     """Binary cross-entropy of logits against one constant target, elementwise."""
     return F.softplus(logits) - target * logits
+
+
+def distillation_loss(student: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
+    """Cross-entropy of the student's softened frame scores against the teacher's (Hinton et al. 2015, section 2).
+
+    Both are logits `(batch, scores, words)`. They are divided by the temperature, and the loss is multiplied by its
+    square, so that the gradients keep their size. The teacher's entropy is subtracted: equal scores cost 0.
+    """
+    student = student.float() / temperature
+    soft = torch.sigmoid(teacher.float() / temperature)
+    cross = F.binary_cross_entropy_with_logits(student, soft)
+    entropy = F.binary_cross_entropy(soft, soft)
+    return (cross - entropy) * temperature**2

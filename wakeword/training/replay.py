@@ -1,11 +1,11 @@
-"""Embeddings that are kept and trained on again, for families with a frozen body.
+"""A replay memory of embeddings for families with a frozen body.
 
-To cut, augment and embed a window costs a hundred times what a head takes to learn from its embedding, and the
-embedding never changes. So every new window is kept, and each head draws batches of its own from all that are there:
-as in experience replay (Lin 1992, "Self-improving reactive agents"), but nothing in it ages. Heads that have seen other
-windows in another order make other mistakes, which their mean leaves out.
+Rendering and embedding a window takes about a hundred times as long as training a head on its embedding, and the
+embedding never changes. Every new window is therefore kept, and each head draws separate batches from all kept windows
+(as in experience replay, Lin 1992, "Self-improving reactive agents"). Heads trained on different batches make different
+errors, which their mean reduces.
 
-What is kept is a function of the plans of the last steps alone, so a run that goes on makes it again.
+The memory is a function of the plans of the last steps alone, so a continued run can rebuild it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows and what is asked of a student there; on the training device.
+    """Windows and their targets, on the training device.
 
     `content`: audio `(windows, samples)`, or embeddings `(windows, channels, times)`. `target`: `(windows, words)`.
     `word_end_s`: `(windows,)`. `soft`: a teacher's logits `(windows, scores, words)`, None without a teacher.
@@ -31,7 +31,7 @@ class Windows:
 
 
 class Replay:
-    """The newest `capacity` windows; their embeddings in half precision."""
+    """The newest `capacity` windows, embeddings in half precision."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
@@ -42,7 +42,7 @@ class Replay:
         return min(self.added, self.capacity)
 
     def add(self, new: Windows) -> None:
-        """Keep windows; the oldest make room."""
+        """Add windows; they replace the oldest."""
         rows = len(new.target)
         places = (torch.arange(rows) + self.added) % self.capacity
         for name in (field.name for field in fields(Windows)):
@@ -56,7 +56,7 @@ class Replay:
         self.added += rows
 
     def draw(self, rows: int, generator: torch.Generator) -> Windows:
-        """So many windows, any of them as often as chance has it; `generator` lives on the CPU."""
+        """Draw `rows` windows with replacement; `generator` is on the CPU."""
         chosen = torch.randint(len(self), (rows,), generator=generator)
         drawn = {name: value[chosen.to(value.device)] for name, value in self._ring.items()}
         return Windows(**{**drawn, "content": drawn["content"].float()})

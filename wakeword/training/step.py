@@ -1,4 +1,4 @@
-"""One training step, pure torch: windows -> augmentation -> front end -> SpecAugment -> student -> loss -> weights."""
+"""One training step, pure torch: windows -> augmentation -> front end -> SpecAugment -> network -> loss -> weights."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ from wakeword.config import SAMPLE_RATE_HZ, Config
 from wakeword.config.training import TrainingConfig
 from wakeword.errors import ConfigError
 from wakeword.models.streaming import FeatureHook, StreamingModel
-from wakeword.training.losses import peak_scores_of, score_times_s, wake_loss
+from wakeword.training.losses import distillation_loss, peak_scores_of, score_times_s, wake_loss
 from wakeword.training.replay import Replay, Windows
-from wakeword.training.soft_loss import distillation_loss
 
 
 class SoftTargets(Protocol):
-    """A teacher's scores of views that training replays: `wakeword.teachers.targets.TargetStore`."""
+    """A teacher's scores of the views of training clips; see `wakeword.training.targets.TargetStore`."""
 
     extra_context_samples: int
-    """How much more audio the teacher needs in front of its first score than the student."""
+    """Samples that the teacher needs in front of its first score in addition to the student's."""
 
     def logits(self, plan: WindowPlan) -> torch.Tensor:
         """The teacher's logits of the views of a plan: `(batch, scores, words)` on the training device."""
@@ -42,47 +41,26 @@ def make_optimizer(model: nn.Module, settings: TrainingConfig) -> torch.optim.Ad
     return torch.optim.AdamW(groups, lr=settings.learning_rate)
 
 
-def _replay_of(settings: TrainingConfig, model: StreamingModel) -> Replay | None:
-    if not settings.replay_windows:
-        return None
-    if not model.network.FROZEN_BODY:
-        raise ConfigError(
-            f"training.replay_windows = {settings.replay_windows} keeps what a frozen body says: the family "
-            f"{model.network.config.family} has none; leave it at 0"
-        )
-    return Replay(settings.replay_windows)
-
-
 class _Scored(nn.Module):
-    """`StreamingModel.offline` as a forward, which is what DistributedDataParallel wraps."""
+    """Logits of audio, or of embeddings of a frozen body, as `forward`, for DistributedDataParallel."""
 
-    def __init__(self, model: StreamingModel) -> None:
+    def __init__(self, model: StreamingModel, embedded: bool) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.embedded = model, embedded
 
-    def forward(self, audio: torch.Tensor, hook: FeatureHook) -> torch.Tensor:
-        return self.model.offline(audio, hook)
-
-
-class _Classified(nn.Module):
-    """The trained part of a student with a frozen body as a forward."""
-
-    def __init__(self, model: StreamingModel) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
-        return self.model.network.answer(embeddings)
+    def forward(self, content: torch.Tensor, hook: FeatureHook | None = None) -> torch.Tensor:
+        if self.embedded:
+            return self.model.network.classify_embeddings(content)
+        return self.model.offline(content, hook)
 
 
 class TrainingStep:
-    """Takes plans, changes the model's weights.
+    """Updates the model's weights on the windows of a plan.
 
-    With `training.replay_windows` the windows of a plan are embedded and kept, and the update is made on windows drawn
-    from all that are kept, for each head apart.
+    With `training.replay_windows` the windows of a plan are embedded and kept, and each head is trained on separate
+    windows drawn from all that are kept.
 
-    Mixed precision (`training.amp`) is float16 with loss scaling on CUDA devices and bfloat16 on CPUs;
-    `training.channels_last` stores activations with the channel last, which some convolutions are faster in.
+    Mixed precision (`training.amp`) is float16 with loss scaling on CUDA devices and bfloat16 on CPUs.
     """
 
     def __init__(
@@ -101,11 +79,15 @@ class TrainingStep:
         if settings.channels_last:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.extra = soft.extra_context_samples if soft else 0
-        self.replay = _replay_of(settings, model)
-        scored: nn.Module = _Classified(model) if self.replay is not None else _Scored(model)
+        self.replay = Replay(settings.replay_windows) if settings.replay_windows else None
+        if self.replay is not None and not model.network.FROZEN_BODY:
+            raise ConfigError(
+                f"training.replay_windows = {settings.replay_windows} needs a family with a frozen body, which "
+                f"{config.model.family} has not: leave it at 0"
+            )
+        scored = _Scored(model, self.replay is not None)
         self.scored = DistributedDataParallel(scored) if world > 1 else scored
-        half = torch.float16 if self.device.type == "cuda" else torch.bfloat16
-        self.half = half
+        self.half = torch.float16 if self.device.type == "cuda" else torch.bfloat16
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=settings.amp and self.device.type == "cuda")
         self.times_s: torch.Tensor | None = None
         self.feature_draws = torch.Generator(self.device)
@@ -131,12 +113,12 @@ class TrainingStep:
         return torch.stack([term.detach().double() for term in terms])
 
     def remember(self, plan: WindowPlan, step: int, rank: int = 0) -> None:
-        """Keep the windows of a step that a run before this one made its update with; nothing is trained."""
+        """Add the windows of an earlier step to the replay memory, without training."""
         self._seed(step, rank)
         self._keep(plan)
 
     def _seed(self, step: int, rank: int) -> None:
-        """Dropout draws from torch's own generator: make it a function of the step, like everything else."""
+        """Seed all generators (dropout uses torch's global one) from the step and rank."""
         seed = int(row_seeds(self.config.training.seed, -1 - step, rank + 1)[rank] >> np.uint64(1))
         torch.manual_seed(seed)
         self.feature_draws.manual_seed(seed)
@@ -144,38 +126,38 @@ class TrainingStep:
 
     def losses(self, plan: WindowPlan) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         """Total loss (differentiable) and its positive, negative and soft part for the rows of a plan."""
-        logits, asked = self._drawn(plan) if self.replay is not None else self._heard(plan)
+        logits, windows = self._replayed(plan) if self.replay is not None else self._rendered(plan)
         settings, mix = self.config.training, self.config.distillation
         hard = wake_loss(
             logits,
-            asked.target,
-            asked.word_end_s,
+            windows.target,
+            windows.word_end_s,
             self._times(logits.shape[1]),
             settings.label_smoothing,
             settings.negative_weight,
             peak_scores_of(self.model.step_samples, SAMPLE_RATE_HZ),
         )
-        if asked.soft is None:
+        if windows.soft is None:
             return hard.total, hard.positive, hard.negative, torch.zeros((), device=self.device)
-        soft = distillation_loss(logits, asked.soft, mix.temperature)
+        soft = distillation_loss(logits, windows.soft, mix.temperature)
         return (1 - mix.weight) * hard.total + mix.weight * soft, hard.positive, hard.negative, soft
 
-    def _heard(self, plan: WindowPlan) -> tuple[torch.Tensor, Windows]:
-        """Logits of the plan's windows, and what they should have been."""
+    def _rendered(self, plan: WindowPlan) -> tuple[torch.Tensor, Windows]:
+        """Logits of the plan's windows, and the windows with a target per row of logits."""
         windows = self._windows(plan)
         with self._precision():
             logits = self.scored(windows.content, self._mask_features).float()
-        # A student of several heads answers once per head: each of them is asked for the same.
-        answers = logits.shape[0] // len(plan)
+        # The logits of several heads are rows of the batch; all heads have the same targets.
+        heads = logits.shape[0] // len(plan)
         return logits, replace(
             windows,
-            target=windows.target.repeat(answers, 1),
-            word_end_s=windows.word_end_s.repeat(answers),
-            soft=None if windows.soft is None else windows.soft.repeat(answers, 1, 1),
+            target=windows.target.repeat(heads, 1),
+            word_end_s=windows.word_end_s.repeat(heads),
+            soft=None if windows.soft is None else windows.soft.repeat(heads, 1, 1),
         )
 
-    def _drawn(self, plan: WindowPlan) -> tuple[torch.Tensor, Windows]:
-        """The plan's windows are kept; logits of others that are drawn from all, and what they should have been."""
+    def _replayed(self, plan: WindowPlan) -> tuple[torch.Tensor, Windows]:
+        """Keep the plan's windows; logits of windows drawn from all kept ones, and these windows."""
         assert self.replay is not None
         self._keep(plan)
         drawn = self.replay.draw(self.config.model.heads * self.config.training.replay_batch, self.replay_draws)
@@ -207,11 +189,11 @@ class TrainingStep:
         return self.times_s
 
     def scaler_state(self) -> dict[str, float]:
-        """The loss scaler's state as plain numbers; empty without one."""
+        """State of the loss scaler as numbers; empty without one."""
         return {name: float(value) for name, value in self.scaler.state_dict().items()}
 
     def load_scaler(self, state: dict[str, float]) -> None:
-        """Take up a saved scaler."""
+        """Restore the state of the loss scaler."""
         if state and self.scaler.is_enabled():
             whole = {"growth_interval", "_growth_tracker"}
             self.scaler.load_state_dict({k: int(v) if k in whole else v for k, v in state.items()})

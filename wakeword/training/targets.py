@@ -1,4 +1,4 @@
-"""A teacher's targets as training reads them: scores of fixed views of the training clips (see `teachers.targets`)."""
+"""A teacher's targets for training: scores of fixed views of the training clips (see `teachers.targets`)."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ TARGET_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class TeacherTargets:
-    """A folder of targets, and the fingerprint that their teacher must have."""
+    """A folder of targets and the fingerprint of their teacher."""
 
     folder: Path
     fingerprint: str
 
     def plain(self) -> tuple[str, str]:
-        """Folder (absolute) and fingerprint as plain values, for workers."""
+        """Absolute folder and fingerprint as strings, for workers."""
         return str(self.folder.resolve()), self.fingerprint
 
     @classmethod
     def of(cls, values: Sequence[str] | None) -> TeacherTargets | None:
-        """From plain values; None stays None."""
+        """From the values of `plain`; None for None."""
         return None if values is None else cls(Path(values[0]), values[1])
 
 
 def targets_identity(config: Config, shards: ShardSet, fingerprint: str) -> str:
-    """Hash of what targets depend on: the teacher's weights, the clips, and what makes a view."""
+    """Hash of what targets depend on: the teacher's weights, the clips, and the settings of a view."""
     sections = (config.augmentation, config.frontend, config.model, *config.words)
     training = {"seed": config.training.seed, "window_s": config.training.window_s}
     facts = [config_hash(*sections), training, shards.config_hash, fingerprint]
@@ -51,7 +51,7 @@ def targets_identity(config: Config, shards: ShardSet, fingerprint: str) -> str:
 
 
 def target_parts(out_dir: Path) -> list[Path]:
-    """The files of a folder of targets, in order."""
+    """Files of a folder of targets, in order."""
     return sorted(out_dir.glob("part-*.arrow"))
 
 
@@ -60,14 +60,14 @@ def read_part(path: Path) -> pa.Table:
     try:
         return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
     except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path} cannot be read ({error}): remove it and make the targets again") from error
+        raise DataError(f"{path} cannot be read ({error}): remove it and train again") from error
 
 
 class TargetStore:
     """A teacher's logits of all views, on the training device.
 
     Attributes:
-        extra_context_samples: how much more audio than the student needs lies in front of a view's first score.
+        extra_context_samples: samples in front of a view's first score in addition to the student's context.
     """
 
     def __init__(self, logits: torch.Tensor, views: int, extra_context_samples: int) -> None:

@@ -1,4 +1,4 @@
-"""What a run leaves behind while it trains: metrics.jsonl, TensorBoard scalars, Weights & Biases; and its progress."""
+"""Metrics of a training run: metrics.jsonl, TensorBoard, Weights & Biases, and progress lines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wakeword.system.files import write_text
 
 
 class RunTracker:
-    """Writes each epoch's metrics to every place that the config asks for."""
+    """Writes each epoch's metrics to metrics.jsonl and to the trackers of section `tracking`."""
 
     def __init__(self, config: Config, run_dir: Path) -> None:
         self.path = Path(run_dir) / "metrics.jsonl"
@@ -26,7 +26,7 @@ class RunTracker:
         self._wandb: Any = None
 
     def open(self, epoch: int, last: dict[str, Any]) -> None:
-        """Start, or continue after `epoch`: lines of epochs that were lost are dropped, a missing last one is added."""
+        """Start, or continue after `epoch`: remove lines of later epochs and add `last` where it is missing."""
         lines = [line for line in read_metrics(self.path) if line["epoch"] <= epoch]
         if last and (not lines or lines[-1]["epoch"] < last["epoch"]):
             lines.append(last)
@@ -68,7 +68,7 @@ class RunTracker:
             self._wandb.log(numbers, step=metrics["epoch"])
 
     def close(self) -> None:
-        """Flush and end; safe to call twice."""
+        """Flush and close; may be called twice."""
         if self._board is not None:
             self._board.close()
             self._board = None
@@ -78,7 +78,7 @@ class RunTracker:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Lines of a metrics.jsonl; a last line cut off by a crash is left out."""
+    """Lines of a metrics.jsonl, up to the first that is no JSON (a crash can cut the last line)."""
     if not path.is_file():
         return []
     lines = []
@@ -92,7 +92,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 @contextmanager
 def watch_epochs(path: Path, epochs: int, interval_s: float = 0.5) -> Iterator[None]:
-    """Show the epochs of a training whose workers append to `path` (metrics.jsonl), on whatever nodes they run."""
+    """Print the epochs of workers that append to `path` (metrics.jsonl on shared storage)."""
     with Progress("training", epochs, "epochs", tenths=False) as progress:
         seen = max((line["epoch"] for line in read_metrics(path)), default=0)
         progress.start_at(seen)
@@ -110,7 +110,7 @@ def watch_epochs(path: Path, epochs: int, interval_s: float = 0.5) -> Iterator[N
 
 
 def epoch_text(metrics: dict[str, Any]) -> str:
-    """Loss, share of missed words on val, and speed of an epoch."""
+    """Loss, `val_frr` and clips per second of an epoch, as text."""
     frr = metrics.get("val_frr")
     validation = "no validation" if frr is None else f"val_frr {frr:.4f}"
     return f"loss {metrics['loss']:.4f}, {validation}, {metrics['clips_per_s']:.0f} clips/s"

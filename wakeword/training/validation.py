@@ -1,9 +1,8 @@
-"""Clip-level validation with the averaged weights: a clip's score is its maximum over time, as the detector has it.
+"""Clip-level validation with the averaged weights, to rank epochs: a clip's score is its maximum over time.
 
-Clips are cut into pieces of `PIECE_S` that are all scored (the receptive field lies in front), without augmentation,
-over a fixed noise floor. The threshold of `val_frr` lets at most `FALSE_SHARE` of the negative pieces fire; with fewer
-than 1 / FALSE_SHARE of them it lets none. It ranks epochs. Misses at a rate of false alarms per hour come from
-`wakeword.evaluation`, on continuous tracks.
+Clips are cut into pieces of `PIECE_S` that are scored without augmentation, over a fixed noise floor. At the threshold
+of `val_frr` at most `FALSE_SHARE` of the negative pieces fire, none of fewer than 1 / FALSE_SHARE. Misses at a rate of
+false alarms per hour come from `wakeword.evaluation`, on continuous tracks.
 """
 
 from __future__ import annotations
@@ -25,19 +24,19 @@ from wakeword.ranking import equal_error_rate, roc_auc
 
 PIECE_S = 3.0
 TAIL_S = 0.5
-"""Scored after a clip's end: the network may answer that late."""
+"""Time after a clip's end that is scored too, because the peak may come late."""
 FALSE_SHARE = 0.005
 _FLOOR_GAIN = 10 ** (-70 / 20)
 _BATCH = 64
 
 
 class Validator:
-    """Scores the val split and ranks a model; needs no random numbers."""
+    """Scores the val split; uses no random numbers."""
 
     def __init__(self, config: Config, clips: ResidentClips, context_samples: int) -> None:
         self.labels = config.labels
         self.targets, self.safe = word_targets(clips.columns, self.labels)
-        # Near misses have a figure of their own in evaluation; a few dozen of them would rank the epochs alone.
+        # Evaluation measures near misses separately; a few dozen of them would dominate the ranking.
         self.safe &= np.array([kind != "confusable" for kind in clips.columns["kind"]], dtype=bool)
         piece = round(PIECE_S * SAMPLE_RATE_HZ)
         self.windows = WindowMaker(clips, context_samples + piece)
@@ -54,7 +53,7 @@ class Validator:
 
     @property
     def complete(self) -> bool:
-        """Whether there are positives of every word and negatives to rank epochs by."""
+        """Whether there are positives of every word, and negatives."""
         return bool(len(self.owner)) and bool(self.targets.any(0).all()) and bool(self.safe.any())
 
     @torch.inference_mode()
@@ -71,8 +70,10 @@ class Validator:
     def __call__(self, model: StreamingModel) -> dict[str, Any]:
         """Metrics `val_frr`, `val_eer`, `val_auc`, `val_loss` (means over the words) and `val_frr_<label>`.
 
-        They are None where the split has no positives or no negatives. Epochs are ranked by `val_frr`, then `val_loss`;
-        the other two are shown only. Raises RunError when a logit is not finite.
+        They are None where the split has no positives or no negatives. Epochs are ranked by `val_frr`, then `val_loss`.
+
+        Raises:
+            RunError: a logit is not finite.
         """
         metrics: dict[str, Any] = dict.fromkeys(("val_frr", "val_eer", "val_auc", "val_loss"))
         if not self.complete:

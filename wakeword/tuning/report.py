@@ -1,8 +1,9 @@
-"""One self-contained HTML page of a sweep: history, what mattered, what the best trial changed, what to do next."""
+"""The report of a sweep as one HTML page: history, importances, changes of the best trial, next command."""
 
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from wakeword.config import Config
 from wakeword.pages.figures import COLOURS, GREY, styled
 from wakeword.pages.page import render
 from wakeword.system.files import write_text
-from wakeword.tuning.results import TrialRecord, ranked
+from wakeword.tuning.results import TrialRecord, ranked, short
 from wakeword.tuning.space import leaf_differences
 
 if TYPE_CHECKING:
@@ -20,21 +21,21 @@ if TYPE_CHECKING:
 _COLOURS = {"finished": COLOURS[0], "stopped": GREY, "failed": COLOURS[3], "interrupted": COLOURS[2]}
 
 _AXIS_PX = 150
-"""Least width of one axis of the parallel coordinates: narrower ones overlap."""
+"""Least width of an axis of the parallel coordinates, below which labels overlap."""
 
 
 def write_report(
     config: Config, best: Config, study: optuna.Study, trials: list[TrialRecord], path: Path, next_command: str
 ) -> Path:
-    """Write the page atomically; it needs no network to be read.
+    """Write the page atomically, without references to the network.
 
     Args:
-        config: what the sweep started from.
+        config: the start config of the sweep.
         best: the config of the best trial.
-        study: for the importances, which Optuna computes.
+        study: the study, for the importances.
         trials: all records of the study.
         path: the HTML file.
-        next_command: what to type next.
+        next_command: the command line to print.
     """
     order = ranked(trials, config.tuning.mode)
     shares = importances(study, trials)
@@ -47,7 +48,7 @@ def write_report(
         heading=f"Sweep {config.name}",
         subtitle=f"{len(trials)} trials: {states}. Best: trial {order[0].number}, {config.tuning.metric} = "
         f"{order[0].value:.4g} after {order[0].epochs} epochs.",
-        differences=[(key, _short(old), _short(new)) for key, old, new in differences if key != "name"],
+        differences=[(key, short(old), short(new)) for key, old, new in differences if key != "name"],
         next_command=next_command,
         metric=config.tuning.metric,
         history=history_figure(config, trials),
@@ -61,7 +62,7 @@ def write_report(
 
 
 def history_figure(config: Config, trials: list[TrialRecord]) -> go.Figure:
-    """The metric of every trial by number, coloured by its state, and the best so far."""
+    """The metric of every trial by number and state, and the best value so far."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -90,12 +91,9 @@ def history_figure(config: Config, trials: list[TrialRecord]) -> go.Figure:
 
 def best_so_far(trials: list[TrialRecord], mode: str) -> list[tuple[int, float]]:
     """(number, best value among the finished trials up to it) for every finished trial, in order of number."""
-    steps: list[tuple[int, float]] = []
-    for trial in sorted(trials, key=lambda one: one.number):
-        if trial.state == "finished" and trial.value is not None:
-            pick = min if mode == "min" else max
-            steps.append((trial.number, pick(trial.value, steps[-1][1]) if steps else trial.value))
-    return steps
+    finished = sorted((t.number, t.value) for t in trials if t.state == "finished" and t.value is not None)
+    best = accumulate((value for _, value in finished), min if mode == "min" else max)
+    return [(number, value) for (number, _), value in zip(finished, best, strict=True)]
 
 
 def parallel_figure(config: Config, order: list[TrialRecord]) -> go.Figure:
@@ -107,12 +105,12 @@ def parallel_figure(config: Config, order: list[TrialRecord]) -> go.Figure:
     axes.append({"label": config.tuning.metric, "values": metric})
     scale = "Viridis_r" if config.tuning.mode == "min" else "Viridis"
     figure = go.Figure(go.Parcoords(line={"color": metric, "colorscale": scale, "showscale": True}, dimensions=axes))
-    # The names of the axes stand above them, half of the first beside it.
+    # Room for the names of the axes.
     return styled(figure, 420).update_layout(margin={"t": 60, "l": 90})
 
 
 def _axis(config: Config, key: str, order: list[TrialRecord]) -> dict[str, Any]:
-    """Numbers as they are, logarithmic ranges by their logarithm, choices by their place in the list."""
+    """An axis of numbers; logarithms for a loguniform range, positions in the list for choices."""
     values = [trial.values[key] for trial in order]
     kind = config.tuning.space[key].type
     if kind == "loguniform":
@@ -129,7 +127,7 @@ def _axis(config: Config, key: str, order: list[TrialRecord]) -> dict[str, Any]:
 def importances(study: optuna.Study, trials: list[TrialRecord]) -> dict[str, float]:
     """Share of the metric's variance that each key explains (fANOVA, Hutter et al. 2014), largest first.
 
-    Empty when there is nothing to compute from: fewer than four finished trials, or all with one result.
+    Empty with fewer than four finished trials, or where all have the same value.
     """
     import optuna
     from optuna.trial import TrialState
@@ -137,7 +135,7 @@ def importances(study: optuna.Study, trials: list[TrialRecord]) -> dict[str, flo
     finished = [trial for trial in trials if trial.state == "finished"]
     if len(finished) < 4 or len({trial.value for trial in finished}) < 2:
         return {}
-    # Stopped trials hold values of fewer epochs: they must not count.
+    # Without stopped trials, whose values are those of fewer epochs.
     complete = optuna.create_study(direction=study.direction)
     complete.add_trials(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
@@ -153,7 +151,3 @@ def importance_figure(shares: dict[str, float]) -> go.Figure:
     figure.update_xaxes(title="share of the variance")
     figure.update_yaxes(automargin=True)
     return styled(figure, 110 + 34 * len(keys))
-
-
-def _short(value: Any) -> str:
-    return f"{value:.5g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""What a sweep leaves: trial records, their table and files, the best config."""
+"""Results of a sweep: trial records, their table and files, the best config."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TrialRecord:
     number: int
     state: str
     value: float | None
-    """Best value of the metric; of a stopped trial, the best until it was stopped."""
+    """Best value of the metric, for a stopped trial until it was stopped."""
     epochs: int
     duration_s: float
     reason: str
@@ -49,7 +49,7 @@ class SweepResult:
 
 
 def read_trials(study: optuna.Study, space: dict[str, Dimension], sweep_dir: Path) -> list[TrialRecord]:
-    """All trials of the study that were ever started, by number."""
+    """All started trials of the study, by number."""
     records = []
     for trial in study.get_trials(deepcopy=False):
         if trial.state.name not in _STATES:
@@ -73,52 +73,41 @@ def read_trials(study: optuna.Study, space: dict[str, Dimension], sweep_dir: Pat
 
 
 def ranked(trials: list[TrialRecord], mode: str) -> list[TrialRecord]:
-    """Finished trials only, best first: a stopped trial's value is that of fewer epochs and no result.
+    """Finished trials, best first; values of stopped trials come from fewer epochs and are left out.
 
     Raises:
-        RunError: none finished; the message gives the first reason.
+        RunError: none finished; the message holds the first reason.
     """
     sign = 1.0 if mode == "min" else -1.0
     finished = [trial for trial in trials if trial.state == "finished" and trial.value is not None]
     if not finished:
         reasons = [f"trial {trial.number}: {trial.reason}" for trial in trials if trial.reason]
         raise RunError(
-            f"none of the {len(trials)} trials finished; {reasons[0] if reasons else 'no trial has said why'}. "
-            "Repair the cause, remove the sweep's folder and run again"
+            f"none of the {len(trials)} trials finished; {reasons[0] if reasons else 'no reason is recorded'}. "
+            "Correct the cause, remove the sweep's folder and run again"
         )
     return sorted(finished, key=lambda trial: (sign * float(trial.value or 0.0), trial.number))
 
 
 def write_best(config: Config, best: TrialRecord, path: Path) -> Config:
-    """Write the whole resolved config of the best trial, as `wakeword pipeline` takes it; returns it."""
+    """Write the resolved config of the best trial, a recipe for `wakeword pipeline`, and return it."""
     chosen = apply(config, {**best.values, "name": f"{config.name}-best"}, where="best trial")
     save_config(chosen, path)
     return chosen
 
 
 def trials_frame(trials: list[TrialRecord]) -> pd.DataFrame:
-    """A row per trial; list values as text, so that every column has one type."""
+    """One row per trial; lists and mixed columns become text, so that every column has one type."""
     import pandas as pd
 
     rows = []
     for trial in trials:
-        row: dict[str, Any] = {
-            "number": trial.number,
-            "state": trial.state,
-            "value": trial.value,
-            "epochs": trial.epochs,
-            "duration_s": trial.duration_s,
-            "reason": trial.reason,
-            "run_dir": str(trial.run_dir),
-        }
-        row |= {key: str(value) if isinstance(value, list) else value for key, value in trial.values.items()}
-        rows.append(row)
-    frame = pd.DataFrame(rows)
-    frame["value"] = frame["value"].astype("float64")
-    for column in frame.columns:
-        if frame[column].map(type).nunique() > 1 and column != "value":
-            frame[column] = frame[column].astype(str)
-    return frame
+        row = {**vars(trial), "run_dir": str(trial.run_dir)}
+        values = row.pop("values")
+        rows.append(row | {key: str(value) if isinstance(value, list) else value for key, value in values.items()})
+    frame = pd.DataFrame(rows).astype({"value": "float64"})
+    mixed = [column for column in frame.columns if frame[column].map(type).nunique() > 1]
+    return frame.astype(dict.fromkeys(mixed, str))
 
 
 def write_trials(trials: list[TrialRecord], sweep_dir: Path) -> None:
@@ -136,18 +125,16 @@ def best_table(trials: list[TrialRecord], config: Config, limit: int = 5) -> Tab
 
     best = ranked(trials, config.tuning.mode)[:limit]
     counts = {state: sum(trial.state == state for trial in trials) for state in ("finished", "stopped", "failed")}
-    told = ", ".join(f"{count} {state}" for state, count in counts.items())
-    table = Table(title=f"Best {len(best)} of {len(trials)} trials ({told})")
-    table.add_column("trial", justify="right")
-    table.add_column(config.tuning.metric, justify="right")
-    table.add_column("epochs", justify="right")
-    for key in config.tuning.space:
-        table.add_column(key, justify="right")
+    states = ", ".join(f"{count} {state}" for state, count in counts.items())
+    table = Table(title=f"Best {len(best)} of {len(trials)} trials ({states})")
+    for name in ("trial", config.tuning.metric, "epochs", *config.tuning.space):
+        table.add_column(name, justify="right")
     for trial in best:
-        values = [_short(trial.values.get(key)) for key in config.tuning.space]
-        table.add_row(str(trial.number), _short(trial.value), str(trial.epochs), *values)
+        values = [trial.values.get(key) for key in config.tuning.space]
+        table.add_row(*(short(value) for value in (trial.number, trial.value, trial.epochs, *values)))
     return table
 
 
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def short(value: Any) -> str:
+    """A value as text; floats with five digits."""
+    return f"{value:.5g}" if isinstance(value, float) else str(value)

@@ -1,7 +1,7 @@
-"""The sweep: Ray Tune runs the trials, Optuna suggests them, ASHA stops the weak ones early.
+"""The sweep: Ray Tune runs trials, Optuna suggests their values, ASHA stops weak trials early.
 
-`sweep_dir/`: `start.yaml` (the config it began with), `study.db` (Optuna, sqlite: every trial's values, epochs and
-state), `trials/trial-0003/` (a training run each), `best.yaml`, `trials.parquet`, `trials.csv`, `report.html`.
+`sweep_dir/`: `start.yaml` (the start config), `study.db` (Optuna, sqlite: every trial's values, epochs and
+state), `trials/trial-0003/` (one training run each), `best.yaml`, `trials.parquet`, `trials.csv`, `report.html`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,11 +35,11 @@ _MAY_CHANGE = ("runs_dir", "compute", "serving", "tracking", "evaluation", "expo
 _MAY_CHANGE_IN_TUNING = ("trials", "max_concurrent", "cpus_per_trial", "gpus_per_trial")
 
 _TUNE_ENVIRONMENT = {
-    # Paths in a config are relative to where the command was typed, in every process.
+    # Relative paths of a config stay relative to the working folder of the command.
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    # Every trial's run folder has its own metrics; Tune's copies would be a second set.
+    # Metrics are in the run folder of each trial.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    # Tune's reporter writes to the terminal by itself; the command line shows its own progress.
+    # The command line has its own progress bar.
     "RAY_AIR_NEW_OUTPUT": "0",
 }
 
@@ -52,29 +51,27 @@ def run_sweep(
     targets: TeacherTargets | None = None,
     *,
     train_fn: TrainFunction = train_model,
-    quiet: bool = False,
 ) -> SweepResult:
-    """Run, or go on with, the sweep of `config.tuning`; ends when the study holds `tuning.trials` trials.
+    """Run or continue the sweep of `config.tuning` until the study holds `tuning.trials` trials; print the best five.
 
-    Run again after any kind of end, it repeats no trial: finished ones are read from the study, interrupted ones go
-    on from their own checkpoints. More `tuning.trials` than before extends the sweep.
+    No trial is repeated: finished ones are read from the study, interrupted ones continue from their checkpoints. A
+    higher `tuning.trials` than before extends the sweep.
 
     Args:
-        config: the start; its own values are the first trial where they lie within the space.
-        sweep_dir: everything that the sweep leaves; on a cluster, storage that all nodes share.
-        prepared_dir: output of `wakeword.data.prepare`, made once for all trials.
-        targets: a teacher's targets, made once for all trials, where `distillation.teacher` is set.
-        train_fn: what a trial runs; the product's training unless a caller brings its own.
-        quiet: do not print the table of the best five.
+        config: the start config; its values are the first trial where they lie within the space.
+        sweep_dir: output folder; on a cluster, on storage that all nodes share.
+        prepared_dir: output of `wakeword.data.prepare`, shared by all trials.
+        targets: a teacher's targets, shared by all trials, where `distillation.teacher` is set.
+        train_fn: the training function of a trial.
 
     Raises:
-        ConfigError: the space cannot be meant, or `sweep_dir` belongs to another config.
-        DataError: there are no prepared clips, or others than the sweep began with.
-        DeviceError: trials ask for CPUs or GPUs that this machine does not have.
+        ConfigError: the space is not usable, or `sweep_dir` belongs to another config.
+        DataError: there are no prepared clips, or they differ from those of the earlier trials.
+        DeviceError: a trial needs more CPUs or GPUs than this machine has.
         RunError: no trial finished, the sweep was interrupted, or another process is running it.
     """
     space = build_space(config)
-    _check_meaning(config, targets)
+    _check_targets_and_gpus(config, targets)
     sweep_dir, prepared_dir = Path(sweep_dir).resolve(), Path(prepared_dir).resolve()
     work = _Work(config, sweep_dir, prepared_dir, targets, train_fn)
     with lock_folder(sweep_dir, ".lock", 0.0, "runs the sweep in", "wait for it, or end it"):
@@ -88,16 +85,15 @@ def run_sweep(
         chosen = write_best(config, best, best_path)
         command = f"wakeword pipeline {_relative(best_path)}"
         report_path = write_report(config, chosen, study, trials, sweep_dir / "report.html", command)
-    if not quiet:
-        from rich.console import Console
+    from rich.console import Console
 
-        Console().print(best_table(trials, config), f"Report: {_relative(report_path)}", f"Next: {command}", sep="\n")
+    Console().print(best_table(trials, config), f"Report: {_relative(report_path)}", f"Next: {command}", sep="\n")
     return SweepResult(best_path, trials, best.value, best.number, report_path, command)
 
 
 @dataclass(frozen=True)
 class _Work:
-    """What the trials of a sweep share; all paths absolute."""
+    """Common arguments of all trials; all paths are absolute."""
 
     config: Config
     sweep_dir: Path
@@ -106,7 +102,7 @@ class _Work:
     train_fn: TrainFunction
 
     def trainable(self) -> Callable[[dict[str, Any]], None]:
-        """Tune's trainable, all its arguments plain."""
+        """The trainable of Tune, with plain arguments."""
         return partial(
             run_trial,
             tree=self.config.model_dump(mode="json"),
@@ -130,7 +126,7 @@ def _run_missing(work: _Work, space: dict[str, Dimension]) -> optuna.Study:
         _fit(work, space, study, missing)
         ended = len(final_trials(study))
         if ended < wanted:
-            raise RunError(f"the sweep stopped at {ended} of {wanted} trials: run the command again to go on")
+            raise RunError(f"the sweep stopped at {ended} of {wanted} trials: run the command again to continue")
     return study
 
 
@@ -139,11 +135,14 @@ def _fit(work: _Work, space: dict[str, Dimension], study: optuna.Study, missing:
 
     config, tuning = work.config, work.config.tuning
     at_once = min(tuning.max_concurrent, missing)
-    # Tune insists on a folder for its own state. Nothing of it is ever read again, so it goes when the trials end.
+    # Tune needs a folder for its own state, which is never read again.
     scratch = work.sweep_dir / ".tune"
     shutil.rmtree(scratch, ignore_errors=True)
     search = StudySearch(config, study, space)
-    with _environment(_TUNE_ENVIRONMENT), ray_session(config, min_cpus=at_once * tuning.cpus_per_trial):
+    os.environ.update(_TUNE_ENVIRONMENT)
+    # Tune warns that its own result files are missing.
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    with ray_session(config, min_cpus=at_once * tuning.cpus_per_trial):
         from ray import tune
 
         _check_resources(config)
@@ -165,7 +164,6 @@ def _fit(work: _Work, space: dict[str, Dimension], study: optuna.Study, missing:
         )
         before = len(final_trials(study))
         with (
-            _quiet_tune(),
             Progress("sweep", missing, "trials") as progress,
             polled(progress, lambda progress: progress.to(len(final_trials(study)) - before), 5.0),
         ):
@@ -173,11 +171,11 @@ def _fit(work: _Work, space: dict[str, Dimension], study: optuna.Study, missing:
     shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _check_meaning(config: Config, targets: TeacherTargets | None) -> None:
+def _check_targets_and_gpus(config: Config, targets: TeacherTargets | None) -> None:
     if config.compute.device == "cuda" and config.tuning.gpus_per_trial == 0:
         raise ConfigError(
-            "compute.device = 'cuda' and tuning.gpus_per_trial = 0.0: a trial would not see the GPU; set "
-            "tuning.gpus_per_trial to its share of one, such as 0.25"
+            "compute.device = 'cuda' and tuning.gpus_per_trial = 0.0: a trial would have no GPU; set "
+            "tuning.gpus_per_trial to a trial's share of a GPU, such as 0.25"
         )
     soft = [key for key in config.tuning.space if key.startswith("distillation.")]
     if soft and targets is None:
@@ -186,13 +184,13 @@ def _check_meaning(config: Config, targets: TeacherTargets | None) -> None:
         )
     if config.distillation.teacher and targets is None:
         raise ConfigError(
-            f"distillation.teacher = {config.distillation.teacher!r}, but the sweep was given no targets: make them "
+            f"distillation.teacher = {config.distillation.teacher!r}, but the sweep has no targets: make them "
             "first, or set distillation.teacher to ''"
         )
 
 
 def _check_resources(config: Config) -> None:
-    """A cluster may start nodes for a trial; a local Ray has what it has, and Tune would wait for ever."""
+    """Refuse a trial that needs more than a local Ray has, because Tune would wait for ever; a cluster can grow."""
     import ray
 
     if cluster_address(config):
@@ -203,7 +201,7 @@ def _check_resources(config: Config) -> None:
         if amount > has.get(name, 0.0):
             raise DeviceError(
                 f"tuning.{name.lower()}s_per_trial = {amount:g}, but this machine's Ray has {has.get(name, 0.0):g}: "
-                "lower it, or give compute.ray_address of a cluster that has more"
+                "lower it, or set compute.ray_address to a larger cluster"
             )
 
 
@@ -220,18 +218,18 @@ def _check_same_sweep(config: Config, sweep_dir: Path, prepared_dir: Path) -> No
     changed = _differences(load_config(start), config)
     if changed:
         raise ConfigError(
-            f"{sweep_dir} holds a sweep of another config, which differs in {'; '.join(changed[:5])}: its trials "
+            f"{sweep_dir} holds a sweep of another config ({'; '.join(changed[:5])}): its trials "
             "cannot be compared. Give the config another name, or remove the folder"
         )
     if data.read_text(encoding="utf-8").strip() != digest:
         raise DataError(
-            f"{prepared_dir} holds other clips than when the sweep in {sweep_dir} began: its trials cannot be "
+            f"{prepared_dir} holds other clips than at the start of the sweep in {sweep_dir}: its trials cannot be "
             "compared. Give the config another name, or remove the sweep's folder"
         )
 
 
 def _differences(old: Config, new: Config) -> list[str]:
-    """`key: old -> new` for all that makes two sweeps' trials incomparable."""
+    """`key (old -> new)` of all differences that make the trials of two sweeps incomparable."""
     before, after = old.model_dump(mode="json"), new.model_dump(mode="json")
     for tree in (before, after):
         for key in _MAY_CHANGE:
@@ -243,32 +241,6 @@ def _differences(old: Config, new: Config) -> list[str]:
         for section in before
         for key, first, second in leaf_differences(section, before[section], after[section])
     ]
-
-
-@contextmanager
-def _quiet_tune() -> Iterator[None]:
-    """Tune tells at the end that its own result files are missing; we keep none (see `_TUNE_ENVIRONMENT`)."""
-    logger = logging.getLogger("ray.tune")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _relative(path: Path) -> str:

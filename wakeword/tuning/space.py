@@ -1,4 +1,4 @@
-"""The search space: config keys to ranges, ranges to Optuna's suggestions, suggestions back to a config."""
+"""The search space: ranges of config keys, their suggestions by Optuna, and the config of a trial."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     import optuna
 
 Param = str | int | float | bool | None
-"""What Optuna stores of one value."""
+"""A value as Optuna stores it."""
 
 SEARCHABLE = ("frontend", "model", "augmentation", "training", "distillation")
-"""Sections that a training run reads: a key elsewhere would be searched without effect."""
+"""Sections that training reads; a key of another section would have no effect."""
 
 _FIXED = {
     "training.epochs": "all trials need the same number of epochs to be comparable",
-    "training.keep_checkpoints": "it does not change what is learnt",
+    "training.keep_checkpoints": "it does not change the weights",
     "distillation.teacher": "the teacher's targets are made once for all trials",
     "distillation.views": "the teacher's targets are made once for all trials",
 }
@@ -36,7 +36,7 @@ class Dimension:
     range: RangeConfig
 
     def suggest(self, trial: optuna.Trial) -> Param:
-        """Let Optuna draw (or, in a resumed trial, recall) this key's value, as it is stored in the study."""
+        """Draw this key's value (or read it, in a resumed trial), in the form that the study stores."""
         if self.range.type == "choice":
             return trial.suggest_categorical(self.key, [self.store(value) for value in self.range.values])
         low, high = self._ends()
@@ -45,7 +45,7 @@ class Dimension:
         return trial.suggest_float(self.key, low, high, log=self.range.type == "loguniform")
 
     def store(self, value: Any) -> Param:
-        """The form of a config value that the study can hold: lists become JSON text."""
+        """The form of a config value that the study can store: lists become JSON text."""
         return json.dumps(value) if isinstance(value, list | tuple | dict) else value
 
     def restore(self, param: Param) -> Any:
@@ -55,14 +55,14 @@ class Dimension:
         return next((_plain(value) for value in self.range.values if self.store(value) == param), param)
 
     def holds(self, value: Any) -> bool:
-        """Whether a config value lies in the range, so that it can be a trial's value."""
+        """Whether a config value lies in the range."""
         if self.range.type == "choice":
             return self.store(value) in [self.store(allowed) for allowed in self.range.values]
         low, high = self._ends()
         return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
 
     def extremes(self) -> list[tuple[str, Any]]:
-        """(name, value) of both ends, or of each choice: what must be a possible value of the key."""
+        """(name, value) of both ends or of each choice, all of which must be valid values of the key."""
         if self.range.type == "choice":
             return [(f"values.{index}", _plain(value)) for index, value in enumerate(self.range.values)]
         low, high = self._ends()
@@ -77,11 +77,11 @@ class Dimension:
 
 
 def build_space(config: Config) -> dict[str, Dimension]:
-    """The space of `tuning.space`, every end of every range tried on the config before anything starts.
+    """The space of `tuning.space`; every end of every range is validated in the config.
 
     Raises:
-        ConfigError: the space is empty; a key is no config field or one that a training run does not depend on; an
-            end of a range is a value that the config refuses. The message names path and value.
+        ConfigError: the space is empty, a key is unknown or does not affect training, or an end of a range is no valid
+            value. The message names path and value.
     """
     if not config.tuning.space:
         raise ConfigError(
@@ -111,12 +111,12 @@ def apply(config: Config, sample: Mapping[str, Any], where: str = "sample") -> C
     """The config with the sample's values in place of its own, validated as a whole.
 
     Args:
-        config: where all other values come from.
-        sample: dotted key to config value; a number in a key is a place in a list (`augmentation.speed.0`).
-        where: begins the message of an error.
+        config: source of all other values.
+        sample: dotted key to config value; a number in a key is an index of a list (`augmentation.speed.0`).
+        where: the start of an error message.
 
     Raises:
-        ConfigError: a key is unknown or a value impossible.
+        ConfigError: a key is unknown or a value invalid.
     """
     tree = config.model_dump(mode="json")
     for key, value in sample.items():
@@ -150,7 +150,7 @@ def _place(tree: dict[str, Any], key: str, value: Any, where: str) -> None:
     node: Any = tree
     for part in parents:
         if isinstance(node, dict):
-            # An unknown section is left for validation to refuse: it knows the nearest name.
+            # Validation refuses an unknown section and suggests a name.
             node.setdefault(part, {})
         node = _step(node, part, key, where)
     if isinstance(node, dict):

@@ -1,4 +1,4 @@
-"""The study: Optuna's sqlite file is the only memory of a sweep, so nothing is ever unpickled to resume one."""
+"""The study: Optuna's sqlite file is the only state of a sweep; resuming one unpickles nothing."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from wakeword.tuning.space import Dimension, value_at
 from wakeword.tuning.trial import EPOCH, FAILURE, FINISHED, NUMBER, OBJECTIVE
 
 FINAL = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-"""Trained to the end, stopped by ASHA, failed: such a trial is never run again."""
+"""States of trials that are never run again: finished, stopped by ASHA, failed."""
 
 
 def open_study(config: Config, sweep_dir: Path, space: dict[str, Dimension]) -> optuna.Study:
-    """Open or create `sweep_dir/study.db`; a new study begins with the start config's own values where they fit.
+    """Open or create `sweep_dir/study.db`; the first trial of a new study has the start config's values where they fit.
 
     Raises:
-        RunError: the file is no study.
+        RunError: the file is not an Optuna study.
     """
     import sqlalchemy.exc
 
@@ -42,7 +42,7 @@ def open_study(config: Config, sweep_dir: Path, space: dict[str, Dimension]) -> 
         )
     except (sqlalchemy.exc.DatabaseError, RuntimeError) as error:
         raise RunError(f"{path} cannot be read as a study: remove {sweep_dir} to start the sweep anew") from error
-    # More trials known, other draws: a seed used twice would suggest the first process's values again.
+    # The seed depends on the number of trials: the same one would draw the values of the first process again.
     study.sampler = optuna.samplers.TPESampler(seed=config.tuning.seed + 7919 * len(study.trials), constant_liar=True)
     own = {key: value_at(config, key) for key in space}
     if (fresh or not study.trials) and all(space[key].holds(value) for key, value in own.items()):
@@ -56,15 +56,15 @@ def final_trials(study: optuna.Study) -> list[FrozenTrial]:
 
 
 class StudySearch(OptunaSearch):
-    """Ray's OptunaSearch on a study that outlives the driver.
+    """Ray's OptunaSearch on a stored study.
 
-    Beyond its base: trials that a killed driver left running are handed out first, under their old numbers, so that
-    they go on from their checkpoints; a trial that ASHA stopped is PRUNED (the base calls it COMPLETE, which makes
-    its half-way value a final one); a failed trial keeps its reason.
+    In addition to its base: trials that a killed driver left running come first, under their old numbers, so that they
+    continue from their checkpoints; a trial that ASHA stopped is PRUNED (COMPLETE in the base, which would make its
+    intermediate value final); the reason of a failed trial is stored.
     """
 
     def __init__(self, config: Config, study: optuna.Study, space: dict[str, Dimension]) -> None:
-        """`study` comes from `open_study` and is written to by this object alone."""
+        """`study` comes from `open_study`; only this object writes to it."""
 
         def draw(trial: optuna.Trial) -> dict[str, Any]:
             for dimension in space.values():
@@ -90,7 +90,7 @@ class StudySearch(OptunaSearch):
         return super().suggest(trial_id)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Store the best value so far under its epoch; a resumed trial skips what is stored already."""
+        """Store the best value so far under its epoch; epochs that are stored already are skipped."""
         value, epoch = result[OBJECTIVE], int(result[EPOCH])
         trial = self._ot_trials[trial_id]
         stored = self._study._storage.get_trial(trial._trial_id).intermediate_values
@@ -98,7 +98,7 @@ class StudySearch(OptunaSearch):
             trial.report(value, epoch)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Close the trial in the study; one whose process died is closed by `fail`, which knows the reason."""
+        """Close the trial in the study; `fail` closes one whose process died."""
         if trial_id in self._completed_trials or error or not result:
             return
         trial = self._ot_trials[trial_id]
@@ -121,22 +121,22 @@ class StudySearch(OptunaSearch):
         self._completed_trials.add(trial_id)
 
     def save(self, checkpoint_path: str) -> None:
-        """Tune wants a file: it stays empty, because the study is the state."""
+        """Write an empty file for Tune: the study is the state."""
         Path(checkpoint_path).touch()
 
     def restore(self, checkpoint_path: str) -> None:
-        """Never called by us; a sweep is resumed from its study."""
+        """Refuse: a sweep is resumed from its study."""
         raise RunError("a sweep is resumed by running the same command again, not from Tune's own files")
 
 
 class Asha(ASHAScheduler):
-    """Asynchronous successive halving (Li et al. 2020) that knows the trials of earlier drivers.
+    """Asynchronous successive halving (Li et al. 2020) with the trials of earlier drivers in its rungs.
 
-    A trial in its last epoch is left alone: there is nothing to save any more.
+    A trial in its last epoch is never stopped.
     """
 
     def __init__(self, config: Config, finished: list[FrozenTrial]) -> None:
-        """`finished` fills the rungs, so that a resumed sweep compares with all trials of the study."""
+        """`finished` are the trials of earlier drivers, which fill the rungs."""
         self._epochs = config.training.epochs
         super().__init__(
             time_attr=EPOCH,
@@ -147,19 +147,19 @@ class Asha(ASHAScheduler):
             reduction_factor=config.tuning.reduction_factor,
         )
         for trial in finished:
-            known: Any = SimpleNamespace(trial_id=f"study-{trial.number}")
-            self.on_trial_add(None, known)  # type: ignore[arg-type]
+            earlier: Any = SimpleNamespace(trial_id=f"study-{trial.number}")
+            self.on_trial_add(None, earlier)  # type: ignore[arg-type]
             for epoch, value in sorted(trial.intermediate_values.items()):
-                self.on_trial_result(None, known, {EPOCH: epoch, OBJECTIVE: value})  # type: ignore[arg-type]
+                self.on_trial_result(None, earlier, {EPOCH: epoch, OBJECTIVE: value})  # type: ignore[arg-type]
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """Continue or stop, by the rung that the epoch has reached."""
+        """Continue or stop, by the rung of the epoch."""
         if FAILURE in result or result[EPOCH] >= self._epochs:
             return self.CONTINUE
         return super().on_trial_result(tune_controller, trial, result)
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        """Forget the trial; its failure must not count as a value."""
+        """Remove the trial; a failure does not count as a value."""
         if FAILURE in result:
             self.on_trial_remove(tune_controller, trial)
         else:
@@ -167,7 +167,7 @@ class Asha(ASHAScheduler):
 
 
 class FailureReasons(Callback):
-    """Takes the reason of a trial whose process died from Tune's error file into the study."""
+    """Copies the reason of a trial whose process died from Tune's error file to the study."""
 
     def __init__(self, search: StudySearch) -> None:
         """`search` closes the trial."""
@@ -177,5 +177,6 @@ class FailureReasons(Callback):
         """The last line of the error names the exception and its message."""
         path = trial.error_file
         lines = Path(path).read_text(encoding="utf-8").split("\n") if path and Path(path).is_file() else []
-        told = [line.strip() for line in lines if line.strip()]
-        self._search.fail(trial.trial_id, told[-1] if told else "the trial's process ended without a word")
+        reasons = [line.strip() for line in lines if line.strip()]
+        reason = reasons[-1] if reasons else "the trial's process ended without reporting a result"
+        self._search.fail(trial.trial_id, reason)

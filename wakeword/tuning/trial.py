@@ -1,4 +1,4 @@
-"""What runs in a trial's own process: one training run, its best value so far reported to Tune after every epoch."""
+"""A trial: one training run in a process of its own, which reports its best value to Tune after every epoch."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ Report = Callable[[int, Mapping[str, Any]], None]
 """`report(epoch, metrics)`: epoch counts from 1; metrics are those of the epoch's line in `metrics.jsonl`."""
 
 TrainFunction = Callable[[Config, Path, Path, "TeacherTargets | None", Report], None]
-"""`train(config, prepared_dir, run_dir, targets, report)`: resumes from `run_dir` by itself and leaves
+"""`train(config, prepared_dir, run_dir, targets, report)`: continues the run in `run_dir` and writes
 `metrics.jsonl` there."""
 
 OBJECTIVE, EPOCH, FINISHED, FAILURE, NUMBER = "objective", "epoch", "finished", "failure", "number"
 
 
 def trial_folder(sweep_dir: Path, number: int) -> Path:
-    """The run folder of a trial; a resumed trial goes on in its old one."""
+    """The run folder of a trial, the same when it is resumed."""
     return sweep_dir / "trials" / f"trial-{number:04d}"
 
 
 def train_model(
     config: Config, prepared_dir: Path, run_dir: Path, targets: TeacherTargets | None, report: Report
 ) -> None:
-    """The product's own training run, in this process."""
+    """Train a model in this process."""
     from wakeword.training.loop import TrainContext, train
 
     context = TrainContext(report=lambda line: report(int(line["epoch"]), line))
@@ -50,17 +50,17 @@ class BestValue:
         self._sign = 1.0 if mode == "min" else -1.0
 
     def add(self, epoch: int, metrics: Mapping[str, Any]) -> None:
-        """Take one epoch's metrics.
+        """Add the metrics of one epoch.
 
         Raises:
-            RunError: the metrics hold no such number.
+            RunError: the metric is not among them.
         """
         self.epoch = max(self.epoch, epoch)
         value = metrics.get(self.metric)
         if self.metric not in metrics or not isinstance(value, int | float | None):
             numbers = sorted(name for name, other in metrics.items() if isinstance(other, int | float))
             raise RunError(
-                f"tuning.metric = {self.metric!r} is no number that training reports; it reports: {', '.join(numbers)}"
+                f"tuning.metric = {self.metric!r} is not a metric of training; it reports: {', '.join(numbers)}"
             )
         if value is None or math.isnan(value):
             return
@@ -69,10 +69,10 @@ class BestValue:
 
 
 def past_epochs(run_dir: Path) -> list[dict[str, Any]]:
-    """The lines of `metrics.jsonl` that an earlier, killed process of this trial has left; none when it is new.
+    """Lines of `metrics.jsonl` from an earlier process of this trial; none for a new trial.
 
     Raises:
-        RunError: a line before the last is no JSON (the last may be torn by the kill).
+        RunError: a line before the last is not JSON (a kill can cut the last line).
     """
     path = run_dir / "metrics.jsonl"
     if not path.is_file():
@@ -97,10 +97,10 @@ def run_trial(
     sweep_dir: str,
     train_fn: TrainFunction = train_model,
 ) -> None:
-    """Tune's trainable: `sample` holds the trial's number and its values by dotted key.
+    """The trainable of Tune; `sample` holds the trial's number and its values by dotted key.
 
-    A `WakewordError` is a result (the trial failed, this is why); anything else that ends the process is left to
-    Tune, which starts the trial again up to `compute.max_failures` times.
+    A `WakewordError` is reported as the reason of a failed trial. After any other error Tune starts the trial again, up
+    to `compute.max_failures` times.
     """
     from ray import tune
 
@@ -135,13 +135,13 @@ def run_trial(
 
 
 def configure(config: Config, sample: Mapping[str, Any]) -> Config:
-    """A trial's own config: the sample's values in place, a name of its own, one training worker in the process.
+    """The config of a trial: the sample's values, a separate name, and training in the trial's process.
 
     Raises:
-        ConfigError: the values exclude each other.
+        ConfigError: the values are not valid together.
     """
     from wakeword.tuning.space import apply, build_space
 
     values = {key: dimension.restore(sample[key]) for key, dimension in build_space(config).items()}
-    own = {"name": f"{config.name}-{sample[NUMBER]:04d}", "compute.workers": 0}
-    return apply(config, {**values, **own}, where=f"trial {sample[NUMBER]}")
+    fixed = {"name": f"{config.name}-{sample[NUMBER]:04d}", "compute.workers": 0}
+    return apply(config, {**values, **fixed}, where=f"trial {sample[NUMBER]}")

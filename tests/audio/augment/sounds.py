@@ -31,7 +31,7 @@ def augmenter(
     speech: Bank | None = None,
     **changes: object,
 ) -> Augmenter:
-    """An augmenter that does nothing but what `changes` says."""
+    """An augmenter with only the transforms of `changes`."""
     config = AugmentationConfig.model_validate({**OFF, **changes})
     return Augmenter(config, noises, rirs, music=music, speech=speech)
 

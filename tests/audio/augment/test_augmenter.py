@@ -6,7 +6,11 @@ import pytest
 import torch
 
 from tests.audio.augment.sounds import RATE, augmenter, echo_bank, noise_bank, peak_hz, seeded, tones, words
-from wakeword.audio.augment import Augmenter, Bank, active_power, coloured_noise, resample, warped_mels
+from wakeword.audio.augment import Augmenter, Bank
+from wakeword.audio.augment.features import warped_mels
+from wakeword.audio.augment.levels import active_power
+from wakeword.audio.augment.noise import coloured_noise
+from wakeword.audio.augment.speed import resample
 from wakeword.audio.frontend import Frontend
 from wakeword.config.augmentation import AugmentationConfig
 from wakeword.config.frontend import FrontendConfig

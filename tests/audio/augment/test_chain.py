@@ -1,4 +1,4 @@
-"""The whole chain with everything on: the same seed, odd lengths, silence, and what is off leaves no trace."""
+"""The whole chain with everything on: the same seed, odd lengths, silence, and disabled transforms change nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from tests.audio.augment.sounds import RATE, echo_bank, music_bank, noise_bank, seeded, speech_bank, words
-from wakeword.audio.augment import Augmenter, a_law, filtered, low_rate, mu_law, peak_power, telephone
+from wakeword.audio.augment import Augmenter
+from wakeword.audio.augment.codecs import a_law, low_rate, mu_law, telephone
+from wakeword.audio.augment.filters import filtered, peak_power
 from wakeword.config import validate_config
 from wakeword.config.augmentation import AugmentationConfig
 from wakeword.errors import ConfigError

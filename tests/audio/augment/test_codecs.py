@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from tests.audio.augment.sounds import RATE, augmenter, peak_hz, seeded, tones
-from wakeword.audio.augment import a_law, low_rate, mu_law, telephone
-from wakeword.audio.augment.codecs import BLOCK, EDGES
+from wakeword.audio.augment.codecs import BLOCK, EDGES, a_law, low_rate, mu_law, telephone
 from wakeword.evaluation.tracks.codecs import through_codec
 
 with warnings.catch_warnings():
@@ -109,7 +108,7 @@ def test_fewer_bits_make_more_noise_and_holes() -> None:
 
 
 def test_low_rate_needs_about_the_bits_that_were_asked_for() -> None:
-    """Entropy of what a decoder would have to be told, coefficient by coefficient, over the whole clip."""
+    """Entropy of the quantised coefficients of the whole clip."""
     audio = pinkish(samples=20 * RATE)
     coded = low_rate(audio, torch.tensor([24.0]))
     power = torch.fft.rfft(audio).abs().square()[0]

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from tests.audio.augment.sounds import RATE, augmenter, noise_bank, seeded, words
-from wakeword.audio.augment import active_power, band_power, filtered, peak_power
-from wakeword.audio.augment.filters import at_bins
+from wakeword.audio.augment.filters import at_bins, band_power, filtered, peak_power
+from wakeword.audio.augment.levels import active_power
 
 
 def noise(batch: int = 1, samples: int = 2 * RATE) -> Tensor:

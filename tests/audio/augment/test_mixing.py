@@ -1,4 +1,4 @@
-"""What is added to a clip, at the ratio that was asked for: music, babble, another voice, noise in rooms; clipping."""
+"""What is added to a clip, at the ratio that was requested: music, babble, another voice, noise in rooms; clipping."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from tests.audio.augment.sounds import (
     tones,
     words,
 )
-from wakeword.audio.augment import Bank, active_power, babble, quieter_late, ringing
+from wakeword.audio.augment import Bank
+from wakeword.audio.augment.levels import active_power
+from wakeword.audio.augment.noise import babble
+from wakeword.audio.augment.rirs import quieter_late, ringing
 
 
 def ratio_db(audio: Tensor, added: Tensor, loud_frames: bool = False) -> Tensor:
@@ -31,15 +34,15 @@ def ratio_db(audio: Tensor, added: Tensor, loud_frames: bool = False) -> Tensor:
 def test_additions_have_the_ratio_that_was_asked_for(kind: str, snr_db: float) -> None:
     audio = words(6)
     banks = {"music": music_bank(), "speech": speech_bank()}
-    asked = {f"{kind}_probability": 1.0, f"{kind}_snr_db": (snr_db, snr_db)}
-    added = augmenter(**banks, **asked)(audio, seeded()).audio - audio
+    requested = {f"{kind}_probability": 1.0, f"{kind}_snr_db": (snr_db, snr_db)}
+    added = augmenter(**banks, **requested)(audio, seeded()).audio - audio
     assert (ratio_db(audio, added, kind == "speech") - snr_db).abs().max() < 0.2
     drawn = {f"{kind}_probability": 0.6, f"{kind}_snr_db": (0.0, 20.0)}
     some = augmenter(**banks, **drawn)(words(1).repeat(20, 1), seeded()).audio - words(1)
     levels = some.square().mean(dim=1)
     assert 4 < int((levels > 0).sum()) < 20
     assert len(levels[levels > 0].unique()) == int((levels > 0).sum())
-    assert torch.equal(augmenter(**asked)(audio, seeded()).audio, audio), "without a bank there is nothing to add"
+    assert torch.equal(augmenter(**requested)(audio, seeded()).audio, audio), "without a bank there is nothing to add"
 
 
 def test_every_ratio_is_to_the_clip_alone() -> None:
@@ -84,8 +87,8 @@ def test_babble_has_as_many_talkers_as_were_asked_for() -> None:
 
 def test_noise_in_a_room_has_its_echo_and_its_ratio() -> None:
     audio = words(8)
-    asked = {"noise_probability": 1.0, "noise_snr_db": (5.0, 5.0), "noise_rir_probability": 0.6}
-    added = augmenter(noise_bank(), echo_bank(), **asked)(audio, seeded()).audio - audio
+    requested = {"noise_probability": 1.0, "noise_snr_db": (5.0, 5.0), "noise_rir_probability": 0.6}
+    added = augmenter(noise_bank(), echo_bank(), **requested)(audio, seeded()).audio - audio
     assert (ratio_db(audio, added) - 5.0).abs().max() < 0.2
     spectrum = torch.fft.rfft(added, 65536).abs().square()
     correlation = torch.fft.irfft(spectrum, 65536)

@@ -1,4 +1,4 @@
-"""A file that is not read says what it is and how to convert it, and shows no Python object."""
+"""The error for an unsupported file names its format and how to convert it, without Python objects."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_what_is_no_audio_is_one_sentence_without_objects(data: bytes) -> None:
         assert "0x" not in str(caught.value)
 
 
-def test_readable_names_are_read_and_others_told_apart() -> None:
+def test_readable_names_are_read_and_others_recognised() -> None:
     for name in ("a.wav", "A.FLAC", "b.aiff", "b.aif", "c.au", "d.caf", "e.w64", "x/y.opus"):
         assert judge(name) == ("read", "")
     for name in ("a.m4a", "a.WEBM", "a.amr", "a.wv", "a.wma", "a.mp4", "a.aac"):
@@ -87,7 +87,7 @@ def test_readable_names_are_read_and_others_told_apart() -> None:
     soundfile.write(sink, [0.0] * 100, 16_000, format="FLAC")
     assert judge("take.bin", sink.getvalue()) == (
         "unread",
-        "this is FLAC by its first bytes, not by its name: rename it to end in .flac",
+        "this is FLAC by its first bytes, but has another suffix: rename it to end in .flac",
     )
 
 

@@ -33,7 +33,7 @@ def peak_mib(decoder: GuardedDecoder) -> float:
 
 
 def decoded(decoder: GuardedDecoder, path: Path, case: str) -> str:
-    """`audio`, or the reason there is none; fails where either breaks its promise."""
+    """`audio`, or the reason there is none; fails if either is not valid."""
     try:
         # The limit is one of processor time (the child's RLIMIT_CPU), so that a loaded machine does not look like a
         # hang; a child that sleeps for ever runs into the parent's, five seconds after `timeout_s`.
@@ -87,14 +87,14 @@ def fuzz(folder: Path, numbers: range) -> tuple[Counter[str], float, int]:
 
 def check(found: Counter[str], peak: float, restarts: int, count: int) -> None:
     """Nothing is lost, both outcomes are common, memory is held, a crash costs one child."""
-    told = f"{dict(found)}, peak {peak:.0f} MiB, {restarts} restarts"
-    print(told)
+    summary = f"{dict(found)}, peak {peak:.0f} MiB, {restarts} restarts"
+    print(summary)
     assert found.total() == count
-    assert found["audio"] > 0.05 * count, told
-    assert count - found["audio"] > 0.3 * count, told
-    assert len(found) >= 6, told
-    assert peak < MOST_MIB, told
-    assert restarts <= found["decoder_crashed"], told
+    assert found["audio"] > 0.05 * count, summary
+    assert count - found["audio"] > 0.3 * count, summary
+    assert len(found) >= 6, summary
+    assert peak < MOST_MIB, summary
+    assert restarts <= found["decoder_crashed"], summary
 
 
 def test_damaged_headers_are_audio_or_a_reason(tmp_path: Path) -> None:

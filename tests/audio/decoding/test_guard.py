@@ -37,7 +37,7 @@ def test_the_child_gives_the_same_samples(tmp_path: Path, decoder: GuardedDecode
     with pytest.raises(AudioError, match="longer than") as caught:
         decoder.read_audio(path, max_s=1.0)
     assert caught.value.reason == "too_long"
-    assert len(decoder.read_audio(path)) == 40_000, "blocks nobody read are not taken for the next file's"
+    assert len(decoder.read_audio(path)) == 40_000, "unread blocks do not belong to the next file"
 
 
 def test_faults_keep_their_reason(tmp_path: Path, decoder: GuardedDecoder) -> None:

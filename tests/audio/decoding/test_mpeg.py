@@ -33,7 +33,7 @@ VARIABLE, CONSTANT = mp3(), mp3(mode="CONSTANT")
 
 
 def bare(data: bytes) -> bytes:
-    """Without the frame that tells the number of frames."""
+    """Without the frame with the number of frames."""
     place = mpeg.walk(io.BytesIO(data)).stretches[0].xing
     assert place
     return data[place[1] :]
@@ -51,7 +51,7 @@ APE_TAG = APE + bytes(2000 - 32) + b"APETAGEX" + struct.pack("<IIII", 2000, 2000
 ID3V1 = b"TAG" + bytes(125)
 
 
-def heard_s(data: bytes) -> tuple[float, list[str]]:
+def decoded_s(data: bytes) -> tuple[float, list[str]]:
     notes: list[str] = []
     return len(read_audio(data, warn=notes.append)) / RATE_HZ, notes
 
@@ -64,8 +64,8 @@ def reason(data: bytes) -> str:
 
 def test_without_a_length_all_frames_are_decoded() -> None:
     for data in (VARIABLE, mp3(loud_first=False), CONSTANT, mp3(44_100, 2), mp3(8_000)):
-        assert heard_s(data) == (pytest.approx(20.0, abs=0.001), [])
-        assert heard_s(bare(data)) == (pytest.approx(20.0, abs=0.2), [])
+        assert decoded_s(data) == (pytest.approx(20.0, abs=0.001), [])
+        assert decoded_s(bare(data)) == (pytest.approx(20.0, abs=0.2), [])
     # What the library alone would make of it.
     assert soundfile.info(io.BytesIO(bare(VARIABLE))).duration < 12
 
@@ -92,35 +92,35 @@ def test_tags_and_junk_around_it_change_nothing(before: bytes, behind: bytes) ->
 def test_joined_files_are_heard_to_the_end() -> None:
     slow, stereo = mp3(8_000), mp3(16_000, 2)
     for second in (VARIABLE, CONSTANT, slow, stereo):
-        assert heard_s(VARIABLE + second) == (pytest.approx(40.0, abs=0.01), [])
-        assert heard_s(VARIABLE + ID3V1 + id3(500) + second) == (pytest.approx(40.0, abs=0.01), [])
-        assert heard_s(bare(VARIABLE) + bare(second)) == (pytest.approx(40.0, abs=0.3), [])
+        assert decoded_s(VARIABLE + second) == (pytest.approx(40.0, abs=0.01), [])
+        assert decoded_s(VARIABLE + ID3V1 + id3(500) + second) == (pytest.approx(40.0, abs=0.01), [])
+        assert decoded_s(bare(VARIABLE) + bare(second)) == (pytest.approx(40.0, abs=0.3), [])
         # The first file's header counts its own frames alone.
-        assert heard_s(VARIABLE + bare(second)) == (pytest.approx(40.0, abs=0.3), [])
+        assert decoded_s(VARIABLE + bare(second)) == (pytest.approx(40.0, abs=0.3), [])
 
 
-def test_a_promise_that_is_broken_is_a_fault_and_told() -> None:
+def test_fewer_frames_than_stated_are_a_fault() -> None:
     for share in (0.3, 0.6, 0.97):
         assert reason(CONSTANT[: int(share * len(CONSTANT))]) == "truncated"
     cut = bare(CONSTANT)[: len(CONSTANT) // 2]
-    assert heard_s(cut) == (pytest.approx(10.0, abs=0.2), []), "nothing promises more than these frames"
+    assert decoded_s(cut) == (pytest.approx(10.0, abs=0.2), []), "no header states more frames"
 
 
 def test_a_count_of_too_few_frames_does_not_end_it() -> None:
     frames = mpeg.walk(io.BytesIO(CONSTANT)).stretches[0].frames
     at = CONSTANT.index(struct.pack(">I", frames))
     wrong = CONSTANT[:at] + struct.pack(">I", frames // 2) + CONSTANT[at + 4 :]
-    assert heard_s(wrong) == (pytest.approx(20.0, abs=0.1), [])
+    assert decoded_s(wrong) == (pytest.approx(20.0, abs=0.1), [])
 
 
-def test_damage_between_frames_costs_these_frames_and_is_told() -> None:
+def test_damage_between_frames_costs_these_frames_and_gives_a_warning() -> None:
     data = bare(CONSTANT)
     noise = np.random.default_rng(5).bytes(30_000)
-    seconds, notes = heard_s(data[:100_000] + noise + data[130_000:])
+    seconds, notes = decoded_s(data[:100_000] + noise + data[130_000:])
     assert seconds == pytest.approx(20 - 20 * 30_000 / len(data), abs=0.3)
     assert len(notes) == 1
-    assert "no MP3 frames" in notes[0]
-    # With a count of frames it is a promise that is broken.
+    assert "not MP3 frames" in notes[0]
+    # With a stated number of frames the file is truncated.
     assert reason(CONSTANT[:100_000] + noise + CONSTANT[130_000:]) == "truncated"
 
 
@@ -144,5 +144,5 @@ def test_every_rate_has_a_frame_for_the_count(rate_hz: int, channels: int) -> No
     assert frame
     assert len(made) == frame.size
     assert frame.key == stretch.first.key
-    assert mpeg._told_frames(made, frame) == 1234
-    assert heard_s(bare(sink.getvalue()))[0] == pytest.approx(1.0, abs=0.2)
+    assert mpeg._stated_frames(made, frame) == 1234
+    assert decoded_s(bare(sink.getvalue()))[0] == pytest.approx(1.0, abs=0.2)

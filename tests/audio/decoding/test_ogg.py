@@ -26,13 +26,13 @@ def written(form: str, subtype: str, rate_hz: int = RATE_HZ, seconds: int = 3) -
 VORBIS, OPUS, FLAC = written("OGG", "VORBIS"), written("OGG", "OPUS", 48_000), written("FLAC", "PCM_16")
 
 
-def heard(data: bytes) -> tuple[float, list[str]]:
+def decode(data: bytes) -> tuple[float, list[str]]:
     notes: list[str] = []
     return len(read_audio(data, warn=notes.append)) / RATE_HZ, notes
 
 
 def page(body: bytes, flags: int, number: int, serial: int = 7) -> bytes:
-    """A page of Ogg whose body is one packet; nobody here checks its checksum."""
+    """A page of Ogg whose body is one packet; the checksum is not set."""
     lengths = bytes([255] * (len(body) // 255) + [len(body) % 255])
     return struct.pack("<4sBBqIIIB", b"OggS", 0, flags, 0, serial, number, 0, len(lengths)) + lengths + body
 
@@ -59,7 +59,7 @@ def test_every_link_of_a_chain_is_heard(second: bytes) -> None:
 
 
 def test_an_end_without_its_mark_is_told() -> None:
-    seconds, notes = heard(VORBIS[: len(VORBIS) // 2])
+    seconds, notes = decode(VORBIS[: len(VORBIS) // 2])
     assert 0.5 < seconds < 2.5
     assert len(notes) == 1
     assert "may have been cut" in notes[0]
@@ -78,16 +78,16 @@ def test_flac_that_does_not_know_its_length() -> None:
     np.testing.assert_array_equal(read_audio(b"ID3\4\0\0\0\0\0\x0a" + bytes(10) + streamed), read_audio(FLAC))
 
 
-def promising(data: bytes, more: int) -> bytes:
+def stating(data: bytes, more: int) -> bytes:
     return data[:18] + (int.from_bytes(data[18:26], "big") + more).to_bytes(8, "big") + data[26:]
 
 
-def test_flac_is_read_past_its_promise_and_its_joins() -> None:
+def test_flac_is_read_past_its_stated_length_and_its_joins() -> None:
     whole, second = read_audio(FLAC), written("FLAC", "PCM_16", seconds=2)
     number = int.from_bytes(FLAC[18:26], "big")
     streamed = FLAC[:18] + (number >> 36 << 36).to_bytes(8, "big") + FLAC[26:]
-    for data, expected, told in [
-        (promising(FLAC, -RATE_HZ), whole, 1),
+    for data, expected, warnings in [
+        (stating(FLAC, -RATE_HZ), whole, 1),
         (FLAC + second, np.concatenate([whole, read_audio(second)]), 0),
         (streamed + second, np.concatenate([whole, read_audio(second)]), 0),
         (FLAC + b"TAG" + bytes(125), whole, 0),
@@ -97,25 +97,25 @@ def test_flac_is_read_past_its_promise_and_its_joins() -> None:
     ]:
         notes: list[str] = []
         np.testing.assert_array_equal(read_audio(data, warn=notes.append), expected)
-        assert len(notes) == told
+        assert len(notes) == warnings
 
 
 def test_a_recorder_that_was_cut_keeps_its_flac() -> None:
     number = int.from_bytes(FLAC[18:26], "big")
     streamed = FLAC[:18] + (number >> 36 << 36).to_bytes(8, "big") + FLAC[26:]
-    seconds, notes = heard(streamed[: len(streamed) // 2 + 1000])
+    seconds, notes = decode(streamed[: len(streamed) // 2 + 1000])
     assert 1.2 < seconds < 1.8
     assert len(notes) == 1
-    assert "not whole" in notes[0]
+    assert "not complete" in notes[0]
     # Damage within is another thing.
     with pytest.raises(AudioError):
         read_audio(streamed[:20_000] + streamed[25_000:])
 
 
-def test_flac_that_promises_more_is_truncated() -> None:
+def test_flac_that_states_more_is_truncated() -> None:
     for more in (1, RATE_HZ):
         with pytest.raises(AudioError) as caught:
-            read_audio(promising(FLAC, more))
+            read_audio(stating(FLAC, more))
         assert caught.value.reason in ("truncated", "undecodable")
 
 
@@ -124,5 +124,5 @@ def test_other_codecs_in_ogg_are_named() -> None:
         with pytest.raises(AudioError, match=name) as caught:
             read_audio(page(packet, 2, 0) + page(b"x" * 300, 4, 1))
         assert caught.value.reason == "codec_not_allowed"
-    with pytest.raises(AudioError, match="no page of it is whole"):
+    with pytest.raises(AudioError, match="no complete page"):
         read_audio(b"OggS" + bytes(10))

@@ -27,11 +27,11 @@ pytestmark = [
 
 @dataclass(frozen=True)
 class Kind:
-    """How ffmpeg writes it; `promises`: its header says exactly how long it is."""
+    """How ffmpeg writes it; `exact`: its header states the exact length."""
 
     name: str
     options: tuple[str, ...]
-    promises: bool
+    exact: bool
     rates_hz: tuple[int, ...] = (8_000, 16_000, 22_050, 44_100, 48_000)
     pipe: bool = False
     frame: int = 0
@@ -41,7 +41,7 @@ class Kind:
 
 LAME_HZ = (8_000, 11_025, 16_000, 22_050, 24_000, 44_100, 48_000)
 BARE = ("-write_xing", "0", "-f", "mp3")
-"""Without the frame that tells the number of frames."""
+"""Without the frame with the number of frames."""
 KINDS = (
     Kind("wav", ("-c:a", "pcm_s16le", "-f", "wav"), True),
     Kind("wav 24", ("-c:a", "pcm_s24le", "-f", "wav"), True),
@@ -121,8 +121,8 @@ def changed(rng: np.random.Generator, kind: Kind, data: bytes, second: bytes) ->
         return way, data[:place] + rng.bytes(2500) + data[place + 2500 :]
     if way in ("odd", "more"):
         at = data.index(b"data") + 4
-        told = struct.unpack("<I", data[at : at + 4])[0] + (1 if way == "odd" else 36)
-        return way, data[:at] + struct.pack("<I", told) + data[at + 4 :]
+        stated = struct.unpack("<I", data[at : at + 4])[0] + (1 if way == "odd" else 36)
+        return way, data[:at] + struct.pack("<I", stated) + data[at + 4 :]
     return way, data
 
 
@@ -153,8 +153,8 @@ def test_seconds_are_those_of_a_second_decoder(tmp_path: Path) -> None:
         compared += 1
         if abs(ours - theirs) > slack + (0.1 if way in ("cut", "damaged") else 0):
             faults.append(f"{case}: {ours:.3f} s here, {theirs:.3f} s there")
-        if way == "cut" and kind.promises:
-            faults.append(f"{case}: {ours:.3f} s were taken of a file that promises more")
+        if way == "cut" and kind.exact:
+            faults.append(f"{case}: {ours:.3f} s were read of a file that states more")
         if way not in ("cut", "damaged", "joined") and abs(ours - seconds) > slack:
             faults.append(f"{case}: {ours:.3f} s of {seconds:.3f} s")
     print(f"{compared} compared, {refused} refused for damage")

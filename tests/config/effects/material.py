@@ -1,4 +1,4 @@
-"""Small data that many observations share, made when it is first asked for."""
+"""Small data that many observations share, made on first use."""
 
 from __future__ import annotations
 

@@ -36,15 +36,15 @@ def test_a_field_that_no_code_reads_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("effect", "told"),
+    ("effect", "message"),
     [
         (Effect(lambda config, folder: rate(config, folder) > 0, to=0.1), "before True, after True"),
         (Effect(rate, to=0.1, holds=falls), "before 0.003, after 0.1"),
         (Effect(rate, to=3e-3), "is the value before"),
     ],
 )
-def test_no_change_or_one_in_the_wrong_direction_is_refused(effect: Effect, told: str) -> None:
-    with pytest.raises(AssertionError, match=told):
+def test_no_change_or_one_in_the_wrong_direction_is_refused(effect: Effect, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
         check(FIELD, effect)
 
 

@@ -26,10 +26,10 @@ APART: tuple[Said, ...] = (("a", "train", "nova and hey"),) * 3
 TOGETHER: tuple[Said, ...] = (("a", "train", "hey nova"),)
 
 
-def transcripts(said: tuple[Said, ...], gap_s: float, word_s: float, **word: Any) -> tuple[dict[str, Row], list[Row]]:
+def transcripts(spoken: tuple[Said, ...], gap_s: float, word_s: float, **word: Any) -> tuple[dict[str, Row], list[Row]]:
     """Clips and the times of their words, all of one length and `gap_s` apart."""
     clips, aligned = {}, []
-    for number, (speaker, split, text) in enumerate(said):
+    for number, (speaker, split, text) in enumerate(spoken):
         key = f"k{number}"
         about = {"kind": "speech", "speaker": speaker, "split": split, "text": text}
         clips[key] = clip_row(clip_id=key, uri=f"/{key}.wav", source="corpus", **about)
@@ -42,27 +42,27 @@ def transcripts(said: tuple[Said, ...], gap_s: float, word_s: float, **word: Any
     return clips, aligned
 
 
-def planned(config: Config, said: tuple[Said, ...], gap_s: float = 0.1, word_s: float = 0.4, **word: Any) -> CutPlan:
+def planned(config: Config, spoken: tuple[Said, ...], gap_s: float = 0.1, word_s: float = 0.4, **word: Any) -> CutPlan:
     def nearness(near: WordConfig, text: str) -> Nearness:
         return Nearness(3, text == "hey")
 
-    return plan_cuts(config, *transcripts(said, gap_s, word_s, **word), nearness=nearness)
+    return plan_cuts(config, *transcripts(spoken, gap_s, word_s, **word), nearness=nearness)
 
 
-def cuts(way: str, said: tuple[Said, ...], **audio: Any) -> Observe:
+def cuts(way: str, spoken: tuple[Said, ...], **audio: Any) -> Observe:
     """How many clips of a way are cut."""
 
     def observe(config: Config, folder: Path) -> int:
-        return Counter(clip["way"] for clip in planned(config, said, **audio).clips.values())[way]
+        return Counter(clip["way"] for clip in planned(config, spoken, **audio).clips.values())[way]
 
     return observe
 
 
-def refused(reason: str, said: tuple[Said, ...], **audio: Any) -> Observe:
+def refused(reason: str, spoken: tuple[Said, ...], **audio: Any) -> Observe:
     """How many pieces are refused for a reason."""
 
     def observe(config: Config, folder: Path) -> int:
-        return Counter(row["reason"] for row in planned(config, said, **audio).refused)[reason]
+        return Counter(row["reason"] for row in planned(config, spoken, **audio).refused)[reason]
 
     return observe
 

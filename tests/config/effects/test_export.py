@@ -84,15 +84,15 @@ def chunk(config: Config, folder: Path) -> float:
 
 
 def opset(config: Config, folder: Path) -> int:
-    """The opset that torch is asked for, as the error of a refused export names it."""
+    """The opset that is requested of torch, as the error of a refused export names it."""
 
     def refuse(*args: Any, opset_version: int, **options: Any) -> None:
         raise RuntimeError(f"refused at {opset_version}")
 
     save_config(config, trained() / "config.yaml")
     with mock.patch.object(torch.onnx, "export", refuse):
-        told = outcome(lambda: export_bundle(trained(), folder / "bundle"))
-    return int(told.partition("refused at ")[2].partition(")")[0])
+        message = outcome(lambda: export_bundle(trained(), folder / "bundle"))
+    return int(message.partition("refused at ")[2].partition(")")[0])
 
 
 EFFECTS: Effects = {

@@ -80,8 +80,8 @@ class Fitted(Exception):
     """Ray Train would start its workers now."""
 
 
-def asked(what: str) -> Observe:
-    """What Ray Train is asked for: `workers`, `cpus` of each, `failures` that it may replace."""
+def requested(what: str) -> Observe:
+    """What is requested of Ray Train: `workers`, `cpus` of each, `failures` that it may replace."""
 
     def observe(config: Config, folder: Path) -> Any:
         from ray.train.torch import TorchTrainer
@@ -188,9 +188,9 @@ EFFECTS: Effects = {
     "name": Effect(folders, "other"),
     "runs_dir": Effect(folders, "elsewhere"),
     "compute.device": Effect(device, "cuda", "cpu", SMALL),
-    "compute.workers": Effect(asked("workers"), 3, given=WORKERS, holds=rises),
-    "compute.cpus_per_worker": Effect(asked("cpus"), 4, given=WORKERS, holds=rises),
-    "compute.max_failures": Effect(asked("failures"), 5, given=WORKERS, holds=rises),
+    "compute.workers": Effect(requested("workers"), 3, given=WORKERS, holds=rises),
+    "compute.cpus_per_worker": Effect(requested("cpus"), 4, given=WORKERS, holds=rises),
+    "compute.max_failures": Effect(requested("failures"), 5, given=WORKERS, holds=rises),
     "compute.ray_address": Effect(cluster, "cluster:6379"),
     "tracking.tensorboard": Effect(tensorboard, True, given={**SMALL, "training.steps_per_epoch": 1}, holds=rises),
     "tracking.wandb_project": Effect(opened, "wake", given={"tracking.tensorboard": False}),

@@ -1,4 +1,4 @@
-"""Section `serving`: the real gateway in this process, and what Ray Serve is asked to deploy."""
+"""Section `serving`: the real gateway in this process, and the deployment that Ray Serve gets."""
 
 from __future__ import annotations
 
@@ -157,11 +157,11 @@ async def closed_at_once(service: DetectionService) -> bool:
 
 
 def deployed(config: Config, folder: Path) -> Any:
-    """What Serve is asked for: replicas, CPUs of each, requests at once, time to stop."""
+    """Options of the deployment: replicas, CPUs of each, requests at once, time to stop."""
     bound = replica.deployment(config.serving, TOKEN)._bound_deployment
-    asked = bound._deployment_config
+    deployed = bound._deployment_config
     cpus = bound.ray_actor_options["num_cpus"]
-    return bound.num_replicas, cpus, asked.max_ongoing_requests, asked.graceful_shutdown_timeout_s
+    return bound.num_replicas, cpus, deployed.max_ongoing_requests, deployed.graceful_shutdown_timeout_s
 
 
 class Started(Exception):

@@ -138,11 +138,11 @@ class Stages:
 
     def __call__(self, stage: Stage, table: pa.Table, title: str) -> Iterator[pa.Table]:
         if stage.name == "synthesis":
-            asked = [{**row, **self.changes} for row in table.to_pylist()]
-            spoken = asked[: self.rows]
+            requested = [{**row, **self.changes} for row in table.to_pylist()]
+            spoken = requested[: self.rows]
             skipped = dict.fromkeys(stage.writes) | {"reason": "skipped", "detail": ""}
             batches = list(run_stage(stage, pa.Table.from_pylist(spoken, schema=table.schema)))
-            rest = [{**skipped, "key": row["key"]} for row in asked[self.rows :]]
+            rest = [{**skipped, "key": row["key"]} for row in requested[self.rows :]]
             batches.append(pa.Table.from_pylist(rest, schema=batches[0].schema))
         else:
             batches = list(run_stage(stage, table))
@@ -155,9 +155,9 @@ def made(stage: str, rows: int = 1, **changes: Any) -> Observe:
 
     def observe(config: Config, folder: Path) -> Any:
         run = Stages(rows, **changes)
-        told = outcome(lambda: synthesise(config, folder, run))
-        if isinstance(told, str):
-            return told
+        result = outcome(lambda: synthesise(config, folder, run))
+        if isinstance(result, str):
+            return result
         return sum(not row["reason"] for row in run.results.get(stage, []))
 
     return observe
@@ -214,7 +214,7 @@ PREPARED = {
 EFFECTS: Effects = {
     "words.*.label": Effect(positives, "gong", "nova", holds=rises),
     "words.*.phrase": Effect(positives, "hey gong", "", holds=rises),
-    "words.*.say": of(of_each("said"), ["no-vah", "know va"]),
+    "words.*.say": of(of_each("respelling"), ["no-vah", "know va"]),
     "words.*.phonemes": of(of_each("phonemes"), "nˈoʊvə"),
     "synthesis.enabled": of(synthetic, True, rises, PREPARED, start=False),
     "synthesis.language": of(of_each("accent"), "de", given=SECOND_LANGUAGE),
@@ -230,7 +230,7 @@ EFFECTS: Effects = {
     "synthesis.near_miss_shares": of(nearness, {1: 1.0}, falls, NEAR),
     "synthesis.near_miss_test_clips": of(count("confusable", "test"), 8, rises, NEAR, start=4),
     "synthesis.pronunciations": of(of_each("text"), "cmu", given=NEAR),
-    "synthesis.check_words": of(made("synthesis", said="good morning"), True, given=ONE_CLIP),
+    "synthesis.check_words": of(made("synthesis", respelling="good morning"), True, given=ONE_CLIP),
     "synthesis.rates": of(mean("rate"), (1.5, 2.0), rises),
     "synthesis.pitch_semitones": of(mean("pitch"), (3, 4), rises),
     "synthesis.noises": of(made("scenery"), 2, rises, ONE_CLIP, start=1),

@@ -1,4 +1,4 @@
-"""Section `tuning`: what is drawn, what is stopped early, and what Ray Tune is asked to run."""
+"""Section `tuning`: sampling, early stopping, and the trials that Ray Tune gets."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def stopped(config: Config, folder: Path) -> int:
         trial: Any = SimpleNamespace(trial_id=name)
         asha.on_trial_add(None, trial)  # type: ignore[arg-type]
         for epoch in range(1, 10):
-            told = asha.on_trial_result(None, trial, {"objective": value, "epoch": epoch, "time_total_s": 1.0})  # type: ignore[arg-type]
-            if told == Asha.STOP:
+            decision = asha.on_trial_result(None, trial, {"objective": value, "epoch": epoch, "time_total_s": 1.0})  # type: ignore[arg-type]
+            if decision == Asha.STOP:
                 return epoch
     return 0
 
@@ -75,15 +75,15 @@ def late(config: Config, folder: Path) -> int:
         trial: Any = SimpleNamespace(trial_id=name)
         asha.on_trial_add(None, trial)  # type: ignore[arg-type]
         for epoch, value in enumerate(values, start=1):
-            told = asha.on_trial_result(None, trial, {"objective": value, "epoch": epoch, "time_total_s": 1.0})  # type: ignore[arg-type]
-            if told == Asha.STOP:
+            decision = asha.on_trial_result(None, trial, {"objective": value, "epoch": epoch, "time_total_s": 1.0})  # type: ignore[arg-type]
+            if decision == Asha.STOP:
                 return epoch
     return 0
 
 
 def objective(config: Config, folder: Path) -> float:
     """What a trial of three epochs reports to Tune in the end."""
-    told: list[dict[str, Any]] = []
+    reports: list[dict[str, Any]] = []
 
     def trained(trial: Config, prepared: Path, run_dir: Path, targets: Path | None, report: Any) -> None:
         for epoch, value in enumerate((0.5, 0.2, 0.3), start=1):
@@ -92,9 +92,9 @@ def objective(config: Config, folder: Path) -> float:
     names = ("prepared_dir", "sweep_dir")
     folders: dict[str, Any] = {name: str(folder) for name in names}
     sample = {"number": 0, KEY: -5.0}
-    with mock.patch.object(ray.tune, "report", told.append):
+    with mock.patch.object(ray.tune, "report", reports.append):
         run_trial(sample, tree=config.model_dump(mode="json"), targets_dir=None, train_fn=trained, **folders)
-    return told[-1]["objective"]
+    return reports[-1]["objective"]
 
 
 class Tuned(Exception):
@@ -106,8 +106,8 @@ def prepared() -> Path:
     return prepared_folder(shared_folder("sweep") / "prepared")
 
 
-def asked(what: str) -> Observe:
-    """What Ray Tune is asked for: `trials`, `at_once`, or of each trial `cpu` or `gpu`."""
+def requested(what: str) -> Observe:
+    """What is requested of Ray Tune: `trials`, `at_once`, or of each trial `cpu` or `gpu`."""
 
     def observe(config: Config, folder: Path) -> Any:
         def tuner(trainable: Any, *, tune_config: Any, run_config: Any) -> Any:
@@ -129,10 +129,10 @@ def asked(what: str) -> Observe:
 CLUSTER = {**space(), "compute.ray_address": "cluster:6379"}
 
 EFFECTS: Effects = {
-    "tuning.trials": Effect(asked("trials"), 30, given=CLUSTER, holds=rises),
-    "tuning.max_concurrent": Effect(asked("at_once"), 4, given=CLUSTER, holds=rises),
-    "tuning.cpus_per_trial": Effect(asked("cpu"), 2, given=CLUSTER, holds=rises),
-    "tuning.gpus_per_trial": Effect(asked("gpu"), 0.5, given=CLUSTER, holds=rises),
+    "tuning.trials": Effect(requested("trials"), 30, given=CLUSTER, holds=rises),
+    "tuning.max_concurrent": Effect(requested("at_once"), 4, given=CLUSTER, holds=rises),
+    "tuning.cpus_per_trial": Effect(requested("cpu"), 2, given=CLUSTER, holds=rises),
+    "tuning.gpus_per_trial": Effect(requested("gpu"), 0.5, given=CLUSTER, holds=rises),
     "tuning.metric": Effect(objective, "val_eer", given=space(), holds=falls),
     "tuning.mode": Effect(objective, "max", given=space(), holds=rises),
     "tuning.grace_epochs": Effect(stopped, 3, 1, EPOCHS, rises),

@@ -1,4 +1,4 @@
-"""The model that hears tones, made once."""
+"""The CTC model of tones, made once."""
 
 from __future__ import annotations
 

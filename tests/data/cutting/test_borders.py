@@ -69,7 +69,7 @@ def test_length_is_checked_of_the_cut_and_of_each_word() -> None:
     # Within a phrase the same word may be brief.
     assert fault_of([*brief, word("time", 0.6, 0.9, place=1)], CuttingConfig()) is None
     long = [word("i", 0.5, 0.9)]
-    assert fault_of(long, CuttingConfig()) == ("wrong_length", "'i' would last 0.40 s, 0.03 to 0.25 s can be meant")
+    assert fault_of(long, CuttingConfig()) == ("wrong_length", "'i' would last 0.40 s, 0.03 to 0.25 s are plausible")
     assert fault_of(long, CuttingConfig(letter_s=(0.025, 0.5))) is None
     assert fault_of([word()], CuttingConfig(letter_s=(0.2, 0.5)))[0] == "wrong_length"  # type: ignore[index]
 
@@ -77,15 +77,15 @@ def test_length_is_checked_of_the_cut_and_of_each_word() -> None:
 @pytest.mark.parametrize("side", ["before", "after"])
 def test_a_loud_border_is_refused(side: str) -> None:
     loud = [word(**{f"{side}_db": -24.0})]
-    told = f"the sound {side} 'seven' is only 4.0 dB quieter than the word, 6 dB are needed"
-    assert fault_of(loud, CuttingConfig(border_db=6)) == ("loud_border", told)
+    message = f"the sound {side} 'seven' is only 4.0 dB quieter than the word, 6 dB are needed"
+    assert fault_of(loud, CuttingConfig(border_db=6)) == ("loud_border", message)
     assert fault_of(loud, CuttingConfig(border_db=3)) is None
     # Only the outer borders of a row of words are cut.
     inner = [word(end_s=0.8, after_db=-20.0), word("nine", 0.8, 1.2, place=1, before_db=-20.0)]
     assert fault_of(inner, CuttingConfig(border_db=6)) is None
 
 
-def test_a_word_that_the_model_hardly_hears_is_refused() -> None:
+def test_a_word_of_low_confidence_is_refused() -> None:
     assert fault_of([word(confidence=0.1)], CuttingConfig()) is None
     assert fault_of([word(confidence=0.1)], CuttingConfig(min_confidence=0.3)) == (
         "low_confidence",
@@ -101,7 +101,7 @@ def test_a_long_pause_within_a_phrase_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"gap_s": (0.3, 0.1)}, "gap_s is a range"),
         ({"letter_s": (-0.1, 0.1)}, "letter_s is a range"),
@@ -109,6 +109,6 @@ def test_a_long_pause_within_a_phrase_is_refused() -> None:
         ({"aligner": "pocketsphinx:x"}, "write pocketsphinx, or ctc:PATH_OR_ID"),
     ],
 )
-def test_settings_that_cannot_be_meant(changes: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_settings_that_cannot_be_meant(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         CuttingConfig(**changes)

@@ -26,7 +26,7 @@ def test_times_of_words_are_right(tone_model: Path, pause_s: float, seed: int) -
     cut = cut_words(audio, words, found)
     assert np.allclose([(w.start_s, w.end_s) for w in cut], times, atol=0.045)
     for word, (start_s, end_s) in zip(words, [(w.start_s, w.end_s) for w in cut], strict=True):
-        assert tones.hear(audio[round(start_s * 16_000) : round(end_s * 16_000)]) == word
+        assert tones.letters_of(audio[round(start_s * 16_000) : round(end_s * 16_000)]) == word
 
 
 def test_a_wrong_transcript_has_little_confidence(tone_model: Path) -> None:
@@ -39,13 +39,13 @@ def test_a_wrong_transcript_has_little_confidence(tone_model: Path) -> None:
 def test_texts_that_cannot_be_aligned(tone_model: Path) -> None:
     aligner = load_aligner(f"ctc:{tone_model}")
     audio, _ = tones.speak("bad")
-    for words, heard, reason in (
+    for words, clip, reason in (
         (["xylo"], audio, "unknown_words"),
         (["bad"] * 30, audio, "not_aligned"),
         (["bad"], audio[:100], "too_short"),
     ):
         with pytest.raises(AlignmentError) as caught:
-            aligner.align(heard, words)
+            aligner.align(clip, words)
         assert caught.value.reason == reason
 
 
@@ -63,7 +63,7 @@ def test_identity_is_that_of_the_weights(tone_model: Path, tmp_path: Path) -> No
 
 
 def test_any_model_with_a_ctc_head(tmp_path: Path) -> None:
-    """Random weights of another family: times are of no worth, but in order and within the clip."""
+    """Random weights of another family: times are meaningless, but in order and within the clip."""
     import torch
     from transformers import HubertConfig, HubertForCTC
 

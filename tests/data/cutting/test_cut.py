@@ -23,7 +23,7 @@ from wakeword.errors import ConfigError, DataError
 pytest.importorskip("transformers", reason="the extra [teachers] (transformers) is not installed")
 from tests.data.cutting import tones
 
-SAID = (
+SPEECH = (
     ("ann", "train", "bad cab fee"),
     ("ann", "train", "cab dad bad"),
     ("bob", "train", "fee bad dad cab"),
@@ -38,7 +38,7 @@ COLUMNS = ("path", "kind", "label", "speaker", "split", "text", "licence", "age"
 def write_tones(folder: Path) -> Path:
     """Speech of tones with transcripts, two clips whose audio is no good, and noise; returns the manifest."""
     rows = []
-    for number, (speaker, split, text) in enumerate(SAID):
+    for number, (speaker, split, text) in enumerate(SPEECH):
         write_wav(folder / f"{number}.wav", tones.speak(text, number, level=0.1 + 0.02 * number, pause_s=0.08)[0])
         rows.append({"path": f"{number}.wav", "speaker": speaker, "split": split, "text": text, "age": "thirties"})
     (folder / "broken.wav").write_bytes(b"RIFF....WAVE")
@@ -84,20 +84,20 @@ def out_dir(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_clip_says_its_words_at_the_place_that_is_told(out_dir: Path) -> None:
+def test_every_clip_says_its_words_at_the_listed_times(out_dir: Path) -> None:
     rows = manifest_of(out_dir)
     assert Counter(row["way"] for row in rows) == {"whole": 2, "joined": 6, "part": 12}
     for row in rows:
         audio = read_audio(out_dir / row["path"])
         assert len(audio) / 16_000 == pytest.approx(float(row["duration_s"]), abs=1e-4)
         start, end = (round(float(row[name]) * 16_000) for name in ("word_start_s", "word_end_s"))
-        assert tones.hear(audio) == tones.hear(audio[start:end]) == row["text"].replace(" ", "")
+        assert tones.letters_of(audio) == tones.letters_of(audio[start:end]) == row["text"].replace(" ", "")
         assert not np.any((audio[1:] == 0) & (audio[:-1] == 0) & (np.abs(audio[1:]) + np.abs(audio[:-1]) > 0))
 
 
 def test_rows_keep_who_speaks_and_where_it_comes_from(out_dir: Path) -> None:
     rows = manifest_of(out_dir)
-    splits = {speaker: split for speaker, split, _ in SAID if speaker}
+    splits = {speaker: split for speaker, split, _ in SPEECH if speaker}
     for row in rows:
         if row["speaker"]:
             assert row["split"] == splits[row["speaker"]]
@@ -174,7 +174,7 @@ def test_long_recordings_are_left_out(config: Config, tmp_path: Path, tone_model
         cut(short, tmp_path)
 
 
-def test_faults_are_told_before_anything_is_written(config: Config, tmp_path: Path) -> None:
+def test_faults_are_errors_before_anything_is_written(config: Config, tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_text("path,kind\n")
     with pytest.raises(ConfigError, match=r"holds a manifest\.csv that is not of this command"):
         cut(config, tmp_path)

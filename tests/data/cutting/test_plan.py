@@ -17,11 +17,11 @@ def config(*phrases: str, **cutting: Any) -> Config:
 
 
 def corpus(
-    *said: tuple[str, str, str], gap_s: float = 0.1, level_db: float = -20.0
+    *texts: tuple[str, str, str], gap_s: float = 0.1, level_db: float = -20.0
 ) -> tuple[dict[str, Row], list[Row]]:
     """Clips (speaker, split, text) and their times: every word lasts 0.4 s."""
     clips, aligned = {}, []
-    for number, (speaker, split, text) in enumerate(said):
+    for number, (speaker, split, text) in enumerate(texts):
         key = f"k{number}"
         columns = {"kind": "speech", "speaker": speaker, "split": split, "text": text, "licence": "CC0"}
         clips[key] = clip_row(clip_id=key, uri=f"/{key}.wav", source="corpus", **columns)
@@ -39,8 +39,8 @@ def near(word: WordConfig, text: str) -> Nearness:
     return Nearness(3, text == "hey")
 
 
-def plan(settings: Config, said: tuple[dict[str, Row], list[Row]]) -> CutPlan:
-    return plan_cuts(settings, *said, nearness=near)
+def plan(settings: Config, speech: tuple[dict[str, Row], list[Row]]) -> CutPlan:
+    return plan_cuts(settings, *speech, nearness=near)
 
 
 def ways(made: CutPlan) -> Counter[str]:
@@ -73,8 +73,7 @@ def test_counts_are_clips_and_speakers_of_transcripts() -> None:
         == []
     )
     assert to_mine([{**rows[0], "kind": "wakeword", "label": "other"}], settings.words) != []
-    cells = [count.cells() for count in count_texts(rows, settings.words)]
-    assert cells == [
+    assert count_texts(rows, settings.words) == [
         ("hey_nova", "hey nova", "phrase", "1 (1)", "0 (0)", "0 (0)"),
         ("hey_nova", "hey", "word", "2 (1)", "0 (0)", "0 (0)"),
         ("hey_nova", "nova", "word", "1 (1)", "2 (2)", "0 (0)"),
@@ -82,10 +81,10 @@ def test_counts_are_clips_and_speakers_of_transcripts() -> None:
 
 
 def test_whole_phrases_joined_ones_and_parts() -> None:
-    said = corpus(
+    speech = corpus(
         ("a", "train", "hey nova"), ("a", "train", "nova and hey"), ("b", "train", "hey"), ("b", "val", "nova")
     )
-    made = plan(config("hey nova", hold_out_parts=False), said)
+    made = plan(config("hey nova", hold_out_parts=False), speech)
     assert ways(made) == {"whole": 1, "joined": 3, "part": 6}
     joined = [clip for clip in made.clips.values() if clip["way"] == "joined"]
     # b says both words, but in two splits; and what stands side by side is no joined phrase.
@@ -97,38 +96,38 @@ def test_whole_phrases_joined_ones_and_parts() -> None:
     assert {(clip["kind"], clip["label"], clip["resembles"], clip["phoneme_distance"]) for clip in parts} == {
         ("confusable", "near_miss", "hey_nova", 3)
     }
-    backwards = plan(config("hey nova", hold_out_parts=False), (said[0], said[1][::-1]))
+    backwards = plan(config("hey nova", hold_out_parts=False), (speech[0], speech[1][::-1]))
     assert backwards.table().equals(made.table())
     assert backwards.clips == made.clips
 
 
 def test_joined_phrases_per_speaker() -> None:
-    said = corpus(*[("a", "train", "nova and hey")] * 3, *[("b", "train", "hey you nova")] * 3)
+    speech = corpus(*[("a", "train", "nova and hey")] * 3, *[("b", "train", "hey you nova")] * 3)
     for most in (0, 1, 4):
-        made = plan(config("hey nova", joined_per_speaker=most), said)
+        made = plan(config("hey nova", joined_per_speaker=most), speech)
         speakers = Counter(clip["speaker"] for clip in made.clips.values() if clip["way"] == "joined")
         assert speakers == ({"a": most, "b": most} if most else {})
 
 
 def test_parts_are_spread_over_the_speakers() -> None:
-    said = corpus(*[("a", "train", "hey")] * 5, ("b", "train", "hey"), ("c", "train", "hey"))
+    speech = corpus(*[("a", "train", "hey")] * 5, ("b", "train", "hey"), ("c", "train", "hey"))
     for most, speakers in ((0, 0), (3, 3), (20, 3)):
-        made = plan(config("hey nova", parts_per_text=most), said)
+        made = plan(config("hey nova", parts_per_text=most), speech)
         assert len(made.clips) == min(most, 7)
         assert len({clip["speaker"] for clip in made.clips.values()}) == speakers
 
 
 def test_half_of_the_parts_never_train() -> None:
-    said = corpus(("a", "train", "hey and nova"), ("b", "test", "nova and hey"))
+    speech = corpus(("a", "train", "hey and nova"), ("b", "test", "nova and hey"))
     for held, expected in ((True, {("hey", "train"), ("nova", "test")}), (False, None)):
-        made = plan(config("hey nova", hold_out_parts=held, joined_per_speaker=0), said)
+        made = plan(config("hey nova", hold_out_parts=held, joined_per_speaker=0), speech)
         found = {(clip["text"], clip["split"]) for clip in made.clips.values()}
         assert found == (expected or {(text, split) for text in ("hey", "nova") for split in ("train", "test")})
 
 
 def test_a_part_that_sounds_like_a_word_is_none() -> None:
-    said = corpus(("a", "train", "hey"))
-    made = plan_cuts(config("hey nova"), *said, nearness=lambda word, text: Nearness(0, True, is_word=True))
+    speech = corpus(("a", "train", "hey"))
+    made = plan_cuts(config("hey nova"), *speech, nearness=lambda word, text: Nearness(0, True, is_word=True))
     assert made.clips == {}
 
 

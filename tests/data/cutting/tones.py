@@ -1,4 +1,4 @@
-"""A language of tones, and a CTC model that hears it: a wav2vec 2.0 whose weights are set, so that times are known.
+"""A language of tones, and a CTC model of it: a wav2vec 2.0 whose weights are set, so that times are known.
 
 Each letter is a tone of its own. The model's one convolution holds a sine and a cosine of each tone in both signs,
 whose rectified sum is the tone's strength; the head reads letters off these sums, and blank where there are none.
@@ -64,7 +64,7 @@ def write_tokenizer(folder: Path, letters: Sequence[str]) -> None:
 
 
 def write_model(folder: Path) -> Path:
-    """The model that hears the tones, with capital letters, as many published vocabularies have them."""
+    """The model of the tones, with capital letters, as many published vocabularies have them."""
     import torch
     from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
@@ -109,8 +109,8 @@ def write_model(folder: Path) -> Path:
     return folder
 
 
-def hear(audio: np.ndarray) -> str:
-    """The letters of a clip, by the strongest frequency of each 10 ms frame that is loud: no model is asked."""
+def letters_of(audio: np.ndarray) -> str:
+    """The letters of a clip, by the strongest frequency of each 10 ms frame that is loud, without a model."""
     frame = RATE_HZ // 100
     frames = audio[: len(audio) // frame * frame].reshape(-1, frame)
     power = (frames.astype(np.float64) ** 2).mean(axis=1)

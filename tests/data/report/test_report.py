@@ -1,4 +1,4 @@
-"""The report on data: what it counts of a prepared folder, when each rule speaks up, and the page in a real browser."""
+"""The report on data: what it counts of a prepared folder, when each rule fires, and the page in a real browser."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def test_what_a_prepared_folder_holds(folder: Path) -> None:
     ]
 
 
-def test_tables_say_it_in_text(folder: Path) -> None:
-    tables = {table.title: table for table in wording.terminal_tables(read_facts(folder))}
+def test_tables_in_text(folder: Path) -> None:
+    tables = {table.title: table for table in wording.tables(read_facts(folder)).values()}
     assert ("wakeword", "alpha", "4 (0.00 h)", "4 (0.00 h)", "4 (0.00 h)") in tables["clips"].rows
     assert ("all voices", "4", "4", "4") in tables["speakers"].rows
     assert ("alpha", "train", "2", "2", "0", "1") in tables["voices of the words"].rows
@@ -98,7 +98,7 @@ def test_tables_say_it_in_text(folder: Path) -> None:
     )
 
 
-def test_guessed_and_unnamed_speakers_are_told_beside_the_others(tmp_path: Path) -> None:
+def test_guessed_and_unnamed_speakers_are_counted_beside_the_others(tmp_path: Path) -> None:
     rows = measured_rows()
     for row in rows:
         if row["split"] == "val" and row["label"] == "alpha":
@@ -112,7 +112,7 @@ def test_guessed_and_unnamed_speakers_are_told_beside_the_others(tmp_path: Path)
     )
     assert (train.weight, train.people_weight, test.weight) == (7, 5, 4)
     assert (val.guessed, train.guessed) == (4, 0)
-    table = wording.speakers_table(facts)
+    table = wording.tables(facts)["speakers"]
     assert table.rows[0] == ("alpha", "3 + 1 clips without a name", "4 (4 clips by a guess)", "4")
 
 
@@ -130,7 +130,7 @@ def test_figures_hold_the_shares(folder: Path) -> None:
 
 
 def good_facts() -> DataFacts:
-    """Data that no rule has anything to say against."""
+    """Data without findings."""
 
     def amount(split: str, kind: str, source: str, clips: int, hours: float) -> dict[str, Any]:
         place = (split, kind, "nova" if kind == "wakeword" else kind, source, "CC0")
@@ -219,7 +219,7 @@ CASES = [
     ("missing_speech", changed(GOOD, "val", "speech", clips=0), "val holds no speech besides the wake words"),
     ("few_negatives", changed(GOOD, "train", "speech", hours=0.5), "0.50 h of other speech"),
     ("no_noise", changed(GOOD, "train", "noise", clips=0), "no noise"),
-    ("no_rooms", changed(GOOD, "train", "rir", clips=0), "no room responses"),
+    ("no_rooms", changed(GOOD, "train", "rir", clips=0), "no room impulse responses"),
     ("test_hours", changed(GOOD, "test", "speech", hours=5.0), "6.0 h without a false alarm"),
     ("test_words", changed(GOOD, "test", "wakeword", clips=28), "28 clips of nova, 29 without a miss"),
     ("quarantine", dataclasses.replace(GOOD, refused=REFUSED), "900 clipped"),
@@ -231,11 +231,11 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "facts", "said"), CASES, ids=[f"{n}-{case[0]}" for n, case in enumerate(CASES)])
-def test_each_rule_speaks_up_alone(rule: str, facts: DataFacts, said: str) -> None:
+@pytest.mark.parametrize(("rule", "facts", "text"), CASES, ids=[f"{n}-{case[0]}" for n, case in enumerate(CASES)])
+def test_each_rule_fires_alone(rule: str, facts: DataFacts, text: str) -> None:
     found = advise(facts, EvaluationConfig())
     assert [one.rule for one in found] == [rule]
-    assert said in found[0].text
+    assert text in found[0].text
     assert "\n" not in found[0].text
     assert found[0].error == (rule == "speaker_overlap")
 
@@ -319,10 +319,10 @@ def test_the_page_is_one_offline_file_that_names_all_it_should(page: Path, folde
     assert "http" not in body  # nothing is fetched
     report: DataReport = data_report(folder)
     assert report.verdict in body
-    for said in ("CC BY &lt;4.0&gt;", "a &lt;studio&gt;", "clip0.wav: &lt;-70 dBFS", "x &amp; y", "alfalfa"):
-        assert said in body
-    for said in ("with the same samples: 3;", "another split holds the same: 1.", "mind the gap", "dc_offset"):
-        assert said in body
+    for part in ("CC BY &lt;4.0&gt;", "a &lt;studio&gt;", "clip0.wav: &lt;-70 dBFS", "x &amp; y", "alfalfa"):
+        assert part in body
+    for part in ("with the same samples: 3;", "another split holds the same: 1.", "mind the gap", "dc_offset"):
+        assert part in body
     assert body.count("Plotly.newPlot") == 6  # hours, pitch, level, two of SNR, lengths
 
 

@@ -133,7 +133,7 @@ def test_librispeech(tmp_path: Path) -> None:
 
 def test_who_speaks_is_read_as_corpora_word_it() -> None:
     nothing = dict.fromkeys(("accent", "age", "gender"))
-    for row, told in [
+    for row, known in [
         ({}, {}),
         ({"gender": "", "age": None}, {}),
         (
@@ -145,7 +145,7 @@ def test_who_speaks_is_read_as_corpora_word_it() -> None:
         ({"gender": "do_not_wish_to_say"}, {}),
         ({"gender": 1}, {}),
     ]:
-        assert about_speaker(row) == {**nothing, **told}
+        assert about_speaker(row) == {**nothing, **known}
 
 
 def audio_parquet(path: Path, seeds: list[int], **columns: list[Any]) -> None:
@@ -195,7 +195,7 @@ def test_parquet_as_a_manifest(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="neither a column of audio"):
         read(tmp_path / "m.parquet", "parquet")
     (tmp_path / "m.parquet").write_bytes(b"no parquet at all")
-    with pytest.raises(DataError, match="no Parquet file"):
+    with pytest.raises(DataError, match="not a Parquet file"):
         read(tmp_path / "m.parquet", "parquet")
 
 
@@ -271,7 +271,7 @@ def test_what_looks_like_audio_and_is_not_read_is_listed(tmp_path: Path, kind: s
     assert "ffmpeg -i" in details["far.wv"]
     assert "rename it to end in .wav" in details["take"]
     if kind != "speech_commands":
-        assert "1 files beside the recordings are no audio" in caplog.text
+        assert "1 files beside the recordings are not audio" in caplog.text
         assert found.identity != before, "an old preparation does not list them"
 
 

@@ -56,14 +56,16 @@ def test_columns_are_parted_as_the_header_shows(
 
 
 def test_lines_end_at_line_ends_alone(tmp_path: Path) -> None:
-    said = "one\u2028two\u2029three\u0085four\x0bfive\x1csix"
-    found = read(tmp_path / "m.csv", f'path,kind,text\na.wav,speech,{said}\nb.wav,speech,"two\nlines"\nc.wav,song,x\n')
-    assert [row[3] for row in rows(found)] == [said, "two\nlines"]
+    text = "one\u2028two\u2029three\u0085four\x0bfive\x1csix"
+    found = read(tmp_path / "m.csv", f'path,kind,text\na.wav,speech,{text}\nb.wav,speech,"two\nlines"\nc.wav,song,x\n')
+    assert [row[3] for row in rows(found)] == [text, "two\nlines"]
     assert [(row["uri"].rsplit(":", 1)[1], row["reason"]) for row in found.quarantine] == [("5", "wrong_kind")]
 
 
-def test_a_header_that_nothing_parts_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no column path and kind: columns are parted by commas, semicolons, tabs or"):
+def test_a_header_without_a_delimiter_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match="no column path and kind: columns are separated by commas, semicolons, tabs or"
+    ):
         read(tmp_path / "m.csv", "path:kind\na.wav:speech\n")
     with pytest.raises(DataError, match=r"no column kind: its first line must name .* names path, label"):
         read(tmp_path / "m.csv", "path;label\na.wav;x\n")
@@ -86,7 +88,7 @@ def test_slashes_may_lean_either_way(tmp_path: Path) -> None:
         str(tmp_path / "odd\\name.wav"),
     ]
     assert [row["reason"] for row in found.quarantine] == ["wrong_path"] * 3
-    assert "is a path of Windows: give it relative to the manifest" in found.quarantine[0]["detail"]
+    assert "is a Windows path: give it relative to the manifest" in found.quarantine[0]["detail"]
 
 
 @pytest.mark.parametrize("written", [NFC, NFD])

@@ -63,7 +63,7 @@ AUDIOFOLDER = {
     "eval/hey_nova/1.wav": "hey_nova @test",
     "train/stop/1.wav": "stop @train",
     "test/other/1.wav": "-speech @test",
-    "train/1.wav": "!lies in train",
+    "train/1.wav": "!it is in train",
     "data/train/hey_nova/1.wav": "hey_nova @train",
 }
 SPEAKERS_FIRST = {
@@ -82,9 +82,9 @@ BESIDE_A_WORD = {
     "hey_nova/not-wake-word/1.wav": "-speech",
     "hey_nova_2/1.wav": "hey_nova_2",
     "negative/hey_nova/1.wav": "-speech",
-    "clips/1.wav": "!lies in clips",
-    "🎤/1.wav": "!lies in 🎤",
-    "1.wav": "!lies directly in the source's folder",
+    "clips/1.wav": "!it is in clips",
+    "🎤/1.wav": "!it is in 🎤",
+    "1.wav": "!it is in the source's root",
 }
 SPEECH_AND_NOISE = {
     "speech/hey_nova/anna/1.wav": "hey_nova anna",
@@ -102,7 +102,7 @@ PROJECT = {
 }
 
 
-def told(place: Place) -> str:
+def described(place: Place) -> str:
     """`label speaker @split` of a word's clips, `-kind` of others, `!fault`."""
     if place.fault:
         return f"!{place.fault}"
@@ -117,7 +117,7 @@ def layout(root: str, files: list[str], kind: str | None = None, phrases: tuple[
 
 
 def places(found: Layout, files: list[str]) -> dict[str, str]:
-    return {name: told(found.place(PurePosixPath(name).parts[:-1])) for name in files}
+    return {name: described(found.place(PurePosixPath(name).parts[:-1])) for name in files}
 
 
 @pytest.mark.parametrize(
@@ -162,12 +162,12 @@ def test_the_sources_own_folder_counts_where_those_in_it_do_not_tell(
     assert list(places(layout(root, files), files).values()) == expected
 
 
-def test_speakers_in_a_folder_named_like_the_word_are_told_of() -> None:
+def test_a_note_names_speakers_in_a_folder_named_like_the_word() -> None:
     found = layout("Hey Nova", ["anna/1.wav", "tom/2.wav"])
     assert places(found, ["anna/1.wav"]) == {"anna/1.wav": "hey_nova anna"}
     assert found.notes == [
-        "Hey Nova is named by the wake word hey_nova: its folders anna, tom are taken for speakers of it; if they hold "
-        "other words, move them into a folder `negative`"
+        "Hey Nova is named after the wake word hey_nova: its folders anna, tom are used as speakers of it; if they "
+        "contain other words, move them into a folder `negative`"
     ]
 
 
@@ -181,7 +181,7 @@ def test_beside_a_folder_of_a_word_others_are_of_other_words() -> None:
 def test_with_several_words_a_positive_must_say_which() -> None:
     files = ["positive/1.wav", "positive/alexa/1.wav", "alexa/positive_test/1.wav"]
     found = places(layout("x", files, phrases=("alexa", "hey nova")), files)
-    assert found["positive/1.wav"].startswith("!its folders do not say whether it is alexa or hey_nova")
+    assert found["positive/1.wav"].startswith("!its folders do not show whether it is alexa or hey_nova")
     assert found["positive/alexa/1.wav"] == "alexa"
     assert found["alexa/positive_test/1.wav"] == "alexa @test"
 
@@ -205,7 +205,7 @@ def test_a_name_in_another_script_or_form_is_matched_by_the_phrase() -> None:
         WordConfig(label="hey_schatzchen", phrase="Hey Sch\u00e4tzchen"),
     ]
     found = Layout("x", [PurePosixPath(name).parts[:-1] for name in files], None, words)
-    assert [told(found.place(PurePosixPath(name).parts[:-1])) for name in files] == [
+    assert [described(found.place(PurePosixPath(name).parts[:-1])) for name in files] == [
         "alice",
         "nihao",
         "hey_schatzchen Jos\u00e9",

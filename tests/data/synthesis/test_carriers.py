@@ -44,7 +44,7 @@ def words(**synthesis: Any) -> list[dict[str, Any]]:
     return [row for row in plan_utterances(config(**synthesis)).to_pylist() if row["kind"] == "wakeword"]
 
 
-def test_the_share_is_exact_and_splits_hear_other_sentences() -> None:
+def test_the_share_is_exact_and_splits_have_other_sentences() -> None:
     plain = words()
     assert {row["carrier"] for row in plain} == {""}, "off by default"
     rows = words(carrier_share=0.25)
@@ -52,9 +52,9 @@ def test_the_share_is_exact_and_splits_hear_other_sentences() -> None:
         assert sum(bool(row["carrier"]) for row in rows if row["split"] == split) == count
     assert [{**row, "carrier": ""} for row in rows] == plain, "voices, rates and pitches stay as they were"
     rows = words(carrier_share=1.0, clips_per_word=60)
-    heard = {split: {row["carrier"] for row in rows if row["split"] == split} for split in ("train", "val", "test")}
-    assert len(heard["train"]) == len(CARRIERS) // 2
-    assert not heard["train"] & (heard["val"] | heard["test"])
+    carriers = {split: {row["carrier"] for row in rows if row["split"] == split} for split in ("train", "val", "test")}
+    assert len(carriers["train"]) == len(CARRIERS) // 2
+    assert not carriers["train"] & (carriers["val"] | carriers["test"])
     assert {row["text"] for row in rows} == {"hey nova"}
     assert {row["carrier"] for row in words(carrier_share=1.0, carriers=["{phrase}, go"])} == {"{phrase}, go"}
 
@@ -74,7 +74,7 @@ def test_sentences_that_hold_a_word_are_left_out() -> None:
         config(carriers=[], carrier_share=0.1)
 
 
-def test_parts_are_what_is_said() -> None:
+def test_a_sentence_is_split_into_parts() -> None:
     assert parts_of("ok, {phrase}, set a timer", "nova") == ("ok,", "nova,", "set a timer")
     assert parts_of("thank you, {phrase}", "nova") == ("thank you,", "nova", "")
     assert parts_of("{phrase}. Go!", "nova") == ("", "nova,", "Go")
@@ -93,14 +93,14 @@ def test_the_place_of_a_part_is_known_to_the_frame(place: int, edge_s: float) ->
     parts = [tone(s, level, edge_s, edge_s) for s, level in zip(seconds, levels, strict=True)]
     clip = joined(parts, place, 5, 0.2)
     assert clip.end_s - clip.start_s == pytest.approx(seconds[place], abs=0.025)
-    heard = np.abs(clip.audio) > 0.01
-    inside = heard[round(clip.start_s * RATE_HZ) : round(clip.end_s * RATE_HZ)]
+    loud_enough = np.abs(clip.audio) > 0.01
+    inside = loud_enough[round(clip.start_s * RATE_HZ) : round(clip.end_s * RATE_HZ)]
     assert inside.mean() > 0.9
-    edges = np.flatnonzero(np.diff(np.flatnonzero(heard)) > 0.05 * RATE_HZ)
+    edges = np.flatnonzero(np.diff(np.flatnonzero(loud_enough)) > 0.05 * RATE_HZ)
     assert len(edges) == 2, "two pauses"
-    spoken_s = (np.flatnonzero(heard)[-1] - np.flatnonzero(heard)[0]) / RATE_HZ
+    spoken_s = (np.flatnonzero(loud_enough)[-1] - np.flatnonzero(loud_enough)[0]) / RATE_HZ
     assert 2 * 0.06 - 0.03 < spoken_s - sum(seconds) < 2 * 0.3 + 0.03
-    loud = [np.abs(part).max() for part in np.split(clip.audio, np.flatnonzero(heard)[edges] + 400)]
+    loud = [np.abs(part).max() for part in np.split(clip.audio, np.flatnonzero(loud_enough)[edges] + 400)]
     assert max(loud) / min(loud) < 1.1, "one loudness"
     np.testing.assert_array_equal(clip.audio, joined(parts, place, 5, 0.2).audio)
 
@@ -120,8 +120,8 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def phrase_alone(row: dict[str, Any], follows: bool) -> np.ndarray:
     """The phrase as the voice of a planned row says it, without the silence around."""
-    said = "hey nova," if follows else "hey nova"
-    audio, rate_hz = load_engine("espeak").speak(said, row["voice"], row["rate"], row["pitch"], row["seed"])
+    phrase = "hey nova," if follows else "hey nova"
+    audio, rate_hz = load_engine("espeak").speak(phrase, row["voice"], row["rate"], row["pitch"], row["seed"])
     audio = resample(audio, rate_hz)
     return audio[slice(*spoken_bounds(audio))]
 
@@ -159,7 +159,7 @@ def test_prepared_clips_hold_the_phrase_where_they_say(spoken: Path) -> None:
         sound = phrase_alone(planned[row["clip_id"]], not row["carrier"].endswith("{phrase}"))
         assert row["word_end_s"] - row["word_start_s"] == pytest.approx(len(sound) / RATE_HZ, abs=0.02)
         likely.append(likeness(audio, sound, round(row["word_start_s"] * RATE_HZ)))
-        assert row["duration_s"] - (row["word_end_s"] - row["word_start_s"]) > 0.45, "something is said beside it"
+        assert row["duration_s"] - (row["word_end_s"] - row["word_start_s"]) > 0.45, "there is speech beside it"
     # A place that is 0.03 s off gives 0.6, one that is 0.1 s off less than 0.
     assert np.median(likely) > 0.98
     assert min(likely) > 0.6

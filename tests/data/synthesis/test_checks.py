@@ -1,4 +1,4 @@
-"""Checks of spoken clips: length against phonemes, level, clipping, and what a recogniser hears."""
+"""Checks of spoken clips: length against phonemes, level, clipping, and recognised words."""
 
 from __future__ import annotations
 
@@ -73,17 +73,17 @@ def test_engines_pass_the_checks(name: str) -> None:
             check_length((last - first) / 16_000, rate, " ".join(sounds))
 
 
-def test_the_phonemes_of_what_is_said_are_planned() -> None:
+def test_the_phonemes_of_the_engine_input_are_planned() -> None:
     rows = plan_utterances(config(carrier_share=1.0)).to_pylist()
     assert {row["sounds"] for row in rows if row["kind"] == "wakeword"} == {"k ə m p j u t ɚ"}
     assert all(len(row["sounds"].split()) > 1 for row in rows)
     word = {"label": "xiomi", "say": ["show me"]}
-    said = validate_config({**config().model_dump(mode="json"), "words": [word]})
-    assert "ʃ oʊ m i" in {row["sounds"] for row in plan_utterances(said).to_pylist()}
+    respelled = validate_config({**config().model_dump(mode="json"), "words": [word]})
+    assert "ʃ oʊ m i" in {row["sounds"] for row in plan_utterances(respelled).to_pylist()}
 
 
 class Drawling(Espeak):
-    """Real speech of one voice in ten, followed by another text that nobody asked for."""
+    """Real speech of one voice in ten, followed by another text that was not requested."""
 
     def speak(self, text: str, voice: str, *rest: Any) -> tuple[np.ndarray, int]:
         if voice.endswith("+f2"):
@@ -92,7 +92,7 @@ class Drawling(Espeak):
 
 
 class Mistaken(Espeak):
-    """Every other utterance is one that nobody asked for."""
+    """Every other utterance was not requested."""
 
     def speak(
         self, text: str, voice: str, rate: float, pitch: float, seed: int, phonemes: str = ""
@@ -112,7 +112,7 @@ def test_a_clip_that_is_too_long_is_quarantined(tmp_path: Path, monkeypatch: pyt
     assert "phonemes at the rate" in bad[0]["detail"]
 
 
-def test_a_recogniser_is_asked_and_named_where_it_is_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_recogniser_is_an_error_that_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wakeword.data.synthesis.espeak.Espeak", Mistaken)
     options = {"cache_dir": str(tmp_path / "cache"), "clips_per_word": 28, "speech_clips": 2}
 
@@ -123,9 +123,9 @@ def test_a_recogniser_is_asked_and_named_where_it_is_absent(tmp_path: Path, monk
         with pytest.raises(MissingExtraError, match=r"synthesis\.check_words needs the extra \[mining\]"):
             prepare(made(check_words=True), tmp_path / "out", runner="local")
         return
-    assert prepare(made(), tmp_path / "unheard", runner="local").clips(kind="wakeword") == 28
+    assert prepare(made(), tmp_path / "unchecked", runner="local").clips(kind="wakeword") == 28
     # Clips that are there from a run without the check are listened to as well.
-    summary = prepare(made(check_words=True), tmp_path / "heard", runner="local")
+    summary = prepare(made(check_words=True), tmp_path / "checked", runner="local")
     left_out = summary.quarantined["wrong_words"]
     assert 8 <= left_out <= 20, "half of them say something else"
     assert summary.clips(kind="wakeword") == 28 - left_out

@@ -40,7 +40,7 @@ with wave.open(out if out != "-" else sys.stdout.buffer, "wb") as sound:
     sound.setnchannels(1), sound.setsampwidth(2), sound.setframerate(22050)
     sound.writeframes(struct.pack(f"<{count}h", *tone))
 if out != "-":
-    with open("asked.json", "w") as stream:
+    with open("arguments.json", "w") as stream:
         json.dump(sys.argv, stream)
 """
 VALUES = ("{text}", "{voice}", "{out}", "{rate}")
@@ -89,16 +89,16 @@ def test_pitch_moves_the_tone_and_keeps_the_rate(script: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("voice", "reason", "told"),
+    ("voice", "reason", "message"),
     [
         ("broken", "no_speech", r"command:mine ended with exit code 3 for 'hey nova': no such voice$"),
-        ("absent", "no_speech", r"command:mine for 'hey nova' as absent wrote no sound$"),
+        ("absent", "no_speech", r"command:mine for 'hey nova' as absent wrote no audio$"),
         ("sleepy", "timeout", r"command:mine took longer than 1\.5 s for 'hey nova'$"),
     ],
 )
-def test_faults_of_an_utterance_are_one_sentence(script: Path, voice: str, reason: str, told: str) -> None:
+def test_faults_of_an_utterance_are_one_sentence(script: Path, voice: str, reason: str, message: str) -> None:
     started_s = time.monotonic()
-    with pytest.raises(SpeechError, match=told) as caught:
+    with pytest.raises(SpeechError, match=message) as caught:
         speak(command(script, timeout_s=1.5 if voice == "sleepy" else 60), voice=voice)
     assert caught.value.reason == reason
     assert time.monotonic() - started_s < 30
@@ -119,12 +119,12 @@ def test_missing_programs_and_sections_are_named(script: Path) -> None:
     script.chmod(0o755)
     with pytest.raises(ConfigError, match="cannot be started"):
         speak(CommandConfig(argv=(str(script), *VALUES), voices=("low",)))
-    for faulty, told in (
+    for faulty, message in (
         ({"argv": ["x", "{txt}"]}, "is no placeholder"),
         ({"argv": ["x"], "voices": ["a", "b"]}, "no {voice}"),
         ({"argv": ["x", "{voice}"], "voices": ["a", "a"]}, "twice"),
     ):
-        with pytest.raises(ConfigError, match=told):
+        with pytest.raises(ConfigError, match=message):
             config({"mine": faulty}, engines={"command:mine": 1.0})
     with pytest.raises(ConfigError, match=r"command:other needs a section synthesis\.commands\.other"):
         config({}, engines={"command:other": 1.0})

@@ -88,10 +88,10 @@ def test_training_and_evaluation_share_neither_text_nor_sound() -> None:
     rows = near(near_miss_clips=200, near_miss_shares={1: 1, 2: 1, 3: 1}, near_miss_test_clips=120)
     texts = {split: {r["text"] for r in rows if r["split"] == split} for split in ("train", "val", "test")}
     assert min(map(len, texts.values())) > 30
-    heard = {split: set().union(*sounds_of(sorted(found))) for split, found in texts.items()}
+    sounds = {split: set().union(*sounds_of(sorted(found))) for split, found in texts.items()}
     for split in ("val", "test"):
         assert not texts["train"] & texts[split]
-        assert not heard["train"] & heard[split]
+        assert not sounds["train"] & sounds[split]
     seeded = {r["text"] for r in near(near_miss_test_clips=120, seed=1)}
     assert seeded != texts["val"] | texts["test"]
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from wakeword.config import validate_config
-from wakeword.data.synthesis import ENGINES, load_engine, pico
+from wakeword.data.synthesis import ENGINES, load_engine
+from wakeword.data.synthesis.engines import pico
 from wakeword.data.synthesis.plan import plan_utterances
 from wakeword.data.synthesis.sentences import vocabulary
 from wakeword.errors import ConfigError, MissingExtraError
@@ -23,12 +24,12 @@ def planned(**word: Any) -> list[dict[str, Any]]:
     return [row for row in plan_utterances(config).to_pylist() if row["kind"] == "wakeword"]
 
 
-def test_what_is_said_is_what_the_user_wrote() -> None:
-    assert {(r["said"], r["phonemes"], r["text"]) for r in planned()} == {("", "", "xiomi")}
+def test_engines_get_what_the_user_wrote() -> None:
+    assert {(r["respelling"], r["phonemes"], r["text"]) for r in planned()} == {("", "", "xiomi")}
     spelled = planned(say=["shao mee", "show me"])
-    assert {r["said"] for r in spelled} == {"shao mee", "show me"}
+    assert {r["respelling"] for r in spelled} == {"shao mee", "show me"}
     assert {r["text"] for r in spelled} == {"xiomi"}, "the manifest names the phrase"
-    assert {(r["said"], r["phonemes"]) for r in planned(say=["a"], phonemes="ʃˈaʊmi")} == {("", "ʃˈaʊmi")}
+    assert {(r["respelling"], r["phonemes"]) for r in planned(say=["a"], phonemes="ʃˈaʊmi")} == {("", "ʃˈaʊmi")}
     with pytest.raises(ConfigError, match=r"words\.phonemes: 'ɬ'"):
         planned(phonemes="ɬaʊmi")
 
@@ -37,7 +38,9 @@ def test_phonemes_that_no_engine_takes_are_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Espeak, "takes_phonemes", False)
     with pytest.raises(ConfigError, match="none of the engines espeak takes phonemes"):
         planned(phonemes="ʃˈaʊmi")
-    assert {(r["said"], r["phonemes"]) for r in planned(say=["shao mee"], phonemes="ʃˈaʊmi")} == {("shao mee", "")}
+    assert {(r["respelling"], r["phonemes"]) for r in planned(say=["shao mee"], phonemes="ʃˈaʊmi")} == {
+        ("shao mee", "")
+    }
 
 
 @pytest.mark.parametrize("name", sorted(ENGINES))

@@ -117,7 +117,7 @@ def test_scripts_of_languages_are_those_that_espeak_reads() -> None:
 
 def test_english_is_planned_as_it_was_before_there_were_languages() -> None:
     made = config("hey nova", "en", clips_per_word=200, speech_clips=200, near_miss_test_clips=0)
-    columns = ("key", "engine", "voice", "text", "rate", "pitch", "seed", "said", "phonemes", "carrier")
+    columns = ("key", "engine", "voice", "text", "rate", "pitch", "seed", "respelling", "phonemes", "carrier")
     rows = [[row[name] for name in columns] for row in plan_utterances(made).to_pylist()]
     assert hashlib.sha256(json.dumps(rows).encode()).hexdigest() == (
         "2cd67c88e845712213901ef62bf84e644f4aec7b790f262e36839c1fabb26035"
@@ -136,16 +136,16 @@ def test_voices_follow_the_language() -> None:
     assert (accents["de"], accents["zh"]) == ({"de"}, {"cmn"})
 
 
-def test_engines_of_other_languages_are_left_out_and_told() -> None:
+def test_engines_of_other_languages_are_left_out_with_a_message() -> None:
     engines = {"espeak": 0.5, "piper": 0.3, "kokoro": 0.2}
     made = config(engines=engines, hold_out=["hibari"])
     try:
-        told = left_out(made.synthesis)
+        messages = left_out(made.synthesis)
     except MissingExtraError as error:
         pytest.skip(str(error))
     assert {row["engine"] for row in plan_utterances(made).to_pylist()} == {"espeak"}
-    assert [note.split()[2] for note in told] == ["piper", "kokoro", "hibari"]
-    assert told[0].endswith("piper speaks en-us, and synthesis.language is de")
+    assert [note.split()[2] for note in messages] == ["piper", "kokoro", "hibari"]
+    assert messages[0].endswith("piper speaks en-us, and synthesis.language is de")
     with pytest.raises(ConfigError, match=r"'de': none of the engines speaks it \(piper speaks en-us; kokoro"):
         plan_utterances(config(engines={"piper": 1.0, "kokoro": 1.0}))
     with pytest.raises(ConfigError, match="espeak speaks fr, fr-be, fr-ch"):

@@ -1,4 +1,4 @@
-"""What voices would say is told before they speak; what none of them can read is refused with the way out."""
+"""Readings are known before synthesis; a word that no voice can read is refused with remedies."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def test_a_script_that_english_voices_spell_is_refused_with_the_languages_that_r
     language, script = OTHER_SCRIPTS[phrase]
     with pytest.raises(ConfigError) as refused:
         check_reading(config(phrase, all_engines()))
-    told = str(refused.value)
-    assert phrase in told
-    assert script in told
-    assert "words.say or words.phonemes" in told
-    assert "synthesis.enabled=false" in told
-    assert told.count("\n") == 0
-    named = told.partition("set synthesis.language (")[2].partition(")")[0].split(", ")
+    message = str(refused.value)
+    assert phrase in message
+    assert script in message
+    assert "words.say or words.phonemes" in message
+    assert "synthesis.enabled=false" in message
+    assert message.count("\n") == 0
+    named = message.partition("set synthesis.language (")[2].partition(")")[0].split(", ")
     assert language in named
     made = config(phrase, language=language)
     (reading,) = readings_of(made, made.words[0])
@@ -104,8 +104,8 @@ def test_the_ways_out_are_ways_out(way: dict[str, Any]) -> None:
     made = config("小爱同学", **way)
     check_reading(made)
     rows = plan_utterances(made).to_pylist()
-    said = {(row["said"], row["phonemes"]) for row in rows if row["kind"] == "wakeword"}
-    assert said == {("".join(way.get("say", [])), way.get("phonemes", ""))}
+    given = {(row["respelling"], row["phonemes"]) for row in rows if row["kind"] == "wakeword"}
+    assert given == {("".join(way.get("say", [])), way.get("phonemes", ""))}
     assert all(row["sounds"] for row in rows if row["kind"] == "wakeword")
 
 
@@ -129,9 +129,9 @@ def test_a_last_clause_of_one_character_is_read_by_every_engine(phrase: str) -> 
     wanted = split_ipa(phonemes([NUMBERS[phrase]])[0])
     for one in readings_of(made, made.words[0]):
         if one.ipa is not None:
-            heard = split_ipa(one.ipa)
-            assert len(heard) == len(wanted), f"{one.engine}: {one.ipa}"
-            assert heard[-1] == wanted[-1] or one.engine == "hibari"
+            sounds = split_ipa(one.ipa)
+            assert len(sounds) == len(wanted), f"{one.engine}: {one.ipa}"
+            assert sounds[-1] == wanted[-1] or one.engine == "hibari"
     row = next(row for row in plan_utterances(made).to_pylist() if row["kind"] == "wakeword")
     assert len(row["sounds"].split()) == len(wanted)
 
@@ -139,7 +139,7 @@ def test_a_last_clause_of_one_character_is_read_by_every_engine(phrase: str) -> 
 @pytest.mark.parametrize(
     "name", ["espeak", "hibari", "pico", *(pytest.param(name, marks=pytest.mark.slow) for name in ("piper", "kokoro"))]
 )
-def test_a_number_at_the_end_is_heard(name: str) -> None:
+def test_a_number_at_the_end_is_read(name: str) -> None:
     try:
         engine = load_engine(name)
     except MissingExtraError as error:
@@ -166,7 +166,7 @@ def test_a_number_at_the_end_is_heard(name: str) -> None:
         *((phrase, []) for phrase in ("hey nova", "alexa", "computer", "hey jarvis", "Café au lait", "what's up doc")),
     ],
 )
-def test_what_a_user_should_know_is_told(phrase: str, sentences: list[str]) -> None:
+def test_remarks_for_the_user(phrase: str, sentences: list[str]) -> None:
     notes = check_reading(config(phrase, all_engines()))
     assert bool(notes) == bool(sentences)
     for sentence in sentences:
@@ -191,7 +191,7 @@ def test_accents_written_apart_are_read_as_one_letter() -> None:
     assert apart.words[0].text == "Café olé"
     assert readings_of(apart, apart.words[0])[0].ipa == phonemes(["Café olé"])[0]
     spelled = config("xiomi", say=["Cafe\u0301"])
-    assert {r["said"] for r in plan_utterances(spelled).to_pylist() if r["kind"] == "wakeword"} == {"Café"}
+    assert {r["respelling"] for r in plan_utterances(spelled).to_pylist() if r["kind"] == "wakeword"} == {"Café"}
 
 
 def test_an_engine_that_cannot_read_a_word_is_left_out_for_that_word_alone(
@@ -207,9 +207,11 @@ def test_an_engine_that_cannot_read_a_word_is_left_out_for_that_word_alone(
         }
     )
     piper = type(load_engine("piper"))
-    heard = piper.reading
+    plain_reading = piper.reading
     monkeypatch.setattr(
-        piper, "reading", lambda self, text, language="en": "" if "café" in text else heard(self, text, language)
+        piper,
+        "reading",
+        lambda self, text, language="en": "" if "café" in text else plain_reading(self, text, language),
     )
     (note,) = check_reading(made)
     assert note.startswith("the engine piper does not speak 'hey café' (cafe): it has no sound for 'hey café'")
@@ -221,7 +223,7 @@ def test_an_engine_that_cannot_read_a_word_is_left_out_for_that_word_alone(
         check_reading(made)
 
 
-def test_latin_words_within_another_script_are_told() -> None:
+def test_latin_words_within_another_script_give_a_remark() -> None:
     (note,) = check_reading(config("hello алиса", language="ru"))
     assert "is read by the rules of en" in note
 

@@ -1,4 +1,4 @@
-"""Turns: engines by weight, everyone equally often, ranges filled; and those who never speak are told of."""
+"""Turns: engines by weight, everyone equally often, ranges filled; warnings about voices without clips."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def test_engines_come_by_their_weights(everyone: Config) -> None:
 def test_everyone_of_an_engine_speaks_equally_often(everyone: Config) -> None:
     for cast, rows in groups(everyone):
         for spec, voices in cast.voices.items():
-            heard = Counter({voice.speaker: 0 for voice in voices})
-            heard.update(row["speaker"] for row in rows if row["engine"] == spec)
-            assert max(heard.values()) - min(heard.values()) <= 1
+            turns_of = Counter({voice.speaker: 0 for voice in voices})
+            turns_of.update(row["speaker"] for row in rows if row["engine"] == spec)
+            assert max(turns_of.values()) - min(turns_of.values()) <= 1
             used = Counter(row["voice"] for row in rows if row["engine"] == spec)
             turns = sum(used.values())
-            assert len(used) == min(turns, len(voices)) or max(used.values()) <= np.ceil(turns / len(heard))
+            assert len(used) == min(turns, len(voices)) or max(used.values()) <= np.ceil(turns / len(turns_of))
 
 
 def test_rates_and_pitches_fill_their_ranges_for_each_engine(everyone: Config) -> None:
@@ -120,7 +120,7 @@ with wave.open(out, "wb") as sound:
 """
 
 
-def test_who_never_speaks_is_counted_and_told(tmp_path: Path) -> None:
+def test_voices_without_clips_are_counted_and_named(tmp_path: Path) -> None:
     (tmp_path / "speak.py").write_text(SPEAK)
     argv = [sys.executable, str(tmp_path / "speak.py"), "{text}", "{voice}", "{out}"]
     commands = {
@@ -142,9 +142,9 @@ def test_who_never_speaks_is_counted_and_told(tmp_path: Path) -> None:
     unsaid = sum(row["kind"] == "wakeword" for row in some)
     mute = sum(row["kind"] == "speech" and row["voice"] == "mute" for row in some)
     assert summary.quarantined == {"no_speech": dumb + unsaid, "silence": mute}
-    told = [note for note in summary.warnings if "none of" in note]
-    assert len(told) == 3
-    assert told[0].startswith(f"the engine command:dumb spoke none of {dumb} clips (no_speech: command:dumb ended")
-    assert told[0].endswith("no model)")
-    assert told[1].startswith("the voice mute of command:some spoke none of ")
-    assert told[2].startswith(f"command:some said hey_nova in none of {unsaid} clips (no_speech: ")
+    messages = [note for note in summary.warnings if "none of" in note]
+    assert len(messages) == 3
+    assert messages[0].startswith(f"the engine command:dumb spoke none of {dumb} clips (no_speech: command:dumb ended")
+    assert messages[0].endswith("no model)")
+    assert messages[1].startswith("the voice mute of command:some spoke none of ")
+    assert messages[2].startswith(f"command:some spoke hey_nova in none of {unsaid} clips (no_speech: ")

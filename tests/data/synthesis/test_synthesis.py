@@ -116,7 +116,7 @@ def test_noises_and_rooms_are_made(tmp_path: Path) -> None:
     assert summary.clips(kind="rir") == 2
 
 
-def test_held_out_engines_are_heard_in_test_alone() -> None:
+def test_held_out_engines_speak_only_in_test() -> None:
     pytest.importorskip("hibari", reason="the text-to-speech extra [tts] is not installed")
     rows = planned(clips_per_word=100, hold_out=["hibari"])
     assert {row["split"] for row in rows if row["engine"] == "hibari"} == {"test"}
@@ -129,20 +129,20 @@ def test_held_out_engines_are_heard_in_test_alone() -> None:
         planned(engines={"hibari": 1.0}, hold_out=[])
 
 
-def test_nobody_is_heard_in_two_splits() -> None:
+def test_no_speaker_is_in_two_splits() -> None:
     engines = {"espeak": 1.0, "kokoro": 1.0, "piper": 1.0}
     try:
         casts = cast_voices(config(engines=engines).synthesis, SplitConfig())
     except MissingExtraError as error:
         pytest.skip(str(error))
-    heard = {
+    speakers = {
         split: {(spec, who) for spec, voices in cast.voices.items() for voice in voices for who in voice.speakers}
         for split, cast in casts.items()
     }
-    assert not heard["train"] & heard["val"]
-    assert not heard["train"] & heard["test"]
-    assert not heard["val"] & heard["test"]
-    assert ("piper", "en_US-joe-medium") in heard["train"], "an engine with one voice serves training"
+    assert not speakers["train"] & speakers["val"]
+    assert not speakers["train"] & speakers["test"]
+    assert not speakers["val"] & speakers["test"]
+    assert ("piper", "en_US-joe-medium") in speakers["train"], "an engine with one voice serves training"
     assert len(casts["train"].voices["kokoro"]) > 3, "blends widen the few styles"
 
 
@@ -195,7 +195,7 @@ def test_each_engine_speaks(name: str) -> None:
         assert abs(lengths[1.0, 3.0] / lengths[1.0, 0.0] - 1) < 0.25, "pitch leaves the rate alone"
 
 
-def test_espeak_says_the_same_whatever_it_said_before() -> None:
+def test_espeak_keeps_no_state_between_utterances() -> None:
     engine = load_engine("espeak")
     voices = [voice.name for voice in engine.voices()][::20]
     first = [engine.speak("hey nova", name, 1.1, 1.0, 5)[0] for name in voices]

@@ -57,7 +57,7 @@ def test_it_is_one_offline_file_that_names_all_it_should(page) -> None:
     assert (
         body.count("Plotly.newPlot") == 14
     )  # conditions, training; DET, scores, timeline, two of slices, reliability of two words
-    assert "no audio at hand" in body
+    assert "audio not available" in body
 
 
 def test_damaged_training_curves_are_named(report, tmp_path) -> None:
@@ -75,7 +75,8 @@ def hostile(report, tmp_path) -> Path:
     target = word.operating.model_copy(update={"reason": HOSTILE, "verdict": HOSTILE})
     words = (word.model_copy(update={"phrase": HOSTILE, "examples": (example,), "targets": (target,)}),)
     update = {"words": words, "notes": (HOSTILE,), "licences": ((HOSTILE, HOSTILE, "test", 1),)}
-    write_html(report.model_copy(update=update), tmp_path / "hostile.html", command=HOSTILE, title=HOSTILE)
+    update["provenance"] = {**report.provenance, "bundle": HOSTILE}
+    write_html(report.model_copy(update=update), tmp_path / "hostile.html", command=HOSTILE)
     return tmp_path / "hostile.html"
 
 

@@ -91,7 +91,7 @@ def test_every_dimension_sorts_words_by_what_is_known() -> None:
     assert known["pitch"] == 90
     assert known["age"] == 30
     assert of(found, "duration", "long (above 0.80 s)").missed == 3
-    assert "not known of any word: accent, position" in found.summary
+    assert "unknown for every word: accent, position" in found.summary
 
 
 def test_conditions_are_separate_and_other_slices_hold_each_utterance_once() -> None:
@@ -151,7 +151,7 @@ def test_more_slices_ask_for_more() -> None:
 def test_nothing_to_compare_with_is_said() -> None:
     found = report(said(1, 30))
     assert found.tested == 0
-    assert found.summary[0] == "no slice could be compared with a rest: too little data"
+    assert found.summary[0] == "no slice could be compared with the rest: too little data"
     empty = report([])
     assert empty.speakers is None
     assert empty.dimensions[0].slices == ()

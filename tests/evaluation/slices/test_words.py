@@ -9,7 +9,7 @@ from tests.evaluation import known
 from wakeword.config import validate_config
 from wakeword.evaluation.evaluate import evaluate
 from wakeword.evaluation.metrics.detector_times import timing_of
-from wakeword.evaluation.metrics.measure import listen
+from wakeword.evaluation.metrics.measure import measure_word
 from wakeword.evaluation.results import EvaluationReport
 from wakeword.evaluation.scoring.store import ScoreStore
 from wakeword.evaluation.slices.words import duration_edges, slice_alarms, slice_words
@@ -58,7 +58,7 @@ def test_hours_and_false_alarms_are_shared_out_by_source(world) -> None:
     target = report.words[0].operating
     timing = timing_of(DetectorSettings(**report.detector), store.step_s)
     config = validate_config({"words": [{"label": "alpha"}], "evaluation": report.evaluation_config}).evaluation
-    view = listen("alpha", store.of("test"), store.scores, timing, config)
+    view = measure_word("alpha", store.of("test"), store.scores, timing, config)
     alarms, hours = slice_alarms(view, target.threshold)
     assert sum(hours.values()) == pytest.approx(target.test.alarms.hours)
     assert target.test.alarms.false_alarms == 1

@@ -110,7 +110,7 @@ def test_a_seed_gives_one_track_and_another_seed_another() -> None:
     assert first.truth != other.truth
 
 
-def test_noise_of_another_split_is_told_and_train_is_the_last_resort() -> None:
+def test_noise_of_another_split_is_noted_and_train_is_the_last_resort() -> None:
     rng = np.random.default_rng(0)
     words = [row("test", "wakeword", "alpha", tone_clip("alpha", rng), n) for n in range(2)]
     noise = {split: [row(split, "noise", "noise", coloured(2, rng), 0)] for split in ("val", "train")}
@@ -118,26 +118,26 @@ def test_noise_of_another_split_is_told_and_train_is_the_last_resort() -> None:
     assert {t.noise.split for t in found.tracks if t.noise} == {"val"}
     assert any("use those of val" in note for note in found.notes)
     found = plan_tracks(tables(test=words, train=noise["train"]), "test", [ALPHA], EvaluationConfig(far=False))
-    assert any("train (training heard them)" in note for note in found.notes)
+    assert any("train, which were used in training" in note for note in found.notes)
     found = plan_tracks(tables(test=words), "test", [ALPHA], EvaluationConfig(codecs=()))
     assert [track.condition for track in found.tracks] == ["clean"]
-    assert any("no noise recordings in any split" in note for note in found.notes)
+    assert any("no split has noise recordings" in note for note in found.notes)
 
 
 def test_clips_that_hold_a_word_are_ignored_for_it_and_only_for_it() -> None:
     rng = np.random.default_rng(0)
-    told = [
+    contents = [
         {"text": "switch Alpha on"},
         {"contains": "alpha"},
         {"text": "the alphabet"},
         {"text": "alpha and beta"},
     ]
-    rows = [row("val", "speech", "speech", coloured(3, rng), n, **more) for n, more in enumerate(told)]
+    rows = [row("val", "speech", "speech", coloured(3, rng), n, **more) for n, more in enumerate(contents)]
     rows.append(row("val", "wakeword", "hey_alpha", coloured(2, rng), 0))
     track = named(plan_tracks(tables(val=rows), "val", [ALPHA, BETA], EvaluationConfig()), "val/speech")
     clips = {truth.clip_id for truth in track.truth if truth.role == "clip"}
     ignored = {(truth.clip_id, truth.word) for truth in track.truth if truth.role == "ignored"}
-    assert len(clips) == 4  # the one that holds both words is no negative for any
+    assert len(clips) == 4  # the clip with both words is not a negative for either
     assert ignored == {
         ("val-speech-speech-0", "alpha"),
         ("val-speech-speech-1", "alpha"),
@@ -145,7 +145,7 @@ def test_clips_that_hold_a_word_are_ignored_for_it_and_only_for_it() -> None:
     }
 
 
-def test_words_without_a_place_are_left_out_and_said() -> None:
+def test_words_without_times_are_left_out_and_noted() -> None:
     rng = np.random.default_rng(0)
     rows = [row("val", "wakeword", "alpha", tone_clip("alpha", rng), n) for n in range(2)]
     rows[0]["word_end_s"] = None
@@ -155,20 +155,21 @@ def test_words_without_a_place_are_left_out_and_said() -> None:
     assert any("no clips of 'beta'" in note for note in found.notes)
 
 
-def test_who_speaks_is_told_where_it_is_engines_or_a_guess() -> None:
+def test_notes_name_synthetic_guessed_and_unknown_speakers() -> None:
     rng = np.random.default_rng(0)
 
     def notes(*values: dict[str, Any]) -> list[str]:
         rows = [row("test", "wakeword", "alpha", tone_clip("alpha", rng), n, **more) for n, more in enumerate(values)]
         found = plan_tracks(tables(test=rows), "test", [ALPHA], EvaluationConfig(codecs=()))
-        return [note for note in found.notes if "engines" in note or "speaker" in note]
+        return [note for note in found.notes if "synthetic" in note or "speaker" in note]
 
     engine, guess, known = {"synthetic": True}, {"speaker_source": "guessed"}, {"speaker_source": "given"}
-    assert notes(engine, engine) == ["test: engines alone say 'alpha': how often people are missed is not judged"]
+    (synthetic,) = notes(engine, engine)
+    assert synthetic.startswith("test: all clips of 'alpha' are synthetic")
     assert notes(engine, known) == []
     (note,) = notes(guess, engine, guess)
     (unknown,) = notes(known, {"speaker": ""})
-    assert unknown.startswith("test: 1 of 2 clips of 'alpha' name no speaker: training may have heard the same voices")
+    assert unknown.startswith("test: 1 of 2 clips of 'alpha' have no speaker")
     assert note.startswith("test: the speakers of 2 of 3 clips of 'alpha' are guessed from file names")
 
 

@@ -120,9 +120,9 @@ def test_a_word_that_ends_with_its_recording_counts(tmp_path) -> None:
             "'alpha' until 2 s and 'beta' from 1.5 s",
         ),
         ("word,start_s,end_s,speaker\nalpha,39,41,a\n", "line 2: 'alpha' ends at 41 s, but .* lasts 40.00 s"),
-        ("word,start_s,end_s,speaker\nalpha,2,2,a\n", "line 2: .* does not end after its start"),
-        ("word,start_s,end_s,speaker\nalpha,one,2,a\n", "line 2: a row holds word, start_s, end_s, speaker"),
-        ("word,start_s\nalpha,1\n", "line 2: a row holds word, start_s, end_s, speaker"),
+        ("word,start_s,end_s,speaker\nalpha,2,2,a\n", "line 2: .* needs 0 <= start_s < end_s"),
+        ("word,start_s,end_s,speaker\nalpha,one,2,a\n", "line 2: a row needs word, start_s, end_s, speaker"),
+        ("word,start_s\nalpha,1\n", "line 2: a row needs word, start_s, end_s, speaker"),
     ],
 )
 def test_truth_that_does_not_fit_is_refused(rows, sentence, tmp_path) -> None:
@@ -131,10 +131,10 @@ def test_truth_that_does_not_fit_is_refused(rows, sentence, tmp_path) -> None:
 
 
 def test_recordings_that_are_too_short_or_absent_are_refused(tmp_path) -> None:
-    with pytest.raises(DataError, match=r"lasts 0.90 s, no longer than the detector's refractory time of 1 s"):
+    with pytest.raises(DataError, match=r"lasts 0.90 s, not longer than the detector's refractory time of 1 s"):
         planned(recording(tmp_path / "short", seconds=0.9))
     with pytest.raises(DataError, match="there is no such file"):
         planned({"uri": str(tmp_path / "none.flac"), "truth": "t.csv"})
     told = recording(tmp_path / "a")
-    with pytest.raises(DataError, match=r"the truth .* cannot be read"):
+    with pytest.raises(DataError, match=r"the truth file .* cannot be read"):
         planned({**told, "truth": str(tmp_path / "absent.csv")})

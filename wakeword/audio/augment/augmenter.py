@@ -1,4 +1,4 @@
-"""The chain: who draws what, and in which order the sound goes through it."""
+"""The augmentation chain: random draws and the order of the transforms."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from wakeword.config.frontend import FrontendConfig
 EQ_HZ = (100.0, 7000.0)
 EQ_QUALITY = (0.5, 2.0)
 MICROPHONE_PEAK_HZ = (1500.0, 6000.0)
-"""Where cases and capsules of small devices resonate."""
+"""Resonances of the cases and capsules of small devices."""
 MICROPHONE_QUALITY = (0.7, 2.0)
 MOST_KEPT = 1 << 25
-"""Samples of room responses up to which their spectra are kept (128 MiB): a third of a convolution is theirs."""
+"""Most samples of RIRs whose spectra are cached (128 MiB); the cache saves a third of the cost of a convolution."""
 
 
 @dataclass(frozen=True)
 class Augmented:
-    """Changed audio and where its samples went.
+    """Augmented audio and the map of time.
 
     Attributes:
         audio: `(batch, samples)` float32 in [-1, 1].
-        speed: `(batch,)` factor on each clip's tempo, 1 where unchanged.
-        anchor: `(batch,)` sample that stayed in its place.
+        speed: `(batch,)` factor on the tempo of each clip, 1 where unchanged.
+        anchor: `(batch,)` sample that did not move.
     """
 
     audio: Tensor
@@ -44,17 +44,17 @@ class Augmented:
     anchor: Tensor
 
     def moved(self, position: Tensor) -> Tensor:
-        """Where a sample `(batch,)` of the input lies now; with anchor 0 that is position / speed."""
+        """New position `(batch,)` of a sample of the input."""
         return self.anchor + (position - self.anchor) / self.speed
 
 
 class Augmenter(nn.Module):
-    """Tempo and pitch, room, noises, microphone, clipping, gain, codec, noise floor on audio; vocal tract length and
-    masks on features.
+    """Augmentation of audio (tempo and pitch, RIR, noises, microphone, clipping, gain, codec, noise floor) and of
+    features (vocal tract length, masks).
 
-    Every clip draws for itself, from the generator that is passed in; all arithmetic runs on the device of the batch.
-    A transform that is off draws nothing, so that the draws of the others stay what they are. (`speed`, `room`, `noise`
-    and the features draw whether a clip takes part even at a probability of 0.)
+    Each clip has separate draws from the given generator; all arithmetic runs on the device of the batch. A transform
+    with probability 0 uses no random numbers, so it does not change the draws of the others. (The exceptions `speed`,
+    `rir`, `noise` and the feature transforms always draw which clips take part.)
     """
 
     def __init__(
@@ -66,14 +66,12 @@ class Augmenter(nn.Module):
         music: Bank | None = None,
         speech: Bank | None = None,
     ) -> None:
-        """Prepare the banks.
+        """Any bank may be None or empty: its transform is then off, except that coloured noise replaces `noises`.
 
         Args:
-            noises: recordings to mix in; without any, coloured noise is made on the spot.
-            rirs: room responses; without any there is no room.
-            frontend: where the mels of the features lie (for `vtlp`).
-            music: recordings of music; without any there is none.
-            speech: speech without the words, for babble and other voices; without any there are none.
+            rirs: room impulse responses.
+            frontend: the mel scale of the features, for `vtlp`.
+            speech: speech without the words, for babble and single voices.
         """
         super().__init__()
         self.config = config
@@ -91,19 +89,16 @@ class Augmenter(nn.Module):
 
         Args:
             audio: `(batch, samples)` float32 in [-1, 1].
-            generator: source of every draw; its device need not be that of the audio.
-            anchor: `(batch,)` sample that a change of tempo leaves in place; 0 when absent.
-
-        Returns:
-            New audio, the speed of each clip and where samples went.
+            generator: source of all random numbers, on any device.
+            anchor: `(batch,)` sample that a change of tempo does not move; None means 0.
         """
         count = audio.shape[0]
         anchor = torch.zeros(count, device=audio.device) if anchor is None else anchor.to(audio.device).float()
-        # From here on this copy is changed in place: a pass over a whole batch costs as much as a transform.
+        # The transforms work in place: a copy of the batch costs as much as a transform.
         audio = audio.clone()
         speed = self._speed(audio, anchor, generator)
         level = _levels(audio)
-        self._room(audio, level, generator)
+        self._reverberate(audio, level, generator)
         self._add_noises(audio, level, generator)
         self._microphone(audio, generator)
         self._clip(audio, generator)
@@ -115,11 +110,11 @@ class Augmenter(nn.Module):
         return Augmented(audio.clamp_(-1.0, 1.0), speed, anchor)
 
     def features(self, batch: Tensor, generator: torch.Generator) -> Tensor:
-        """Warp and mask features `(batch, frames, mels)`: the hook between front end and student."""
+        """Warp and mask features `(batch, frames, mels)`, between front end and network."""
         return features.mask(features.warp(batch, self.config, self.frontend, generator), self.config, generator)
 
     def _speed(self, audio: Tensor, anchor: Tensor, generator: torch.Generator) -> Tensor:
-        """Change tempo and pitch in place; the factor on each clip's tempo `(batch,)`."""
+        """Change tempo and pitch in place; returns the factor on the tempo of each clip `(batch,)`."""
         config, count = self.config, audio.shape[0]
         drawn = uniform(config.speed, count, generator).to(audio.device)
         taken = chosen(config.speed_probability, count, generator).to(audio.device)
@@ -146,7 +141,7 @@ class Augmenter(nn.Module):
     def _factors(
         self, probability: float, limits: tuple[float, float], audio: Tensor, generator: torch.Generator
     ) -> Tensor | None:
-        """A draw for each clip, NaN for those that take no part; None where all is off."""
+        """A random factor for each clip, NaN for unchanged clips; None for probability 0."""
         if not probability:
             return None
         drawn = uniform(limits, audio.shape[0], generator)
@@ -159,19 +154,19 @@ class Augmenter(nn.Module):
         return speed * (2.0 ** (config.pitch_semitones[1] / 12) if config.pitch_probability else 1.0)
 
     def _rows(self, probability: float, audio: Tensor, generator: torch.Generator) -> Tensor:
-        """Which clips take part: int64 `(rows,)` on the device of the audio."""
+        """Draw the clips that take part: int64 `(rows,)` on the device of the audio."""
         return chosen(probability, audio.shape[0], generator).to(audio.device).nonzero()[:, 0]
 
     def _responses(self, table: Tensor, count: int, generator: torch.Generator) -> Tensor:
-        """Room responses drawn for so many clips: `(count, taps)`."""
+        """Draw RIRs `(count, taps)`."""
         response = table[below(torch.full((count,), len(table), device=table.device), generator)]
         if self.config.rir_late_db == (0.0, 0.0):
             return response
         late_db = uniform(self.config.rir_late_db, count, generator).to(table.device)
         return quieter_late(response, late_db, RIR_LEAD)
 
-    def _room(self, audio: Tensor, level: Tensor, generator: torch.Generator) -> None:
-        """Put some clips into rirs, in place; their level `(batch,)` stays."""
+    def _reverberate(self, audio: Tensor, level: Tensor, generator: torch.Generator) -> None:
+        """Convolve some clips with RIRs in place, at an unchanged `level` `(batch,)`."""
         if self.rirs is None:
             return
         rows, table = self._rows(self.config.rir_probability, audio, generator), self.rirs
@@ -189,58 +184,50 @@ class Augmenter(nn.Module):
         replace_rows(audio, rows, wet, level[rows], drawn, length=length)
 
     def _spectra_of(self, length: int) -> Tensor:
-        """Spectra of all room responses, of a transform of `length`; kept for the next batch."""
+        """Spectra of all RIRs for a transform of `length`, cached for the next batch."""
         assert self.rirs is not None
         if self._spectra is None or self._spectra[0] != length or self._spectra[1].device != self.rirs.device:
             self._spectra = length, torch.fft.rfft(self.rirs, length)
         return self._spectra[1]
 
     def _add_noises(self, audio: Tensor, level: Tensor, generator: torch.Generator) -> None:
-        """All that sounds besides the clip; each at its own ratio to the `level` `(batch,)` of the clip alone."""
+        """Add noise, music, babble and voices, each at its own SNR to the `level` `(batch,)` of the clip."""
         config, samples = self.config, audio.shape[1]
         rows = self._rows(config.noise_probability, audio, generator)
         self._noise(audio, level, rows, generator)
         if self.music is not None and config.music_probability:
-            rows, music = self._rows(config.music_probability, audio, generator), self.music
-            drawn = places(music, len(rows), generator)
-            snr_db = uniform(config.music_snr_db, len(rows), generator)
-            _add(audio, level, rows, snr_db, lambda index, start: music.take(index, start, samples), *drawn)
+            rows = self._rows(config.music_probability, audio, generator)
+            _add_crops(audio, level, rows, config.music_snr_db, self.music, generator)
         if self.speech is not None and config.babble_probability:
             rows = self._rows(config.babble_probability, audio, generator)
             voices = babble(self.speech, config.babble_talkers, len(rows), samples, generator)
             snr_db = uniform(config.babble_snr_db, len(rows), generator)
             _add(audio, level, rows, snr_db, lambda voices: voices, voices)
         if self.speech is not None and config.speech_probability:
-            rows, speech = self._rows(config.speech_probability, audio, generator), self.speech
-            drawn = places(speech, len(rows), generator)
-            snr_db = uniform(config.speech_snr_db, len(rows), generator)
-            # Speech has pauses: loud frames against loud frames.
-            _add(
-                audio, level, rows, snr_db, lambda i, start: speech.take(i, start, samples), *drawn, power=active_power
-            )
+            rows = self._rows(config.speech_probability, audio, generator)
+            # Speech has pauses, so the level of its loud frames counts.
+            _add_crops(audio, level, rows, config.speech_snr_db, self.speech, generator, active_power)
 
     def _noise(self, audio: Tensor, level: Tensor, rows: Tensor, generator: torch.Generator) -> None:
+        config, samples = self.config, audio.shape[1]
         if not len(rows):
             return
-        samples, noises = audio.shape[1], self.noises
-        if noises is not None and not self.config.noise_rir_probability:
-            drawn = places(noises, len(rows), generator)
-            snr_db = uniform(self.config.noise_snr_db, len(rows), generator)
-            _add(audio, level, rows, snr_db, lambda index, start: noises.take(index, start, samples), *drawn)
+        if self.noises is not None and not config.noise_rir_probability:
+            _add_crops(audio, level, rows, config.noise_snr_db, self.noises, generator)
             return
-        if noises is not None:
-            noise = crops(noises, len(rows), samples, generator)
+        if self.noises is not None:
+            noise = crops(self.noises, len(rows), samples, generator)
         else:
             noise = coloured_noise(uniform((0.0, 2.0), len(rows), generator), samples, generator)
         noise = noise.to(audio.device)
-        snr_db = uniform(self.config.noise_snr_db, len(rows), generator)
-        if self.rirs is not None and self.config.noise_rir_probability:
-            heard = self._rows(self.config.noise_rir_probability, noise, generator)
-            replace_rows(noise, heard, ringing, self._responses(self.rirs, len(heard), generator))
+        snr_db = uniform(config.noise_snr_db, len(rows), generator)
+        if self.rirs is not None and config.noise_rir_probability:
+            wet = self._rows(config.noise_rir_probability, noise, generator)
+            replace_rows(noise, wet, ringing, self._responses(self.rirs, len(wet), generator))
         _add(audio, level, rows, snr_db, lambda noise: noise, noise)
 
     def _microphone(self, audio: Tensor, generator: torch.Generator) -> None:
-        """Equaliser, microphone and band limit in one pass; the level of the loud frames stays."""
+        """Apply equaliser, microphone and band limit in one pass, at an unchanged level of the loud frames."""
         config, count = self.config, audio.shape[0]
         power = torch.ones(count, filters.POINTS, device=audio.device)
         shaped = torch.zeros(count, dtype=torch.bool, device=audio.device)
@@ -287,7 +274,7 @@ class Augmenter(nn.Module):
             replace_rows(audio, rows, clipped, uniform(self.config.clip_db, len(rows), generator).to(audio.device))
 
     def _codec(self, audio: Tensor, generator: torch.Generator) -> None:
-        """Each clip that takes part goes through a codec of its own; clips of one codec go together."""
+        """Draw a codec for each clip; clips with the same codec are processed together."""
         config = self.config
         if not config.codec_probability:
             return
@@ -300,7 +287,7 @@ class Augmenter(nn.Module):
 
 
 def _levels(audio: Tensor) -> Tensor:
-    """`active_power` of each clip, on a CPU a few clips at a time."""
+    """`active_power` of each clip; on a CPU, a few clips at a time."""
     size = PIECE if audio.device.type == "cpu" else len(audio)
     return torch.cat([active_power(piece) for piece in audio.split(size)])
 
@@ -314,13 +301,25 @@ def _add(
     *draws: Tensor,
     power: Callable[[Tensor], Tensor] = mean_power,
 ) -> None:
-    """Add `make(*draws)` to some rows in place, its `power` `snr_db` below the `level` of the clips `(batch,)`.
-
-    What `make` returns is scaled in place.
-    """
+    """Add `make(*draws)` to `rows` in place, with its `power` scaled to `snr_db` below the `level` `(batch,)`."""
 
     def scaled(level: Tensor, snr_db: Tensor, *draws: Tensor) -> Tensor:
         noise = make(*draws).to(audio.device)
         return noise.mul_(noise_scale(level, power(noise), snr_db)[:, None])
 
     add_to_rows(audio, rows, scaled, level[rows], snr_db.to(audio.device), *draws)
+
+
+def _add_crops(
+    audio: Tensor,
+    level: Tensor,
+    rows: Tensor,
+    snr_limits_db: tuple[float, float],
+    bank: Bank,
+    generator: torch.Generator,
+    power: Callable[[Tensor], Tensor] = mean_power,
+) -> None:
+    """`_add` random crops of a bank at a random SNR."""
+    drawn = places(bank, len(rows), generator)
+    snr_db = uniform(snr_limits_db, len(rows), generator)
+    _add(audio, level, rows, snr_db, partial(bank.take, samples=audio.shape[1]), *drawn, power=power)

@@ -1,4 +1,4 @@
-"""Clips in memory that augmentation draws from: noises, music, speech, room responses."""
+"""Clips in memory for augmentation: noises, music, speech, room impulse responses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Bank:
-    """Clips one after another in a flat tensor, on any device.
+    """Concatenated clips in a flat tensor on any device.
 
     Attributes:
         audio: `(samples,)` int16 or float32 in [-1, 1].
@@ -23,7 +23,7 @@ class Bank:
 
     @staticmethod
     def of(clips: list[Tensor]) -> Bank:
-        """A bank of separate clips of one kind of number."""
+        """A bank of separate clips of one dtype."""
         length = torch.tensor([len(clip) for clip in clips], dtype=torch.int64)
         audio = torch.cat(clips) if clips else torch.zeros(0)
         return Bank(audio, torch.cumsum(length, 0) - length, length)
@@ -32,14 +32,14 @@ class Bank:
         return len(self.offset)
 
     def take(self, index: Tensor, start: Tensor, samples: int) -> Tensor:
-        """Clips `(batch, samples)` float32 from `start` on; a clip that ends goes on at its beginning."""
+        """Clips `(batch, samples)` float32 from sample `start` on; short clips repeat."""
         if self.audio.device.type == "cpu":
             return self._copy(index, start, samples)
         place = (start[:, None] + torch.arange(samples, device=self.audio.device)) % self.length[index, None]
         return as_float(self.audio[self.offset[index, None] + place])
 
     def _copy(self, index: Tensor, start: Tensor, samples: int) -> Tensor:
-        """`take` by whole stretches, which on a CPU is several times faster than looking up sample by sample."""
+        """`take` by slices, which is several times faster on a CPU than indexing samples."""
         taken = torch.empty(len(index), samples, dtype=self.audio.dtype)
         rows = zip(taken, self.offset[index].tolist(), self.length[index].tolist(), start.tolist(), strict=True)
         for row, offset, length, place in rows:
@@ -52,5 +52,5 @@ class Bank:
 
 
 def as_float(audio: Tensor) -> Tensor:
-    """int16 to float32 in [-1, 1); float32 stays."""
+    """Convert int16 to float32 in [-1, 1); float32 is unchanged."""
     return audio.to(torch.float32) / 32768.0 if audio.dtype == torch.int16 else audio.to(torch.float32)

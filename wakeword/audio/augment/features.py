@@ -1,4 +1,4 @@
-"""Augmentation of features, between front end and student: vocal tract length and masks."""
+"""Augmentation of features: vocal tract length perturbation and masks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def warp(features: Tensor, config: AugmentationConfig, frontend: FrontendConfig,
 
 
 def mask(features: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Tensor:
-    """SpecAugment (Park et al. 2019) with masks of each clip's own, filled with its mean."""
+    """SpecAugment (Park et al. 2019) with separate masks for each clip, filled with its mean."""
     count, frames, mels = features.shape
     taken = chosen(config.spec_probability, count, generator)
     hidden = torch.zeros(count, frames, mels, dtype=torch.bool, device=features.device)
@@ -41,7 +41,7 @@ def mask(features: Tensor, config: AugmentationConfig, generator: torch.Generato
 
 
 def _stripe(count: int, size: int, widest: int, generator: torch.Generator) -> Tensor:
-    """One stripe of 0 to `widest` cells anywhere in each row: bool `(count, size)`."""
+    """A random stripe of 0 to `widest` cells in each row: bool `(count, size)`."""
     width = below(torch.full((count,), min(widest, size) + 1, device=generator.device), generator)
     start = below(size - width + 1, generator)
     cell = torch.arange(size, device=generator.device)
@@ -49,9 +49,9 @@ def _stripe(count: int, size: int, widest: int, generator: torch.Generator) -> T
 
 
 def warped_mels(frontend: FrontendConfig, mels: int, factor: Tensor) -> Tensor:
-    """Which (fractional) mel of the input each mel of the output reads: `(batch, mels)`, monotone.
+    """Fractional mel index of the input for each mel of the output, `(batch, mels)`, monotone.
 
-    Output at frequency f reads f / factor up to 4/5 of the range, then a straight line to the end of the range.
+    The output at frequency f reads f / factor up to 4/5 of the range, then a straight line to the end of the range.
     """
     scale_name = frontend.mel_scale
     low, high = (float(hz_to_mel(edge, scale_name)) for edge in (frontend.f_min_hz, frontend.f_max_hz))
@@ -67,7 +67,7 @@ def warped_mels(frontend: FrontendConfig, mels: int, factor: Tensor) -> Tensor:
 
 
 def _mel_of(frequency_hz: Tensor, scale: str) -> Tensor:
-    """`frontend.hz_to_mel` on the tensor's own device: a copy to the CPU would stop a GPU at every batch."""
+    """`frontend.hz_to_mel` on the device of the tensor, which avoids a synchronisation per batch."""
     if scale == "htk":
         return 2595.0 * torch.log10(1.0 + frequency_hz / 700.0)
     above = SLANEY_MEL + torch.log(frequency_hz.clamp(min=SLANEY_HZ) / SLANEY_HZ) / SLANEY_LOG_STEP

@@ -1,10 +1,8 @@
-"""Filters as factors on the spectrum: equaliser, microphone, band limit.
+"""Zero-phase filters in the frequency domain: equaliser, microphone, band limit.
 
-All are zero-phase: they have the power response of the usual recursive filters, but no phase, so that nothing moves in
-time and the end of a word stays where its label says. Their frequency axis is that of the bilinear transform.
-
-Responses are worked out at `POINTS` frequencies, evenly on a logarithmic scale, and drawn out in straight lines to the
-bins of a spectrum: seven bands then cost no more than one.
+They have the power response of the usual recursive filters (bilinear transform), but no phase, so that the word labels
+stay valid. Responses are computed at `POINTS` logarithmically spaced frequencies and interpolated to the bins of a
+spectrum: several bands cost no more than one.
 """
 
 from __future__ import annotations
@@ -20,22 +18,22 @@ from wakeword.audio.augment.speed import padded_length
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 
 GAP = 1024
-"""Silence behind a clip, so that a filter's ringing at its end does not come out at its beginning."""
+"""Silence behind a clip that keeps the ringing at its end out of its start."""
 POINTS = 640
 LOWEST_HZ = 10.0
 
 
 @lru_cache(maxsize=8)
 def frequencies(device: torch.device) -> Tensor:
-    """Frequencies that responses are worked out at, in Hz: 0, then `LOWEST_HZ` to half the sample rate `(POINTS,)`."""
+    """Frequencies `(POINTS,)` of the responses in Hz: 0, then `LOWEST_HZ` to half the sample rate."""
     ends = math.log(LOWEST_HZ), math.log(SAMPLE_RATE_HZ / 2)
     raised = torch.linspace(*ends, POINTS - 1, dtype=torch.float64).exp()
     return torch.nn.functional.pad(raised, (1, 0)).float().to(device)
 
 
 def _relative(frequency_hz: Tensor) -> Tensor:
-    """The frequencies in units of each clip's, on the axis of the bilinear transform: `(batch, POINTS)`."""
-    # The tangent has no value at half the sample rate.
+    """Frequencies relative to `frequency_hz` on the axis of the bilinear transform: `(batch, POINTS)`."""
+    # The tangent diverges at half the sample rate.
     turn = (frequencies(frequency_hz.device) / SAMPLE_RATE_HZ).clamp(max=0.4999)
     own = torch.tan(torch.pi * frequency_hz / SAMPLE_RATE_HZ)
     return torch.tan(torch.pi * turn)[None, :] * own.reciprocal()[:, None]
@@ -52,11 +50,7 @@ def peak_power(centre_hz: Tensor, gain_db: Tensor, quality: Tensor) -> Tensor:
 
 
 def band_power(low_hz: Tensor, high_hz: Tensor, order: Literal[2, 4]) -> Tensor:
-    """Power response `(batch, POINTS)` of a Butterworth high pass and low pass: -3 dB at both frequencies.
-
-    Args:
-        order: of each of the two; the slopes fall by 6 dB per octave and order.
-    """
+    """Power response `(batch, POINTS)` of a Butterworth high pass and low pass, -3 dB at both frequencies."""
     below = _relative(low_hz).reciprocal()
     above = _relative(high_hz)
     for _ in range(2 if order == 2 else 3):
@@ -66,7 +60,7 @@ def band_power(low_hz: Tensor, high_hz: Tensor, order: Literal[2, 4]) -> Tensor:
 
 @lru_cache(maxsize=32)
 def _places(length: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Where the bins of a transform of this length lie among the `frequencies`: the one below, and the part beyond."""
+    """Index of the frequency below each bin of a transform of this length, and the interpolation weight."""
     bins_hz = torch.arange(length // 2 + 1, device=device) * (SAMPLE_RATE_HZ / length)
     points_hz = frequencies(device)
     left = (torch.searchsorted(points_hz, bins_hz, right=True) - 1).clamp(0, POINTS - 2)
@@ -74,23 +68,23 @@ def _places(length: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def at_bins(power: Tensor, length: int) -> Tensor:
-    """Factors on amplitudes `(batch, length // 2 + 1)` out of a power response `(batch, POINTS)`."""
+    """Amplitude factors `(batch, length // 2 + 1)` of a power response `(batch, POINTS)`."""
     left, part = _places(length, power.device)
     amplitude = power.sqrt()
-    # Five times as fast on a CPU as indexing with brackets.
+    # On a CPU, index_select is five times faster than indexing with brackets.
     return torch.lerp(amplitude.index_select(1, left), amplitude.index_select(1, left + 1), part)
 
 
 def filter_length(samples: int) -> int:
-    """Length of the transforms that filter clips of so many samples."""
+    """Length of the transforms that filter clips of this length."""
     return padded_length(samples + GAP)
 
 
 def filtered(audio: Tensor, power: Tensor, samples: int | None = None) -> Tensor:
-    """Clips `(batch, samples)` under power responses `(batch, POINTS)`, zero-phase.
+    """Filter clips `(batch, samples)` with power responses `(batch, POINTS)`, zero-phase.
 
     Args:
-        samples: of the clips, where `audio` has the `filter_length` already and is silent beyond them.
+        samples: length of the clips where `audio` is already padded to `filter_length`.
     """
     samples = samples or audio.shape[1]
     length = filter_length(samples)

@@ -1,4 +1,4 @@
-"""Noise that is made on the spot: coloured, white, and babble out of speech."""
+"""Generated noise: coloured, white, and babble from speech."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wakeword.config.frontend import SAMPLE_RATE_HZ
 
 
 def coloured_noise(slope: Tensor, samples: int, generator: torch.Generator) -> Tensor:
-    """Noise `(batch, samples)` with power falling as f ** -slope (0 white, 1 pink, 2 brown), without DC."""
+    """Noise `(batch, samples)` of power 1 whose spectrum falls as f ** -slope (0 white, 1 pink, 2 brown), no DC."""
     length = fast_length(samples)
     white = torch.randn(len(slope), length, generator=generator, device=generator.device).to(slope.device)
     spectrum = torch.fft.rfft(white)
@@ -25,18 +25,14 @@ def coloured_noise(slope: Tensor, samples: int, generator: torch.Generator) -> T
 
 
 def white_crops(count: int, samples: int, generator: torch.Generator) -> Tensor:
-    """White noise `(count, samples)` of power 1: crops of one stretch, which is cheaper than that many draws."""
+    """White noise `(count, samples)` of power 1: crops of one signal, which is cheaper than independent draws."""
     stretch = torch.randn(2 * samples, generator=generator, device=generator.device)
     start = torch.randint(samples + 1, (count,), generator=generator, device=generator.device)
     return stretch.unfold(0, samples, 1)[start]
 
 
 def babble(speech: Bank, talkers: tuple[int, int], count: int, samples: int, generator: torch.Generator) -> Tensor:
-    """Many voices at once `(count, samples)`: each clip its own number of talkers, each at 0 to -10 dB.
-
-    Args:
-        talkers: fewest and most.
-    """
+    """Sums of voices `(count, samples)`, each voice at 0 to -10 dB; `talkers` are the fewest and most voices."""
     fewest, most = talkers
     device = speech.offset.device
     number = fewest + below(torch.full((count,), most - fewest + 1, device=device), generator)

@@ -1,4 +1,4 @@
-"""Rooms: responses in a table, convolution that neither moves a clip nor changes its level."""
+"""Convolution with room impulse responses (RIRs) that keeps the timing of a clip."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from wakeword.audio.rirs import direct_sound
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 
 RIR_LEAD = 64
-"""Samples of a room response kept before its direct sound (the ringing of a band-limited arrival)."""
+"""Samples of an RIR before its direct sound that are kept (pre-ringing of a band-limited pulse)."""
 RIR_LONGEST_S = 1.5
 RIR_EARLY_S = 0.05
-"""Reflections up to here add to the direct sound; what comes later blurs it (the split of the C50 of ISO 3382-1)."""
+"""End of the early reflections (the split of the C50 of ISO 3382-1)."""
 
 
 def rir_table(rirs: Bank) -> Tensor:
-    """Responses `(rirs, taps)` with the direct sound at tap `RIR_LEAD`, unit energy."""
+    """RIRs `(rirs, taps)` of unit energy with the direct sound at tap `RIR_LEAD`; silent RIRs are dropped."""
     taps = RIR_LEAD + min(int(rirs.length.max()), int(RIR_LONGEST_S * SAMPLE_RATE_HZ))
     table = torch.zeros(len(rirs), taps, device=rirs.audio.device)
     for row, (offset, length) in enumerate(zip(rirs.offset.tolist(), rirs.length.tolist(), strict=True)):
@@ -32,35 +32,35 @@ def rir_table(rirs: Bank) -> Tensor:
 
 
 def quieter_late(response: Tensor, late_db: Tensor, lead: int) -> Tensor:
-    """Responses `(batch, taps)` whose reflections later than 50 ms after the direct sound change by `late_db`.
+    """Change the late reflections (50 ms after the direct sound at tap `lead`) of RIRs `(batch, taps)` by `late_db`.
 
-    The talker comes nearer (below 0 dB) or moves away (above), in the same room.
+    Below 0 dB this simulates a nearer talker in the same room.
     """
     late = torch.arange(response.shape[1], device=response.device) >= lead + round(RIR_EARLY_S * SAMPLE_RATE_HZ)
     return torch.where(late, response * decibel(late_db)[:, None], response)
 
 
 def convolved(audio: Tensor, spectrum: Tensor, samples: int, lead: int) -> Tensor:
-    """Convolve each clip with its response, whose direct sound lies at tap `lead`, so that nothing moves in time.
+    """Convolve each clip with an RIR whose direct sound is at tap `lead`, without a delay.
 
     Args:
-        audio: `(batch, length)`, silent beyond `samples` for as long as a response is.
-        spectrum: of the responses, `(batch, length // 2 + 1)`.
-        samples: of the clips, and of what is returned.
+        audio: `(batch, length)`, padded with at least the length of an RIR.
+        spectrum: spectra of the RIRs, `(batch, length // 2 + 1)`.
+        samples: length of the clips and of the result.
     """
     wet = torch.fft.irfft(torch.fft.rfft(audio).mul_(spectrum), audio.shape[1])
     return wet[:, lead : lead + samples]
 
 
 def ringing(noise: Tensor, response: Tensor) -> Tensor:
-    """Noise `(batch, samples)` as it sounds in a room: convolved in a circle, so that it rings from its start on."""
+    """Circular convolution of noise `(batch, samples)` with RIRs, so that it is reverberant from its start."""
     samples = noise.shape[1]
     spectrum = torch.fft.rfft(noise) * torch.fft.rfft(_folded(response, samples), samples)
     return torch.fft.irfft(spectrum, samples)
 
 
 def _folded(response: Tensor, samples: int) -> Tensor:
-    """A response longer than the circle goes on at its beginning."""
+    """Wrap an RIR that is longer than `samples`."""
     if response.shape[1] <= samples:
         return response
     rounds = -(-response.shape[1] // samples)

@@ -1,4 +1,4 @@
-"""Time and pitch: resampling (both change) and a phase vocoder (time changes, pitch stays); together pitch alone."""
+"""Change speed by resampling, tempo by a phase vocoder, and pitch by both."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from torch import Tensor
 from wakeword.audio.augment.levels import active_power
 
 GAP = 256
-"""Silence behind a clip that is resampled: it keeps its end from leaking into its beginning."""
+"""Silence behind a resampled clip that keeps its end out of its start."""
 VOCODER_WINDOW = 1024
-"""64 ms: partials of a voice of 80 Hz still lie in bins of their own."""
+"""64 ms: the harmonics of a voice of 80 Hz are in separate bins."""
 VOCODER_HOP = 256
 ONSET = 4.0
-"""A frame of so many times the power of the one before is where a sound sets in."""
+"""Ratio of the powers of two successive frames at an onset."""
 SLACK = 1.25
-"""How much longer than needed a transform may be, so that two quick lengths have nearly the ratio that is wanted."""
+"""Largest ratio of the length of a transform to the needed length; longer ones allow more accurate factors."""
 
 
 @lru_cache(maxsize=4096)
 def fast_length(samples: float) -> int:
-    """The smallest even length from `samples` on whose prime factors are 2, 3 and 5: quick to transform."""
+    """The smallest even length of at least `samples` with the prime factors 2, 3 and 5, which is fast to transform."""
     length = 2 * math.ceil(samples / 2)
     while not _is_smooth(length, (2, 3, 5)):
         length += 2
@@ -32,9 +32,9 @@ def fast_length(samples: float) -> int:
 
 
 def padded_length(samples: float) -> int:
-    """What to pad clips to before a transform: the next multiple of 64 with no prime factors but 2, 3, 5 and 7 besides.
+    """The smallest fast length of at least `samples`: a multiple of 64 with the prime factors 2, 3, 5 and 7.
 
-    Many factors of 2 are what a transform is quickest with: 34560 points take a tenth less than 33750, 33600 a fifth.
+    Factors of 2 make a transform faster: 34560 points take 10 % less time than 33750, and 33600 take 20 % less.
     """
     length = math.ceil(samples / 64)
     while not _is_smooth(length, (2, 3, 5, 7)):
@@ -43,7 +43,7 @@ def padded_length(samples: float) -> int:
 
 
 def _is_smooth(length: int, primes: tuple[int, ...]) -> bool:
-    """Whether a number has no other prime factors."""
+    """Whether a number has only these prime factors."""
     for prime in primes:
         while length % prime == 0:
             length //= prime
@@ -53,11 +53,11 @@ def _is_smooth(length: int, primes: tuple[int, ...]) -> bool:
 def resample(audio: Tensor, factor: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor]:
     """Play each clip about `factor` times faster: out[n] = in[anchor + (n - anchor) * factor], silence beyond it.
 
-    Band-limited, by cutting or padding the spectrum. The transforms take lengths that are quick, a few per cent apart:
-    the factor moves to the next such one, and clips that share it share a transform.
+    The spectrum is cut or padded. The factors are rounded to ratios of fast lengths, a few per cent apart, and clips
+    with the same factor share a transform.
 
     Returns:
-        Audio `(batch, samples)` and the factors that were applied `(batch,)`.
+        Audio `(batch, samples)` and the applied factors `(batch,)`.
     """
     samples = audio.shape[1]
     length = fast_length(samples + GAP)
@@ -82,12 +82,12 @@ def resample(audio: Tensor, factor: Tensor, anchor: Tensor) -> tuple[Tensor, Ten
 
 @lru_cache(maxsize=8)
 def _quick_lengths(low: int, high: int) -> list[int]:
-    """Even lengths that are quick to transform, 7 among their prime factors: more ratios to choose from."""
+    """Even lengths with the prime factors 2, 3, 5 and 7."""
     return [length for length in range(low + low % 2, high, 2) if _is_smooth(length, (2, 3, 5, 7))]
 
 
 def _near_lengths(samples: int, factor: float) -> tuple[int, int]:
-    """Two quick lengths, the first at least `samples`, with a ratio near `factor` (within 0.2 %, as a rule)."""
+    """Two fast lengths, the first at least `samples`, whose ratio is near `factor` (usually within 0.2 %)."""
     if factor == 1.0:
         return samples, samples
     all_lengths = _quick_lengths(samples // 4, 4 * samples)
@@ -101,11 +101,11 @@ def _near_lengths(samples: int, factor: float) -> tuple[int, int]:
 
 
 def stretch(audio: Tensor, factor: Tensor, anchor: Tensor, target: Tensor, samples: int) -> Tensor:
-    """Play each clip `factor` times faster at its own pitch: out[n] sounds like in[anchor + (n - target) * factor].
+    """Play each clip `factor` times faster at unchanged pitch: out[n] is like in[anchor + (n - target) * factor].
 
-    A phase vocoder with identity phase locking (Laroche and Dolson 1999): a spectral peak's phase goes on as it does at
-    that place of the input, and the bins around it keep their phases relative to it. Where the sound sets in, all
-    phases are those of the input, which keeps attacks sharp and in their place.
+    A phase vocoder with identity phase locking (Laroche and Dolson 1999): the phase of a spectral peak advances as in
+    the input, and the bins around it keep their phases relative to it. At onsets all phases are those of the input,
+    which keeps attacks sharp.
 
     Args:
         audio: `(batch, samples_in)`.
@@ -113,7 +113,7 @@ def stretch(audio: Tensor, factor: Tensor, anchor: Tensor, target: Tensor, sampl
         samples: length of the result.
 
     Returns:
-        `(batch, samples)`, silent where the input does not reach.
+        `(batch, samples)`, silent beyond the input.
     """
     window = torch.hann_window(VOCODER_WINDOW, device=audio.device)
     spectrum = torch.stft(
@@ -122,7 +122,7 @@ def stretch(audio: Tensor, factor: Tensor, anchor: Tensor, target: Tensor, sampl
     frames = spectrum.shape[1]
     centre = VOCODER_HOP * torch.arange(samples // VOCODER_HOP + 2, device=audio.device)
     place = (anchor[:, None] + (centre[None, :] - target[:, None]) * factor[:, None]) / VOCODER_HOP
-    # A frame half a window beyond the clip's end still hears its last samples.
+    # Frames overlap the end of the clip by up to half a window.
     inside = (place > -1.0) & (place < frames)
     left = place.floor().long().clamp(0, frames - 2)
     part = (place - left).clamp(0.0, 1.0)[:, :, None]
@@ -136,19 +136,19 @@ def stretch(audio: Tensor, factor: Tensor, anchor: Tensor, target: Tensor, sampl
 
 
 def _frames(spectrum: Tensor, index: Tensor) -> Tensor:
-    """Frames `(batch, count, bins)` of spectra `(batch, frames, bins)`, each clip its own."""
+    """Select frames `(batch, count, bins)` of spectra `(batch, frames, bins)`, separately for each clip."""
     return spectrum.gather(1, index[:, :, None].expand(-1, -1, spectrum.shape[2]))
 
 
 def _locked_phases(magnitude: Tensor, now: Tensor, before: Tensor) -> Tensor:
-    """Phases of the frames that are written `(batch, frames, bins)`.
+    """Phases `(batch, frames, bins)` of the output frames.
 
     Args:
-        magnitude: of those frames.
-        now, before: phases of the frames of the input that they sound like, and of those one hop earlier.
+        magnitude: of the output frames.
+        now, before: phases of the matching input frames and of the frames one hop earlier.
     """
     peak = _nearest_peak(magnitude)
-    # To the peak's old phase comes its advance over a hop, and what sets the bin apart from its peak.
+    # The advance of the peak over a hop, plus the phase of the bin relative to its peak.
     change = (now - before).gather(2, peak) + now - now.gather(2, peak)
     power = magnitude.square().sum(dim=2)
     onset = torch.nn.functional.pad(power[:, 1:] > ONSET * power[:, :-1], (1, 0), value=True)
@@ -161,7 +161,7 @@ def _locked_phases(magnitude: Tensor, now: Tensor, before: Tensor) -> Tensor:
 
 
 def _nearest_peak(magnitude: Tensor) -> Tensor:
-    """Bin of the spectral peak (the largest of five bins) nearest to each bin: int64, the shape of the input."""
+    """Index of the nearest spectral peak (the largest of five bins) for each bin: int64, the shape of the input."""
     bins = magnitude.shape[2]
     is_peak = magnitude >= torch.nn.functional.max_pool1d(magnitude, 5, stride=1, padding=2)
     number = torch.arange(bins, device=magnitude.device).expand_as(magnitude)
@@ -173,25 +173,24 @@ def _nearest_peak(magnitude: Tensor) -> Tensor:
 def change_tempo(
     audio: Tensor, tempo: Tensor, pitch: Tensor, anchor: Tensor, highest_pitch: float
 ) -> tuple[Tensor, Tensor]:
-    """Play each clip `tempo` times faster at `pitch` times its frequencies, each free of the other.
+    """Play each clip `tempo` times faster at `pitch` times its frequencies.
 
-    The vocoder sets the tempo to what resampling to the new pitch then makes of it. Level kept, within 6 dB.
+    The vocoder changes the tempo by tempo / pitch, then resampling changes tempo and pitch. The level is restored
+    within 6 dB.
 
     Args:
         audio: `(batch, samples)`.
-        tempo, pitch: factors `(batch,)`; the pitch moves by up to 0.2 %, as a rule, to lengths that are quick.
-        anchor: sample of each clip that stays in place.
-        highest_pitch: bound of `pitch`; the room that is made for every clip, so that a clip does not sound otherwise
-            in another batch.
+        tempo, pitch: factors `(batch,)`; the pitch is rounded to a ratio of fast lengths (usually within 0.2 %).
+        anchor: sample of each clip that does not move.
+        highest_pitch: upper bound of `pitch`. It sets the padding, so that a clip does not depend on its batch.
 
     Returns:
-        Audio `(batch, samples)`, and the pitch factors that were applied `(batch,)`.
+        Audio `(batch, samples)` and the applied pitch factors `(batch,)`.
     """
     samples = audio.shape[1]
     room = math.ceil(samples * max(1.0, highest_pitch)) + GAP
     lengths = [_near_lengths(room, factor) for factor in pitch.tolist()]
     applied = torch.tensor([length / played for length, played in lengths], device=audio.device, dtype=audio.dtype)
-    # The gap stays silent: it keeps the end from leaking into the beginning.
     drawn_out = stretch(audio, tempo / applied, anchor, anchor * applied, room - GAP)
     result = torch.zeros_like(audio)
     for pair in sorted(set(lengths)):

@@ -1,7 +1,7 @@
-"""Phone and browser recordings (m4a, webm, amr, …) through PyAV, the extra [containers].
+"""Decode phone and browser recordings (m4a, webm, amr, …) with PyAV, the extra [containers].
 
-FFmpeg's demuxers are large and read files from strangers, so they run in the guarded child alone
-(`audio.decoding.guard`), whoever asks; only the demuxer that the first bytes name is opened, and only the codecs below.
+FFmpeg's demuxers are large and the files are untrusted, so they run only in the guarded child process
+(`audio.decoding.guard`), with the demuxer that the first bytes name and the codecs below.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ CODECS = frozenset(
         "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_f32le", "pcm_u8", "pcm_alaw", "pcm_mulaw",
     ]
 )  # fmt: skip
-"""FFmpeg's names of the codecs that are read in these containers."""
+"""Allowed codecs, by FFmpeg's names."""
 SLACK_S = 0.25
-"""A track may be so much shorter than its container says: encoders count their delay and padding."""
+"""Accepted difference to the stated length: encoders count their delay and padding."""
 _SCALES = {"u8": 128.0, "s16": 32_768.0, "s32": 2_147_483_648.0}
 
 
 def decode(stream: BinaryIO, form: Format, where: str) -> Iterator[tuple[int, np.ndarray]]:
-    """Blocks of the first audio stream: its rate in Hz, and `(samples,)` float32, channels averaged.
+    """Blocks of the first audio stream: rate in Hz and `(samples,)` float32, channels averaged.
 
     Raises:
-        AudioError: `no_samples` (no audio in it), `codec_not_allowed`, `undecodable`, `truncated`.
+        AudioError: `no_samples` (no audio stream), `codec_not_allowed`, `undecodable`, `truncated`.
     """
     import av
 
-    failed, heard_s = 0, 0.0
+    failed, decoded_s = 0, 0.0
     try:
         with av.open(stream, mode="r", format=form.demuxer, metadata_errors="replace") as container:
             if not container.streams.audio:
-                raise AudioError("no_samples", where, f"the {form.name} file has no sound in it")
+                raise AudioError("no_samples", where, f"the {form.name} file has no audio stream")
             track = container.streams.audio[0]
-            name = track.codec_context.name if track.codec_context else "a codec that is not known"
+            name = track.codec_context.name if track.codec_context else "an unknown codec"
             if name not in CODECS:
-                raise AudioError("codec_not_allowed", where, f"{form.name} with {name} is not read")
-            promised_s = _promised_s(container, track, form)
+                raise AudioError("codec_not_allowed", where, f"{form.name} with {name} is not supported")
+            stated_s = _stated_s(container, track, form)
             for packet in container.demux(track):
                 try:
                     frames = packet.decode()
@@ -53,25 +53,25 @@ def decode(stream: BinaryIO, form: Format, where: str) -> Iterator[tuple[int, np
                     failed += 1
                     continue
                 for frame in frames:
-                    heard_s += frame.samples / max(1, frame.sample_rate)
+                    decoded_s += frame.samples / max(1, frame.sample_rate)
                     yield frame.sample_rate, _mono(frame)
     except av.error.FFmpegError as error:
         text = error.strerror or type(error).__name__
         raise AudioError("truncated" if isinstance(error, av.error.EOFError) else "undecodable", where, text) from error
     except OSError as error:
-        # A damaged file sends the demuxer to a place before its beginning.
+        # In a damaged file the demuxer may seek to a negative position.
         damaged = error.errno == errno.EINVAL
         text = error.strerror or str(error)
         raise AudioError("undecodable" if damaged else "unreadable", where, text) from error
-    if promised_s and heard_s < promised_s - SLACK_S:
-        detail = f"the header promises {promised_s:.2f} s, {heard_s:.2f} s are there"
+    if stated_s and decoded_s < stated_s - SLACK_S:
+        detail = f"the header states {stated_s:.2f} s, the file holds {decoded_s:.2f} s"
         raise AudioError("truncated", where, detail)
     if failed:
         raise AudioError("undecodable", where, f"{failed} packets of audio are damaged")
 
 
-def _promised_s(container: Any, track: Any, form: Format) -> float | None:
-    """Length that the container states: of an MPEG-4 track, or of a Matroska file with a single one; else None."""
+def _stated_s(container: Any, track: Any, form: Format) -> float | None:
+    """Stated length of an MPEG-4 track, or of a Matroska file with a single track; None for others."""
     if form.demuxer == "mov" and track.duration:
         return float(track.duration * track.time_base)
     if form.demuxer == "matroska" and container.duration and len(container.streams) == 1:
@@ -80,7 +80,7 @@ def _promised_s(container: Any, track: Any, form: Format) -> float | None:
 
 
 def _mono(frame: Any) -> np.ndarray:
-    """A frame as `(samples,)` float32: planar or interleaved, of any of FFmpeg's sample types."""
+    """Convert a planar or interleaved frame of any sample type to `(samples,)` float32, channels averaged."""
     values = frame.to_ndarray()
     kind = frame.format.name.removesuffix("p")
     channels = len(frame.layout.channels)

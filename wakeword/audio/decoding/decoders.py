@@ -1,7 +1,7 @@
-"""From the bytes of a file to blocks of samples at its own rate: which decoder sees which part of it.
+"""Decode the bytes of a file to blocks of samples at the file's own rate.
 
-Containers of plain samples are read by their headers (`sampled`), MPEG audio by its frames (`mpeg`), Ogg by its links
-(`ogg`); libsndfile decodes what these name. Everything else goes to PyAV where it is installed, or is refused by name.
+Headers of containers with uncompressed samples are parsed in `sampled`, MPEG frames in `mpeg`, Ogg pages in `ogg` and
+FLAC headers in `flac`; libsndfile decodes the parts that these find. PyAV decodes other containers if it is installed.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from wakeword.audio.decoding.sampled import MAX_CHANNELS, SAMPLE_CODECS, reader_
 from wakeword.audio.views import Part, View, size_of_stream
 from wakeword.errors import MissingExtraError
 from wakeword.runtime.resampling import MAX_RATE_HZ, MIN_RATE_HZ
+from wakeword.runtime.wav import mono_of_pcm16
 from wakeword.runtime.wav_header import HeaderError, SampleLayout, extent
 
 CODECS = {
@@ -36,24 +37,24 @@ CODECS = {
     "OGG": {"VORBIS", "OPUS"},
     "MP3": {"MPEG_LAYER_III"},
 }
-"""Containers and codecs that are read, by libsndfile's names; anything else is refused (`codec_not_allowed`)."""
+"""Allowed codecs by container, with libsndfile's names; others raise `codec_not_allowed`."""
 _BLOCK_VALUES = 1 << 20
-"""Values (frames x channels) decoded at a time: 4 MiB of float32, whatever the number of channels."""
+"""Values (frames x channels) decoded at a time: 4 MiB of float32."""
 _STEP_FRAMES = 512
 _MPEG_SLACK = 2_400
-"""Samples that a decoder may take off a whole MPEG stream: two frames of delay and padding."""
+"""Samples that a decoder may remove from an MPEG stream: two frames of delay and padding."""
 
 Blocks = Iterator[tuple[int, np.ndarray]]
 
 
 def decode(stream: BinaryIO, where: str, warn: Warn, path: str | None = None) -> Blocks:
-    """Blocks of the file: rate in Hz and `(samples,)` float32, channels averaged. The rate may change on the way.
+    """Blocks of the file: rate in Hz, which may change, and `(samples,)` float32, channels averaged.
 
     Args:
-        stream: the whole file; it can seek.
-        where: its name in messages.
-        tell: hears a sentence about each oddity that does not keep the file from being used.
-        path: where the file lies, if on this machine.
+        stream: the whole file, seekable.
+        where: name of the file in messages.
+        warn: called with a sentence for each problem that does not stop the decoder.
+        path: of a local file.
 
     Raises:
         AudioError: as `wakeword.audio.io.read_audio`.
@@ -87,7 +88,7 @@ def decode(stream: BinaryIO, where: str, warn: Warn, path: str | None = None) ->
 
 
 def _contained(stream: BinaryIO, form: Format, where: str, path: str | None) -> Blocks:
-    """What only FFmpeg reads."""
+    """Blocks of a file that only FFmpeg reads."""
     if not (form.demuxer and containers_installed()):
         raise AudioError("codec_not_allowed", where, refusal(where, form))
     stream.seek(0)
@@ -104,28 +105,30 @@ def _checked(blocks: Blocks, where: str) -> Blocks:
 
 def _check_rate(rate_hz: int, where: str) -> None:
     if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
-        raise AudioError("bad_sample_rate", where, f"a sample rate of {rate_hz} Hz cannot be meant")
+        raise AudioError("bad_sample_rate", where, f"its sample rate of {rate_hz} Hz is not plausible")
 
 
 def _unknown(stream: BinaryIO, head: bytes, where: str) -> Blocks:
-    """No container that is known: MPEG of a free bit rate, or no audio."""
+    """Blocks of a file without a known container: MPEG of a free bit rate, or no audio."""
     if mpeg.id3_bytes(head) or (len(head) > 2 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2):
-        return _library([(0, size_of_stream(stream))], stream, where, promised=None)
-    detail = f"the first bytes are of no audio format that is known; the formats are {ALLOWED}"
-    raise AudioError("undecodable", where, f"{detail}; if it is sound, {way_out(where, None)}")
+        return _library([(0, size_of_stream(stream))], stream, where)
+    detail = f"the first bytes match no known audio format (known are {ALLOWED})"
+    raise AudioError("undecodable", where, f"{detail}; if it is audio, {way_out(where, None)}")
 
 
 def _sampled(stream: BinaryIO, layout: SampleLayout, where: str, warn: Warn) -> Blocks:
-    """Samples that lie in the file as they are."""
+    """Blocks of a container with uncompressed samples."""
     if layout.codec.startswith("other: "):
-        detail = f"{layout.container} with {layout.codec.removeprefix('other: ')} is not read; {way_out(where, None)}"
+        detail = (
+            f"{layout.container} with {layout.codec.removeprefix('other: ')} is not supported; {way_out(where, None)}"
+        )
         raise AudioError("codec_not_allowed", where, detail)
     _check_rate(layout.rate_hz, where)
     if layout.channels > MAX_CHANNELS:
-        raise AudioError("undecodable", where, f"{layout.channels} channels cannot be meant")
+        raise AudioError("undecodable", where, f"{layout.channels} channels are not plausible")
     there = extent(layout, stream, size_of_stream(stream))
     if there.missing:
-        detail = f"the header promises {layout.stated_bytes} bytes of audio, {there.missing} of them are not there"
+        detail = f"the header states {layout.stated_bytes} bytes of audio, {there.missing} of them are missing"
         raise AudioError("truncated", where, detail)
     if there.note:
         warn(there.note)
@@ -147,40 +150,38 @@ def _sampled(stream: BinaryIO, layout: SampleLayout, where: str, warn: Warn) -> 
 
 
 def _pcm16(view: View, layout: SampleLayout) -> Blocks:
-    """16-bit samples without soundfile: what a runtime on its own can read."""
-    order = ">i2" if layout.big_endian else "<i2"
+    """Blocks of 16-bit samples, without soundfile."""
     while data := view.read(max(1, _BLOCK_VALUES // layout.channels) * layout.frame_bytes):
-        values = np.frombuffer(data, order).astype(np.float32).reshape(-1, layout.channels) / np.float32(32768.0)
-        yield layout.rate_hz, values.mean(axis=1) if layout.channels > 1 else values[:, 0]
+        yield layout.rate_hz, mono_of_pcm16(data, layout)
 
 
 def _flac(stream: BinaryIO, start: int, where: str, warn: Warn) -> Blocks:
-    """FLAC, and the files that were joined to it."""
+    """Blocks of a FLAC file and of the FLAC files that are appended to it."""
     for place in flac.joined_files(stream, start):
         yield from _flac_sounds(flac.with_largest_count(stream, [place]), stream, where, warn)
 
 
 def _flac_sounds(file: flac.FlacFile, stream: BinaryIO, where: str, warn: Warn) -> Blocks:
-    """All samples that the header promises must be there; what comes behind them is taken as far as it is FLAC."""
+    """Blocks of the samples that the header states, which must exist, and of valid FLAC frames behind them."""
     soundfile = _soundfile(where)
     view = View(stream, file.parts)
     decoded, whole = 0, True
     with _decoder_errors(soundfile, where), _forwards(soundfile)(view) as sound:
         _check_format(sound, where)
-        while decoded < file.promised:
-            block = sound.read(min(_frames(sound), file.promised - decoded), dtype="float32", always_2d=True)
+        while decoded < file.stated:
+            block = sound.read(min(_frames(sound), file.stated - decoded), dtype="float32", always_2d=True)
             if not len(block):
-                detail = f"the header promises {file.promised} frames, {decoded} are there"
+                detail = f"the header states {file.stated} samples, the file holds {decoded}"
                 raise AudioError("truncated", where, detail)
             decoded += len(block)
             yield sound.samplerate, _mono(block)
         while True:
             try:
-                # In small steps: one that meets a fault gives nothing.
+                # Small steps: a step with a damaged frame returns no samples.
                 block = sound.read(_STEP_FRAMES, dtype="float32", always_2d=True)
             except soundfile.LibsndfileError:
-                # Behind what was promised lies something else; without a promise the end itself may be cut.
-                if not file.promised and view.tell() < view.size:
+                # The bytes behind the stated samples are not FLAC. Without a stated number the end may be cut.
+                if not file.stated and view.tell() < view.size:
                     raise
                 whole = False
                 break
@@ -188,60 +189,60 @@ def _flac_sounds(file: flac.FlacFile, stream: BinaryIO, where: str, warn: Warn) 
                 break
             decoded += len(block)
             yield sound.samplerate, _mono(block)
-    if file.promised and decoded > file.promised:
-        warn(f"the header promises {file.promised} frames, and {decoded} are there and read")
-    elif not (file.promised or whole):
-        warn("the last frame is not whole: the recording was cut")
+    if file.stated and decoded > file.stated:
+        warn(f"the header states {file.stated} samples, the file holds {decoded}: all are read")
+    elif not (file.stated or whole):
+        warn("the last frame is not complete: the recording was cut")
 
 
 def _ogg(stream: BinaryIO, where: str, warn: Warn) -> Blocks:
     found = ogg.links(stream)
     if not found:
-        raise AudioError("undecodable", where, "it begins like Ogg, but no page of it is whole")
+        raise AudioError("undecodable", where, "it begins like Ogg, but holds no complete page")
     for link in found:
         names = set(link.codecs.values())
         if not names & {"Vorbis", "Opus", "FLAC"}:
-            detail = f"this is Ogg with {' and '.join(sorted(names))}, which is not read; {way_out(where, None)}"
+            detail = f"this is Ogg with {' and '.join(sorted(names))}, which is not supported; {way_out(where, None)}"
             raise AudioError("codec_not_allowed", where, detail)
         if "FLAC" in names:
             yield from _flac_sounds(flac.with_largest_count(stream, ogg.flac_parts(stream, link)), stream, where, warn)
         else:
-            yield from _library([(link.start, link.end)], stream, where, promised=None)
+            yield from _library([(link.start, link.end)], stream, where)
     if not found[-1].ended:
-        warn("the last page does not say that it is one: the recording may have been cut")
+        warn("the last page is not marked as the last: the recording may have been cut")
 
 
 def _mpeg(stream: BinaryIO, where: str, warn: Warn) -> Blocks:
-    """MP3 to its last frame. What a Xing frame promises must be there; without one the frames are all there is."""
+    """Blocks of all MP3 frames; raises `truncated` if a Xing frame states more frames."""
     found = mpeg.walk(stream)
     if not found.stretches:
-        raise AudioError("undecodable", where, "it begins like MP3, but no frame of it is whole")
+        raise AudioError("undecodable", where, "it begins like MP3, but holds no complete frame")
     for stretch in found.stretches:
         if stretch.missing:
-            detail = f"the header promises {stretch.promised} frames, {stretch.frames} are there"
+            detail = f"the header states {stretch.stated} frames, the file holds {stretch.frames}"
             raise AudioError("truncated", where, detail)
     if found.skipped_bytes:
-        warn(f"{found.skipped_bytes} bytes from byte {found.skipped_at} on are no MP3 frames: their sound is lost")
+        warn(f"{found.skipped_bytes} bytes from byte {found.skipped_at} on are not MP3 frames: they are skipped")
     for stretch in found.stretches:
-        promised = max(0, stretch.frames * stretch.first.samples - _MPEG_SLACK)
-        yield from _library(stretch.view(), stream, where, promised)
+        least = max(0, stretch.frames * stretch.first.samples - _MPEG_SLACK)
+        yield from _library(stretch.view(), stream, where, least)
 
 
-def _library(parts: Sequence[Part], stream: BinaryIO, where: str, promised: int | None) -> Blocks:
-    """A file made of `parts` through libsndfile; fewer samples than `promised` are a fault."""
+def _library(parts: Sequence[Part], stream: BinaryIO, where: str, least: int = 0) -> Blocks:
+    """Blocks of a file made of `parts`; raises `truncated` for fewer than `least` samples."""
     decoded = 0
     for rate_hz, mono in _sounds(_soundfile(where), View(stream, parts), where, {}):
         decoded += len(mono)
         yield rate_hz, mono
-    if promised is not None and decoded < promised:
-        raise AudioError("truncated", where, f"the header promises {promised} frames, {decoded} are there")
+    if decoded < least:
+        raise AudioError("truncated", where, f"the header states {least} samples, the file holds {decoded}")
 
 
 def _soundfile(where: str) -> Any:
     try:
         import soundfile
     except ImportError as error:
-        feature = f"Reading {where} (only 16-bit PCM is read without soundfile)"
+        feature = f"Reading {where} (without soundfile, only 16-bit PCM is supported)"
         raise MissingExtraError(feature, "train", error) from error
     return soundfile
 
@@ -273,7 +274,7 @@ def _decoder_errors(soundfile: Any, where: str) -> Iterator[None]:
 
 
 def _forwards(soundfile: Any) -> Any:
-    """`SoundFile` that never seeks: it reads on past an estimated length, and FLAC of unknown length at all."""
+    """A `SoundFile` class that does not seek: it reads past an estimated length, and FLAC of unknown length."""
 
     class Forwards(soundfile.SoundFile):  # type: ignore[misc, name-defined]
         def seekable(self) -> bool:
@@ -283,14 +284,14 @@ def _forwards(soundfile: Any) -> Any:
 
 
 def _without_objects(error: BaseException) -> str:
-    """A library's message without the Python object that it calls the file."""
+    """The message of a library without the address of the file object."""
     text = " ".join(str(error).split())
-    text = re.sub(r"^Error opening <[^>]*>: (?:Error : )?", "the decoder says: ", text)
+    text = re.sub(r"^Error opening <[^>]*>: (?:Error : )?", "the decoder reports: ", text)
     return re.sub(r"<[\w.]+ object at 0x[0-9a-f]+>", "the file", text)
 
 
 def _check_format(sound: Any, where: str) -> None:
     if sound.subtype not in CODECS.get(sound.format, set()):
-        detail = f"{sound.format}/{sound.subtype} is not read; convert to {ALLOWED}"
+        detail = f"{sound.format}/{sound.subtype} is not supported; convert to {ALLOWED}"
         raise AudioError("codec_not_allowed", where, detail)
     _check_rate(sound.samplerate, where)

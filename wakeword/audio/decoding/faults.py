@@ -1,4 +1,4 @@
-"""What a file that cannot be used says: a reason code for the quarantine table, and a sentence."""
+"""The error for a file that cannot be used, with a reason code for the quarantine table, and warnings about files."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 from wakeword.errors import DataError
 
 Warn = Callable[[str], None]
-"""Takes a sentence about an oddity of a file that is read all the same."""
+"""Called with a sentence about a problem of a file that does not stop the decoder."""
 _LOG = logging.getLogger(__name__)
 
 
 class AudioError(DataError):
-    """A file that cannot be used; `reason` is its code in the quarantine table, `detail` says more."""
+    """A file that cannot be used; `reason` is its code in the quarantine table, `detail` a sentence."""
 
     def __init__(self, reason: str, where: str, detail: str) -> None:
         super().__init__(f"cannot read {where}: {detail} ({reason})")
@@ -23,7 +23,7 @@ class AudioError(DataError):
         self.detail = detail
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Exceptions cross process borders in Ray: the default would call __init__ with the message alone.
+        # Ray sends exceptions between processes; the default would call __init__ with the message alone.
         return (_restore, (self.reason, self.detail, str(self)))
 
 
@@ -34,14 +34,14 @@ def _restore(reason: str, detail: str, message: str) -> AudioError:
 
 
 def logged(where: str) -> Warn:
-    """A `tell` that logs a warning about the file `where`."""
+    """A `Warn` that logs a warning about the file `where`."""
     return lambda text: _LOG.warning("%s: %s", where, text)
 
 
 def silent(text: str) -> None:
-    """A `tell` for a file that was told about when it was first read."""
+    """A `Warn` that does nothing, for files that were read before."""
 
 
 def name_of(source: str | Path | bytes) -> str:
-    """What messages call it."""
+    """Name of a source in messages."""
     return f"{len(source)} bytes of audio" if isinstance(source, bytes) else str(source)

@@ -1,4 +1,4 @@
-"""FLAC by its header (RFC 9639): the number of samples that it promises, joined files, tags behind the sound."""
+"""Parse FLAC headers (RFC 9639): the stated number of samples, joined files, and tags behind the audio."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import BinaryIO
 from wakeword.audio.views import Part, View
 
 _MARKS = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
-"""The beginning of a file and of its first block, which is a STREAMINFO of 34 bytes and perhaps the last one."""
+"""Start of a file and of its first block, a STREAMINFO of 34 bytes that may be the last block."""
 _HEAD_BYTES = 26
 _LIMIT = (1 << 36) - 1
 _WINDOW = 1 << 20
@@ -17,14 +17,14 @@ _WINDOW = 1 << 20
 
 @dataclass(frozen=True)
 class FlacFile:
-    """What a decoder is to see, and how many samples the true header promises; 0: it does not say."""
+    """The parts of a file for the decoder, and the number of samples that the original header states (0: unknown)."""
 
     parts: list[Part]
-    promised: int
+    stated: int
 
 
 def joined_files(stream: BinaryIO, start: int) -> list[tuple[int, int]]:
-    """Where FLAC files lie in `[start, end)` of a stream, one behind the other; without tags behind the last."""
+    """Ranges `[start, end)` of the FLAC files in a stream, without the tags behind the last one."""
     total = stream.seek(0, 2)
     starts, place = [start], start
     while place < total:
@@ -37,14 +37,14 @@ def joined_files(stream: BinaryIO, start: int) -> list[tuple[int, int]]:
                 at = data.find(mark, at + 1)
         if len(data) < _WINDOW:
             break
-        # A mark may lie across the border of two windows.
+        # A mark may cross the border of two windows.
         place += len(data) - 7
     found = sorted(set(starts))
     return list(zip(found, [*found[1:], _without_tags(stream, start, total)], strict=True))
 
 
 def _without_tags(stream: BinaryIO, start: int, end: int) -> int:
-    """The end without ID3v1 and APE tags."""
+    """The end of the audio, before ID3v1 and APE tags."""
     for mark, size in ((b"TAG", 128), (b"APETAGEX", 32)):
         stream.seek(max(start, end - size))
         data = stream.read(size)
@@ -59,9 +59,9 @@ def _without_tags(stream: BinaryIO, start: int, end: int) -> int:
 
 
 def with_largest_count(stream: BinaryIO, parts: Sequence[Part]) -> FlacFile:
-    """A file whose header gives the largest number of samples there is, so that a decoder does not end before it.
+    """Replace the number of samples in the header by the largest possible one.
 
-    libsndfile ends where the header says, and reads nothing of a stream whose header says 0.
+    libsndfile stops at the number in the header, and reads nothing where it is 0.
     """
     head = View(stream, parts).read(_HEAD_BYTES)
     if len(head) < _HEAD_BYTES or head[4] & 0x7F:

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes and by its name, and how to make one that is read."""
+"""Recognise the format of a file from its first bytes and its name, and suggest how to convert it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ EXTENSIONS = (
     ".wav", ".wave", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd",
     ".caf",
 )  # fmt: skip
-"""Names of files that are read."""
+"""Suffixes of supported files."""
 CONTAINER_EXTENSIONS = (
     ".m4a", ".m4b", ".mp4", ".mov", ".3gp", ".3gpp", ".3g2", ".aac", ".webm", ".weba", ".mka", ".mkv", ".amr", ".awb",
     ".wma", ".asf", ".mp2",
 )  # fmt: skip
-"""Names of files that are read with the extra [containers]."""
+"""Suffixes of files that the extra [containers] supports."""
 _UNREAD_EXTENSIONS = (
     ".ac3", ".eac3", ".ape", ".dff", ".dsf", ".dts", ".gsm", ".mpc", ".pcm", ".ra", ".ram", ".rm", ".sph", ".spx",
     ".tta", ".voc", ".vox", ".wv",
 )  # fmt: skip
-"""Names of sound files that nothing here reads."""
+"""Suffixes of audio files that are not supported."""
 ALLOWED = "WAV, RF64, Wave64, AIFF, AU or CAF with plain samples, FLAC, Ogg (Vorbis, Opus, FLAC), MP3"
 HEAD_BYTES = 64
 
@@ -33,7 +33,7 @@ Verdict = Literal["read", "unread", "other"]
 
 @dataclass(frozen=True)
 class Format:
-    """A container by its first bytes. `demuxer` is FFmpeg's name where the extra [containers] reads it."""
+    """A container; `demuxer` is FFmpeg's name where the extra [containers] supports it."""
 
     name: str
     suffix: str
@@ -75,14 +75,13 @@ _MAGIC = (
     (0, b"\x00\x00\x01\xba", Format("MPEG video", ".mpg")),
     (0, b"\x7f\xfe\x80\x01", Format("DTS", ".dts")),
 )
-"""Place, bytes, format."""
+"""Offset, bytes, format."""
 
 
 def format_of(head: bytes) -> Format | None:
-    """The container that begins with these bytes (`HEAD_BYTES` of them tell all); None: it is not known.
+    """The container that begins with these `HEAD_BYTES` bytes; None if it is unknown.
 
-    An ID3 tag tells nothing of what comes behind it, and MPEG audio has no mark of its own: `audio.decoding.mpeg`
-    looks for its frames.
+    MPEG audio has no magic bytes: `audio.decoding.mpeg` searches for its frames.
     """
     if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64"):
         kinds = {b"WAVE": Format("WAV", ".wav"), b"AVI ": Format("AVI", ".avi"), b"RMID": Format("MIDI notes", ".mid")}
@@ -101,12 +100,12 @@ def format_of(head: bytes) -> Format | None:
 
 
 def containers_installed() -> bool:
-    """Whether the extra [containers] is there."""
+    """Whether the extra [containers] is installed."""
     return find_spec("av") is not None
 
 
 def way_out(where: str, form: Format | None) -> str:
-    """How to get `where` read: the extra where it would do, and the command that converts the file."""
+    """What to do with an unsupported file: install the extra where it helps, or a command that converts the file."""
     path = PurePosixPath(where)
     named = path.suffix and "://" not in where and "#" not in where and not where.endswith(" of audio")
     name = where if named else f"in{form.suffix if form else '.audio'}"
@@ -118,17 +117,12 @@ def way_out(where: str, form: Format | None) -> str:
 
 
 def refusal(where: str, form: Format) -> str:
-    """The sentence for a container that is not read here."""
-    return f"this is {form.name}, which is not read; {way_out(where, form)}"
+    """The error sentence for an unsupported container."""
+    return f"this is {form.name}, which is not supported; {way_out(where, form)}"
 
 
 def judge(name: str, head: bytes = b"") -> tuple[Verdict, str]:
-    """Whether a file of a folder is taken: `read`, `unread` with the reason, or `other` (no audio).
-
-    Args:
-        name: its path; the suffix decides first.
-        head: its first bytes where they are at hand: they tell sound that is not named like it.
-    """
+    """Whether a file is `read`, `unread` with the reason, or `other` (not audio), by its suffix and first bytes."""
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in EXTENSIONS or (suffix in CONTAINER_EXTENSIONS and containers_installed()):
         return "read", ""
@@ -137,12 +131,12 @@ def judge(name: str, head: bytes = b"") -> tuple[Verdict, str]:
         return "unread", refusal(name, form or Format(f"a {suffix} file", suffix, "by its name"))
     if suffix in _UNREAD_EXTENSIONS:
         return "unread", refusal(name, form or Format(f"a {suffix} file", suffix))
-    if form and form.suffix in EXTENSIONS + CONTAINER_EXTENSIONS and form.name not in _WEAK:
-        return "unread", f"this is {form.name} by its first bytes, not by its name: rename it to end in {form.suffix}"
+    # The magic bytes of ADTS are too short to be reliable.
+    if form and form.suffix in EXTENSIONS + CONTAINER_EXTENSIONS and form.name != "AAC (ADTS)":
+        return (
+            "unread",
+            f"this is {form.name} by its first bytes, but has another suffix: rename it to end in {form.suffix}",
+        )
     if id3_bytes(head):
-        return "unread", "this begins with an ID3 tag, as MP3 does, but is not named so: rename it to end in .mp3"
+        return "unread", "this begins with an ID3 tag, as MP3 does, but has another suffix: rename it to end in .mp3"
     return "other", ""
-
-
-_WEAK = ("AAC (ADTS)",)
-"""Formats whose mark is too short to tell sound from any other file."""

@@ -1,13 +1,12 @@
-"""Decode in a child process with limits: a file that crashes the decoder, or fills memory, is a bad file and no more.
+"""Decode in a child process with limits, so that a file that crashes the decoder or fills memory is only a bad file.
 
-libsndfile is C code that reads files from strangers (CVE-2026-37555 is one of its faults). The child has limits on
-address space (RLIMIT_AS) and on CPU time per file (RLIMIT_CPU), the parent one on wall time per block. The child stays
-for the next file; after a crash the next file gets a new one. Local paths are opened by the child, everything else is
-read by the parent and sent.
+libsndfile is C code that reads untrusted files (CVE-2026-37555 is one of its faults). The child has limits on address
+space (RLIMIT_AS) and on CPU time per file (RLIMIT_CPU), the parent one on wall time per block. One child decodes many
+files; after a crash a new one is started. The child opens local paths; the parent reads and sends everything else.
 
-Protocol: the parent writes a line of JSON (and `size` bytes of audio); the child answers with frames of one byte
-(`B` block, `N` note, `E` end, `X` error), a little-endian uint64 length and that many bytes (float32 samples, UTF-8
-text, or JSON).
+Protocol: the parent writes a line of JSON and `size` bytes of audio. The child answers with frames of one byte (`R`
+ready, `B` block, `N` warning, `E` end, `X` error), a little-endian uint64 length and that many bytes (float32 samples,
+UTF-8 text, or JSON).
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,14 +31,14 @@ from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.errors import DataError
 
 MEMORY_BYTES = 3 << 30
-"""Address space of the child: numpy, soxr and libsndfile take about 1 GiB of it, mostly untouched."""
+"""Address space of the child: numpy, soxr and libsndfile reserve about 1 GiB of it."""
 CPU_S = 120
-"""CPU seconds for one file, the parent's limit per block being the narrower one for short files."""
+"""CPU seconds per file."""
 HEAD = struct.Struct("<cQ")
 
 
 class GuardedDecoder:
-    """One child process; use it from one thread, one file at a time."""
+    """One child process, for one thread and one file at a time."""
 
     def __init__(self, memory_bytes: int = MEMORY_BYTES, cpu_s: int = CPU_S) -> None:
         self.memory_bytes = memory_bytes
@@ -62,19 +61,16 @@ class GuardedDecoder:
         if self._child is None or self._child.poll() is not None:
             self.restarts += self._child is not None
             self.close()
-            command = [
-                sys.executable,
-                "-m",
-                "wakeword.audio.guard_child",
-                str(self.memory_bytes),
-                str(self.cpu_s),
-            ]
+            limits = str(self.memory_bytes), str(self.cpu_s)
+            command = [sys.executable, "-m", "wakeword.audio.guard_child", *limits]
             environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
             package = str(Path(__file__).resolve().parents[3])
             environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
             self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
             if self._frame(60.0, "the decoder")[0] != b"R":
-                raise DataError("the decoder process did not start: set data.quality.guarded to false to do without")
+                raise DataError(
+                    "the decoder process did not start: set data.quality.guarded=false to decode without it"
+                )
         return self._child
 
     def stream_blocks(
@@ -84,11 +80,11 @@ class GuardedDecoder:
         timeout_s: float | None = None,
         most: int | None = None,
         warn: Warn | None = None,
-    ) -> Iterator[np.ndarray]:
-        """As `wakeword.audio.io.stream_blocks`, decoded by the child; `most` ends after so many blocks.
+    ) -> Generator[np.ndarray, None, None]:
+        """As `wakeword.audio.io.stream_blocks`, decoded by the child; `most` limits the number of blocks.
 
         Raises:
-            AudioError: as there; also `decoder_crashed` (with the signal) and `decode_timeout`.
+            AudioError: also with the reasons `decoder_crashed` and `decode_timeout`.
         """
         where = name_of(source)
         warn = warn or logged(where)
@@ -105,7 +101,7 @@ class GuardedDecoder:
         finished = False
         try:
             assert child.stdin is not None
-            with contextlib.suppress(BrokenPipeError):  # a child that died just now is noticed when it is read
+            with contextlib.suppress(BrokenPipeError):  # a child that has died is noticed when it is read
                 child.stdin.write(json.dumps(order).encode() + b"\n" + (data or b""))
                 child.stdin.flush()
             while True:
@@ -122,7 +118,7 @@ class GuardedDecoder:
                     raise AudioError(fault["reason"], where, fault["detail"])
                 return
         finally:
-            # Blocks that nobody reads any more would be taken for the next file's.
+            # Unread blocks would be taken for those of the next file.
             if not finished:
                 self.close()
 
@@ -154,17 +150,24 @@ class GuardedDecoder:
         self, source: str, max_s: float | None = None, timeout_s: float | None = None, warn: Warn | None = None
     ) -> np.ndarray:
         """As `wakeword.audio.io.read_audio`, decoded by the child."""
-        kept, samples = [], 0
-        for block in self.stream_blocks(source, 10.0, timeout_s, warn=warn):
+        return join_blocks(self.stream_blocks(source, 10.0, timeout_s, warn=warn), source, max_s)
+
+
+def join_blocks(blocks: Generator[np.ndarray, None, None], where: str, max_s: float | None) -> np.ndarray:
+    """Join 16 kHz blocks `(samples,)` of the file `where`. Raises AudioError (`too_long`) after `max_s` seconds."""
+    kept, samples = [], 0
+    # Closing ends the decoder at once if it is interrupted.
+    with contextlib.closing(blocks):
+        for block in blocks:
             kept.append(block)
             samples += len(block)
             if max_s is not None and samples > max_s * SAMPLE_RATE_HZ:
-                raise AudioError("too_long", source, f"longer than the {max_s:g} s allowed here")
-        return kept[0] if len(kept) == 1 else np.concatenate(kept)
+                raise AudioError("too_long", where, f"longer than the allowed {max_s:g} s")
+    return kept[0] if len(kept) == 1 else np.concatenate(kept)
 
 
 def _sent_bytes(source: str) -> bytes | None:
-    """Bytes that the parent must read: what lies in an archive or behind a URI."""
+    """Bytes that the parent must read: a member of an archive or a remote file; None for a local file."""
     if not parts_of(source)[1] and "://" not in plain(source):
         return None
     try:
@@ -179,7 +182,7 @@ _SHARED: dict[int, GuardedDecoder] = {}
 
 
 def shared_decoder() -> GuardedDecoder:
-    """This process's child; a forked process gets one of its own."""
+    """The decoder of this process; a forked process gets a separate one."""
     if os.getpid() not in _SHARED:
         _SHARED.clear()
         decoder = _SHARED[os.getpid()] = GuardedDecoder()
@@ -188,14 +191,11 @@ def shared_decoder() -> GuardedDecoder:
 
 
 _IDLE: list[tuple[int, GuardedDecoder]] = []
-"""Children that wait for the next file of `decoded_by_a_child`, by the process that started them."""
+"""Idle decoders for `decoded_by_a_child`, with the process that started them."""
 
 
 def decoded_by_a_child(source: str | bytes, where: str) -> Iterator[tuple[int, np.ndarray]]:
-    """Blocks of a file that only a child may decode, as `audio.decoding.decoders.decode` gives them, at 16 kHz.
-
-    Any thread may ask; one that finds no idle child starts another.
-    """
+    """Blocks (16000, `(samples,)` float32) of a file that only a child may decode; safe to call from any thread."""
     decoder = None
     while decoder is None and _IDLE:
         with contextlib.suppress(IndexError):
@@ -217,11 +217,11 @@ _child_of_a_guard = False
 
 
 def become_child() -> None:
-    """Note that this process is a guard's child."""
+    """Mark this process as the child of a guard."""
     global _child_of_a_guard
     _child_of_a_guard = True
 
 
 def is_child() -> bool:
-    """Whether this process is a guard's child, with its limits."""
+    """Whether this process is the child of a guard."""
     return _child_of_a_guard

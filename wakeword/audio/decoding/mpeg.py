@@ -1,8 +1,8 @@
-"""MPEG audio (MP3) by its frames: where they lie, how many there are, and what a Xing frame promises.
+"""Find and count the frames of MPEG audio (MP3), and read the number of frames that a Xing frame states.
 
-A stream without a Xing or Info frame says nowhere how long it is: libsndfile estimates it from the file's size and the
-first frame, and ends there. So the frames are counted here, and each stretch of frames of one rate is given to the
-decoder with a frame before it that tells their number. Tags, joined files and bytes that are no frames are passed over.
+A stream without a Xing or Info frame does not state its length: libsndfile estimates it from the file size and the
+first frame, and stops there. This module counts the frames and passes each stretch of frames of one kind to the decoder
+behind an Info frame with their number. Tags and bytes that are not frames are skipped.
 
 Sources: ISO/IEC 11172-3 and 13818-3 (frame header), id3.org (ID3v2), the Xing and LAME descriptions of the Info frame.
 """
@@ -23,19 +23,19 @@ _KBITS = {
     (2, 1): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
     (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-"""Bit rates by version (2: also 2.5) and layer; layer III of version 2 has those of layer II."""
+"""Bit rates by version (2 includes 2.5) and layer; layer III of version 2 has those of layer II."""
 _RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
-"""By the two bits of the version: 3 is MPEG-1, 2 MPEG-2, 0 MPEG-2.5."""
+"""By the two version bits: 3 is MPEG-1, 2 is MPEG-2, 0 is MPEG-2.5."""
 _WINDOW = 1 << 18
 SEARCH_BYTES = 1 << 16
-"""How far a file that says nothing else about itself is searched for a first frame."""
+"""How far a file of unknown format is searched for a first frame."""
 _IN_A_ROW = 3
-"""Frames in a row that show that bytes are MPEG audio, where no frame went before."""
+"""Successive frames that are needed to accept bytes as MPEG audio."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame's header. `mono` and the rate are what a decoder cannot change within a stream."""
+    """The header of a frame."""
 
     size: int
     rate_hz: int
@@ -46,38 +46,36 @@ class Frame:
 
     @property
     def key(self) -> tuple[int, int, int, bool]:
-        """What stays the same within a stream."""
+        """The properties that are constant within a stream."""
         return self.rate_hz, self.version, self.layer, self.mono
 
 
 @dataclass
 class Stretch:
-    """Frames of one kind in order: their places, their number, and what a Xing frame before them promised."""
+    """Successive frames of one kind: their ranges, their number, and the number that a Xing frame states."""
 
     first: Frame
     header: bytes
     parts: list[tuple[int, int]] = field(default_factory=list)
     frames: int = 0
     xing: tuple[int, int] | None = None
-    promised: int | None = None
+    stated: int | None = None
 
     @property
     def missing(self) -> int:
-        """Frames that the Xing frame promised and are not there; some encoders count that frame itself."""
-        return max(0, (self.promised or 0) - self.frames - 1)
+        """Frames that the Xing frame states but the file lacks; some encoders count the Xing frame too."""
+        return max(0, (self.stated or 0) - self.frames - 1)
 
     def view(self) -> list[Part]:
-        """The stretch as a file of its own whose first frame tells the true number of frames."""
-        if self.xing and self.promised in (self.frames, self.frames + 1):
+        """The stretch as a separate file whose first frame states the true number of frames."""
+        if self.xing and self.stated in (self.frames, self.frames + 1):
             return [self.xing, *self.parts]
         return [info_frame(self.header, self.first, self.frames), *self.parts]
 
 
 @dataclass
 class Walk:
-    """All stretches of a file, and how many bytes between its frames (or in more than 64 KiB around them) are neither
-    frames nor tags.
-    """
+    """All stretches of a file, and the bytes that are neither frames nor tags: their number and first offset."""
 
     stretches: list[Stretch] = field(default_factory=list)
     skipped_bytes: int = 0
@@ -85,7 +83,7 @@ class Walk:
 
 
 def frame_of(head: bytes) -> Frame | None:
-    """The frame that begins with these 4 bytes; None for anything else, and for a frame of free bit rate."""
+    """The frame that begins with these 4 bytes; None for other bytes and for a free bit rate."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
     version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
@@ -108,7 +106,7 @@ def _side_bytes(frame: Frame) -> int:
 
 
 def info_frame(header: bytes, first: Frame, frames: int) -> bytes:
-    """A frame without sound whose Info tag tells that `frames` frames of `first`'s kind follow."""
+    """A silent frame whose Info tag states that `frames` frames of the kind of `first` follow."""
     head = bytearray(header)
     head[1] |= 1  # no checksum
     head[2] &= 0xFD  # no padding
@@ -122,8 +120,8 @@ def info_frame(header: bytes, first: Frame, frames: int) -> bytes:
     raise AssertionError("no bit rate has room for the tag")
 
 
-def _told_frames(data: bytes, frame: Frame) -> int | None:
-    """Number of frames that a Xing, Info or VBRI tag in this frame tells; -1 for such a tag without a number."""
+def _stated_frames(data: bytes, frame: Frame) -> int | None:
+    """Number of frames in the Xing, Info or VBRI tag of a frame; -1 for a tag without a number; None without a tag."""
     place = 4 + _side_bytes(frame)
     for extra in (0, 2):  # a checksum lies before the side information
         tag = data[place + extra : place + extra + 12]
@@ -136,7 +134,7 @@ def _told_frames(data: bytes, frame: Frame) -> int | None:
 
 
 class _Window:
-    """A file read forwards, some of it in memory."""
+    """A file that is read forwards with a buffer."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -160,7 +158,7 @@ def id3_bytes(head: bytes) -> int:
 
 
 def first_frame(stream: BinaryIO) -> Frame | None:
-    """The first frame of a file that is MPEG audio, behind its tags; None where the first 64 KiB show none."""
+    """The first frame behind the tags of a file; None if the next 64 KiB hold no MPEG audio."""
     window = _Window(stream)
     place = _behind_tags(window, 0)
     for start in _candidates(window, place, place + SEARCH_BYTES):
@@ -170,7 +168,7 @@ def first_frame(stream: BinaryIO) -> Frame | None:
 
 
 def walk(stream: BinaryIO) -> Walk:
-    """Count the frames of layers I to III. The position of `stream` is lost."""
+    """Find all frames of layers I to III; moves the position of `stream`."""
     window, found = _Window(stream), Walk()
     place = _behind_tags(window, 0)
     while place + 4 <= window.size:
@@ -193,13 +191,13 @@ def _goes_on(last: Stretch | None, place: int, frame: Frame) -> bool:
 
 def _add(found: Walk, window: _Window, place: int, frame: Frame) -> None:
     end = place + frame.size
-    told = _told_frames(window.at(place, min(frame.size, 64)), frame) if frame.layer == 3 else None
+    stated = _stated_frames(window.at(place, min(frame.size, 64)), frame) if frame.layer == 3 else None
     last = found.stretches[-1] if found.stretches else None
-    if told is not None or last is None or last.first.key != frame.key:
+    if stated is not None or last is None or last.first.key != frame.key:
         last = Stretch(frame, window.at(place, 4))
         found.stretches.append(last)
-    if told is not None:
-        last.xing, last.promised = (place, end), told if told >= 0 else None
+    if stated is not None:
+        last.xing, last.stated = (place, end), stated if stated >= 0 else None
         last.parts.append((end, end))
         return
     last.frames += 1
@@ -210,7 +208,7 @@ def _add(found: Walk, window: _Window, place: int, frame: Frame) -> None:
 
 
 def _run(window: _Window, place: int) -> bool:
-    """Whether frames of one kind follow each other from here, up to the end of the file or a tag."""
+    """Whether frames of one kind follow each other from `place` on, up to the end of the file or a tag."""
     key = None
     for number in range(_IN_A_ROW):
         frame = frame_of(window.at(place, 4))
@@ -222,7 +220,7 @@ def _run(window: _Window, place: int) -> bool:
 
 
 def _candidates(window: _Window, place: int, end: int) -> Iterator[int]:
-    """Places of bytes 0xFF from `place` on."""
+    """Offsets of the bytes 0xFF in `[place, end)`."""
     end = min(end, window.size)
     while place < end:
         data = window.at(place, min(_WINDOW, end - place))
@@ -240,14 +238,14 @@ def _behind_tags(window: _Window, place: int) -> int:
 
 
 def _resume(window: _Window, place: int, found: Walk) -> int:
-    """Where frames go on after bytes that are none; what is skipped is counted, tags apart."""
+    """Offset behind a tag, or of the next frames; the skipped bytes are counted."""
     head = window.at(place, 128)
     if tag := id3_bytes(head):
         return place + tag
     if head[:3] == b"TAG" and len(head) == 128:
         return place + 128
     if head[:8] == b"APETAGEX" and len(head) >= 32:
-        # The size counts items and footer; a header before them has 32 bytes of its own.
+        # The size includes items and footer, but not the header of 32 bytes.
         size, flags = struct.unpack("<I4xI", head[12:24])
         return place + (32 + size if flags & 0x2000_0000 else 32)
     end = next((start for start in _candidates(window, place + 1, window.size) if _run(window, start)), window.size)

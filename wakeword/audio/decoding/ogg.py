@@ -1,7 +1,7 @@
-"""Ogg by its pages: links of a chained file one by one, and FLAC taken out of its pages (RFC 3533).
+"""Parse Ogg pages (RFC 3533): the links of a chained file, and FLAC inside Ogg.
 
-libsndfile ends after the first link of a chain (what a recorder appends to, or a radio stream with a new title), and
-does not read FLAC in Ogg. Each link is given to it as a file of its own.
+libsndfile stops after the first link of a chain (recordings that were appended to, radio streams) and does not read
+FLAC in Ogg. Each link is passed to it as a separate file.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _NAMES = (
     (b"\x01vorbis", "Vorbis"), (b"OpusHead", "Opus"), (b"\x7fFLAC", "FLAC"), (b"Speex   ", "Speex"),
     (b"\x80theora", "Theora video"), (b"fishead\0", "Skeleton"), (b"\x80kate", "Kate"), (b"PCM     ", "PCM"),
 )  # fmt: skip
-"""How the first packet of a stream begins."""
+"""First bytes of the first packet of a stream."""
 
 
 @dataclass
 class Link:
-    """One link of a chain, bytes `[start, end)`: codec by serial number, and whether its last page says it is one."""
+    """One link of a chain, bytes `[start, end)`: codecs by serial number, and whether its last page is marked so."""
 
     start: int
     end: int
@@ -47,7 +47,7 @@ class _Page:
 
 
 def _pages(stream: BinaryIO, start: int, end: int) -> Iterator[_Page]:
-    """Pages in order; bytes between them that are none are passed over."""
+    """Pages in order; other bytes between them are skipped."""
     place = start
     while place + _HEAD.size <= end:
         stream.seek(place)
@@ -83,7 +83,7 @@ def _find(stream: BinaryIO, place: int, end: int) -> int:
 
 
 def links(stream: BinaryIO) -> list[Link]:
-    """The links of the file in order; the position of `stream` is lost."""
+    """The links of the file in order; moves the position of `stream`."""
     total = stream.seek(0, 2)
     found: list[Link] = []
     heads = False
@@ -105,11 +105,11 @@ def links(stream: BinaryIO) -> list[Link]:
 
 
 def flac_parts(stream: BinaryIO, link: Link) -> list[Part]:
-    """The first FLAC stream of a link as a FLAC file: what lies in its pages, without the mapping's header."""
+    """The first FLAC stream of a link as a FLAC file: the contents of its pages without the Ogg mapping header."""
     serial = next(serial for serial, name in link.codecs.items() if name == "FLAC")
     parts: list[Part] = []
     for page in _pages(stream, link.start, link.end):
         if page.serial == serial:
-            # The first packet: 0x7F FLAC, version, number of headers, and then the file as it would begin.
+            # The first packet is 0x7F FLAC, version, number of headers, then the start of a FLAC file.
             parts.append((page.body + 9 if page.flags & _FIRST else page.body, page.end))
     return parts

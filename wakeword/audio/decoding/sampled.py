@@ -1,7 +1,7 @@
-"""Containers of plain samples: WAV, RF64, Wave64, AIFF, AU and CAF by their headers.
+"""Parse the headers of containers with uncompressed samples: WAV, RF64, Wave64, AIFF, AU and CAF.
 
-The headers are read here, in Python, and libsndfile sees the samples alone (as raw audio). So its parsers of these
-containers, where most of its faults were found, never meet a file, and a size that nobody meant can be set right.
+libsndfile reads only the samples, as raw audio. Its parsers of these containers, where most of its faults were found,
+are not used, and wrong sizes in headers can be corrected.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import BinaryIO
 from wakeword.runtime.wav_header import HeaderError, SampleLayout, is_wav, read_format, read_wav_header
 
 SAMPLE_CODECS = ("PCM_U8", "PCM_S8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW")
-"""Encodings that are read, by libsndfile's names."""
+"""Supported encodings, by libsndfile's names."""
 MAX_CHANNELS = 1024
 _MOST_CHUNKS = 10_000
 _W64_RIFF = b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000")
 _W64_END = bytes.fromhex("f3acd3118cd100c04f8edb8a")
-"""A Wave64 chunk's name is four letters and these bytes."""
+"""The name of a Wave64 chunk is four letters and these bytes."""
 _AIFC = {
     b"NONE": ("PCM", True), b"twos": ("PCM", True), b"in24": ("PCM", True), b"in32": ("PCM", True),
     b"sowt": ("PCM", False), b"42n1": ("PCM", False), b"23ni": ("PCM", False), b"raw ": ("U8", True),
     b"fl32": ("FLOAT", True), b"FL32": ("FLOAT", True), b"fl64": ("DOUBLE", True), b"FL64": ("DOUBLE", True),
     b"ulaw": ("ULAW", True), b"ULAW": ("ULAW", True), b"alaw": ("ALAW", True), b"ALAW": ("ALAW", True),
 }  # fmt: skip
-"""Compression of AIFF-C: codec, and whether the order is big-endian."""
+"""AIFF-C compression: codec, and whether it is big-endian."""
 _PCM = {1: "PCM_S8", 2: "PCM_16", 3: "PCM_24", 4: "PCM_32"}
 _FIXED = {"U8": ("PCM_U8", 1), "FLOAT": ("FLOAT", 4), "DOUBLE": ("DOUBLE", 8), "ULAW": ("ULAW", 1), "ALAW": ("ALAW", 1)}
 _AU = {
@@ -37,7 +37,7 @@ _AU = {
 
 
 def reader_of(head: bytes) -> Callable[[BinaryIO], SampleLayout] | None:
-    """What reads the header of a file with these first 40 bytes; None for any other container."""
+    """The header parser for a file with these first 40 bytes; None for any other container."""
     if is_wav(head):
         return read_wav_header
     if head[:16] == _W64_RIFF and head[24:40] == b"wave" + _W64_END:
@@ -50,7 +50,7 @@ def reader_of(head: bytes) -> Callable[[BinaryIO], SampleLayout] | None:
 
 
 def read_w64_header(stream: BinaryIO) -> SampleLayout:
-    """Sony's Wave64: WAV with 64-bit sizes. Raises HeaderError."""
+    """Parse Wave64 (WAV with 64-bit sizes). Raises HeaderError."""
     total = stream.seek(0, io.SEEK_END)
     place, form = 40, None
     for _ in range(_MOST_CHUNKS):
@@ -73,7 +73,7 @@ def read_w64_header(stream: BinaryIO) -> SampleLayout:
 
 
 def read_aiff_header(stream: BinaryIO) -> SampleLayout:
-    """AIFF and AIFF-C. Raises HeaderError."""
+    """Parse AIFF and AIFF-C. Raises HeaderError."""
     stream.seek(12)
     form: tuple[str, bool, int, int, int, int] | None = None
     sound: tuple[int, int] | None = None
@@ -97,20 +97,19 @@ def read_aiff_header(stream: BinaryIO) -> SampleLayout:
     if form is None or sound is None:
         raise HeaderError("undecodable", f"the header has no {'COMM' if form is None else 'SSND'} chunk")
     codec, big_endian, rate_hz, channels, frame_bytes, frames = form
-    start, told = sound
-    if told == 0:
-        # What a pipe leaves behind, unless the other count says more.
-        told = frames * frame_bytes
-    return SampleLayout("AIFF", codec, rate_hz, channels, frame_bytes, start, told, big_endian)
+    start, size = sound
+    # A writer into a pipe leaves 0; COMM may still have the number of frames.
+    size = size or frames * frame_bytes
+    return SampleLayout("AIFF", codec, rate_hz, channels, frame_bytes, start, size, big_endian)
 
 
 def _common(body: bytes) -> tuple[str, bool, int, int, int, int]:
-    """Codec, byte order, rate in Hz, channels, bytes a frame and frames of a COMM chunk."""
+    """Codec, byte order, rate in Hz, channels, bytes per frame and frames of a COMM chunk."""
     if len(body) < 18:
-        raise HeaderError("undecodable", f"a COMM chunk of {len(body)} bytes, at least 18 are needed")
+        raise HeaderError("undecodable", f"the COMM chunk has {len(body)} bytes, at least 18 are needed")
     channels, frames, bits, exponent, mantissa = struct.unpack(">HIHHQ", body[:18])
     name = body[18:22] if len(body) >= 22 else b"NONE"
-    # An 80-bit float; nothing that can be meant lies beyond 2 GHz.
+    # An 80-bit float; rates beyond 2 GHz count as 0.
     rate_hz = _whole_hz(math.ldexp(mantissa, exponent - 16383 - 63)) if exponent < 16383 + 31 else 0
     if name not in _AIFC:
         return f"other: AIFF-C {name.decode('latin-1').strip()!r}", True, rate_hz, channels, max(1, channels), frames
@@ -120,19 +119,19 @@ def _common(body: bytes) -> tuple[str, bool, int, int, int, int]:
 
 
 def read_au_header(stream: BinaryIO) -> SampleLayout:
-    """Sun AU. Raises HeaderError."""
+    """Parse Sun AU. Raises HeaderError."""
     stream.seek(0)
     head = stream.read(24)
     if len(head) < 24:
         raise HeaderError("undecodable", "the header ends before any audio")
     start, size, code, rate_hz, channels = struct.unpack(">5I", head[4:])
     codec, width = _AU.get(code, (f"other: AU code {code}", 1))
-    told = None if size == 0xFFFFFFFF else size
-    return SampleLayout("AU", codec, rate_hz, channels, width * _some(channels), max(24, start), told, True)
+    stated = None if size == 0xFFFFFFFF else size
+    return SampleLayout("AU", codec, rate_hz, channels, width * _some(channels), max(24, start), stated, True)
 
 
 def read_caf_header(stream: BinaryIO) -> SampleLayout:
-    """Apple's CAF with linear PCM, A-law or mu-law. Raises HeaderError."""
+    """Parse Apple CAF with linear PCM, A-law or mu-law. Raises HeaderError."""
     total = stream.seek(0, io.SEEK_END)
     place, form = 8, None
     for _ in range(_MOST_CHUNKS):
@@ -145,8 +144,8 @@ def read_caf_header(stream: BinaryIO) -> SampleLayout:
             if form is None:
                 raise HeaderError("undecodable", "the data comes before the format chunk")
             codec, rate_hz, channels, frame_bytes, big_endian = form
-            told = None if size < 0 else max(0, size - 4)
-            return SampleLayout("CAF", codec, rate_hz, channels, frame_bytes, place + 16, told, big_endian)
+            stated = None if size < 0 else max(0, size - 4)
+            return SampleLayout("CAF", codec, rate_hz, channels, frame_bytes, place + 16, stated, big_endian)
         if name == b"desc":
             form = _described(stream.read(32))
         place += 12 + max(0, size)
@@ -162,15 +161,14 @@ def _described(body: bytes) -> tuple[str, int, int, int, bool]:
     rate_hz = _whole_hz(rate)
     if name not in (b"lpcm", b"alaw", b"ulaw"):
         return f"other: {name.decode('latin-1').strip()!r}", rate_hz, channels, 1, True
-    kind = {b"alaw": "ALAW", b"ulaw": "ULAW"}.get(name) or ("PCM" if not flags & 1 else _float(bits))
+    number = "PCM" if not flags & 1 else "DOUBLE" if bits == 64 else "FLOAT"
+    kind = {b"alaw": "ALAW", b"ulaw": "ULAW"}.get(name, number)
     codec, width = _fixed_or_pcm(kind, (bits + 7) // 8)
     if packet_bytes and packet_bytes != width * channels:
-        raise HeaderError("undecodable", f"{packet_bytes} bytes a frame do not fit {channels} channels of {bits} bits")
+        raise HeaderError(
+            "undecodable", f"{packet_bytes} bytes per frame do not match {channels} channels of {bits} bits"
+        )
     return codec, rate_hz, channels, width * _some(channels), not flags & 2
-
-
-def _float(bits: int) -> str:
-    return "DOUBLE" if bits == 64 else "FLOAT"
 
 
 def _fixed_or_pcm(kind: str, width: int) -> tuple[str, int]:

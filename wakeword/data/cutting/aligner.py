@@ -1,4 +1,4 @@
-"""Aligners: what tells when each word of a known text is spoken; found by name, `load_aligner("pocketsphinx")`."""
+"""Aligners compute when each word of a known text is spoken; `load_aligner("pocketsphinx")` finds one by name."""
 
 from __future__ import annotations
 
@@ -12,17 +12,12 @@ import numpy as np
 from wakeword.errors import ConfigError
 
 ALIGNERS: dict[str, str] = {"pocketsphinx": "wakeword.data.cutting.sphinx", "ctc": "wakeword.data.cutting.ctc"}
-"""Name to the module that defines `make(argument, device) -> Aligner`."""
+"""Module of each aligner, which defines `make(argument, device) -> Aligner`."""
 
 
 @dataclass(frozen=True)
 class AlignedWord:
-    """Where a word lies.
-
-    Attributes:
-        start_s, end_s: seconds from the start of the clip.
-        confidence: geometric mean of its frames' probabilities; None where the aligner gives none.
-    """
+    """Times of a word, seconds from the start of the clip, and the geometric mean of its frames' probabilities."""
 
     start_s: float
     end_s: float
@@ -30,7 +25,7 @@ class AlignedWord:
 
 
 class AlignmentError(Exception):
-    """A text that could not be found in its clip; `reason` is its code in the quarantine table."""
+    """A text that could not be aligned to its clip; `reason` is its code in the quarantine table."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -38,10 +33,10 @@ class AlignmentError(Exception):
 
 
 class Aligner(Protocol):
-    """Loads its model when it is made; one worker uses it."""
+    """An aligner with its model in memory, used by one worker."""
 
     identity: str
-    """Changes when its times would: name, version or weights."""
+    """Name and version or weights: changes when the times would change."""
 
     def align(self, audio: np.ndarray, words: Sequence[str]) -> list[AlignedWord]:
         """Times of each of `words` (lower case) in `audio (samples,)`, float32 at 16 kHz.
@@ -55,7 +50,7 @@ def load_aligner(spec: str, device: str = "cpu") -> Aligner:
     """Load an aligner from `cutting.aligner`.
 
     Raises:
-        ConfigError: no such aligner, or a model that cannot be used.
+        ConfigError: an unknown aligner, or a model that cannot be used.
         MissingExtraError: its packages are not installed.
     """
     name, _, argument = spec.partition(":")

@@ -1,7 +1,7 @@
-"""Where exactly a word is cut out: in the quietest place near to the aligned time, and how good that place is.
+"""Borders of a word: the quietest place near the aligned time, and checks of that place.
 
-Aligners are right to a few hundredths of a second. Running speech has few pauses, but closures of stops and dips of
-level between words, and a cut through one of these is not heard.
+Aligned times are accurate to a few hundredths of a second. Running speech has few pauses, but closures of stops and
+dips of level between words, where a cut is inaudible.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.data.cutting.aligner import AlignedWord
 
 SLACK_S = 0.04
-"""An aligned time is off by so much."""
+"""Largest error of an aligned time."""
 REACH_S = 0.1
-"""Where a pause, or a gap between two peaks of a CTC model, lies beside a word, the cut may lie so far into it."""
+"""Largest distance of a cut into a pause, or into a gap between two peaks of a CTC model, beside a word."""
 AS_QUIET_DB = 3.0
-"""Of the frames that are hardly louder than the quietest the nearest to the aligned time is taken."""
+"""Among frames at most so much louder than the quietest, the nearest to the aligned time is chosen."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class CutWord:
     Attributes:
         place: its number in the transcript.
         text: the word, lower case.
-        start_s, end_s: where it may be cut out, seconds from the start of the clip.
+        start_s, end_s: places of the cuts, seconds from the start of the clip.
         level_db: its mean power, dB relative to full scale (`audio.vad.frame_levels_db`).
         before_db, after_db: level of the 10 ms at the two cuts; -100 at an end of the clip.
-        confidence: as the aligner gives it.
+        confidence: of the aligner.
     """
 
     place: int
@@ -49,14 +49,9 @@ class CutWord:
 
 
 def cut_words(audio: np.ndarray, words: Sequence[str], times: Sequence[AlignedWord]) -> list[CutWord]:
-    """Move the borders of each word of a clip to quiet places.
+    """Move the borders of each word of a transcript to quiet places of `audio (samples,)`, float32 at 16 kHz.
 
-    Two neighbours without a pause share one border; a word is never without a frame of its own.
-
-    Args:
-        audio: `(samples,)` float32 at 16 kHz.
-        words: the transcript.
-        times: of each word, in order.
+    Two neighbours without a pause share one border; every word has at least one frame.
     """
     levels = frame_levels_db(audio, SAMPLE_RATE_HZ)
     count = len(levels)
@@ -90,13 +85,13 @@ def cut_words(audio: np.ndarray, words: Sequence[str], times: Sequence[AlignedWo
 
 
 def _level(levels: np.ndarray, border: int) -> float:
-    """Of the two frames that meet at a border, the quieter: the cross-fade lies in both."""
+    """Level of the quieter of the two frames at a border: the cross-fade lies in both."""
     beside = levels[max(0, border - 1) : border + 1]
     return float(beside.min()) if 0 < border < len(levels) else -100.0
 
 
 def _quiet(levels: np.ndarray, low: int, high: int, wanted: int) -> int:
-    """The border between `low` and `high` that is quiet and near to the wanted one."""
+    """The quiet border between `low` and `high` that is nearest to the wanted one."""
     borders = np.arange(min(low, high), max(low, high) + 1)
     quiet = np.array([_level(levels, int(border)) for border in borders])
     near = borders[quiet <= quiet.min() + AS_QUIET_DB]
@@ -104,8 +99,8 @@ def _quiet(levels: np.ndarray, low: int, high: int, wanted: int) -> int:
 
 
 def fault_of(words: Sequence[CutWord], config: CuttingConfig) -> tuple[str, str] | None:
-    """Reason and detail of why some words in a row cannot be cut out as one clip, or None."""
-    # Ends are whole frames: their difference is rounded as they are.
+    """Reason code and detail why adjacent words cannot be cut out as one clip, or None."""
+    # Ends are whole frames, so their difference is rounded as they are.
     whole_s = round(words[-1].end_s - words[0].start_s, 4)
     if whole_s < config.min_cut_s:
         text = " ".join(word.text for word in words)
@@ -114,7 +109,7 @@ def fault_of(words: Sequence[CutWord], config: CuttingConfig) -> tuple[str, str]
         length_s = round(word.end_s - word.start_s, 4)
         low, high = (bound * len(word.text) for bound in config.letter_s)
         if not low <= length_s <= high:
-            return "wrong_length", f"{word.text!r} would last {length_s:.2f} s, {low:.2f} to {high:.2f} s can be meant"
+            return "wrong_length", f"{word.text!r} would last {length_s:.2f} s, {low:.2f} to {high:.2f} s are plausible"
         if word.confidence is not None and word.confidence < config.min_confidence:
             return "low_confidence", f"{word.text!r} has {word.confidence:.2f}, {config.min_confidence:g} is needed"
     for first, second in pairwise(words):

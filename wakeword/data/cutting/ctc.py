@@ -1,7 +1,7 @@
 """The aligner `ctc:PATH_OR_ID`: any transformers model with a CTC head (wav2vec 2.0, HuBERT, WavLM, MMS, Parakeet, …).
 
-Times come in steps of the model's frames, 20 ms for most. CTC models speak a letter in few frames and blanks between
-(peaks): a word is told from its first letter's first frame to its last letter's last, and `borders` widens it.
+Times are multiples of the model's frames, 20 ms for most. CTC models emit a letter in few frames with blanks between
+(peaks): a word lasts from its first letter's first frame to its last letter's last, and `borders` widens it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.data.cutting.aligner import AlignedWord, AlignmentError
-from wakeword.data.cutting.viterbi import best_path, spans_of
+from wakeword.data.cutting.viterbi import best_path
 from wakeword.errors import ConfigError, DeviceError, MissingExtraError
 from wakeword.system.files import sha256_of
 from wakeword.system.torchaudio_guard import guard_torchaudio
@@ -31,8 +31,8 @@ class Ctc:
 
     Raises:
         MissingExtraError: torch or transformers is not installed.
-        ConfigError: nothing there, no CTC model, or one for another sample rate.
-        DeviceError: `cuda`, and torch finds none.
+        ConfigError: no model at this place, no CTC model, or one for another sample rate.
+        DeviceError: the device is `cuda`, and torch finds none.
     """
 
     def __init__(self, name: str, device: str) -> None:
@@ -55,7 +55,7 @@ class Ctc:
             ) from error
         if self.features.sampling_rate != SAMPLE_RATE_HZ:
             raise ConfigError(
-                f"cutting.aligner = ctc:{name} hears {self.features.sampling_rate} Hz: take a model for 16000 Hz"
+                f"cutting.aligner = ctc:{name} takes {self.features.sampling_rate} Hz: use a model for 16000 Hz"
             )
         if device == "cuda" and not torch.cuda.is_available():
             raise DeviceError("compute.device is cuda, but torch finds none for the aligner: set it to auto or cpu")
@@ -66,23 +66,22 @@ class Ctc:
     def align(self, audio: np.ndarray, words: Sequence[str]) -> list[AlignedWord]:
         """See `Aligner.align`."""
         tokens, owners = self._tokens(words)
-        log_probs, frame_s = self._listen(audio)
+        log_probs, frame_s = self._log_probs(audio)
         path = best_path(log_probs, tokens, self.blank)
         if path is None:
             detail = f"{len(log_probs)} frames of the model are too few for {len(tokens)} tokens"
             raise AlignmentError("not_aligned", detail)
-        spans = spans_of(path, len(tokens))
         symbols = np.where(path < 0, self.blank, tokens[path])
         found = []
         for number in range(len(words)):
-            mine = np.flatnonzero(owners == number)
-            start, end = spans[mine[0], 0], spans[mine[-1], 1]
-            # Blanks within the word count too, or a word laid over another sound would cost nothing.
+            frames = np.flatnonzero(np.isin(path, np.flatnonzero(owners == number)))
+            start, end = frames[0], frames[-1] + 1
+            # Blanks within the word count too, or a word aligned to another sound would cost nothing.
             confidence = float(np.exp(log_probs[np.arange(start, end), symbols[start:end]].mean()))
             found.append(AlignedWord(float(start * frame_s), float(end * frame_s), confidence))
         return found
 
-    def _listen(self, audio: np.ndarray) -> tuple[np.ndarray, float]:
+    def _log_probs(self, audio: np.ndarray) -> tuple[np.ndarray, float]:
         """`(frames, vocabulary)` log probabilities, and seconds a frame."""
         import torch
 
@@ -91,10 +90,11 @@ class Ctc:
             with torch.inference_mode():
                 logits = self.model(**{name: value.to(self.model.device) for name, value in inputs.items()}).logits[0]
         except RuntimeError as error:
-            # Convolutions over less audio than they look at.
-            raise AlignmentError("too_short", f"the model cannot hear {len(audio) / SAMPLE_RATE_HZ:.2f} s") from error
+            # The audio is shorter than the receptive field of the convolutions.
+            detail = f"the model needs more audio than {len(audio) / SAMPLE_RATE_HZ:.2f} s"
+            raise AlignmentError("too_short", detail) from error
         if not torch.isfinite(logits).all():
-            raise AlignmentError("not_aligned", "the model gives values that are no numbers for this clip")
+            raise AlignmentError("not_aligned", "the model returns NaN or infinity for this clip")
         ratio = getattr(self.model.config, "inputs_to_logits_ratio", None) or len(audio) / max(1, len(logits))
         return torch.log_softmax(logits.float(), -1).cpu().numpy(), float(ratio) / SAMPLE_RATE_HZ
 
@@ -115,7 +115,7 @@ class Ctc:
         return np.array(tokens), np.array(owners)
 
     def _spelled(self, word: str) -> list[int]:
-        """Some vocabularies know capitals only, some none."""
+        """Tokens of a word; some vocabularies hold capitals only, some none."""
         for text in (word, word.upper()):
             ids = [int(i) for i in self.tokenizer(text, add_special_tokens=False).input_ids]
             if ids and self.tokenizer.unk_token_id not in ids and self.blank not in ids:

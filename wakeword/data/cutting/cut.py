@@ -33,12 +33,12 @@ MANIFEST_COLUMNS = [
     *("word_end_s", "way", "cut_from"),
 ]
 RECORD = "cut.json"
-"""The record of a finished folder; a folder with a manifest but without it was not written by this command."""
+"""The record of a finished folder; without it, a manifest was not written by this command."""
 
 
 @dataclass
 class Corpus:
-    """Speech that may be mined: `rows` of the manifest with their splits, what was refused, sentences to tell."""
+    """Speech to cut from: `rows` of the manifest with their splits, refused rows, warnings."""
 
     rows: list[Row] = field(default_factory=list)
     quarantine: list[Row] = field(default_factory=list)
@@ -52,9 +52,9 @@ class CutSummary:
     Attributes:
         groups: clips and speakers by text (the label of a whole or joined phrase), way (whole, joined, part) and split.
         refused: places in transcripts and clips that were refused, by reason.
-        aligned: recordings that were aligned in this run, of `recordings`.
-        made: clips that were written in this run, of `clips`.
-        holding: recordings whose transcript holds a phrase: `prepare` leaves them out of the plain speech.
+        aligned: recordings aligned in this run, of `recordings`.
+        made: clips written in this run, of `clips`.
+        holding: recordings whose transcript holds a phrase; `prepare` leaves them out of the speech.
     """
 
     out_dir: Path
@@ -75,7 +75,7 @@ class CutSummary:
 
 
 def find_speech(config: Config) -> Corpus:
-    """Read the sources, set splits as preparation sets them, keep transcribed speech with words that are wanted.
+    """Read the sources, assign splits as `prepare` does, keep transcribed speech with wanted words.
 
     Raises:
         ConfigError: no sources, or a phrase without letters.
@@ -86,18 +86,18 @@ def find_speech(config: Config) -> Corpus:
         raise ConfigError("data.sources is empty: name a corpus with transcripts to cut words out of")
     gathered = gather_clips(config)
     clips = distinct_ids(pa.concat_tables([MANIFEST_SCHEMA.empty_table(), *gathered.tables]).combine_chunks())
-    # Splits of words are not asked for: it is cutting that may give a word its speakers.
+    # Without labels: a word may get its first speakers by cutting.
     split, left_out, _ = assign_splits(clips, (), config.data.splits)
     transcribed = split.filter(pa.compute.not_equal(split.column("text"), ""))
     rows = to_mine(transcribed.to_pylist(), config.words)
     if not rows:
         words = sorted({word for text in wanted_texts(config.words) for word in text.words})
-        told = f"{transcribed.num_rows} of {clips.num_rows} clips have a text"
+        found = f"{transcribed.num_rows} of {clips.num_rows} clips have a text"
         raise DataError(
-            f"no transcript holds {' or '.join(words)} ({told}): add a source with transcripts, such as Common Voice "
+            f"no transcript holds {' or '.join(words)} ({found}): add a source with transcripts, such as Common Voice "
             "or LibriSpeech"
         )
-    # Of what does not go by its speaker's split only the clips that would have been mined are told.
+    # Of the clips in another split than their speaker, only those with wanted words are reported.
     mined = {row["uri"] for row in to_mine(clips.to_pylist(), config.words)} if left_out else set()
     return Corpus(rows, [*gathered.quarantine, *(row for row in left_out if row["uri"] in mined)], gathered.warnings)
 
@@ -105,7 +105,7 @@ def find_speech(config: Config) -> Corpus:
 def cut_words_out(
     config: Config, corpus: Corpus, out_dir: str | Path, runner: Runner = "ray", progress: bool | None = None
 ) -> CutSummary:
-    """Align, cut, and write `manifest.csv` last; run again, it continues, and the bytes are the same.
+    """Align, cut, and write `manifest.csv` last; a repeated call continues, and the bytes are the same.
 
     Args:
         config: `words`, `cutting`, `data` and `compute`.
@@ -116,7 +116,7 @@ def cut_words_out(
         progress: True shows a bar, False nothing; None a bar on a terminal, and lines in the log elsewhere.
 
     Raises:
-        ConfigError: the folder holds a manifest that is not ours, or the aligner cannot be loaded.
+        ConfigError: the folder holds a manifest of another origin, or the aligner cannot be loaded.
         MissingExtraError: the aligner's packages are not installed.
         DataError: not one clip could be cut.
     """
@@ -127,11 +127,11 @@ def cut_words_out(
     clips = {f"{number:08d}": row for number, row in enumerate(corpus.rows)}
     with lock_folder(out_dir, ".cut.lock", math.inf), stage_runner(config, runner, progress) as run:
         aligned = _align(config, clips, out_dir, run)
-        failed = [row for row in aligned if row["reason"]]
-        bad = [
-            quarantine_row(clips[r["key"]]["uri"], clips[r["key"]]["source"], "align", r["reason"], r["detail"])
-            for r in failed
-        ]
+        bad = []
+        for row in aligned:
+            if row["reason"]:
+                clip = clips[row["key"]]
+                bad.append(quarantine_row(clip["uri"], clip["source"], "align", row["reason"], row["detail"]))
         plan = plan_cuts(config, clips, [row for row in aligned if not row["reason"]], _nearness_of(config))
         stage = CutStage(config.cutting, config.data.quality, out_dir)
         results = [row for batch in run(stage, plan.table(), "cutting") for row in batch.to_pylist()]
@@ -162,7 +162,7 @@ def _device(config: Config) -> str:
 
 
 def _nearness_of(config: Config) -> Callable[[WordConfig, str], Nearness]:
-    """Distances in phonemes where the extra [tts] can tell pronunciations, else unknown ones."""
+    """Distances in phonemes where the extra [tts] gives pronunciations, else unknown ones."""
 
     def unknown(word: WordConfig, text: str) -> Nearness:
         return Nearness(None, draw(f"confusable:{config.synthesis.seed}:{text}") < 0.5)
@@ -202,7 +202,7 @@ def _written(
     if absent:
         raise DataError(
             f"{len(absent)} clips are not in {out_dir} although they were cut ({clip_path(absent[0])} …): "
-            "on a cluster this folder must be one that every node sees"
+            "on a cluster this folder must be shared by all nodes"
         )
     bad = [*corpus.quarantine, *bad, *plan.refused]
     with atomic_path(out_dir / "quarantine.parquet") as temporary:
@@ -222,7 +222,7 @@ def _written(
         "words": [word.model_dump(mode="json") for word in config.words],
         "cutting": config.cutting.model_dump(mode="json"),
     }
-    # The record comes before the manifest: a manifest without one is somebody else's.
+    # The record is written before the manifest, which is not of this command without one.
     write_json(out_dir / RECORD, record)
     write_text(out_dir / "manifest.csv", manifest.to_csv(index=False, lineterminator="\n"))
     return CutSummary(
@@ -252,7 +252,7 @@ def _manifest_row(config: Config, clip: Row, result: Row) -> Row:
 
 
 def _groups(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Clips and speakers by text, way and split; a clip without a speaker is a voice of its own."""
+    """Clips and speakers by text, way and split; a clip without a speaker counts as one speaker."""
     part = manifest["way"] == "part"
     named = manifest.assign(
         text=manifest["text"].where(part, manifest["label"]),

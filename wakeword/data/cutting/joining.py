@@ -1,4 +1,4 @@
-"""A clip from cut words: levels matched, short cross-fades, and the room's own noise where nobody speaks."""
+"""A clip from cut words: matched levels, short cross-fades, and room tone in the pauses."""
 
 from __future__ import annotations
 
@@ -12,56 +12,38 @@ from wakeword.config.frontend import SAMPLE_RATE_HZ
 MARGIN_S = 0.2
 """Room tone before and after the phrase."""
 FADE_S = 0.01
-"""A cross-fade lies half on either side of a border."""
+"""Length of a cross-fade, half on either side of a border."""
 TONE_FRAME = 512
 QUIET_SHARE = 0.1
-"""Frames of the recording that are taken for its pauses."""
+"""Share of the quietest frames, which count as pauses."""
 NO_PAUSE_DBFS = -75.0
-"""Where a recording has only digital silence between words: a noise that hardly a microphone is below."""
+"""Level of the noise where a recording has only digital silence between words."""
 MOST_MATCHED_DB = 6.0
-"""Words are brought to one level by no more than this: shouting and whispering sound unlike at any level."""
+"""Largest gain that matches levels: shouting and whispering differ at any level."""
 PEAK = 0.98
+_WINDOW = np.sin(np.pi * (np.arange(TONE_FRAME) + 0.5) / TONE_FRAME)
 
 
 def room_tone(audio: np.ndarray, samples: int, seed: int) -> np.ndarray:
-    """Noise with the spectrum and the level of a recording's quietest frames, without end and without a loop.
-
-    Args:
-        audio: `(n,)` float32, the recording.
-        samples: wanted.
-        seed: of the noise.
-
-    Returns:
-        `(samples,)` float32, never digital silence.
-    """
-    chance = np.random.default_rng(seed)
+    """Noise with the spectrum and the level of the quietest frames of `audio (n,)`: `(samples,)` float32."""
     spectrum = np.full(TONE_FRAME // 2 + 1, TONE_FRAME * 10 ** (NO_PAUSE_DBFS / 10))
     whole = len(audio) // TONE_FRAME
     if whole:
         frames = audio[: whole * TONE_FRAME].astype(np.float64).reshape(whole, TONE_FRAME)
         power = (frames**2).mean(axis=1)
-        heard = np.flatnonzero(10 * np.log10(power + 1e-12) > PADDING_DB)
-        quiet = heard[np.argsort(power[heard], kind="stable")[: max(1, round(QUIET_SHARE * len(heard)))]]
+        sound = np.flatnonzero(10 * np.log10(power + 1e-12) > PADDING_DB)
+        quiet = sound[np.argsort(power[sound], kind="stable")[: max(1, round(QUIET_SHARE * len(sound)))]]
         if len(quiet):
-            window = np.sin(np.pi * (np.arange(TONE_FRAME) + 0.5) / TONE_FRAME)
             # The window halves the power.
-            own = 2 * np.mean(np.abs(np.fft.rfft(frames[quiet] * window)) ** 2, axis=0)
-            # A recording without a pause (its quietest frames are speech) must not hum on.
+            own = 2 * np.mean(np.abs(np.fft.rfft(frames[quiet] * _WINDOW)) ** 2, axis=0)
+            # The floor limits tones where the quietest frames are speech.
             spectrum = np.maximum(own, spectrum * 1e-2)
     count = samples // (TONE_FRAME // 2) + 2
-    white = chance.standard_normal((count, TONE_FRAME)) / np.sqrt(TONE_FRAME)
+    white = np.random.default_rng(seed).standard_normal((count, TONE_FRAME)) / np.sqrt(TONE_FRAME)
     shaped = np.fft.irfft(np.fft.rfft(white) * np.sqrt(spectrum), TONE_FRAME)
-    return _overlapped(shaped, samples)
-
-
-def _overlapped(frames: np.ndarray, samples: int) -> np.ndarray:
-    """Frames laid half over one another; independent noises keep their power under sine windows."""
-    hop = TONE_FRAME // 2
-    window = np.sin(np.pi * (np.arange(TONE_FRAME) + 0.5) / TONE_FRAME)
-    laid = np.zeros((len(frames) + 1) * hop)
-    for number, frame in enumerate(frames):
-        laid[number * hop : number * hop + TONE_FRAME] += window * frame
-    return laid[hop : hop + samples].astype(np.float32)
+    # Overlap-add by half a frame: independent noises keep their power under sine windows.
+    first, second = np.split(_WINDOW * shaped, 2, axis=1)
+    return (second[:-1] + first[1:]).ravel()[:samples].astype(np.float32)
 
 
 def matched_gains(levels_db: Sequence[float]) -> list[float] | None:
@@ -75,7 +57,7 @@ def matched_gains(levels_db: Sequence[float]) -> list[float] | None:
 def join_parts(
     parts: Sequence[tuple[np.ndarray, float, float]], gains: Sequence[float], gaps_s: Sequence[float], seed: int
 ) -> np.ndarray:
-    """Words on room tone: `(samples,)` float32, the phrase from `MARGIN_S` on to `MARGIN_S` before the end.
+    """Words on room tone: `(samples,)` float32, with `MARGIN_S` of room tone at both ends.
 
     Args:
         parts: recording `(samples,)` float32 at 16 kHz, start and end in seconds of each word or phrase.

@@ -1,4 +1,4 @@
-"""Which texts are wanted of a corpus, and how often and by whom they are said: counted from transcripts alone."""
+"""Texts to search for in a corpus, and how many clips and speakers of the transcripts hold them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from wakeword.data.words import holds, spoken
 
 @dataclass(frozen=True)
 class WantedText:
-    """A text to look for.
+    """A text to search for.
 
     Attributes:
-        label: of the word that it serves.
-        words: as transcripts spell them, lower case.
+        label: of the configured word.
+        words: in the spelling of transcripts, lower case.
         way: `phrase`, `word` (one of several of a phrase) or `part` (several, not all).
-        near_miss: it holds no configured word, so that its cuts are near misses.
+        near_miss: it holds no configured word, so its cuts are near misses.
     """
 
     label: str
@@ -32,22 +32,8 @@ class WantedText:
         return " ".join(self.words)
 
 
-@dataclass(frozen=True)
-class Count:
-    """How often a text is said: clips of transcripts that hold it, and speakers, by split."""
-
-    wanted: WantedText
-    clips: dict[str, int]
-    speakers: dict[str, int]
-
-    def cells(self) -> tuple[str, ...]:
-        """Label, text, way, then clips and speakers in train, val and test."""
-        found = (f"{self.clips[split]} ({self.speakers[split]})" for split in SPLITS)
-        return self.wanted.label, self.wanted.text, self.wanted.way, *found
-
-
 def wanted_texts(words: Sequence[WordConfig]) -> list[WantedText]:
-    """Each phrase; of a phrase of several words also every word and every row of words within it, once."""
+    """Each phrase, and each word and sequence of words within a phrase, once."""
     found: list[WantedText] = []
     for word in words:
         whole = spoken(word.text)
@@ -64,7 +50,7 @@ def wanted_texts(words: Sequence[WordConfig]) -> list[WantedText]:
 
 
 def places_of(wanted: Sequence[str], words: Sequence[str]) -> Iterator[int]:
-    """Where the row of words `wanted` begins in a transcript."""
+    """Places in a transcript where the sequence of words `wanted` begins."""
     span = len(wanted)
     for start in range(len(words) - span + 1):
         if tuple(words[start : start + span]) == tuple(wanted):
@@ -72,12 +58,12 @@ def places_of(wanted: Sequence[str], words: Sequence[str]) -> Iterator[int]:
 
 
 def voice_of(row: Row) -> str:
-    """Whose voice a clip is: its speaker, or where none is named the clip alone."""
+    """The speaker of a clip, or the clip's id where none is named."""
     return row["speaker"] or f"clip {row['clip_id']}"
 
 
 def to_mine(rows: Sequence[Row], words: Sequence[WordConfig]) -> list[Row]:
-    """Clips of speech whose transcript holds a word that is wanted; clips of a configured word are cut already."""
+    """Clips of speech whose transcript holds a wanted word; clips of a configured word are cut already."""
     labels = {word.label for word in words}
     wanted = {word for text in wanted_texts(words) for word in text.words}
     kept = []
@@ -88,21 +74,20 @@ def to_mine(rows: Sequence[Row], words: Sequence[WordConfig]) -> list[Row]:
     return kept
 
 
-def count_texts(rows: Sequence[Row], words: Sequence[WordConfig]) -> list[Count]:
-    """How often each wanted text is said, in the order of `wanted_texts`.
+def count_texts(rows: Sequence[Row], words: Sequence[WordConfig]) -> list[tuple[str, ...]]:
+    """Label, text and way of each wanted text, then clips (and speakers) that say it in train, val and test.
 
     Args:
         rows: of the manifest, with a split each.
         words: configured words.
     """
-    counts = []
+    lines = []
     transcripts = [spoken(row["text"]) for row in rows]
     for wanted in wanted_texts(words):
-        clips = dict.fromkeys(SPLITS, 0)
-        voices: dict[str, set[str]] = {split: set() for split in SPLITS}
-        for row, said in zip(rows, transcripts, strict=True):
-            if next(places_of(wanted.words, said), None) is not None:
-                clips[row["split"]] += 1
-                voices[row["split"]].add(voice_of(row))
-        counts.append(Count(wanted, clips, {split: len(found) for split, found in voices.items()}))
-    return counts
+        voices: dict[str, list[str]] = {split: [] for split in SPLITS}
+        for row, transcript in zip(rows, transcripts, strict=True):
+            if next(places_of(wanted.words, transcript), None) is not None:
+                voices[row["split"]].append(voice_of(row))
+        cells = (f"{len(own)} ({len(set(own))})" for own in voices.values())
+        lines.append((wanted.label, wanted.text, wanted.way, *cells))
+    return lines

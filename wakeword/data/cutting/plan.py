@@ -1,6 +1,6 @@
-"""Which clips are cut: decided from the times of all words, before any of them is written.
+"""The plan of the clips to cut, from the times of all words.
 
-Every choice is drawn from a hash of what it is about, so that it does not depend on the order of the work.
+Every choice is drawn from a hash of its content, so that it does not depend on the order of the work.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from wakeword.data.manifest import Row, quarantine_row
 from wakeword.data.splits import draw
 
 CUT_VERSION = 1
-"""Raised when the same plan would give other audio."""
+"""Increased when the same plan would give other audio."""
 FEWEST_GAPS = 10
-"""From so many pauses on a speaker's own are drawn, else everybody's."""
+"""Least number of pauses of a speaker to draw from; with fewer, those of all speakers are used."""
 TRIES = 8
-"""Combinations of words tried for each joined phrase that is wanted."""
+"""Combinations of words tried for each joined phrase."""
 _PART = pa.struct([("uri", pa.string()), ("sha256", pa.string()), ("start_s", pa.float64()), ("end_s", pa.float64())])
 CUT_SCHEMA = pa.schema(
     [
@@ -43,13 +43,7 @@ CUT_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Piece:
-    """A row of words of one clip that may be cut out.
-
-    Attributes:
-        clip: the manifest's row.
-        sha256: of the clip's file.
-        words: with their borders.
-    """
+    """Adjacent words of one clip (a row of the manifest, and the hash of its file) that may be cut out."""
 
     clip: Row
     sha256: str
@@ -57,7 +51,7 @@ class Piece:
 
     @property
     def key(self) -> str:
-        """Names the piece in draws."""
+        """Key of the piece in draws."""
         return f"{self.sha256}:{self.words[0].place}:{len(self.words)}"
 
     @property
@@ -69,7 +63,7 @@ class Piece:
 
 @dataclass
 class CutPlan:
-    """What is cut: `rows` of `CUT_SCHEMA`, `clips` with the manifest's columns for each, and the pieces refused."""
+    """Clips to cut: `rows` of `CUT_SCHEMA`, `clips` with their manifest columns by name, and the pieces refused."""
 
     rows: list[Row] = field(default_factory=list)
     clips: dict[str, Row] = field(default_factory=dict)
@@ -89,7 +83,7 @@ class CutPlan:
         gaps_s: Sequence[float] = (),
         phoneme_distance: int | None = None,
     ) -> None:
-        """Plan one clip; its name is a hash of everything that it is made of."""
+        """Plan one clip; its name is a hash of everything that its audio depends on."""
         kind = "wakeword" if way in ("whole", "joined") else "confusable"
         parts = [piece.part for piece in pieces]
         made_of = [
@@ -121,12 +115,12 @@ class CutPlan:
 
 @dataclass(frozen=True)
 class Nearness:
-    """Of a partial phrase: phonemes between it and its word (None: unknown), and whether it may train."""
+    """Phonemes between a partial phrase and its word (None: unknown), and whether it may train."""
 
     phoneme_distance: int | None
     trains: bool
     is_word: bool = False
-    """It sounds like a configured word, whatever its spelling: it is no near miss."""
+    """It sounds like a configured word and is no near miss."""
 
 
 def plan_cuts(
@@ -140,7 +134,7 @@ def plan_cuts(
     Args:
         config: words and `cutting`.
         clips: rows of the manifest by their key.
-        aligned: rows of `stages.ALIGNED_SCHEMA` that went well, in any order.
+        aligned: rows of `stages.ALIGNED_SCHEMA` without a reason, in any order.
         nearness: of a text to a word.
     """
     plan = CutPlan()
@@ -167,14 +161,14 @@ def plan_cuts(
 def _pieces(
     plan: CutPlan, wanted: WantedText, clips: dict[str, Row], aligned: Sequence[Row], cutting: CuttingConfig
 ) -> list[Piece]:
-    """All places of a text that can be cut; the others are refused with a reason."""
+    """All places of a text that can be cut; the plan lists the refused ones with a reason."""
     found = []
     for row in aligned:
         words = [CutWord(**word) for word in row["words"]]
         for start in places_of(wanted.words, [word.text for word in words]):
             mine = tuple(words[start : start + len(wanted.words)])
             if mine[-1].place - mine[0].place != len(mine) - 1:
-                continue  # another word, which is not wanted, stands between
+                continue  # the transcript has another word between them
             clip = clips[row["key"]]
             fault = fault_of(mine, cutting)
             if fault is None:
@@ -186,23 +180,23 @@ def _pieces(
 
 
 class _Gaps:
-    """Pauses that people make between two words, of each speaker and of all."""
+    """Pauses between two words, of each speaker and of all."""
 
     def __init__(self, cutting: CuttingConfig, clips: dict[str, Row], aligned: Iterable[Row]) -> None:
         self.low, self.high = cutting.gap_s
-        self.everybody: list[float] = []
+        self.all_speakers: list[float] = []
         self.own: dict[str, list[float]] = defaultdict(list)
         for row in aligned:
             kept = [gap for gap in row["gaps_s"] if self.low <= gap <= self.high]
-            self.everybody += kept
+            self.all_speakers += kept
             self.own[voice_of(clips[row["key"]])] += kept
-        for gaps in (self.everybody, *self.own.values()):
+        for gaps in (self.all_speakers, *self.own.values()):
             gaps.sort()
 
     def draw(self, voice: str, key: str) -> float:
-        """A pause in seconds, drawn from the speaker's own, from everybody's, or where there are few evenly."""
+        """A pause in seconds, drawn from those of the speaker, of all speakers, or uniformly where there are few."""
         number = draw(f"gap:{key}")
-        for gaps in (self.own.get(voice, []), self.everybody):
+        for gaps in (self.own.get(voice, []), self.all_speakers):
             if len(gaps) >= FEWEST_GAPS:
                 return gaps[int(number * len(gaps))]
         return round(self.low + number * (self.high - self.low), 4)
@@ -215,7 +209,7 @@ def _join(
     gaps: _Gaps,
     cutting: CuttingConfig,
 ) -> None:
-    """Join words of one speaker and one split, at most `cutting.joined_per_speaker` a speaker."""
+    """Join words of one speaker and one split, at most `cutting.joined_per_speaker` times per speaker."""
     by_voice: dict[tuple[str, str], list[list[Piece]]] = {}
     for place, word in enumerate(wanted.words):
         for piece in good[(word,)]:
@@ -240,7 +234,7 @@ def _join(
 
 
 def _as_spoken(pieces: Sequence[Piece]) -> bool:
-    """True if the words stand side by side in one clip: that is the whole phrase, and is cut as such."""
+    """True if the words are adjacent in one clip, which is cut as a whole phrase."""
     places = [piece.words[0].place for piece in pieces]
     return len({piece.sha256 for piece in pieces}) == 1 and bool(np.all(np.diff(places) == 1))
 
@@ -258,7 +252,7 @@ def _add_parts(plan: CutPlan, wanted: WantedText, pieces: list[Piece], near: Nea
 
 
 def _spread(pieces: Sequence[Piece]) -> list[Piece]:
-    """First one piece of each speaker, then a second of each: in an order that is drawn."""
+    """Pieces in random order, one of each speaker before a second of any."""
     turns: dict[str, int] = defaultdict(int)
     ranked = []
     for piece in sorted(pieces, key=lambda piece: draw(f"part:{piece.key}")):

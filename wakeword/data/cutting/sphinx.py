@@ -1,6 +1,6 @@
 """The aligner `pocketsphinx`: a recogniser whose English model lies inside its package (BSD), in word mode.
 
-A word that its dictionary does not hold is given espeak's pronunciation, where the extra [tts] is installed.
+A word that its dictionary does not hold gets espeak's pronunciation where the extra [tts] is installed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Sphinx:
     def align(self, audio: np.ndarray, words: Sequence[str]) -> list[AlignedWord]:
         """See `Aligner.align`."""
         self._add_unknown(words)
-        # It tracks noise across clips: without a fresh start times would depend on the order of the work.
+        # The front end tracks noise across clips: without a reset, times would depend on the order of the clips.
         self._decoder.reinit_feat()
         try:
             self._decoder.set_align_text(" ".join(words))
@@ -49,9 +49,9 @@ class Sphinx:
             segments = [s for s in self._decoder.seg() or () if not s.word.startswith(_FILLERS)]
         except RuntimeError as error:
             raise AlignmentError("not_aligned", f"pocketsphinx did not find the text: {error}") from error
-        heard = [segment.word.partition("(")[0] for segment in segments]
-        if heard != list(words):
-            raise AlignmentError("not_aligned", f"pocketsphinx found {len(heard)} of {len(words)} words in the clip")
+        found = [segment.word.partition("(")[0] for segment in segments]
+        if found != list(words):
+            raise AlignmentError("not_aligned", f"pocketsphinx found {len(found)} of {len(words)} words in the clip")
         return [AlignedWord(s.start_frame * FRAME_S, (s.end_frame + 1) * FRAME_S) for s in segments]
 
     def _add_unknown(self, words: Sequence[str]) -> None:
@@ -61,17 +61,17 @@ class Sphinx:
         try:
             from wakeword.data.synthesis.pronunciation import as_arpabet, sounds_of
 
-            heard = sounds_of(unknown)
+            pronunciations = sounds_of(unknown)
         except ImportError as error:
-            detail = f"not in the dictionary: {', '.join(unknown)}; the extra [tts] would give their pronunciations"
+            detail = f"not in the dictionary: {', '.join(unknown)}; the extra [tts] provides pronunciations"
             raise AlignmentError("unknown_words", detail) from error
-        for word, variants in zip(unknown, heard, strict=True):
+        for word, variants in zip(unknown, pronunciations, strict=True):
             phonemes = as_arpabet(min(variants))
             if not phonemes:
-                raise AlignmentError("unknown_words", f"nobody knows how {word!r} is spoken")
+                raise AlignmentError("unknown_words", f"there is no pronunciation of {word!r}")
             self._decoder.add_word(word, " ".join(phonemes), word == unknown[-1])
 
 
 def make(argument: str, device: str) -> Sphinx:
-    """The recogniser; it runs on the CPU whatever the device, and takes no argument."""
+    """The recogniser, which always runs on the CPU and takes no argument."""
     return Sphinx()

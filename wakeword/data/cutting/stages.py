@@ -1,6 +1,6 @@
 """The stages of cutting: clips and transcripts to the times of words, planned rows to FLAC files.
 
-Both keep what they made as files, named by a hash of what it was made of; an earlier run's are not made again.
+Both store their results in files named by a hash of the input; results of an earlier run are reused.
 """
 
 from __future__ import annotations
@@ -33,14 +33,9 @@ from wakeword.stages.stage import Stage, StageResources
 from wakeword.system.files import sha256_of, write_json
 
 ALIGN_VERSION = 1
-"""Raised when the same clip, text and aligner would give other times: kept alignments are then made again."""
-_WORD = pa.struct(
-    [
-        ("place", pa.int64()),
-        ("text", pa.string()),
-        *((name, pa.float64()) for name in ("start_s", "end_s", "level_db", "before_db", "after_db", "confidence")),
-    ]
-)
+"""Increased when the same clip, text and aligner would give other times; stored alignments are then made again."""
+_NUMBERS = ("start_s", "end_s", "level_db", "before_db", "after_db", "confidence")
+_WORD = pa.struct([("place", pa.int64()), ("text", pa.string()), *((name, pa.float64()) for name in _NUMBERS)])
 ALIGNED_SCHEMA = pa.schema(
     [
         ("key", pa.string()),
@@ -53,7 +48,7 @@ ALIGNED_SCHEMA = pa.schema(
     ]
 )
 """`words` are the wanted ones (`borders.CutWord`), `gaps_s` the pauses between all neighbours in the transcript;
-`aligned` is false where the times were kept from an earlier run."""
+`aligned` is false where the times are of an earlier run."""
 
 
 def read_clip(uri: str, quality: QualityConfig, max_s: float) -> np.ndarray:
@@ -67,14 +62,14 @@ def read_clip(uri: str, quality: QualityConfig, max_s: float) -> np.ndarray:
 
 
 class AlignStage(Stage):
-    """Times of words; a clip whose times are kept is not aligned again.
+    """Computes the times of words; a clip with stored times is not aligned again.
 
     Args:
         cutting: aligner and limits.
         quality: how clips are decoded.
-        folder: alignments go to its `alignments/`; every worker must see it.
+        folder: output folder for `alignments/`; every worker must see it.
         wanted: words that are returned.
-        device: where a CTC model runs, `cpu` or `cuda`.
+        device: of a CTC model, `cpu` or `cuda`.
     """
 
     name = "alignment"
@@ -102,7 +97,7 @@ class AlignStage(Stage):
         self._aligner = load_aligner(self.cutting.aligner, self.device)
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Align each row's clip; `reason` is empty where it went well."""
+        """Align each row's clip; `reason` is empty where that succeeded."""
         return pa.Table.from_pylist([self._aligned(row) for row in table.to_pylist()], schema=ALIGNED_SCHEMA)
 
     def _aligned(self, row: Row) -> Row:
@@ -116,8 +111,8 @@ class AlignStage(Stage):
         return {**kept, "key": row["key"], "sha256": digest, "words": words, "gaps_s": gaps_s, "aligned": aligned}
 
     def _times(self, row: Row, digest: str) -> tuple[dict[str, Any], bool]:
-        """All words of the clip, or why there are none, from an earlier run or made now."""
-        assert self._aligner is not None, "setup() comes first"
+        """All words of the clip or the reason of a failure, and whether they were computed in this run."""
+        assert self._aligner is not None, "setup() was not called"
         words = spoken(row["text"])
         parts = [digest, " ".join(words), self._aligner.identity, str(ALIGN_VERSION)]
         name = hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
@@ -139,7 +134,7 @@ class AlignStage(Stage):
 def _read(path: Path) -> dict[str, Any] | None:
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-        # Shapes too: what cannot be meant is made again.
+        # A file of another shape is written again.
         kept["words"] = [asdict(CutWord(**word)) for word in kept["words"]]
         return {name: kept[name] for name in ("words", "reason", "detail")}
     except (OSError, ValueError, KeyError, TypeError):
@@ -155,22 +150,22 @@ RESULT_SCHEMA = pa.schema(
         *((name, pa.string()) for name in ("reason", "detail")),
     ]
 )
-"""`made` is false where the file was there from an earlier run."""
+"""`made` is false where the file is of an earlier run."""
 KEPT_RECORDINGS = 4
-"""Decoded recordings that are kept for the rows that follow."""
+"""Decoded recordings in memory for the next rows."""
 
 
 def clip_path(name: str) -> str:
-    """Where a clip lies in the output folder."""
+    """Path of a clip within the output folder."""
     return f"clips/{name[:2]}/{name}.flac"
 
 
 class CutStage(Stage):
-    """Plans to clips; a clip that is there is not made again.
+    """Writes the planned clips; a clip of an earlier run is not written again.
 
     Args:
         cutting: limit of the recordings' length.
-        quality: how recordings are decoded, and what makes a clip unfit.
+        quality: how recordings are decoded, and the checks of clips.
         folder: output folder; every worker must see it.
     """
 
@@ -186,7 +181,7 @@ class CutStage(Stage):
         self._recordings: dict[str, np.ndarray] = {}
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Make each row's clip; `reason` is empty where it went well."""
+        """Write each row's clip; `reason` is empty where that succeeded."""
         self._recordings = {}
         return pa.Table.from_pylist([self._made(row) for row in table.to_pylist()], schema=RESULT_SCHEMA)
 

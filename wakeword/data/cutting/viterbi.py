@@ -1,4 +1,4 @@
-"""The best CTC path through a known text (Graves et al. 2006, ICML), as CTC segmentation has it (Kürzinger et al. 2020,
+"""The best CTC path through a known text (Graves et al. 2006, ICML; CTC segmentation: Kürzinger et al. 2020,
 arXiv:2007.09127).
 
 The text is laid out with a blank before, between and after its tokens. At each frame the path stays, steps to the next
@@ -13,7 +13,7 @@ IMPOSSIBLE = -np.inf
 
 
 def best_path(log_probs: np.ndarray, tokens: np.ndarray, blank: int) -> np.ndarray | None:
-    """For each frame the place in `tokens` that it speaks, -1 for blank; the likeliest of all paths.
+    """The most probable path: for each frame the place in `tokens`, -1 for blank.
 
     Args:
         log_probs: `(frames, vocabulary)` natural logarithms of probabilities.
@@ -21,7 +21,7 @@ def best_path(log_probs: np.ndarray, tokens: np.ndarray, blank: int) -> np.ndarr
         blank: number of the blank token.
 
     Returns:
-        `(frames,)` int64 that never falls but to -1, or None where no path speaks the text (too few frames for the
+        `(frames,)` int64 that never falls but to -1, or None where there is no path (too few frames for the
         tokens and the blanks between equal neighbours, or probabilities of 0).
     """
     frames, states = len(log_probs), 2 * len(tokens) + 1
@@ -33,13 +33,13 @@ def best_path(log_probs: np.ndarray, tokens: np.ndarray, blank: int) -> np.ndarr
     steps = np.zeros((frames, states), np.int8)
     score = np.full(states, IMPOSSIBLE)
     score[:2] = emitted[0, :2]
-    reach = np.full((3, states), IMPOSSIBLE)
+    before = np.full((3, states), IMPOSSIBLE)
     for frame in range(1, frames):
-        reach[0] = score
-        reach[1, 1:] = score[:-1]
-        reach[2, 2:] = np.where(skips[2:], score[:-2], IMPOSSIBLE)
-        steps[frame] = reach.argmax(axis=0)
-        score = reach.max(axis=0) + emitted[frame]
+        before[0] = score
+        before[1, 1:] = score[:-1]
+        before[2, 2:] = np.where(skips[2:], score[:-2], IMPOSSIBLE)
+        steps[frame] = before.argmax(axis=0)
+        score = before.max(axis=0) + emitted[frame]
     state = states - 1 if score[-1] > score[-2] else states - 2
     if score[state] == IMPOSSIBLE:
         return None
@@ -48,12 +48,3 @@ def best_path(log_probs: np.ndarray, tokens: np.ndarray, blank: int) -> np.ndarr
         path[frame] = (state - 1) // 2 if state % 2 else -1
         state -= int(steps[frame, state])
     return path
-
-
-def spans_of(path: np.ndarray, count: int) -> np.ndarray:
-    """First frame and frame after the last of each of `count` tokens in a path: `(count, 2)` int64."""
-    spans = np.empty((count, 2), np.int64)
-    for token in range(count):
-        places = np.flatnonzero(path == token)
-        spans[token] = places[0], places[-1] + 1
-    return spans

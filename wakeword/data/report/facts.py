@@ -1,10 +1,10 @@
-"""The tables of a prepared folder that the report on data shows and judges; no audio is read."""
+"""The tables of a prepared folder that the report on data prints and judges; no audio is read."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -16,11 +16,12 @@ from wakeword.data.manifest import MANIFEST_SCHEMA, SPLITS, VOICED
 from wakeword.data.shards import ShardSet
 from wakeword.errors import DataError
 
-MEASURES = ("pitch_hz", "loudness_db", "snr_db", "duration_s")
+MEASURES = ["pitch_hz", "loudness_db", "snr_db", "duration_s"]
 PLACE = ["split", "kind", "label", "source", "licence"]
 REFUSED = ["reason", "uri", "detail"]
 NEAR_MISSES = ["word", "phoneme_distance", "text", "split", "clips"]
-SUMS = ("clips", "hours", "unnamed", "guessed", "synthetic", "weight", "people_weight")
+SUMS = ["clips", "hours", "unnamed", "guessed", "synthetic", "weight", "people_weight"]
+_READ = ["text", "speaker", "speaker_source", "synthetic", "weight", "resembles", "phoneme_distance", "gender"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,18 +29,15 @@ class DataFacts:
     """Tables of a prepared folder.
 
     Attributes:
-        root: the folder.
-        config_hash: of the data in it.
-        labels: wake words that it was prepared for.
-        amounts: a row per split, kind, label, source and licence (`PLACE`) with `SUMS`: clips, their hours, clips with
-            a voice but without a speaker, with a speaker guessed from the file name, spoken by an engine; the weights
-            of all clips and of those that people spoke.
-        voices: a row per split, kind, label and named speaker of the kinds with a voice, with the gender that the
-            source states and the median pitch in Hz; None or NaN where unknown.
+        labels: wake words that the folder was prepared for.
+        amounts: a row per split, kind, label, source and licence (`PLACE`) with `SUMS`: clips, hours, voiced clips
+            without a speaker, clips with a guessed speaker, clips of engines, weights of all clips and of people's.
+        voices: a row per split, kind, label and named speaker, with the stated gender and the median pitch in Hz; None
+            or NaN where unknown.
         measures: a row per clip with its split, kind and `MEASURES` (NaN where nothing was measured).
-        refused: a row per row of the quarantine table: reason, uri, detail.
-        near_misses: a row per text: word, distance in phonemes, text, split, clips.
-        duplicates: pairs of equal clips, pairs of copies, clips removed from a split; empty if not looked for.
+        refused: reason, uri and detail of each row of the quarantine table.
+        near_misses: a row per text with the `NEAR_MISSES` columns.
+        duplicates: pairs of equal clips, pairs of copies, clips removed from a split; empty if not searched for.
         warnings: those of the preparation.
         labelled: the use that was made of each label of each source.
     """
@@ -49,9 +47,9 @@ class DataFacts:
     labels: tuple[str, ...]
     amounts: pd.DataFrame
     voices: pd.DataFrame
-    measures: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=["split", "kind", *MEASURES]))
-    refused: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=REFUSED))
-    near_misses: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=NEAR_MISSES))
+    measures: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["split", "kind", *MEASURES]))
+    refused: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=REFUSED))
+    near_misses: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=NEAR_MISSES))
     duplicates: dict[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     labelled: tuple[LabelUse, ...] = ()
@@ -64,9 +62,9 @@ class DataFacts:
         """Number of clips."""
         return int(self.of(split, kinds, label)["clips"].sum())
 
-    def hours(self, split: str | None = None, kinds: str | Collection[str] = (), label: str | None = None) -> float:
+    def hours(self, split: str | None = None, kinds: str | Collection[str] = ()) -> float:
         """Hours of audio."""
-        return float(self.of(split, kinds, label)["hours"].sum())
+        return float(self.of(split, kinds)["hours"].sum())
 
     def speakers(self, split: str, label: str | None = None) -> pd.DataFrame:
         """Rows of `voices` of a wake word; without a label, of everything with a voice."""
@@ -74,12 +72,9 @@ class DataFacts:
 
     @cached_property
     def overlap(self) -> dict[str, tuple[str, ...]]:
-        """Speakers who are in several splits, with the splits."""
-        pairs = self.voices[["speaker", "split"]].drop_duplicates()
-        several = pairs[pairs.duplicated("speaker", keep=False)]
-        return {
-            str(speaker): tuple(sorted(own["split"], key=SPLITS.index)) for speaker, own in several.groupby("speaker")
-        }
+        """Splits of each speaker who is in several."""
+        splits = self.voices.groupby("speaker")["split"].unique()
+        return {str(name): tuple(sorted(own, key=SPLITS.index)) for name, own in splits.items() if len(own) > 1}
 
 
 def _chosen(table: pd.DataFrame, split: str | None, kinds: str | Collection[str], label: str | None) -> pd.DataFrame:
@@ -96,39 +91,24 @@ def read_facts(folder: str | Path) -> DataFacts:
     Raises:
         DataError: the folder is not prepared, is of another version, or a table of it is absent or damaged.
     """
-    shard_set = ShardSet.open(folder)
-    root = shard_set.root
-    table = _table(root / "manifest.parquet")
+    shards = ShardSet.open(folder)
+    manifest, quarantine = shards.root / "manifest.parquet", shards.root / "quarantine.parquet"
+    table = _table(manifest)
     if not table.schema.equals(MANIFEST_SCHEMA):
-        raise DataError(
-            f"{root / 'manifest.parquet'} has other columns than this version writes: run `wakeword prepare` again"
-        )
-    columns = [
-        *PLACE,
-        "text",
-        "speaker",
-        "speaker_source",
-        "synthetic",
-        "weight",
-        "resembles",
-        "phoneme_distance",
-        "gender",
-    ]
-    clips = table.select([*columns, *MEASURES]).to_pandas()
-    quarantine = root / "quarantine.parquet"
-    refused = _table(quarantine).to_pandas()[REFUSED] if quarantine.is_file() else pd.DataFrame(columns=REFUSED)
+        raise DataError(f"{manifest} has other columns than this version writes: run `wakeword prepare` again")
+    clips = table.select([*PLACE, *_READ, *MEASURES]).to_pandas()
     return DataFacts(
-        root=str(root),
-        config_hash=shard_set.config_hash,
-        labels=tuple(shard_set.labels),
+        root=str(shards.root),
+        config_hash=shards.config_hash,
+        labels=tuple(shards.labels),
         amounts=_amounts(clips),
         voices=_voices(clips),
         measures=clips[["split", "kind", *MEASURES]],
-        refused=refused,
-        near_misses=_near_misses(root / "confusables.parquet", clips),
-        duplicates=dict(shard_set.index.get("duplicates", {})),
-        warnings=tuple(shard_set.index.get("warnings", ())),
-        labelled=tuple(uses_of(shard_set.index)),
+        refused=_table(quarantine).to_pandas()[REFUSED] if quarantine.is_file() else pd.DataFrame(columns=REFUSED),
+        near_misses=_near_misses(shards.root / "confusables.parquet", clips),
+        duplicates=dict(shards.index.get("duplicates", {})),
+        warnings=tuple(shards.index.get("warnings", ())),
+        labelled=tuple(uses_of(shards.index)),
     )
 
 
@@ -148,7 +128,7 @@ def _amounts(clips: pd.DataFrame) -> pd.DataFrame:
         guessed=clips["speaker_source"] == "guessed",
         people_weight=clips["weight"] * ~clips["synthetic"].astype(bool),
     )
-    return counted.groupby(PLACE, as_index=False)[list(SUMS)].sum()
+    return counted.groupby(PLACE, as_index=False)[SUMS].sum()
 
 
 def _voices(clips: pd.DataFrame) -> pd.DataFrame:
@@ -160,10 +140,11 @@ def _voices(clips: pd.DataFrame) -> pd.DataFrame:
 
 
 def _near_misses(path: Path, clips: pd.DataFrame) -> pd.DataFrame:
-    """The texts that synthesis wrote down, else those of the clips."""
+    """The texts that synthesis wrote, else those of the clips."""
     if path.is_file():
-        found = _table(path).to_pandas().rename(columns={"resembles": "word"})
+        found = _table(path).to_pandas()
     else:
-        chosen = clips[clips["kind"] == "confusable"].rename(columns={"resembles": "word"})
-        found = chosen.groupby(NEAR_MISSES[:-1], dropna=False, as_index=False).size().rename(columns={"size": "clips"})
+        chosen, keys = clips[clips["kind"] == "confusable"], ["resembles", *NEAR_MISSES[1:-1]]
+        found = chosen.groupby(keys, dropna=False, as_index=False).size().rename(columns={"size": "clips"})
+    found = found.rename(columns={"resembles": "word"})
     return found[NEAR_MISSES].sort_values(NEAR_MISSES[:-1], ignore_index=True)

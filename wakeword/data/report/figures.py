@@ -1,4 +1,4 @@
-"""Plotly figures of the report on data. Histograms are counted here, so that a page holds bins and no clips."""
+"""Plotly figures of the report on data: a page holds the bins of histograms, not the clips."""
 
 from __future__ import annotations
 
@@ -39,46 +39,31 @@ def all_figures(facts: DataFacts) -> dict[str, go.Figure | None]:
 def hours_figure(facts: DataFacts) -> go.Figure | None:
     """Hours of each kind, a bar per split; None without clips."""
     kinds = [kind for kind in KINDS if facts.clips(kinds=kind)]
-    if not kinds:
-        return None
     figure = go.Figure()
     for place, split in enumerate(SPLITS):
-        figure.add_bar(
-            x=kinds,
-            y=[facts.hours(split, kind) for kind in kinds],
-            name=split,
-            marker={"color": colour(place)},
-            customdata=[facts.clips(split, kind) for kind in kinds],
-            hovertemplate="%{y:.2f} h, %{customdata} clips<extra>%{x}, " + split + "</extra>",
-        )
+        hover = "%{y:.2f} h, %{customdata} clips<extra>%{x}, " + split + "</extra>"
+        clips, hours = [facts.clips(split, kind) for kind in kinds], [facts.hours(split, kind) for kind in kinds]
+        marker = {"color": colour(place)}
+        figure.add_bar(x=kinds, y=hours, name=split, marker=marker, customdata=clips, hovertemplate=hover)
     figure.update_yaxes(title="hours", rangemode="tozero")
-    return styled(figure)
+    return styled(figure) if kinds else None
 
 
 def histogram(facts: DataFacts, measure: str, by: Literal["split", "kind"]) -> go.Figure | None:
-    """Share of clips per bin of `measure`, a line per split (clips with a voice) or kind; None without values.
-
-    Where the lines of wake words and other speech differ, level or noise alone separates them.
-    """
+    """Share of clips per bin of `measure`, a line per split (voiced clips) or kind; None without values."""
     clips = facts.measures if by == "kind" else facts.measures[facts.measures["kind"].isin(VOICED)]
-    names = KINDS if by == "kind" else SPLITS
     groups = dict(list(clips[np.isfinite(clips[measure].astype(float))].groupby(by)[measure]))
-    if not groups:
-        return None
     low, high, bins, title = AXES[measure]
     edges = np.linspace(low, high, bins + 1)
+    centres = ((edges[:-1] + edges[1:]) / 2).tolist()
     figure = go.Figure()
-    for place, name in enumerate(name for name in names if name in groups):
+    for place, name in enumerate(name for name in (KINDS if by == "kind" else SPLITS) if name in groups):
         values = groups[name]
-        counts, _ = np.histogram(values.clip(low, high), edges)
-        figure.add_scatter(
-            x=((edges[:-1] + edges[1:]) / 2).tolist(),
-            y=(100 * counts / len(values)).tolist(),
-            mode="lines",
-            line={"shape": "hvh", "color": colour(place), "width": 2},
-            name=f"{name} ({len(values)})",
-            hovertemplate="%{x:.4g}: %{y:.1f} %<extra>" + name + "</extra>",
-        )
+        shares = (100 * np.histogram(values.clip(low, high), edges)[0] / len(values)).tolist()
+        line = {"shape": "hvh", "color": colour(place), "width": 2}
+        hover = "%{x:.4g}: %{y:.1f} %<extra>" + name + "</extra>"
+        label = f"{name} ({len(values)})"
+        figure.add_scatter(x=centres, y=shares, mode="lines", line=line, name=label, hovertemplate=hover)
     figure.update_xaxes(title=title, range=[low, high])
     figure.update_yaxes(title="clips, %", rangemode="tozero")
-    return styled(figure)
+    return styled(figure) if groups else None

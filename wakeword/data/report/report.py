@@ -32,11 +32,7 @@ class DataReport:
 
 
 def data_report(folder: str | Path, evaluation: EvaluationConfig | None = None) -> DataReport:
-    """Look through a prepared folder; no audio is read.
-
-    Args:
-        folder: what `wakeword prepare` wrote.
-        evaluation: its targets say how large the test split must be; the defaults where None.
+    """Report on the prepared data in `folder`; the targets of `evaluation` decide how large the test split must be.
 
     Raises:
         DataError: the folder is not prepared, is of another version, or a table of it is absent or damaged.
@@ -46,7 +42,7 @@ def data_report(folder: str | Path, evaluation: EvaluationConfig | None = None) 
 
 
 def write_html(report: DataReport, path: Path, command: str = "") -> None:
-    """Write the report as one HTML file that fetches nothing, atomically; `command` is the one that made it.
+    """Write the report as one HTML file that fetches nothing, atomically; `command` is printed at its end.
 
     Raises:
         MissingExtraError: plotly or jinja2 is not installed.
@@ -54,19 +50,18 @@ def write_html(report: DataReport, path: Path, command: str = "") -> None:
     try:
         from wakeword.data.report.figures import all_figures
         from wakeword.pages.page import render
-
-        text = render(
-            "data_report.html.j2",
-            report=report,
-            facts=report.facts,
-            command=command,
-            advice=wording.advice_lines(report.findings),
-            tables=wording.tables(report.facts),
-            figures=all_figures(report.facts),
-            duplicates=wording.duplicates_text(report.facts),
-            near_miss_texts=wording.near_miss_texts(report.facts),
-            male_below_hz=MALE_BELOW_HZ,
-        )
     except ImportError as error:
         raise MissingExtraError("The report on data as HTML", "train", error) from error
+    text = render(
+        "data_report.html.j2",
+        report=report,
+        facts=report.facts,
+        command=command,
+        advice=wording.advice_lines(report.findings),
+        tables=wording.tables(report.facts),
+        figures=all_figures(report.facts),
+        duplicates=wording.duplicates_text(report.facts),
+        near_miss_texts=wording.near_miss_texts(report.facts),
+        male_below_hz=MALE_BELOW_HZ,
+    )
     write_text(path, text)

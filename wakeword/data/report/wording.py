@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -36,95 +36,87 @@ def advice_lines(findings: list[Advice]) -> list[str]:
     return [f"{'ERROR' if one.error else 'warning'} {one.rule}: {one.text}." for one in findings]
 
 
-def clips_table(facts: DataFacts) -> Table:
+def tables(facts: DataFacts) -> dict[str, Table]:
+    """All tables by name, in the order in which the command prints them."""
+    voices = ("word", "split", "female or high", "male or low", "unknown", "stated by the source")
+    sources = ("source", "licence", "kinds", "splits", "clips", "hours")
+    near = ("word", "phonemes away", "texts", *SPLITS)
+    measures = ("kind", "split", *_MEASURES.values())
+    return {
+        "clips": Table("clips", ("kind", "label", *SPLITS), list(_clips(facts))),
+        "labels": Table("labels", LABEL_COLUMNS, label_table(facts.labelled)),
+        "speakers": Table("speakers", ("of", *SPLITS), list(_speakers(facts))),
+        "voices": Table("voices of the words", voices, list(_voices(facts))),
+        "measures": Table("median (5 % to 95 %)", measures, list(_measures(facts))),
+        "sources": Table("sources", sources, list(_sources(facts))),
+        "near_misses": Table("phrases that resemble a word", near, list(_near_misses(facts))),
+        "quarantine": Table("left out", ("reason", "rows", "for example"), list(_refused(facts))),
+    }
+
+
+def _clips(facts: DataFacts) -> Iterator[tuple[Any, ...]]:
     """Clips and hours per kind, label and split."""
     keys: list[Any] = [*facts.amounts.groupby(["kind", "label"]).groups, (None, None)]
-    rows: list[tuple[Any, ...]] = []
     for kind, label in keys:
+        sums = facts.of(None, kind or (), label).groupby("split")[["clips", "hours"]].sum().reindex(SPLITS).fillna(0)
+        cells = (f"{row.clips:.0f} ({row.hours:.2f} h)" if row.clips or not kind else "-" for row in sums.itertuples())
+        yield kind or "all", label or "", *cells
+
+
+def _speakers(facts: DataFacts) -> Iterator[tuple[Any, ...]]:
+    """Speakers of each wake word and of everything with a voice; clips without or with a guessed speaker."""
+    for label in [*facts.labels, None]:
         cells = []
         for split in SPLITS:
-            clips, hours = facts.clips(split, kind or (), label), facts.hours(split, kind or (), label)
-            cells.append(f"{clips} ({hours:.2f} h)" if clips or kind is None else "-")
-        rows.append((kind or "all", label or "", *cells))
-    return Table("clips", ("kind", "label", *SPLITS), rows)
-
-
-def labels_table(facts: DataFacts) -> Table:
-    """What became of each label: positives of which word, negatives, or left out."""
-    return Table("labels", LABEL_COLUMNS, label_table(facts.labelled))
-
-
-def speakers_table(facts: DataFacts) -> Table:
-    """Speakers of each wake word and of everything with a voice, per split; clips without or with a guessed speaker."""
-    rows = []
-    for label in [*facts.labels, None]:
-        kinds, cells = ("wakeword",) if label else VOICED, []
-        for split in SPLITS:
-            speakers, amounts = facts.speakers(split, label)["speaker"].nunique(), facts.of(split, kinds, label)
+            speakers = facts.speakers(split, label)["speaker"].nunique()
+            amounts = facts.of(split, "wakeword" if label else VOICED, label)
             unnamed, guessed = int(amounts["unnamed"].sum()), int(amounts["guessed"].sum())
-            cells.append(
-                f"{speakers}"
-                + (f" + {unnamed} clips without a name" if unnamed else "")
-                + (f" ({guessed} clips by a guess)" if guessed else "")
-            )
-        rows.append((label or "all voices", *cells))
-    return Table("speakers", ("of", *SPLITS), rows)
+            notes = f" + {unnamed} clips without a name" if unnamed else ""
+            cells.append(f"{speakers}{notes}" + (f" ({guessed} clips by a guess)" if guessed else ""))
+        yield label or "all voices", *cells
 
 
-def voices_table(facts: DataFacts) -> Table:
+def _voices(facts: DataFacts) -> Iterator[tuple[Any, ...]]:
     """Women and men (or high and low voices) among the speakers of each word."""
-    rows = []
     for label in facts.labels:
         for split in SPLITS:
             voices = facts.speakers(split, label)
             sides = sides_of(voices)
             counts = [*((sides == side).sum() for side in ("female", "male", "")), voices["gender"].notna().sum()]
             if len(voices):
-                rows.append((label, split, *map(str, counts)))
-    columns = ("word", "split", "female or high", "male or low", "unknown", "stated by the source")
-    return Table("voices of the words", columns, rows)
+                yield label, split, *map(str, counts)
 
 
-def measures_table(facts: DataFacts) -> Table:
+def _measures(facts: DataFacts) -> Iterator[tuple[Any, ...]]:
     """5th, 50th and 95th percentile of pitch, level and SNR per kind and split."""
-    rows = []
-    for (kind, split), clips in facts.measures.groupby(["kind", "split"]):
-        quantiles = clips[list(_MEASURES)].quantile([0.05, 0.5, 0.95]).T.to_numpy()
+    groups = dict(list(facts.measures.groupby(["kind", "split"])))
+    for kind, split in sorted(groups, key=lambda key: (key[0], SPLITS.index(key[1]))):
+        quantiles = groups[kind, split][list(_MEASURES)].quantile([0.05, 0.5, 0.95]).T.to_numpy()
         if not pd.isna(quantiles).all():
-            cells = (
-                "-" if low != low else f"{middle:.0f} ({low:.0f} to {high:.0f})" for low, middle, high in quantiles
-            )
-            rows.append((kind, split, *cells))
-    rows.sort(key=lambda row: (row[0], SPLITS.index(row[1])))
-    return Table("median (5 % to 95 %)", ("kind", "split", *_MEASURES.values()), rows)
+            cells = ("-" if low != low else f"{mid:.0f} ({low:.0f} to {high:.0f})" for low, mid, high in quantiles)
+            yield kind, split, *cells
 
 
-def sources_table(facts: DataFacts) -> Table:
-    """Clips and hours per source and licence, with the kinds and splits that it serves."""
-    rows = []
+def _sources(facts: DataFacts) -> Iterator[tuple[Any, ...]]:
+    """Clips and hours per source and licence, with their kinds and splits."""
     for (source, licence), own in facts.amounts.groupby(["source", "licence"]):
         kinds, splits = ", ".join(sorted(set(own["kind"]))), ", ".join(sorted(set(own["split"]), key=SPLITS.index))
-        clips, hours = own["clips"].sum(), own["hours"].sum()
-        rows.append((source or "(none)", licence or "(unknown)", kinds, splits, str(clips), f"{hours:.2f}"))
-    return Table("sources", ("source", "licence", "kinds", "splits", "clips", "hours"), rows)
+        amounts = (str(own["clips"].sum()), f"{own['hours'].sum():.2f}")
+        yield source or "(none)", licence or "(unknown)", kinds, splits, *amounts
 
 
-def quarantine_table(facts: DataFacts) -> Table:
-    """What was left out, by reason, the most frequent first, with at most three examples."""
-    rows = []
+def _refused(facts: DataFacts) -> Iterator[tuple[Any, ...]]:
+    """Refused clips by reason, the most frequent first, with at most three examples."""
     for reason, count in facts.refused["reason"].value_counts().items():
         examples = facts.refused[facts.refused["reason"] == reason].head(3).itertuples()
-        rows.append((reason, str(count), "; ".join(f"{row.uri}: {row.detail}" for row in examples)))
-    return Table("left out", ("reason", "rows", "for example"), rows)
+        yield str(reason), str(count), "; ".join(f"{row.uri}: {row.detail}" for row in examples)
 
 
-def near_miss_table(facts: DataFacts) -> Table:
+def _near_misses(facts: DataFacts) -> Iterator[tuple[Any, ...]]:
     """How many texts and clips resemble each word, by distance in phonemes."""
-    rows = []
     for (word, distance), own in facts.near_misses.groupby(["word", "phoneme_distance"], dropna=False):
         clips = own.groupby("split")["clips"].sum().reindex(SPLITS, fill_value=0)
-        rows.append((word or "(no word)", _away(distance), str(own["text"].nunique()), *map(str, clips)))
-    return Table("phrases that resemble a word", ("word", "phonemes away", "texts", *SPLITS), rows)
+        yield word or "(no word)", _away(distance), str(own["text"].nunique()), *map(str, clips)
 
 
 def near_miss_texts(facts: DataFacts) -> list[tuple[str, str]]:
@@ -141,31 +133,12 @@ def _away(distance: Any) -> str:
 
 
 def duplicates_text(facts: DataFacts) -> str:
-    """Which copies were looked for and found."""
+    """Which copies were searched for and found."""
     counts = facts.duplicates
     if not counts:
-        return "Copies were not looked for (data.quality.duplicates is keep, or the folder does not say)."
+        return "Copies were not searched for (data.quality.duplicates is keep, or the folder does not state it)."
     return (
         f"Pairs of clips with the same samples: {counts.get('equal', 0)}; pairs that are copies by fingerprint: "
         f"{counts.get('copies', 0)}; clips removed because another split holds the same: "
         f"{counts.get('across_splits', 0)}."
     )
-
-
-def tables(facts: DataFacts) -> dict[str, Table]:
-    """All tables by name, in the order in which the command prints them."""
-    return {
-        "clips": clips_table(facts),
-        "labels": labels_table(facts),
-        "speakers": speakers_table(facts),
-        "voices": voices_table(facts),
-        "measures": measures_table(facts),
-        "sources": sources_table(facts),
-        "near_misses": near_miss_table(facts),
-        "quarantine": quarantine_table(facts),
-    }
-
-
-def terminal_tables(facts: DataFacts) -> list[Table]:
-    """What the command prints; tables without rows are left out."""
-    return [table for table in tables(facts).values() if table.rows]

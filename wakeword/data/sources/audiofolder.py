@@ -1,4 +1,4 @@
-"""`metadata.csv` and `metadata.jsonl` beside recordings: texts, labels and speakers of Hugging Face's audiofolder."""
+"""Texts, labels and speakers from `metadata.csv` and `metadata.jsonl` beside recordings (Hugging Face audiofolder)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _FILE = "file_name"
 
 
 def read_metadata(entries: Iterable[Entry]) -> tuple[dict[str, dict[str, Any]], str]:
-    """What the metadata files of a folder say, by the clip's name relative to the folder, and a digest of them.
+    """Rows of the metadata files by the clip's path relative to the folder, and a digest of the files.
 
-    A file without the column `file_name` is no metadata of clips and is passed over.
+    A file without the column `file_name` is skipped.
 
     Raises:
-        DataError: such a file cannot be read, or a row of it has another number of cells than the header.
+        DataError: a file cannot be read, or a row has another number of cells than the header.
     """
     found: dict[str, dict[str, Any]] = {}
     digest = hashlib.sha256()
@@ -36,7 +36,7 @@ def read_metadata(entries: Iterable[Entry]) -> tuple[dict[str, dict[str, Any]], 
             text = data.decode("utf-8-sig")
             rows = _lines(text) if path.suffix == ".jsonl" else _cells(text)
         except (OSError, ValueError, csv.Error) as error:
-            raise DataError(f"{entry.uri} cannot be read as metadata of clips ({error}): mend or remove it") from error
+            raise DataError(f"{entry.uri} cannot be read as metadata of clips ({error}): fix or remove it") from error
         digest.update(hashlib.sha256(data).digest())
         found |= {str(path.parent / str(row[_FILE])): row for row in rows if row.get(_FILE)}
     return found, digest.hexdigest()
@@ -45,7 +45,7 @@ def read_metadata(entries: Iterable[Entry]) -> tuple[dict[str, dict[str, Any]], 
 def _lines(text: str) -> list[dict[str, Any]]:
     rows = [json.loads(line) for line in lines_of(text) if line.strip()]
     if not all(isinstance(row, dict) for row in rows):
-        raise ValueError("a line is no JSON object")
+        raise ValueError("a line is not a JSON object")
     return rows
 
 

@@ -1,7 +1,7 @@
 """`type: common_voice`: a Common Voice release (Ardila et al. 2020, arXiv:1912.06670).
 
-`clips/` beside `train.tsv`, `dev.tsv` and `test.tsv` with the columns path, client_id and sentence; accents (accent in
-old releases), age and gender are read where they are. The source may be the language's folder or one of the tables.
+The folder of a language, or one of its tables: `clips/` beside `train.tsv`, `dev.tsv` and `test.tsv` with the columns
+path, client_id and sentence, and optionally accents (accent in old releases), age and gender.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _TABLES = ("train.tsv", "dev.tsv", "test.tsv")
 
 @register("common_voice")
 def read_common_voice(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClips:
-    """Read the tables; clips that are absent show when they are decoded.
+    """Read the tables; missing clips are found when they are decoded.
 
     Raises:
-        DataError: no table, or one without a needed column.
+        DataError: no table, or a table without a required column.
     """
     root = plain(config.uri)
     tables = [root] if root.endswith(".tsv") else [join(root, name) for name in _TABLES]
@@ -40,13 +40,13 @@ def read_common_voice(config: SourceConfig, words: Sequence[WordConfig]) -> Sour
         text = found.read_text(table)
         absent = {"path", "client_id", "sentence"} - set(text.split("\n", 1)[0].strip("\r").split("\t"))
         if absent:
-            raise DataError(f"{table} has no column {' and '.join(sorted(absent))}: it is no table of Common Voice")
+            raise DataError(f"{table} has no column {' and '.join(sorted(absent))}: it is not a table of Common Voice")
         for line, row in tab_rows(text):
             where = f"{table}:{line}"
             if row is None:
-                found.refuse(where, "wrong_row", "the row has another number of cells than the header")
+                found.refuse(where, "wrong_row", "the row and the header differ in their number of cells")
             elif not row["path"] or "/" in row["path"]:
-                found.refuse(where, "no_path", f"path {row['path']!r} names no file in clips/")
+                found.refuse(where, "no_path", f"path {row['path']!r} is not a file name in clips/")
             elif not row["client_id"]:
                 found.refuse(where, "no_speaker", "client_id is empty: its voice could be in two splits")
             else:

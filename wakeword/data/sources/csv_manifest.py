@@ -1,12 +1,12 @@
-"""`type: csv`: a manifest with a header line, one row per clip; every row is validated by itself.
+"""`type: csv`: a manifest with a header line and one row per clip; each row is validated separately.
 
-Needed columns: `path` (relative to the manifest, or absolute) and `kind`. Read when present: label, speaker,
+Required columns: `path` (relative to the manifest, or absolute) and `kind`. Optional columns: label, speaker,
 speaker_source, split, source, licence, duration_s, text, contains, resembles, phoneme_distance, sha256, synthetic,
 accent, age, gender, word_start_s, word_end_s. Others are ignored.
 
-Columns are parted by commas, semicolons, tabs or `|`, as the header shows; beside semicolons and tabs numbers may have
-a decimal comma (spreadsheets write both). A first line `sep=;` is understood. Paths may have back slashes, and accents
-in either form of Unicode, whichever the file's name has.
+Columns are separated by commas, semicolons, tabs or `|`. With semicolons and tabs, numbers may have a decimal comma
+(spreadsheets write both). A first line `sep=;` is supported. Paths may have back slashes and either Unicode form of
+accented letters.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _COPIED = ("speaker", "source", "licence", "text", "contains", "resembles")
 
 @register("csv")
 def read_csv(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClips:
-    """Read a CSV manifest; rows that cannot be meant go to quarantine.
+    """Read a CSV manifest; invalid rows go to quarantine.
 
     Raises:
-        DataError: the file is absent, is no UTF-8 CSV, or lacks a needed column.
+        DataError: the file is absent, not UTF-8 CSV, or lacks a required column.
     """
     path = plain(config.uri)
     try:
@@ -73,24 +73,24 @@ def read_csv(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClips:
                 clips.append(row)
     except csv.Error as error:
         raise DataError(
-            f"manifest {path}, line {reader.line_num + skipped}: no valid CSV ({error}): fix that line"
+            f"manifest {path}, line {reader.line_num + skipped}: invalid CSV ({error}): fix that line"
         ) from error
     return SourceClips(clip_table(clips), bad, hashlib.sha256(data).hexdigest())
 
 
 def _header(lines: io.StringIO, path: str, config: SourceConfig) -> tuple[str, list[str], int]:
-    """What parts the columns, their names, and the lines that were read for it.
+    """The delimiter, the names of the columns, and the number of lines read.
 
     Raises:
-        DataError: no delimiter gives the needed columns, or a column has an old name.
+        DataError: no delimiter gives the required columns, or a column has a former name.
     """
     line, read = lines.readline(), 1
-    told = re.fullmatch(r"sep=(.)\s*", line)
-    if told:
+    stated = re.fullmatch(r"sep=(.)\s*", line)
+    if stated:
         line, read = lines.readline(), 2
     needed = [name for name in NEEDED if not (name == "kind" and config.kind)]
     tried = {}
-    for delimiter in dict.fromkeys((*(told.groups() if told else ()), *DELIMITERS)):
+    for delimiter in dict.fromkeys((*(stated.groups() if stated else ()), *DELIMITERS)):
         cells = next(csv.reader([line], delimiter=delimiter), [])
         tried[delimiter] = header = [name.strip().lower() for name in cells]
         if all(name in header for name in needed):
@@ -99,7 +99,7 @@ def _header(lines: io.StringIO, path: str, config: SourceConfig) -> tuple[str, l
             return delimiter, header, read
     header = max(tried.values(), key=len)
     absent = [name for name in needed if name not in header]
-    hint = "" if len(header) > 1 else " columns are parted by commas, semicolons, tabs or |;"
+    hint = "" if len(header) > 1 else " columns are separated by commas, semicolons, tabs or |;"
     raise DataError(
         f"manifest {path} has no column {' and '.join(absent)}:{hint} its first line must name the columns, this one "
         f"names {', '.join(header) or 'none'}"
@@ -107,7 +107,7 @@ def _header(lines: io.StringIO, path: str, config: SourceConfig) -> tuple[str, l
 
 
 def _with_points(cells: list[str], header: list[str]) -> list[str]:
-    """Numbers with a decimal point."""
+    """The cells of a row with decimal points in numbers."""
     numbers = {place for place, name in enumerate(header) if name in _NUMBERS}
     return [
         re.sub(r"^\s*(\d*),(\d+)\s*$", r"\1.\2", cell) if place in numbers else cell for place, cell in enumerate(cells)
@@ -117,7 +117,7 @@ def _with_points(cells: list[str], header: list[str]) -> list[str]:
 def validated(
     cells: list[str], header: list[str], config: SourceConfig, path: str
 ) -> tuple[Row, tuple[str, str] | None]:
-    """One row's cells as a manifest row, or the reason and detail of its fault."""
+    """Convert the cells of a row to a manifest row, or return the reason and detail of its fault."""
     if len(cells) != len(header):
         return {}, ("wrong_row", f"{len(cells)} cells, the header names {len(header)} columns")
     values = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
@@ -127,15 +127,15 @@ def validated(
     faults = {
         "no_path": not values["path"] and "the path is empty",
         "wrong_path": re.match(r"[A-Za-z]:[\\/]|\\\\", values["path"])
-        and f"{values['path']} is a path of Windows: give it relative to the manifest",
+        and f"{values['path']} is a Windows path: give it relative to the manifest",
         "wrong_kind": kind not in KINDS and f"kind {kind!r} is none of {', '.join(KINDS)}",
         "no_label": kind == "wakeword" and not label and "a wake word needs a label",
         "wrong_split": split not in ("", *SPLITS) and f"split {split!r} is none of {', '.join(SPLITS)}",
-        "wrong_duration": not _duration_fits(values) and f"duration_s {values.get('duration_s')!r} is no length",
-        "wrong_word_times": not _times_fit(values) and "word_start_s and word_end_s are no times of a word",
+        "wrong_duration": not _duration_fits(values) and f"duration_s {values.get('duration_s')!r} is not a length",
+        "wrong_word_times": not _times_fit(values) and "word_start_s and word_end_s are not the times of a word",
         "wrong_distance": not re.fullmatch(r"\d{0,3}", values.get("phoneme_distance", ""))
-        and f"phoneme_distance {values['phoneme_distance']!r} is no number of phonemes",
-        "wrong_sha256": digest and not re.fullmatch(r"[0-9a-f]{64}", digest) and f"sha256 {digest!r} is no SHA-256",
+        and f"phoneme_distance {values['phoneme_distance']!r} is not a number of phonemes",
+        "wrong_sha256": digest and not re.fullmatch(r"[0-9a-f]{64}", digest) and f"sha256 {digest!r} is not a SHA-256",
     }
     for reason, detail in faults.items():
         if detail:
@@ -167,7 +167,7 @@ def _duration_fits(values: Row) -> bool:
 
 
 def _times_fit(values: Row) -> bool:
-    """Both times or neither: where a word lies is otherwise found by its energy."""
+    """Whether both times are valid or both absent (then the word is located by its energy)."""
     try:
         times = [float(values[name]) for name in _TIMES if values.get(name)]
     except ValueError:

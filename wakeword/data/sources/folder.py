@@ -1,12 +1,12 @@
 """`type: folder`: a folder per label, searched recursively.
 
-`wakeword.data.sources.layouts` says what folder names mean: a configured word's label or phrase makes wake words,
-known names set the kind (`positive`, `negative`, `noise` …) or the split (`train`, `test` …), in the layouts of other
-projects as well; any other name is a label, whose clips become negatives. With `kind` set in the config, the whole
-folder is of that kind. `metadata.csv` (or `.jsonl`) may give text, label and speaker by `file_name`.
+`layouts` interprets folder names: a configured word's label or phrase makes wake words; known names set the kind
+(`positive`, `negative`, `noise` …) or the split (`train`, `test` …), also in the layouts of other projects; any other
+name is a label, whose clips become negatives. `kind` in the config applies to the whole folder. `metadata.csv` (or
+`.jsonl`) may give text, label and speaker by `file_name`.
 
-Speakers: `speakers` tells them from the folders below the label and from the file's name; where it cannot, each file
-counts as a speaker of its own.
+`speakers` finds the speaker from the folders below the label and from the file's name; otherwise each file counts as a
+separate speaker.
 """
 
 from __future__ import annotations
@@ -36,26 +36,26 @@ _LOG = logging.getLogger(__name__)
 
 @register("folder")
 def read_folder(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClips:
-    """List a folder of recordings; files of unread formats go to quarantine.
+    """List a folder of recordings; files of unsupported formats go to quarantine.
 
     Raises:
-        DataError: no such folder, or no audio file in it.
+        DataError: the folder is absent or holds no audio file.
     """
     root = plain(config.uri)
     if not exists(root):
-        raise DataError(f"folder {root} does not exist: name a folder with recordings, one folder per label")
+        raise DataError(f"folder {root} does not exist: give a folder that holds one folder of recordings per label")
     listing = list_audio(root)
     folders = (PurePosixPath(entry.name).parts[:-1] for entry in listing.audio)
     layout = Layout(PurePosixPath(root).name, folders, config.kind, words)
-    metadata, told = read_metadata(listing.others)
+    metadata, metadata_digest = read_metadata(listing.others)
     rows: list[Row] = []
     bad: list[Row] = []
-    digest = hashlib.sha256(told.encode())
+    digest = hashlib.sha256(metadata_digest.encode())
     for entry, unread in listing.unread:
         digest.update(f"{entry.name}\0{entry.size}\0{entry.stamp}\n".encode())
         bad.append(quarantine_row(entry.uri, "folder", "source", "codec_not_allowed", unread))
     if listing.others:
-        _LOG.info("%s: %d files beside the recordings are no audio", root, len(listing.others))
+        _LOG.info("%s: %d files beside the recordings are not audio", root, len(listing.others))
     for entry in listing.audio:
         path = PurePosixPath(entry.name)
         digest.update(f"{entry.name}\0{entry.size}\0{entry.stamp}\n".encode())
@@ -89,10 +89,10 @@ def read_folder(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClip
 
 
 def _described(place: Place, about: Mapping[str, Any], words: Sequence[WordConfig]) -> Place:
-    """A place whose folders name neither a kind nor a configured word takes label and kind from the clip's metadata."""
+    """Take label and kind from the clip's metadata where the folders name neither a kind nor a configured word."""
     label, text = first_of(about, ("label",)), first_of(about, TEXT)
-    told = place.kind and (place.kind != "wakeword" or word_of(place.label, words))
-    if told or not (label or word_of(text, words) or (place.fault and text)):
+    known = place.kind and (place.kind != "wakeword" or word_of(place.label, words))
+    if known or not (label or word_of(text, words) or (place.fault and text)):
         return place
     kind, label = placed_kind(None, label, text, words)
     return Place(kind, word_of(label, words) or label, place.below, place.split)

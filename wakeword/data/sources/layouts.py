@@ -1,4 +1,4 @@
-"""What folder names say of the recordings below: word, kind and split, in this project's layout and those of others.
+"""Word, kind and split of recordings from folder names, in the layouts of this and other projects.
 
 * Mycroft Precise (`precise/train_data.py`): `wake-word/`, `not-wake-word/`, and both again below `test/`.
 * openWakeWord (`openwakeword/train.py`) and livekit-wakeword (`docs/data-generation.md`): `positive_train/`,
@@ -50,14 +50,14 @@ _ROLES: dict[str, tuple[str, ...]] = {
         *("room_responses", "room_impulse_response", "room_impulse_responses"),
     ),
 }
-# Separators are as people please: `not-wake-word`, `not_wakeword`, `notwakeword`.
+# Without separators, since projects differ: `not-wake-word`, `not_wakeword`, `notwakeword`.
 _KIND_OF = {name.replace("_", ""): kind for kind, names in _ROLES.items() for name in names}
 _PLAINLY = {name.replace("_", "") for name in (*_POSITIVE, *_NEGATIVE, *_FALSE_ALARMS)}
-"""Names that cannot mean anything else: they count at any depth."""
+"""Unambiguous names, which count at any depth."""
 _GENERAL = {name.replace("_", "") for name in _POSITIVE[5:]}
-"""Names that projects have, too: of a source's own folder they say nothing about the folders in it."""
+"""Names that whole projects have as well: as a source's root they say nothing about the folders in it."""
 _SAMPLES = {"generated_samples", "personal_samples", "real_samples", "user_samples"}
-"""Of microWakeWord's trainers: the wake word, as an engine and as people say it."""
+"""Wake-word clips in microWakeWord's trainers, synthetic and recorded."""
 _FILLERS = {
     *("clip", "clips", "sample", "samples", "data", "dataset", "set", "audio", "wav", "wavs", "file", "files"),
     *("recording", "recordings", "example", "examples", "utterances", "16k", "16khz", "output", "outputs"),
@@ -67,14 +67,14 @@ _POSITIVES, _NEGATIVES = {"positive", "positives", "pos"}, {"not", "non", "no", 
 
 @dataclass(frozen=True)
 class Name:
-    """What one folder's name says.
+    """Interpretation of one folder's name.
 
     Attributes:
-        kind: a clip's kind; empty where the name does not tell.
-        word: the configured word that it names.
-        split: train, val or test.
-        plain: it can mean nothing else, at whatever depth.
-        says_nothing: a split alone, or a name such as `clips`: never a label.
+        kind: a clip's kind; empty where unknown.
+        word: the configured word that it names, or empty.
+        split: train, val, test, or empty.
+        plain: unambiguous, at any depth.
+        says_nothing: only a split, or a name such as `clips`; never a label.
     """
 
     kind: str = ""
@@ -85,15 +85,15 @@ class Name:
 
     @property
     def decides(self) -> bool:
-        """Whether it tells a clip's kind."""
+        """Whether it determines a clip's kind."""
         return bool(self.kind)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Kind, label and split of the clips in a folder, and what lies below the label: the speaker.
+    """Kind, label and split of the clips in a folder, and the folders `below` the label, which may name the speaker.
 
-    `fault` says why kind and label are not known.
+    `fault` explains why kind and label are unknown.
     """
 
     kind: str = ""
@@ -104,7 +104,7 @@ class Place:
 
 
 def name_of(folder: str, words: Sequence[WordConfig]) -> Name:
-    """Read one folder's name; a configured word comes before anything else that the name could say."""
+    """Interpret one folder's name; a configured word takes precedence over other meanings."""
     if word := word_of(folder, words):
         return Name("wakeword", word, plain=True)
     parts = fold(folder).split("_")
@@ -114,9 +114,9 @@ def name_of(folder: str, words: Sequence[WordConfig]) -> Name:
     split = splits.pop() if len(splits) == 1 else ""
     rest = [part for part in parts if not (split and part in SPLIT_NAMES)]
     core = [part for part in rest if part not in _FILLERS]
-    for said in ("".join(core), "".join(rest)):
-        if said in _KIND_OF:
-            return Name(_KIND_OF[said], "", split, said in _PLAINLY)
+    for joined in ("".join(core), "".join(rest)):
+        if joined in _KIND_OF:
+            return Name(_KIND_OF[joined], "", split, joined in _PLAINLY)
     if not core:
         return Name(split=split, says_nothing=True)
     for tags, kind in ((_POSITIVES, "wakeword"), (_NEGATIVES, "speech")):
@@ -131,16 +131,16 @@ def name_of(folder: str, words: Sequence[WordConfig]) -> Name:
 
 
 class Layout:
-    """Places clips by the folders that they lie in.
+    """Determines the place of clips from their folders.
 
     Args:
-        root: the source's own folder.
-        folders: folders of all its files, relative to `root`.
+        root: name of the source's root folder.
+        folders: folders of all files, relative to the root.
         kind: `data.sources[].kind`.
         words: configured words.
 
     Attributes:
-        notes: what was decided by `root` alone, as sentences.
+        notes: sentences about decisions that rest on the root's name alone.
     """
 
     def __init__(
@@ -157,23 +157,23 @@ class Layout:
         self._has_train = any(name.split == "train" for _, name in pairs)
         self._plain_parents = {parent for parent, name in pairs if name.plain}
         self._word_parents = {parent for parent, name in pairs if name.word}
-        told = [found for tree in trees if len(found := self._telling(tree)) > 1]
-        self._speakers = {pair[0][0] for pair in told if pair[0][1] == Name() and pair[1][1].word}
-        """Folders that hold folders of words: `anna/hey_nova/1.wav`."""
+        chains = [found for tree in trees if len(found := self._meaningful(tree)) > 1]
+        self._speakers = {pair[0][0] for pair in chains if pair[0][1] == Name() and pair[1][1].word}
+        """Folders of speakers that contain folders of words: `anna/hey_nova/1.wav`."""
         has_words = any(name.kind == "wakeword" for _, name in pairs)
         self._root_decides = self._own.plain and not has_words and fold(root).replace("_", "") not in _GENERAL
         free = sorted({tree[0] for tree, names in zip(trees, read, strict=True) if tree and names[0] == Name()})
         if not kind and self._root_decides and self._own.word and free:
             self.notes.append(
-                f"{root} is named by the wake word {self._own.word}: its folders {_listed(free)} are taken for "
-                "speakers of it; if they hold other words, move them into a folder `negative`"
+                f"{root} is named after the wake word {self._own.word}: its folders {_listed(free)} are used as "
+                "speakers of it; if they contain other words, move them into a folder `negative`"
             )
 
     def place(self, folders: tuple[str, ...]) -> Place:
-        """Where the clips of a folder belong.
+        """The place of the clips in a folder.
 
         Raises:
-            DataError: the source's kind is wakeword and a folder says that it holds something else.
+            DataError: the source's kind is wakeword, but a folder's name contradicts it.
         """
         if folders not in self._places:
             found = self._placed(folders)
@@ -203,16 +203,17 @@ class Layout:
         speaker = self._speaker_above(folders) if above else ()
         return Place("wakeword", fold(folders[label]), speaker + rest, split or inner)
 
-    def _telling(self, folders: tuple[str, ...]) -> list[tuple[str, Name]]:
+    def _meaningful(self, folders: tuple[str, ...]) -> list[tuple[str, Name]]:
         return [(part, self._names[part]) for part in folders if not self._names[part].says_nothing]
 
     def _speaker_above(self, folders: tuple[str, ...]) -> tuple[str, ...]:
-        """The speaker, where folders of words lie in folders of speakers (a single one is rather a collection's)."""
-        told = [part for part, _ in self._telling(folders)][:1]
-        return tuple(told) if len(self._speakers) > 1 and told[0] in self._speakers else ()
+        """The speaker's folder above a word's folder, if several speakers have such folders."""
+        first = tuple(part for part, _ in self._meaningful(folders))[:1]
+        return first if len(self._speakers) > 1 and first[0] in self._speakers else ()
 
     def _deciding(self, folders: tuple[str, ...], names: list[Name]) -> int | None:
-        """The first folder that tells a kind; behind a name of its own only a plain one does, or one beside such."""
+        """Index of the first folder that determines a kind; below a free name only an unambiguous one, or a sibling of
+        one."""
         seen = False
         for i, name in enumerate(names):
             if name.decides and (name.plain or not seen or folders[:i] in self._plain_parents):
@@ -221,7 +222,7 @@ class Layout:
         return None
 
     def _refined(self, folders: tuple[str, ...], at: int) -> tuple[Name, int]:
-        """What the folders from `at` on say together, and how many were read for it.
+        """The combined meaning of the folders from `at` on, and the number of folders up to its end.
 
         `negative/music` is music, `hey_nova/not-wake-word` is not the word, `speech/hey_nova` is; a negative stays one.
         """
@@ -244,12 +245,12 @@ class Layout:
         return first, at + 1
 
     def _below(self, first: Name, folders: tuple[str, ...], depth: int) -> Place:
-        """The place that `first` gives to what lies in the folders from `depth` on."""
+        """The place of clips in the folders from `depth` on, given the meaning `first` of the folders above."""
         names = [self._names[part] for part in folders[depth:]]
         rest, inner = self._speakers_below(folders[depth:])
         split = first.split or inner
         word = first.word or next((name.word for name in names if name.word), "")
-        # Beside a folder of a word, other folders are of other words.
+        # Siblings of a word's folder are other words.
         others = first.kind == "wakeword" or (first.kind == "speech" and not first.plain)
         free = next((i for i, part in enumerate(rest) if self._names[part] == Name() and fold(part)), None)
         if others and not word and free is not None and folders[:depth] in self._word_parents:
@@ -263,12 +264,12 @@ class Layout:
             return Place("wakeword", fold(rest[free]), rest[free + 1 :], split)
         several = " or ".join(word.label for word in self.words)
         return Place(
-            fault=f"its folders do not say whether it is {several}: move it into a folder named by its word, below the "
-            "one of the positives"
+            fault=f"its folders do not show whether it is {several}: move it into a folder named by its word, below "
+            "the folder of the positives"
         )
 
     def _speakers_below(self, folders: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
-        """What remains of folders below a label, and the split among them (`val` is a nickname, too)."""
+        """The folders below a label without known names, and the split among them (`val` may be a person's name)."""
         split, rest = "", []
         for part in folders:
             name = self._names[part]
@@ -281,7 +282,7 @@ class Layout:
         return tuple(rest), split
 
     def _of_kind(self, folders: tuple[str, ...]) -> Place:
-        """The config says what everything is; folders may say which word, and the split."""
+        """The place where the config gives the kind; folders may give the word and the split."""
         names = [self._names[part] for part in folders]
         split = next((name.split for name in names if name.split and name.decides), "")
         if self.kind != "wakeword":
@@ -290,18 +291,18 @@ class Layout:
         wrong = next((part for part, name in zip(folders, names, strict=True) if _contradicts(name)), "")
         if wrong:
             raise DataError(
-                f"data.sources: kind is wakeword for all of {self.root}, but its folder {wrong} says that it holds no "
-                "wake words: leave `kind` out, or name the folder of the wake words as `uri`"
+                f"data.sources: kind is wakeword for all of {self.root}, but its folder {wrong} is named as one "
+                "without wake words: remove `kind`, or give the folder of the wake words as `uri`"
             )
         return self._below(Name("wakeword", split=split), folders, 0)
 
     def _loose(self, folders: tuple[str, ...]) -> Place:
-        """Files in the source's own folder, or in folders whose names say nothing."""
+        """The place of files in the root, or in folders whose names say nothing."""
         if self._own.decides:
             return self._below(self._own, folders, 0)
         rest, split = self._speakers_below(folders)
         wanted = " or ".join(word.label for word in self.words)
-        where = f"lies in {'/'.join(folders)}" if folders else "lies directly in the source's folder"
+        where = f"it is in {'/'.join(folders)}" if folders else "it is in the source's root"
         return Place(
             below=rest,
             split=split,
@@ -315,5 +316,5 @@ def _contradicts(name: Name) -> bool:
 
 
 def _listed(names: Sequence[str], most: int = 3) -> str:
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+    listed = ", ".join(names[:most])
+    return f"{listed} and {len(names) - most} more" if len(names) > most else listed

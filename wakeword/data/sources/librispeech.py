@@ -1,8 +1,8 @@
 """`type: librispeech`: LibriSpeech and LibriTTS-like trees (Panayotov et al. 2015).
 
-`[SUBSET/]SPEAKER/CHAPTER/SPEAKER-CHAPTER-N.flac` with `SPEAKER-CHAPTER.trans.txt` beside; the split follows the
-subset's name (`dev-clean` is val), taken from the folder or, where the tree starts below it, from `SPEAKERS.TXT`, which
-also tells each speaker's sex.
+Files are `[SUBSET/]SPEAKER/CHAPTER/SPEAKER-CHAPTER-N.flac`, with `SPEAKER-CHAPTER.trans.txt` beside them. The split
+follows the subset's name (`dev-clean` is val), from the folder or else from `SPEAKERS.TXT`, which also gives the sex of
+each speaker.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def read_librispeech(config: SourceConfig, words: Sequence[WordConfig]) -> Sourc
     by_name = {entry.name: entry for entry in entries}
     subsets, sexes = _speakers(root, found)
     kind = config.kind or "speech"
-    told: set[str] = set()
+    transcribed: set[str] = set()
     for entry in entries:
         if not entry.name.endswith(".trans.txt"):
             continue
@@ -49,7 +49,7 @@ def read_librispeech(config: SourceConfig, words: Sequence[WordConfig]) -> Sourc
                 found.refuse(where, "missing_file", f"there is no {name}.flac beside the transcript")
             else:
                 speaker = name.split("-")[0]
-                told.add(clip.name)
+                transcribed.add(clip.name)
                 found.read(clip)
                 found.add(
                     clip_id=clip.name,
@@ -65,13 +65,14 @@ def read_librispeech(config: SourceConfig, words: Sequence[WordConfig]) -> Sourc
                     **about_speaker({"sex": sexes.get(speaker)}),
                 )
     for entry in entries:
-        if entry.name.endswith(".flac") and entry.name not in told:
+        if entry.name.endswith(".flac") and entry.name not in transcribed:
             found.refuse(entry.uri, "no_text", "no transcript names this recording")
     return found.result(root, "SPEAKER/CHAPTER/*.flac and *.trans.txt")
 
 
 def _speakers(root: str, found: Gathering) -> tuple[dict[str, str], dict[str, str]]:
-    """Subset and sex of speakers by SPEAKERS.TXT (`ID | SEX | SUBSET | MINUTES | NAME`), in the folder or one above."""
+    """Subset and sex of speakers from SPEAKERS.TXT (`ID | SEX | SUBSET | MINUTES | NAME`), in the folder or one
+    above."""
     for folder in (root, parent(root)):
         path = join(folder, "SPEAKERS.TXT")
         if exists(path):

@@ -1,4 +1,4 @@
-"""What the sources share: gathering rows and faults, reading tables of text, and telling a split from a name."""
+"""Helpers of all sources: collecting rows and faults, reading text tables, and splits from names."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from typing import Any
 
 from wakeword.audio.decoding.formats import judge
 from wakeword.audio.listing import list_audio
-from wakeword.audio.locators import Entry, read_bytes
+from wakeword.audio.locators import Entry, plain, read_bytes
 from wakeword.config import WordConfig
+from wakeword.config.data import SourceConfig
 from wakeword.config.labels import word_of
-from wakeword.data.manifest import Row, clip_row, clip_table, quarantine_row
+from wakeword.data.manifest import KINDS, SPLITS, Row, clip_row, clip_table, quarantine_row
 from wakeword.data.sources.registry import SourceClips
 from wakeword.errors import DataError
 
@@ -44,12 +45,12 @@ SPLIT_NAMES = {
     "eval": "test",
     "evaluation": "test",
 }
-"""Words for the splits, among them those that Hugging Face's datasets take for one (datasets-file-names-and-splits)."""
+"""Names of the splits, including those that Hugging Face's datasets recognise (datasets-file-names-and-splits)."""
 
 
 @dataclass
 class Gathering:
-    """Rows, refused rows and the identity of everything that was read."""
+    """Collects the rows, the refused rows and the identity of a source."""
 
     source: str
     rows: list[Row] = field(default_factory=list)
@@ -60,28 +61,28 @@ class Gathering:
         self._digest = hashlib.sha256()
 
     def read(self, entry: Entry) -> None:
-        """Count a file's name, size and stamp into the identity."""
+        """Add a file's name, size and stamp to the identity."""
         self._digest.update(f"{entry.name}\0{entry.size}\0{entry.stamp}\n".encode())
 
     def audio_below(self, root: str) -> list[Entry]:
-        """Audio files below a folder; what looks like audio and is not read is refused with the reason.
+        """Audio files below a folder; audio of unsupported formats is refused with the reason.
 
         Raises:
-            DataError: nothing is there.
+            DataError: the folder is absent.
         """
         listing = list_audio(root)
         for entry, detail in listing.unread:
             self.read(entry)
             self.refuse(entry.uri, "codec_not_allowed", detail)
         if listing.others:
-            _LOG.info("%s: %d files beside the recordings are no audio", root, len(listing.others))
+            _LOG.info("%s: %d files beside the recordings are not audio", root, len(listing.others))
         return listing.audio
 
     def read_text(self, uri: str) -> str:
-        """Read a UTF-8 file and count its content into the identity.
+        """Read a UTF-8 file and add its content to the identity.
 
         Raises:
-            DataError: the file is absent or no UTF-8 text.
+            DataError: the file is absent or not UTF-8 text.
         """
         try:
             data = read_bytes(uri)
@@ -94,33 +95,71 @@ class Gathering:
         return text
 
     def add(self, **values: Any) -> None:
-        """Add a clip; a second one of the same id is refused."""
+        """Add a clip; a second clip with the same id is refused."""
         if values["clip_id"] in self.seen:
             self.refuse(values["uri"], "duplicate", f"{values['clip_id']} is named by an earlier row")
             return
         self.seen.add(values["clip_id"])
         self.rows.append(clip_row(**values))
 
+    def add_described(
+        self, entry: Entry, member: str, values: Mapping[str, Any], config: SourceConfig, words: Sequence[WordConfig]
+    ) -> None:
+        """Add a clip inside a container file from its description, or refuse it.
+
+        Args:
+            entry: the container, such as a Parquet file or a tar.
+            member: the clip in it: a row number or a name.
+            values: its description; missing values are empty.
+            config: `kind` overrides that of the description.
+            words: configured words.
+        """
+        uri, text, speaker = f"{entry.uri}#{member}", first_of(values, TEXT), first_of(values, SPEAKER)
+        given = config.kind or first_of(values, ("kind",)) or None
+        kind, label = placed_kind(given, first_of(values, ("label",)), text, words)
+        split = first_of(values, ("split",)) or split_of_name(entry.name)
+        if kind not in KINDS:
+            self.refuse(uri, "wrong_kind", f"kind {kind!r} is none of {', '.join(KINDS)}")
+        elif kind == "wakeword" and not label:
+            self.refuse(uri, "no_label", "a wake word needs a label")
+        elif split not in ("", *SPLITS):
+            self.refuse(uri, "wrong_split", f"split {split!r} is none of {', '.join(SPLITS)}")
+        else:
+            source = first_of(values, ("source",)) or PurePosixPath(plain(config.uri)).stem
+            self.add(
+                clip_id=f"{entry.name}#{member}",
+                uri=uri,
+                kind=kind,
+                label=label,
+                text=text,
+                speaker=f"{source}:{speaker}" if speaker else "",
+                speaker_source="given" if speaker else "none",
+                split=split,
+                source=source,
+                licence=first_of(values, ("licence", "license")),
+                **about_speaker(values),
+            )
+
     def refuse(self, uri: str, reason: str, detail: str) -> None:
         """Put a row into quarantine."""
         self.bad.append(quarantine_row(uri, self.source, "source", reason, detail))
 
     def result(self, root: str, layout: str) -> SourceClips:
-        """What was found.
+        """The result of reading the source at `root`.
 
         Raises:
-            DataError: nothing at all; `layout` says what should be there.
+            DataError: it is empty; the message names the expected `layout`.
         """
         if not self.rows and not self.bad:
-            raise DataError(f"{root} holds no clips of the layout {self.source}: expected {layout}")
+            raise DataError(f"{root} holds no clips in the layout of {self.source}: expected {layout}")
         return SourceClips(clip_table(self.rows), self.bad, self._digest.hexdigest())
 
 
 def uri_of(place: str) -> str:
-    """A file's place as a manifest writes it, in the spelling that the disk has.
+    """Convert a path of a manifest to the spelling on disk.
 
-    Manifests travel between systems: back slashes stand for slashes, and letters with accents are one character (NFC)
-    here and two (NFD) there. What lies at `place` itself comes first; what lies nowhere keeps its slashes turned.
+    Manifests from other systems have back slashes, and accented letters as one character (NFC) or two (NFD). An
+    existing file at `place` itself takes precedence; for an absent file only back slashes are replaced.
     """
     if place.isascii() and "\\" not in place:
         return place
@@ -137,7 +176,7 @@ def uri_of(place: str) -> str:
 
 
 def _spelled_as_on_disk(path: str) -> str:
-    """The same path with each folder and the file in the form that is there; empty where there is none."""
+    """The path with the Unicode form that each of its parts has on disk; empty where it does not exist."""
     found = "/" if path.startswith("/") else "."
     for part in PurePosixPath(path).parts:
         if part == "/":
@@ -153,17 +192,17 @@ def _spelled_as_on_disk(path: str) -> str:
 
 @lru_cache(maxsize=64)
 def _names_in(folder: str, stamp: int) -> dict[str, str]:
-    """Names in a folder by their composed form; `stamp` is the time of its last change."""
+    """Names in a folder by their composed (NFC) form; `stamp`, its time of change, is a cache key."""
     return {unicodedata.normalize("NFC", name): name for name in sorted(os.listdir(folder))}
 
 
 def is_audio(name: str) -> bool:
-    """Whether a file name ends like audio that is read."""
+    """Whether a file name has the extension of a supported audio format."""
     return judge(name)[0] == "read"
 
 
 def split_of_name(name: str) -> str:
-    """Split that a file or folder name tells (`train-00001-of-00007`, `dev-clean`, `test`), or an empty text."""
+    """Split in a file or folder name (`train-00001-of-00007`, `dev-clean`, `test`), or empty."""
     for part in reversed(PurePosixPath(name).parts):
         for piece in re.split(r"[^a-z]+", part.lower()):
             if piece in SPLIT_NAMES:
@@ -172,15 +211,15 @@ def split_of_name(name: str) -> str:
 
 
 def lines_of(text: str) -> io.StringIO:
-    """The lines of a text file with their ends: at line feeds and carriage returns alone.
+    """Lines of a text, split only at line feeds and carriage returns.
 
-    `str.splitlines` also ends them at characters that stand inside sentences and cells (U+2028, U+0085).
+    `str.splitlines` also splits at characters that occur inside sentences and cells (U+2028, U+0085).
     """
     return io.StringIO(text, newline="")
 
 
 def tab_rows(text: str) -> Iterator[tuple[int, dict[str, str] | None]]:
-    """Line number and cells by column of a tab-separated table; None for a row of another width."""
+    """Line number and cells by column of a tab-separated table; None for a row with another number of cells."""
     reader = csv.reader(lines_of(text), delimiter="\t", quoting=csv.QUOTE_NONE)
     header = next(reader, [])
     for cells in reader:
@@ -189,15 +228,15 @@ def tab_rows(text: str) -> Iterator[tuple[int, dict[str, str] | None]]:
 
 
 def first_of(row: Mapping[str, Any], names: Sequence[str]) -> str:
-    """The first of these columns that is there and not empty, as text."""
+    """The first of some columns that exists and is not empty, as text."""
     return next((str(row[name]).strip() for name in names if row.get(name) not in (None, "")), "")
 
 
 def about_speaker(row: Mapping[str, Any]) -> dict[str, str | None]:
-    """Columns `accent`, `age` and `gender` of a row that may tell them, None where it does not.
+    """Columns `accent`, `age` and `gender` of a row; None where unknown.
 
-    Age and accent stay as the source words them, in lower case. Gender is female, male or other, whatever the corpus
-    calls it (Common Voice: female_feminine; LibriSpeech: F); numbers of classes without names tell nothing.
+    Age and accent are the source's text in lower case. Gender is normalised to female, male or other (Common Voice:
+    female_feminine; LibriSpeech: F); class numbers without names are unknown.
     """
     gender = first_of(row, ("gender", "sex")).lower()
     known = _GENDERS.get(gender, "other") if gender and not gender.isdigit() else ""
@@ -206,11 +245,10 @@ def about_speaker(row: Mapping[str, Any]) -> dict[str, str | None]:
 
 
 def placed_kind(kind: str | None, label: str, text: str, words: Sequence[WordConfig]) -> tuple[str, str]:
-    """Kind and label of a clip that may name them.
+    """Complete the kind and label of a clip.
 
-    Without a kind, a label is that of a word: of a configured one, or of another, which `assign_words` makes a
-    negative. Without either, a text that is a configured word's phrase and no more makes a clip of that word, and
-    everything else is speech.
+    Without a kind, a label is that of a word; `assign_words` makes words that are not configured negatives. Without
+    both, a text equal to a configured word's phrase makes a clip of that word, and everything else is speech.
     """
     if kind is None:
         label = label or word_of(text, words)

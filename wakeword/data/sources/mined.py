@@ -1,7 +1,7 @@
-"""`type: mined`: what `wakeword mine` found and a person kept, as hard negatives for training.
+"""`type: mined`: candidates of `wakeword mine` that a person kept, as hard negatives for training.
 
-Candidates that were discarded, or that nobody has decided about, stay out. The text is that of the whole recording: a
-clip of a recording in which a configured word is said is left out like any other (`contains_word`).
+Discarded and undecided candidates are refused. The text of a clip is that of its whole recording, so that clips of
+recordings that contain a configured word are left out like others (`contains_word`).
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ def read_mined(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClips
     """The kept candidates of a mining folder, in the split train.
 
     Raises:
-        DataError: no mining folder, decisions that cannot be read, or nothing was kept.
-        ConfigError: the source asks for another kind.
+        DataError: the folder is not a mining folder, its decisions cannot be read, or nothing was kept.
+        ConfigError: the config gives the source another kind.
     """
     if config.kind not in (None, KIND):
-        raise ConfigError(f"data.sources: {config.uri} is mined, its clips are of kind {KIND}: leave `kind` out")
+        raise ConfigError(f"data.sources: {config.uri} is mined, its clips are of kind {KIND}: remove `kind`")
     root = plain(config.uri)
     candidates = read_candidates(root).to_pylist()
     decisions = read_decisions(root, {row["id"] for row in candidates})
@@ -40,7 +40,7 @@ def read_mined(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClips
     for row in candidates:
         decision, uri = decisions.get(row["id"], ""), join(root, row["clip"])
         if decision != "keep":
-            detail = "a person discarded it" if decision else "nobody has kept it yet"
+            detail = "it was discarded" if decision else "it is undecided"
             refused.append(quarantine_row(uri, row["source"], "source", "not_kept", detail))
             continue
         origins[uri] = row["origin"]
@@ -59,7 +59,7 @@ def read_mined(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClips
     if not rows:
         raise DataError(
             f"none of the {len(candidates)} candidates of {root} was kept: listen to review.html there and decide with "
-            f"`wakeword mine review {root}`, or leave the source out"
+            f"`wakeword mine review {root}`, or remove the source"
         )
     read = [read_bytes(join(root, name)) for name in (CANDIDATES, DECISIONS)]
     identity = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in read)).hexdigest()

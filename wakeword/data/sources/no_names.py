@@ -1,8 +1,8 @@
-"""Words of file and folder names that are nobody's name, and those that announce a person."""
+"""Words in file and folder names that are not names of people, and words that precede a speaker's number."""
 
 from __future__ import annotations
 
-# Recordings, and what is said of them.
+# Recordings and their properties.
 _RECORDINGS = """
     audio clip clips file files music noise rec record recorded recording recordings sample samples sound sounds
     take takes track tracks utt utterance utterances voice voices vocal wav wave wavs flac mp3 ogg opus speech
@@ -11,11 +11,11 @@ _RECORDINGS = """
     negative negatives pos neg wake word words wakeword keyword keywords hotword trigger phrase command background
     silence false true unknown other misc not yes
 """
-# Said before a wake word.
+# Spoken before a wake word.
 _GREETINGS = """
     hey hi hello ok okay hallo
 """
-# How and where something was recorded, in which part.
+# Recording conditions, places and parts.
 _CONDITIONS = """
     clean noisy loud quiet near far close fast slow slower faster normal whisper whispered shout neutral variation
     variations part parts session batch set run chunk segment seg split channel ch mono stereo left right norm
@@ -33,12 +33,12 @@ _DEVICES = """
     microphone usb webcam respeaker esp32 raspberry raspberrypi rpi pi atom box echo jabra whatsapp telegram signal
     audacity easyvoice screen device mp r09 h1 h1n h2 h2n h4 h4n h5 h6
 """
-# Text-to-speech engines whose voice stands beside.
+# Text-to-speech engines, often beside the name of a voice.
 _ENGINES = """
     espeak piper kokoro pico gtts tts coqui xtts bark elevenlabs openai azure google microsoft edge voxcpm synthetic
     synth generated generator
 """
-# Corpora, and where speech comes from, as folders are named.
+# Corpora and origins of speech.
 _PLACES = """
     librispeech libritts libri mls vctk timit aishell cv common corpus corpora commands speechcommands voxceleb
     voxpopuli fleurs gigaspeech tedlium musan ami chime dipco people peoples lj ljspeech fsdd subset release tv
@@ -60,8 +60,8 @@ _PEOPLE = """
 
 _ALL = (_RECORDINGS, _GREETINGS, _CONDITIONS, _RECORDERS, _DEVICES, _ENGINES, _PLACES, _TIMES)
 GENERAL = frozenset(word for words in _ALL for word in words.split())
-"""Compared without the digits at their end, in lower case, without accents."""
+"""Compared in lower case, without accents and trailing digits."""
 LANGUAGES = frozenset(_LANGUAGES.split())
 """Codes and names of languages."""
 PEOPLE = frozenset(_PEOPLE.split())
-"""What stands before a speaker's number."""
+"""Words before a speaker's number."""

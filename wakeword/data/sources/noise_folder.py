@@ -1,8 +1,8 @@
-"""`type: noise_folder`: trees of sounds without a transcript, such as MUSAN, ESC-50 and DEMAND.
+"""`type: noise_folder`: folders of sounds without transcripts, such as MUSAN, ESC-50 and DEMAND.
 
-The kind is the config's, or `music` and `speech` below folders of these names (MUSAN), else `noise`. The label is the
-category: by `meta/esc50.csv` where it is there (ESC-50), otherwise the folder that the file lies in. Of DEMAND's
-sixteen channels of one recording (`ch01.wav` …) the first is taken.
+The kind is the config's, else `music` or `speech` below folders of these names (MUSAN), else `noise`. The label is the
+category: from `meta/esc50.csv` where it exists (ESC-50), otherwise the name of the file's folder. Of DEMAND's sixteen
+channels of a recording (`ch01.wav` …) only the first is used.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def read_noise_folder(config: SourceConfig, words: Sequence[WordConfig]) -> Sour
         path = PurePosixPath(entry.name)
         channel = _CHANNEL.match(path.stem)
         if channel and channel[1] != "01":
-            found.refuse(entry.uri, "other_channel", "another channel of the recording whose ch01 is taken")
+            found.refuse(entry.uri, "other_channel", "only channel ch01 of a recording is used")
             continue
         folders = [fold(part) for part in path.parts[:-1]]
         kind: str = config.kind or next((_KINDS[part] for part in folders if part in _KINDS), "noise")

@@ -1,25 +1,23 @@
-"""`type: parquet`: Parquet files (or a folder of them) with audio inside, as MLS and VoxPopuli come, or a manifest.
+"""`type: parquet`: Parquet files (or a folder of them) that contain audio, such as MLS and VoxPopuli, or a manifest.
 
-With an audio column (a struct of `bytes` and `path`, or binary) each row is a clip whose bytes are decoded where they
-lie. With the columns `path` and `kind` the file is a manifest with the columns of `type: csv`. Read when present:
-text (or transcript, sentence, …), speaker (or speaker_id, client_id), kind, label, split, source, licence, accent, age,
-gender. Numbers of classes (Hugging Face's ClassLabel) get their names. Without a split column, the file's name tells it
-(`train-00000-of-00004.parquet`).
+With an audio column (a struct of `bytes` and `path`, or binary) each row is a clip, which is decoded in place. With the
+columns `path` and `kind` the file is a manifest with the columns of `type: csv`. Optional columns: text (or transcript,
+sentence, …), speaker (or speaker_id, client_id), kind, label, split, source, licence, accent, age, gender. Class
+numbers (Hugging Face's ClassLabel) are replaced by their names. Without a split column, the split is taken from the
+file's name (`train-00000-of-00004.parquet`).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 from wakeword.audio.locators import Entry, audio_column, open_parquet, plain, walk
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
-from wakeword.data.manifest import KINDS, SPLITS
 from wakeword.data.sources.csv_manifest import NEEDED, validated
-from wakeword.data.sources.listing import SPEAKER, TEXT, Gathering, about_speaker, first_of, placed_kind, split_of_name
+from wakeword.data.sources.listing import Gathering
 from wakeword.data.sources.registry import SourceClips, register
 from wakeword.errors import DataError
 
@@ -29,7 +27,7 @@ def read_parquet(config: SourceConfig, words: Sequence[WordConfig]) -> SourceCli
     """Read the rows without their audio.
 
     Raises:
-        DataError: nothing there, no Parquet, or neither audio nor the columns of a manifest in it.
+        DataError: there is no file, or a file is not Parquet or has neither audio nor the columns of a manifest.
     """
     root = plain(config.uri)
     found = Gathering("parquet")
@@ -49,50 +47,19 @@ def read_parquet(config: SourceConfig, words: Sequence[WordConfig]) -> SourceCli
                 row["label"] = classes[row["label"]]
         for number, row in enumerate(rows):
             if audio:
-                _add_audio_row(found, entry, number, row, config, words)
+                found.add_described(entry, str(number), row, config, words)
             else:
                 _add_manifest_row(found, entry, number, row, config)
     return found.result(root, "*.parquet")
 
 
 def _classes(schema: Any) -> list[str]:
-    """Names of the numbers in the column `label`, where Hugging Face's datasets wrote the file (ClassLabel)."""
+    """Names of the class numbers in the column `label` (Hugging Face's ClassLabel); empty where there are none."""
     try:
-        told = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]["label"]["names"]
+        names = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]["label"]["names"]
     except (KeyError, TypeError, ValueError):
         return []
-    return [str(name) for name in told] if "label" in schema.names else []
-
-
-def _add_audio_row(
-    found: Gathering, entry: Entry, number: int, row: dict[str, Any], config: SourceConfig, words: Sequence[WordConfig]
-) -> None:
-    uri = f"{entry.uri}#{number}"
-    given = config.kind or first_of(row, ("kind",)) or None
-    kind, label = placed_kind(given, first_of(row, ("label",)), first_of(row, TEXT), words)
-    split = first_of(row, ("split",)) or split_of_name(entry.name)
-    speaker = first_of(row, SPEAKER)
-    if kind not in KINDS:
-        found.refuse(uri, "wrong_kind", f"kind {kind!r} is none of {', '.join(KINDS)}")
-    elif kind == "wakeword" and not label:
-        found.refuse(uri, "no_label", "a wake word needs a label")
-    elif split not in ("", *SPLITS):
-        found.refuse(uri, "wrong_split", f"split {split!r} is none of {', '.join(SPLITS)}")
-    else:
-        source = first_of(row, ("source",)) or PurePosixPath(plain(config.uri)).stem
-        found.add(
-            clip_id=f"{entry.name}#{number}",
-            uri=uri,
-            kind=kind,
-            label=label,
-            text=first_of(row, TEXT),
-            speaker=f"{source}:{speaker}" if speaker else "",
-            speaker_source="given" if speaker else "none",
-            split=split,
-            source=source,
-            licence=first_of(row, ("licence", "license")),
-            **about_speaker(row),
-        )
+    return [str(name) for name in names] if "label" in schema.names else []
 
 
 def _add_manifest_row(found: Gathering, entry: Entry, number: int, row: dict[str, Any], config: SourceConfig) -> None:

@@ -1,4 +1,4 @@
-"""What a source of clips gives, and the decorator that makes a source known by its type."""
+"""The result of reading a source, and the decorator that registers a type of source."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from wakeword.data.manifest import MANIFEST_SCHEMA, Row
 
 @dataclass
 class SourceClips:
-    """What a source found: clips (`MANIFEST_SCHEMA`), rows it refused, and a digest of everything it read.
+    """The result of reading a source.
 
-    `origins`: of clips that were cut out of recordings (mined ones), the recording's `uri` by their own.
-    `notes`: what the source had to guess, as sentences.
+    Attributes:
+        clips: table of `MANIFEST_SCHEMA`.
+        quarantine: refused rows.
+        identity: digest of everything that was read.
+        origins: `uri` of a mined clip to the `uri` of the recording that it was cut from.
+        notes: sentences about assumptions.
     """
 
     clips: pa.Table = field(default_factory=MANIFEST_SCHEMA.empty_table)
@@ -32,7 +36,7 @@ SOURCES: dict[str, Source] = {}
 
 
 def register(name: str) -> Callable[[Source], Source]:
-    """Make a function available as `data.sources[].type`."""
+    """Register a function as `data.sources[].type`."""
 
     def add(source: Source) -> Source:
         SOURCES[name] = source

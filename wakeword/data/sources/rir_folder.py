@@ -1,4 +1,4 @@
-"""`type: rir_folder`: a tree of room impulse responses; every audio file is one."""
+"""`type: rir_folder`: a folder, searched recursively, of room impulse responses; every audio file is one."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def read_rir_folder(config: SourceConfig, words: Sequence[WordConfig]) -> Source
     """List the folder.
 
     Raises:
-        ConfigError: the source is said to be of another kind.
+        ConfigError: the config gives the source another kind.
         DataError: the folder is absent or holds no audio.
     """
     if config.kind not in (None, "rir"):
-        raise ConfigError(f"data.sources: a rir_folder holds room responses, not {config.kind}: leave kind out")
+        raise ConfigError(f"data.sources: a rir_folder holds room responses, not {config.kind}: remove kind")
     root = plain(config.uri)
     found = Gathering("rir_folder")
     for entry in found.audio_below(root):

@@ -1,13 +1,13 @@
-"""Who speaks in a recording, as far as its path tells.
+"""The speaker of a recording, from its path.
 
-* A folder below the label's names the speaker (`given`). Folders that cannot be a person (`wav`, `2024-01-31`, `en`,
-  `session_2`) are passed over.
-* File names of known corpora give the speaker that the corpus documents (`given`), with the corpus in front, as its own
-  source type has it; those that hold none (Common Voice) give none.
+* A folder below the label's folder names the speaker (`given`). Folders that cannot be a person (`wav`, `2024-01-31`,
+  `en`, `session_2`) are skipped.
+* File names of known corpora contain the speaker that the corpus documents (`given`); it is prefixed with the corpus,
+  as in its own source type. Names without a speaker (Common Voice) give none.
 * Otherwise the first part of the file name that can be a name is a guess (`guessed`): `tom_01`, `2024-01-31 anna 3`,
   `speaker_04_take_2`, `hey_nova_tom_1` below the label `hey_nova`. Dates, times, counters, UUIDs, hashes, names of
-  devices, recorders and engines, and the label itself are no names.
-* What is left is unknown (`none`). A guess may be wrong, and is told as one wherever speakers count.
+  devices, recorders and engines, and the label itself are not names.
+* Otherwise the speaker is unknown (`none`). Reports mark guesses, since they may be wrong.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _CORPORA = (
     ("ljspeech", re.compile(r"(LJ)\d{3}-\d{4}")),
 )
 _MLS = re.compile(r"(?!(?:19|20)\d\d_(?:0\d|1[0-2])[0-3]\d_)(\d{1,5})_\d{1,5}_\d{6}")
-"""Multilingual LibriSpeech: SPEAKER_BOOK_UTTERANCE; a date and a time look alike."""
+"""Multilingual LibriSpeech: SPEAKER_BOOK_UTTERANCE, but not a date and a time."""
 _NOBODY = re.compile(r"common_voice_.*|arctic_[ab]\d{4}.*", re.IGNORECASE)
 _ENGINE_VOICE = re.compile(
     # Piper (en_US-amy-medium), Google and Azure (en-US-Wavenet-D, de-DE-KatjaNeural), Kokoro (af_heart)
@@ -54,20 +54,20 @@ _RANDOM = re.compile(
 )
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _DATE = re.compile(rf"(?<![a-z0-9])\d{{1,4}}[-_. ]?(?:{_MONTHS})[a-z]*[-_. ]?\d{{1,4}}(?![a-z0-9])", re.IGNORECASE)
-"""Dates with a month's name; all other ones are numbers."""
+"""Dates with the name of a month; other dates are numbers."""
 _PERSON_CODE = re.compile(r"[a-z]\d+")
-"""`F10_01_02`: before other parts a person's, at the end a counter."""
+"""`F10_01_02`: a person before other parts, a counter at the end."""
 _SENTENCE_WORDS = 5
 _NUMBER = re.compile(r"[a-z]?\d+|\d+(?:[a-z]|st|nd|rd|th|khz|hz|bit|ms|db)|\d{8}t\d{6}z?|wa\d{4}")
 
 
 def speaker_of(below: Sequence[str], stem: str, label: str = "") -> Speaker:
-    """Who speaks in a clip.
+    """The speaker of a clip.
 
     Args:
         below: folders between the label's folder and the file, outermost first.
         stem: the file's name without its extension.
-        label: the clip's label, whose words are no name.
+        label: the clip's label, whose words are not a name.
     """
     stem = unicodedata.normalize("NFC", stem).strip()
     for corpus, pattern in _CORPORA:
@@ -85,7 +85,7 @@ def speaker_of(below: Sequence[str], stem: str, label: str = "") -> Speaker:
 
 
 def _no_person(folder: str) -> bool:
-    """Folders are asked for less than file names: a bare number or a hash is how many corpora name their speakers."""
+    """Whether a folder's name cannot be a speaker. Numbers and hashes can, since many corpora name speakers so."""
     name = folder.lower()
     tag = re.fullmatch(r"([a-z]{2})[-_][a-z]{2}", name)
     if name in LANGUAGES or (tag and tag[1] in LANGUAGES) or re.fullmatch(r"dr\d", name):
@@ -98,7 +98,7 @@ def _no_person(folder: str) -> bool:
 
 
 def _engine_voice(stem: str) -> str:
-    """The voice of an engine whose name the file carries, which is a speaker as good as any."""
+    """The text-to-speech voice in a file's name, which counts as a speaker; empty for none."""
     if re.match(r"hibari(?![a-z])", stem):
         return "hibari:heart"
     found = _ENGINE_VOICE.search(stem)
@@ -108,7 +108,7 @@ def _engine_voice(stem: str) -> str:
 
 
 def _guess(stem: str, label: str) -> str:
-    # What is random counts files, as a number does.
+    # Random parts number files, as counters do.
     text = _DATE.sub("_0_", _RANDOM.sub("_0_", _without_label(stem, label)))
     chunks = [[part for part in re.split(r"[-.]+", chunk) if part] for chunk in re.split(r"[_\s()\[\],+#@&]+", text)]
     chunks = [parts for parts in chunks if parts]
@@ -135,7 +135,7 @@ def _guess(stem: str, label: str) -> str:
 
 
 def _named(parts: Sequence[str], own: frozenset[str], last: bool, counted: bool) -> str:
-    """The name that a chunk begins with; empty where nothing beside it shows that several files may have it."""
+    """The name at the start of a chunk; empty without a sign that several files may share it."""
     kept = [part for part in parts if not _no_name(fold(part), own)]
     if not last:
         # `jean-luc_3`, `pv-034_7`: numbers within the chunk are the speaker's.
@@ -152,7 +152,7 @@ def _no_name(folded: str, own: frozenset[str]) -> bool:
 
 
 def _without_label(stem: str, label: str) -> str:
-    """What stands behind the label that a name begins with (`hey_nova_tom_1` below `hey_nova`)."""
+    """A file's name without the label at its start (`hey_nova_tom_1` below `hey_nova`)."""
     wanted, read = "".join(_words(label)), ""
     for run in re.finditer(r"[^\W\d_]+|\d+", stem):
         read += fold(run[0])

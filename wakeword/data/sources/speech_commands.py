@@ -1,7 +1,7 @@
 """`type: speech_commands`: Google's Speech Commands (Warden 2018, arXiv:1804.03209).
 
-`word/SPEAKER_nohash_N.wav`; `validation_list.txt` and `testing_list.txt` name the clips of val and test; the long
-recordings in `_background_noise_` are noise. A configured word's folder makes wake words, other words are speech.
+Files are `word/SPEAKER_nohash_N.wav`. `validation_list.txt` and `testing_list.txt` list the clips of val and test; the
+long recordings in `_background_noise_` are noise. A configured word's folder makes wake words, other words are speech.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def read_speech_commands(config: SourceConfig, words: Sequence[WordConfig]) -> S
     for entry in entries:
         if entry.name in _LISTS:
             listed |= dict.fromkeys(found.read_text(entry.uri).split(), _LISTS[entry.name])
-    # The corpus says what its words are: another word is speech, unless it could be a configured one misspelled.
+    # Another word is speech, unless it may be a misspelled configured word.
     names = {PurePosixPath(entry.name).parts[0].lower() for entry in entries}
     kinds = {name: "wakeword" if word_of(name, words) or alike(name, words) else "speech" for name in names}
     for entry in entries:
@@ -63,5 +63,5 @@ def read_speech_commands(config: SourceConfig, words: Sequence[WordConfig]) -> S
         speaker = f"speech_commands:{named[1]}"
         found.add(**common, kind=kind, label=word, text=word, speaker=speaker, speaker_source="given", split=split)
     for name in sorted(set(listed) - {entry.name for entry in entries}):
-        found.refuse(f"{root}/{name}", "missing_file", "named by a list, but there is no such file")
+        found.refuse(f"{root}/{name}", "missing_file", "a list names it, but the file is absent")
     return found.result(root, "WORD/SPEAKER_nohash_N.wav")

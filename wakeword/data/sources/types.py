@@ -1,4 +1,4 @@
-"""All types of sources, and how to read one: `data.sources[].type` names it.
+"""All types of sources (`data.sources[].type`) and the function that reads one.
 
 A new type is a module that is imported here.
 """
@@ -29,7 +29,7 @@ from wakeword.errors import ConfigError
 
 
 def source_types() -> list[str]:
-    """Names that `data.sources[].type` may have."""
+    """Allowed values of `data.sources[].type`."""
     return sorted(SOURCES)
 
 
@@ -37,12 +37,12 @@ def read_source(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClip
     """Read one source.
 
     Raises:
-        ConfigError: no such type, or a weight of room responses.
+        ConfigError: no such type, or a weight for room responses.
         DataError: the source is absent, or nothing in it can be read.
     """
     known = source_types()
     if config.type not in known:
-        raise ConfigError(f"data.sources: no source type {config.type!r}; there are: {', '.join(known)}")
+        raise ConfigError(f"data.sources: no source type {config.type!r}; known types: {', '.join(known)}")
     found = SOURCES[config.type](config, words)
     found.clips = with_named_words(found.clips, words)
     found.clips, refused = train_only(found.clips)
@@ -53,7 +53,7 @@ def read_source(config: SourceConfig, words: Sequence[WordConfig]) -> SourceClip
     if config.weight != 1:
         if set(found.clips.column("kind").to_pylist()) == {"rir"}:
             raise ConfigError(
-                f"data.sources: {config.uri} holds room responses alone, which are drawn evenly: leave its weight out"
+                f"data.sources: {config.uri} holds only room responses, which are drawn evenly: remove its weight"
             )
         found.clips = set_column(found.clips, "weight", [config.weight] * found.clips.num_rows)
     return found

@@ -1,8 +1,8 @@
 """`type: webdataset`: tar files (or a folder of them) with `key.wav|flac|mp3|ogg` beside `key.json` or `key.txt`.
 
-The text is the `.txt`, or the JSON's text (transcript, sentence); the JSON may also give speaker, kind, label (as
-`key.cls` may), split, source, licence, accent, age and gender. Without a split there, the tar's name tells it. Clips
-are decoded where they lie in the tar.
+The text is the `.txt` or the JSON's text (transcript, sentence). The JSON may also give speaker, kind, label (as
+`key.cls` may), split, source, licence, accent, age and gender. Without a split there, it is taken from the tar's name.
+Clips are decoded in place, inside the tar.
 """
 
 from __future__ import annotations
@@ -16,17 +16,7 @@ from wakeword.audio.decoding.formats import judge
 from wakeword.audio.locators import Entry, open_uri, plain, tar_members, walk
 from wakeword.config import WordConfig
 from wakeword.config.data import SourceConfig
-from wakeword.data.manifest import KINDS, SPLITS
-from wakeword.data.sources.listing import (
-    SPEAKER,
-    TEXT,
-    Gathering,
-    about_speaker,
-    first_of,
-    is_audio,
-    placed_kind,
-    split_of_name,
-)
+from wakeword.data.sources.listing import Gathering, first_of, is_audio
 from wakeword.data.sources.registry import SourceClips, register
 
 _MAX_TEXT_BYTES = 1 << 20
@@ -37,7 +27,7 @@ def read_webdataset(config: SourceConfig, words: Sequence[WordConfig]) -> Source
     """Read each tar's index and its small text members.
 
     Raises:
-        DataError: nothing there, or a file that is no uncompressed tar.
+        DataError: there is no tar, or a file is not an uncompressed tar.
     """
     root = plain(config.uri)
     found = Gathering("webdataset")
@@ -49,7 +39,7 @@ def read_webdataset(config: SourceConfig, words: Sequence[WordConfig]) -> Source
         members = tar_members(entry.uri)
         for name in members:
             path = PurePosixPath(name)
-            # A key ends at the first dot of the file's name, as the format has it.
+            # In this format a key ends at the first dot of the file's name.
             key, _, extension = path.name.partition(".")
             samples.setdefault(str(path.parent / key), {})[extension.lower()] = name
         with open_uri(entry.uri) as stream:
@@ -68,7 +58,7 @@ class _Reader:
     def text(self, name: str) -> str:
         offset, size = self.members[name]
         if size > _MAX_TEXT_BYTES:
-            raise ValueError(f"{size} bytes are no description of a clip")
+            raise ValueError(f"{size} bytes are too large for a description of a clip")
         self.stream.seek(offset)
         return str(self.stream.read(size).decode("utf-8-sig"))
 
@@ -95,30 +85,11 @@ def _add_sample(
         values = json.loads(reader.text(files["json"])) if "json" in files else {}
         if not isinstance(values, dict):
             raise ValueError("not an object")
-        named = reader.text(files["cls"]).strip() if "cls" in files else ""
-        text = reader.text(files["txt"]).strip() if "txt" in files else first_of(values, TEXT)
+        if "cls" in files and not first_of(values, ("label",)):
+            values["label"] = reader.text(files["cls"]).strip()
+        if "txt" in files:
+            values["text"] = reader.text(files["txt"]).strip()
     except ValueError as error:
         found.refuse(uri, "bad_description", f"its json or txt cannot be read: {error}")
         return
-    given = config.kind or first_of(values, ("kind",)) or None
-    kind, label = placed_kind(given, first_of(values, ("label",)) or named, text, words)
-    split = first_of(values, ("split",)) or split_of_name(entry.name)
-    speaker = first_of(values, SPEAKER)
-    if kind not in KINDS or (kind == "wakeword" and not label) or split not in ("", *SPLITS):
-        detail = f"kind {kind!r}, label {label!r}, split {split!r} cannot be meant"
-        found.refuse(uri, "bad_description", detail)
-        return
-    source = first_of(values, ("source",)) or PurePosixPath(plain(config.uri)).stem
-    found.add(
-        clip_id=f"{entry.name}#{audio}",
-        uri=uri,
-        kind=kind,
-        label=label,
-        text=text,
-        speaker=f"{source}:{speaker}" if speaker else "",
-        speaker_source="given" if speaker else "none",
-        split=split,
-        source=source,
-        licence=first_of(values, ("licence", "license")),
-        **about_speaker(values),
-    )
+    found.add_described(entry, audio, values, config, words)

@@ -1,4 +1,4 @@
-"""Text to speech engines behind one small interface, found by name; `load_engine("espeak")`."""
+"""Text-to-speech engines behind one interface, loaded by name: `load_engine("espeak")`."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from wakeword.data.synthesis.engine import Engine, Voice
 from wakeword.errors import ConfigError, MissingExtraError
 
 ENGINES: dict[str, str] = {
-    name: f"wakeword.data.synthesis.{name}" for name in ("espeak", "piper", "pico", "kokoro", "hibari")
+    "espeak": "wakeword.data.synthesis.espeak",
+    **{name: f"wakeword.data.synthesis.engines.{name}" for name in ("piper", "pico", "kokoro", "hibari")},
 }
-"""Engine name to the module that defines `make(argument) -> Engine`."""
+"""Engine names and the modules that define `make(argument) -> Engine`."""
 EXTRAS = {"pico": "pico"}
-"""Engines that an extra of their own brings; the others come with `tts`."""
+"""Engines of another extra than `tts`."""
 
 __all__ = ["ENGINES", "Engine", "Voice", "load_engine", "register"]
 
 
 def register(name: str, module: str) -> None:
-    """Make `module.make(argument)` available as an engine."""
+    """Register `module.make(argument)` as an engine."""
     ENGINES[name] = module
 
 
 def load_engine(spec: str, commands: Mapping[str, CommandConfig] | None = None) -> Engine:
-    """Make an engine from its name, or `name:argument` (`piper:/path/voice.onnx`); models are loaded when it speaks.
+    """Make an engine from its name, or `name:argument` (`piper:/path/voice.onnx`). Models are loaded on first use.
 
     Args:
         spec: as in `synthesis.engines`.
-        commands: `synthesis.commands`, which `command:NAME` names an entry of.
+        commands: `synthesis.commands`; `command:NAME` refers to an entry.
 
     Raises:
-        ConfigError: no such engine or command, or a command whose program is not there.
+        ConfigError: no such engine or command, or the command's program is absent.
         MissingExtraError: the engine's packages are not installed.
     """
     name, _, argument = spec.partition(":")
@@ -43,8 +44,8 @@ def load_engine(spec: str, commands: Mapping[str, CommandConfig] | None = None) 
             raise ConfigError(f"synthesis: {spec} needs a section synthesis.commands.{argument or 'NAME'}")
         return Command(argument, (commands or {})[argument])
     if name not in ENGINES:
-        there = ", ".join(sorted([*ENGINES, "command:NAME"]))
-        raise ConfigError(f"synthesis: no engine {name!r}; there are: {there}")
+        known = ", ".join(sorted([*ENGINES, "command:NAME"]))
+        raise ConfigError(f"synthesis: no engine {name!r}; known engines: {known}")
     make: Callable[[str], Engine] = import_module(ENGINES[name]).make
     try:
         return make(argument)

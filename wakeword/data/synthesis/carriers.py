@@ -1,7 +1,7 @@
-"""Carrier sentences: a wake word said within a sentence, with its place known to the frame.
+"""Carrier sentences: a wake word within a sentence, with exact start and end times.
 
-The parts before the phrase, the phrase and what follows are spoken one by one by the same voice and joined, so that
-the place is exact for every engine, whether it tells the times of its words or not.
+The parts before the phrase, the phrase and the parts after it are synthesised one by one with the same voice and then
+joined. The times are therefore exact for all engines, including those that report no word times.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from wakeword.data.words import holds
 from wakeword.errors import ConfigError
 
 GAP_S = (0.06, 0.3)
-"""Pause between two parts, drawn for each: people leave less than a third of a second at a comma."""
+"""Pause between two parts in seconds, drawn uniformly; at a comma speakers pause for less than a third of a second."""
 FADE_S = 0.005
-"""The engine's own noise fades in and out where a pause is cut, or it would click."""
+"""Fade of the engine's noise where a pause is cut, against clicks."""
 MOST_MATCHED_DB = 6.0
-"""Parts are brought to the loudness of the phrase by no more than this: a short word may be loud."""
+"""Largest change of level in dB that matches a part to the phrase; short words may be louder."""
 _PLACE = "{phrase}"
 _PUNCTUATION = " ,.;:!?"
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A spoken clip.
+    """A synthesised clip.
 
     Attributes:
         audio: `(samples,)` float32 at 16 kHz.
-        start_s, end_s: place of the phrase in a joined one.
+        start_s, end_s: times of the phrase within a sentence; 0 for the phrase alone.
     """
 
     audio: np.ndarray
@@ -53,12 +53,12 @@ class Placed:
 def carriers_by_split(
     word: WordConfig, words: Sequence[WordConfig], templates: Sequence[str], seed: int
 ) -> dict[str, list[str]]:
-    """Templates that a word may be spoken in: every other one trains, the rest serve val and test (one serves all).
+    """Templates of a word by split: every other one for train, the rest for val and test; a single one for all splits.
 
-    A template is left out where it holds a configured word beside the phrase.
+    Templates that contain a configured word besides the phrase are left out.
 
     Raises:
-        ConfigError: none is left.
+        ConfigError: no template is left.
     """
     fit = [template for template in templates if _fits(template, word, words)]
     if not fit:
@@ -79,9 +79,9 @@ def _fits(template: str, word: WordConfig, words: Sequence[WordConfig]) -> bool:
 
 
 def parts_of(template: str, phrase: str) -> tuple[str, str, str]:
-    """What is said before the phrase, the phrase, and what is said after it; an empty part is not spoken.
+    """Split a sentence into the text before the phrase, the phrase and the text after it; parts may be empty.
 
-    A comma keeps the voice up where something follows.
+    The phrase gets a comma when text follows, so that the intonation stays open.
     """
     before, _, after = template.partition(_PLACE)
     before, after = (part if part.strip(_PUNCTUATION) else "" for part in (before.strip(), after.strip(_PUNCTUATION)))
@@ -89,13 +89,13 @@ def parts_of(template: str, phrase: str) -> tuple[str, str, str]:
 
 
 def joined(parts: Sequence[np.ndarray], place: int, seed: int, margin_s: float) -> Placed:
-    """Join spoken parts with drawn pauses; the pauses keep the engine's own noise as far as it goes.
+    """Join synthesised parts with random pauses, which keep the engine's own noise as far as it lasts.
 
     Args:
-        parts: `(samples,)` float32 at 16 kHz each, with the silence that the engine gave.
-        place: which of them is the phrase.
-        seed: decides the pauses.
-        margin_s: kept before the first part and after the last.
+        parts: `(samples,)` float32 at 16 kHz each, with the engine's leading and trailing silence.
+        place: index of the phrase.
+        seed: of the pauses.
+        margin_s: silence to keep before the first part and after the last.
 
     Raises:
         SpeechError: a part is silent.
@@ -120,20 +120,20 @@ def joined(parts: Sequence[np.ndarray], place: int, seed: int, margin_s: float) 
 
 
 def spoken_bounds(audio: np.ndarray) -> tuple[int, int]:
-    """First and last sample of the speech in audio that an engine gave, which holds nothing else.
+    """First and last sample of the speech in an engine's output.
 
-    From the first to the last frame less than 32 dB below the loudest: unlike in `audio.vad.word_bounds`, a pause
-    within the phrase never parts it, and no click has to be told from speech.
+    They enclose all frames less than 32 dB below the loudest. Unlike in `audio.vad.word_bounds`, pauses never split the
+    phrase and clicks are not rejected: an engine outputs nothing but speech.
 
     Raises:
-        SpeechError: nothing is heard.
+        SpeechError: the audio is silent.
     """
     levels = frame_levels_db(audio, SAMPLE_RATE_HZ)
     if len(levels) < 3 or np.abs(audio).max() < 1e-3:
         raise SpeechError("the engine gave silence for a part of the sentence", "silence")
-    heard = np.flatnonzero(levels > np.sort(levels)[-3] - BELOW_PEAK_DB)
+    loud = np.flatnonzero(levels > np.sort(levels)[-3] - BELOW_PEAK_DB)
     frame = round(FRAME_S * SAMPLE_RATE_HZ)
-    return int(heard[0]) * frame, (int(heard[-1]) + 1) * frame
+    return int(loud[0]) * frame, (int(loud[-1]) + 1) * frame
 
 
 def _loudness(audio: np.ndarray, bounds: tuple[int, int]) -> float:
@@ -141,7 +141,7 @@ def _loudness(audio: np.ndarray, bounds: tuple[int, int]) -> float:
 
 
 def _with_silence(audio: np.ndarray, first: int, last: int, before: int, after: int) -> np.ndarray:
-    """Speech with so much silence around it: the engine's own, filled up with zeros where it is shorter."""
+    """Speech with `before` and `after` samples of the engine's silence, padded with zeros where it is shorter."""
     own_before, own_after = min(first, before), min(len(audio) - last, after)
     piece = audio[first - own_before : last + own_after].copy()
     fade = min(round(FADE_S * SAMPLE_RATE_HZ), own_before, own_after)

@@ -1,4 +1,4 @@
-"""What makes a spoken clip unfit, each with the reason code of the quarantine table."""
+"""Checks of synthesised clips, each with its reason code in the quarantine table."""
 
 from __future__ import annotations
 
@@ -18,23 +18,22 @@ from wakeword.data.synthesis.pronunciation import Phonemes, as_arpabet, dictiona
 from wakeword.errors import MissingExtraError
 
 PHONEME_S = (0.03, 0.2)
-"""Shortest and longest mean length of a phoneme at rate 1; four engines gave 0.058 to 0.19 s for words of two phonemes
-and more."""
+"""Allowed mean seconds per phoneme at rate 1; four engines gave 0.058 to 0.19 s for words of at least two phonemes."""
 SLACK_S = 0.5
-"""Beside that: a lone vowel lasts a third of a second, slow voices pause between words."""
+"""Additional seconds: a single vowel lasts a third of a second, and slow voices pause between words."""
 MAX_CLIPPED_SHARE = 0.01
-"""Engines that scale to the peak reach full scale in 0.03 % of the samples at most."""
+"""Engines that normalise to the peak reach full scale in at most 0.03 % of the samples."""
 MIN_LEVEL_DBFS = -55.0
-"""Loudest second as the engine gave it: below, turning it up brings up its rounding noise."""
+"""Lowest level of the engine's loudest second; amplifying quieter output would make its quantisation noise audible."""
 PADDING_S = 0.25
-"""The recogniser wants to hear a beginning and an end."""
+"""Silence around the phrase, which the recogniser needs."""
 NOISE_DBFS = -55.0
 OTHERS = 20
-"""Texts that a phrase must be told from."""
+"""Number of other texts that the recogniser compares the phrase with."""
 
 
 def check_sound(audio: np.ndarray) -> None:
-    """Check what an engine gave, `(samples,)` at 16 kHz, before its level is changed.
+    """Check an engine's output, `(samples,)` at 16 kHz, before its level is changed.
 
     Raises:
         SpeechError: reason `clipped` or `too_quiet`.
@@ -48,12 +47,12 @@ def check_sound(audio: np.ndarray) -> None:
 
 
 def check_length(spoken_s: float, rate: float, sounds: str) -> None:
-    """Check that speech can be what it shall be.
+    """Check that the length of speech fits its phonemes.
 
     Args:
-        spoken_s: from its beginning to its end.
-        rate: asked of the engine, times normal.
-        sounds: phonemes, parted by spaces; empty where nobody knows them.
+        spoken_s: length of the speech.
+        rate: requested speaking rate, times normal.
+        sounds: phonemes, separated by spaces; empty where they are unknown, which passes.
 
     Raises:
         SpeechError: reason `wrong_length`.
@@ -68,14 +67,14 @@ def check_length(spoken_s: float, rate: float, sounds: str) -> None:
 
 
 def check_words(audio: np.ndarray, sounds: str) -> None:
-    """Check that a recogniser hears a phrase rather than any of `OTHERS` texts of its length.
+    """Check that a recogniser prefers the phrase to `OTHERS` texts of its length.
 
-    A recogniser of free speech is no judge of names and lone words: pocketsphinx's language model heard a tenth of the
-    phonemes of what espeak said rightly. A choice among sounds needs no language model.
+    Free recognition does not work for names and single words: with its language model pocketsphinx recognised a tenth
+    of the phonemes that espeak spoke. A choice among given pronunciations needs no language model.
 
     Args:
         audio: `(samples,)` float32 at 16 kHz, the phrase and silence.
-        sounds: its phonemes, parted by spaces; empty where nobody knows them, which passes.
+        sounds: its phonemes, separated by spaces; empty where they are unknown, which passes.
 
     Raises:
         SpeechError: reason `wrong_words`.
@@ -85,20 +84,20 @@ def check_words(audio: np.ndarray, sounds: str) -> None:
         return
     texts, decoder = _chooser(sounds)
     padded = np.pad(audio, round(PADDING_S * SAMPLE_RATE_HZ))
-    # Digital silence, which no microphone gives, throws the recogniser off: noise nearly doubles what it hears.
+    # The recogniser fails on digital silence; with noise it recognises nearly twice as many words.
     noise = np.random.default_rng(0).normal(0, 10 ** (NOISE_DBFS / 20), len(padded))
     decoder.start_utt()
     decoder.process_raw(to_int16(padded + noise).tobytes(), full_utt=True)
     decoder.end_utt()
-    heard = decoder.hyp()
-    if heard is None or heard.hypstr != texts[0]:
-        instead = texts[int(heard.hypstr[1:])] if heard is not None and heard.hypstr else "nothing"
-        raise SpeechError(f"a recogniser heard {instead!r} rather than {sounds}", "wrong_words")
+    best = decoder.hyp()
+    if best is None or best.hypstr != texts[0]:
+        instead = texts[int(best.hypstr[1:])] if best is not None and best.hypstr else "nothing"
+        raise SpeechError(f"a recogniser found {instead!r} rather than {sounds}", "wrong_words")
 
 
 @cache
 def _chooser(sounds: str) -> tuple[list[str], Any]:
-    """The name of the phrase and the others' texts, and a decoder with a grammar of their names."""
+    """The phrase's name and the other texts, and a decoder with a grammar that chooses among them."""
     try:
         package = import_module("pocketsphinx")
     except ImportError as error:
@@ -107,7 +106,7 @@ def _chooser(sounds: str) -> tuple[list[str], Any]:
     decoder = package.Decoder(lm=None, loglevel="FATAL")
     spoken = [tuple(sounds.split()), *others.values()]
     for number, phonemes in enumerate(spoken):
-        # The dictionary is built anew with the last word: once, not a word at a time.
+        # Rebuild the dictionary once, with the last word.
         decoder.add_word(f"w{number}", " ".join(as_arpabet(phonemes)), number == len(spoken) - 1)
     names = " | ".join(f"w{number}" for number in range(len(spoken)))
     decoder.add_jsgf_string("choice", f"#JSGF V1.0; grammar choice; public <one> = {names};")
@@ -116,7 +115,7 @@ def _chooser(sounds: str) -> tuple[list[str], Any]:
 
 
 def _others(sounds: Phonemes) -> dict[str, Phonemes]:
-    """Texts of words from the CMU dictionary, as long as the phrase and at least half of its phonemes away."""
+    """Texts of CMU dictionary words, about as long as the phrase and at least half of its phonemes away."""
     known = dictionary()
     found: dict[str, Phonemes] = {}
     words: list[str] = []

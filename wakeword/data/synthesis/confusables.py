@@ -1,4 +1,4 @@
-"""Texts that sound like a wake word without holding it, by phonemes that lie between; half of them never train."""
+"""Confusables: texts that sound like a wake word without containing it, by distance in phonemes; half are held out."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ from wakeword.data.synthesis.sentences import pairs_of, says, sentences, words_o
 from wakeword.data.words import spoken
 
 DISTANCES = (1, 2, 3)
-"""Classes of distance in phonemes; the last stands for itself and more."""
+"""Classes of distance in phonemes; the last includes all larger distances."""
 MAX_SHARE = 0.75
-"""Texts of which more of the phrase's phonemes differ are plain speech, parts of the phrase excepted."""
+"""Largest distance relative to the phrase's phonemes, except for parts of the phrase; other texts are plain speech."""
 TEXTS_PER_DISTANCE = 80
 NEIGHBOURS = 24
-"""Words near to one word of the phrase that take its place."""
+"""Number of similar words that replace a word of the phrase."""
 DICTIONARY_WORDS = 200
-"""Words of the CMU dictionary looked at for the phrase and for each of its words."""
+"""Words of the CMU dictionary to consider for the phrase and for each of its words."""
 _ENDINGS, _BEGINNINGS = ("", "er", "ing", "al", "ate", "o"), ("", "re", "a", "per", "un")
 
 
 @dataclass(frozen=True)
 class Confusable:
-    """A text near to a word.
+    """A text that sounds like a word.
 
     Attributes:
-        text: what is spoken.
+        text: the text to speak.
         sounds: its phonemes.
-        ipa: what espeak reads, with stress: an engine that takes phonemes speaks an invented spelling by it.
-        distance: phonemes between it and the nearest pronunciation of the word.
-        way: part, word, or spelling (invented).
-        trains: True for training, False for val and test: no text, and no sequence of phonemes, is in both.
+        ipa: espeak's reading with stress; engines that take phonemes use it for invented spellings.
+        phoneme_distance: distance to the nearest pronunciation of the word.
+        way: origin of the text: part (of the phrase), word, or spelling (invented).
+        trains: True for train, False for val and test; no text and no phoneme sequence is in both.
     """
 
     text: str
@@ -70,23 +70,23 @@ def confusables(
     language: str = ENGLISH,
     pool: Sequence[str] | None = None,
 ) -> list[Confusable]:
-    """Confusables of a word, at most `TEXTS_PER_DISTANCE` a class; parts first, then real words, then invented ones.
+    """Confusables of a word, at most `TEXTS_PER_DISTANCE` per class: parts first, then real words, then invented ones.
 
-    A text is left out where any of its pronunciations holds any pronunciation of a configured word (a plural, a longer
-    name, another spelling): it is a positive.
+    A text is left out if one of its pronunciations contains a pronunciation of a configured word (a plural, a longer
+    name, another spelling), since it would be a positive.
 
     Args:
-        word: the word to be near to.
+        word: the word to resemble.
         words: all configured words.
         source: of pronunciations, `espeak` or `cmu`.
-        seed: decides which texts train.
+        seed: of the choice of texts for train.
         language: of the words.
-        pool: sentences in it, whose words and pairs of words are candidates; None takes the built-in English ones.
+        pool: sentences whose words and pairs of words are candidates; None for the built-in English ones.
     """
     refused = [target for other in words for target in word_sounds(other, source, language)]
     targets = word_sounds(word, source, language)
     if not targets:
-        return []  # Nobody knows how it sounds: a language that espeak does not speak.
+        return []  # espeak does not speak the language, so the pronunciation is unknown.
     ways = _candidates(word.text, source, language, sentences() if pool is None else pool)
     texts = sorted(ways)
     found: dict[Phonemes, Confusable] = {}
@@ -107,7 +107,7 @@ def confusables(
 
 
 def serves_training(sounds: Phonemes, seed: int) -> bool:
-    """True for training, False for val and test; what sounds the same falls on the same side."""
+    """True for train, False for val and test; texts with equal phonemes are on the same side."""
     return draw(f"confusable:{seed}:{' '.join(sounds)}") < 0.5
 
 
@@ -116,7 +116,7 @@ def _rank(one: Confusable, seed: int) -> tuple[int, float, str]:
 
 
 def _candidates(phrase: str, source: str, language: str, pool: Sequence[str]) -> dict[str, str]:
-    """Text to the way it was found; the first way counts."""
+    """Candidate texts and their origin; the first origin counts."""
     words = spoken(phrase)
     found = dict.fromkeys(_parts(words), "part")
     own = dict(zip(words, sounds_of(words, source, language), strict=True))
@@ -125,9 +125,11 @@ def _candidates(phrase: str, source: str, language: str, pool: Sequence[str]) ->
         for sounds in (*own.values(), *sounds_of([phrase], source, language)):
             known.update(dictionary_words(sounds, DICTIONARY_WORDS))
     real = [*sorted(known), *pairs_of(pool)]
-    heard = dict(zip(sorted(known), sounds_of(sorted(known), source, language), strict=True))
+    pronunciations = dict(zip(sorted(known), sounds_of(sorted(known), source, language), strict=True))
     for place, word in enumerate(words):
-        real += [" ".join([*words[:place], near, *words[place + 1 :]]) for near in _neighbours(own[word], heard)]
+        real += [
+            " ".join([*words[:place], near, *words[place + 1 :]]) for near in _neighbours(own[word], pronunciations)
+        ]
     alphabet = alphabet_of(language, phrase)
     invented = [
         " ".join([*words[:place], changed, *words[place + 1 :]])
@@ -141,7 +143,7 @@ def _candidates(phrase: str, source: str, language: str, pool: Sequence[str]) ->
 
 
 def _parts(words: Sequence[str]) -> Iterator[str]:
-    """Parts of a phrase, a word of it twice, and its words in the other order; of a single word there are none."""
+    """Parts of a phrase, each of its words twice, and its words in reverse order; none for a single word."""
     count = len(words)
     if count < 2:
         return
@@ -154,25 +156,27 @@ def _parts(words: Sequence[str]) -> Iterator[str]:
     yield " ".join(reversed(words))
 
 
-def _neighbours(sounds: set[Phonemes], heard: dict[str, set[Phonemes]]) -> list[str]:
+def _neighbours(sounds: set[Phonemes], known: dict[str, set[Phonemes]]) -> list[str]:
+    """The `NEIGHBOURS` words whose pronunciations are nearest to any of some."""
+
     def distance(other: str) -> tuple[int, str]:
-        return min(edit_distance(a, b) for a in heard[other] for b in sounds), other
+        return min(edit_distance(a, b) for a in known[other] for b in sounds), other
 
     lengths = {len(a) for a in sounds}
-    close = [other for other, variants in heard.items() if any(abs(len(b) - n) <= 2 for b in variants for n in lengths)]
+    close = [other for other, variants in known.items() if any(abs(len(b) - n) <= 2 for b in variants for n in lengths)]
     return sorted(close, key=distance)[:NEIGHBOURS]
 
 
 def _respelled(word: str, alphabet: str, endings: bool) -> Iterator[str]:
-    """Other spellings: a letter changed, added or left out; its beginning or its end with another end or beginning.
+    """Invented spellings: a letter changed, added or removed; with `endings`, another beginning or end.
 
-    A Hangul syllable is taken for the letters that it is made of.
+    Hangul syllables are decomposed into letters.
     """
     if any("가" <= letter <= "힣" for letter in word):
         letters = unicodedata.normalize("NFD", word)
         changed = _respelled(letters, alphabet, False)
         composed = (unicodedata.normalize("NFC", one) for one in changed)
-        # What is left of lone letters is no syllable.
+        # Skip results with letters outside a syllable.
         yield from (one for one in composed if not any("\u1100" <= letter <= "\u11ff" for letter in one))
         return
     for at in range(len(word)):

@@ -1,4 +1,4 @@
-"""What every text-to-speech engine offers."""
+"""The interface of text-to-speech engines."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Voice:
     Attributes:
         engine: the engine's spec, such as `espeak`.
         name: unique within the engine.
-        speakers: who is heard in it; a blend of two speakers names both. Splits keep speakers apart.
-        gender: female or male, None where the engine does not tell.
-        accent: language tag of the accent (`en-us`), None where the engine does not tell.
+        speakers: its speakers, two for a blend; no speaker is in two splits. Empty: the voice's name.
+        gender: female or male; None where unknown.
+        accent: language tag of the accent (`en-us`); None where unknown.
     """
 
     engine: str
@@ -31,14 +31,17 @@ class Voice:
 
     @property
     def speaker(self) -> str:
-        """Speaker as the manifest names it."""
+        """Speaker in the manifest, such as `espeak:f3`."""
         return f"{self.engine.partition(':')[0]}:{'+'.join(self.speakers or (self.name,))}"
 
 
 class Engine:
-    """Base of the engines; `slow` ones are given short texts, `takes_phonemes` says that IPA can replace the text.
+    """Base of all engines. A subclass defines `spec`, `identity`, `voices` and `speak`; by default it speaks English.
 
-    An engine that says nothing of languages speaks English.
+    Attributes:
+        spec: name in `synthesis.engines`.
+        slow: the engine gets only short texts of other speech.
+        takes_phonemes: `speak` accepts IPA instead of a text.
     """
 
     spec: str = ""
@@ -46,19 +49,19 @@ class Engine:
     takes_phonemes: bool = False
 
     def languages(self) -> tuple[str, ...]:
-        """Tags of the languages that it speaks; empty where it takes any."""
+        """Tags of its languages; empty for any language."""
         return (ENGLISH,)
 
     def speaks(self, language: str) -> bool:
-        """True if it has a voice for a language."""
+        """True if it has voices for a language."""
         return not self.languages() or any_matches(self.languages(), language)
 
     def scripts(self, language: str) -> tuple[str, ...]:
-        """Scripts that it reads in a language, by their Unicode names; empty where nobody knows."""
+        """Unicode names of the scripts that it reads in a language; empty where unknown."""
         return scripts_of(language)
 
     def voices(self, language: str = ENGLISH) -> list[Voice]:
-        """Its voices for a language, in a fixed order; loads no model."""
+        """Its voices for a language, in a fixed order, without loading a model."""
         raise NotImplementedError
 
     def speaks_phonemes(self, language: str) -> bool:
@@ -66,21 +69,21 @@ class Engine:
         return self.takes_phonemes and self.speaks(language)
 
     def reading(self, text: str, language: str = ENGLISH) -> str | None:
-        """IPA of what its voices would say, as far as they have sounds for it; None where nobody knows."""
+        """IPA of its pronunciation of a text, limited to sounds that its voices have; None where unknown."""
         return None
 
     def speak(
         self, text: str, voice: str, rate: float, pitch: float, seed: int, phonemes: str = ""
     ) -> tuple[np.ndarray, int]:
-        """Speak a text.
+        """Synthesise a text.
 
         Args:
-            text: text in the voice's language.
+            text: in the voice's language.
             voice: `Voice.name`.
             rate: times the voice's normal speed.
             pitch: semitones above the voice's normal pitch.
-            seed: varies the rendering where the engine can.
-            phonemes: IPA that is spoken instead of the text, for engines with `takes_phonemes`.
+            seed: of random variation, for engines that have any.
+            phonemes: IPA to speak instead of the text, for engines with `takes_phonemes`.
 
         Returns:
             `(samples,)` float32 in [-1, 1] and the sample rate in Hz.
@@ -91,12 +94,12 @@ class Engine:
         raise NotImplementedError
 
     def identity(self) -> str:
-        """Names the engine's version: another one speaks differently."""
+        """Version of everything that the engine's output depends on; part of the key of cached clips."""
         raise NotImplementedError
 
 
 class SpeechError(ValueError):
-    """An engine gave no sound for a text, or one that cannot be used; `reason` is its code in the quarantine table."""
+    """An engine gave no audio, or unusable audio; `reason` is the code in the quarantine table."""
 
     def __init__(self, detail: str, reason: str = "no_speech") -> None:
         super().__init__(detail)
@@ -104,18 +107,21 @@ class SpeechError(ValueError):
 
 
 def resampled_pitch(sample_rate_hz: int, rate: float, pitch: float) -> tuple[int, float]:
-    """Shift pitch and formants of a neural voice by playing it faster: a shorter vocal tract is another speaker.
+    """Shift pitch (semitones) and formants of a neural voice by playback at another sample rate.
 
     Returns:
-        the rate at which the samples are to be read, and the speaking rate to ask of the engine so that the result
-        has the wanted one.
+        the sample rate in Hz to read the output at, and the speaking rate to request so that the result has `rate`.
     """
     factor = 2.0 ** (pitch / 12.0)
     return round(sample_rate_hz * factor), rate / factor
 
 
 def package_version(*names: str) -> str:
-    """Versions of installed packages, as one text."""
+    """Names and versions of installed packages as one text.
+
+    Raises:
+        ImportError: one is not installed.
+    """
     from importlib.metadata import PackageNotFoundError, version
 
     found = []

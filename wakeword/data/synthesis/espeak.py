@@ -1,4 +1,4 @@
-"""espeak-ng through its C library: accents x timbres x pitch, thousands of (robotic) voices, milliseconds a clip."""
+"""espeak-ng through its C library: thousands of (robotic) voices from accents, variants and pitch; fast."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from wakeword.errors import ConfigError
 
 ACCENTS = ENGLISH_ACCENTS
 _STRANGE = {"whisper", "whisperf", "croak", "Demonic", "UniRobot", "Storm", "anikaRobot", "fast", "Tweaky"}
-"""Variants that no person sounds like: whispers without a voice, effects."""
+"""Variants unlike any person: whispers and effects."""
 _UNSTEADY = {"Reed", "caleb"}
-"""Variants whose samples differ from run to run, whatever the seed."""
+"""Variants whose samples differ between runs with the same seed."""
 _ODD_PREFIX = ("robosoft", "klatt")
 
 _RETRIEVAL_SYNCHRONOUS = 2
@@ -46,16 +46,16 @@ _LONGEST = 4
 _STRESS = {"ˈ": "'", "ˌ": ",", " ": " ", ".": "", "‿": ""}
 _MARKS = re.compile(r"[ˈˌ',\s]")
 _TONES = "123456789ɜ"
-"""What espeak writes for tones, 35 as a lone ɜ."""
+"""Characters of tones; espeak writes tone 35 as a lone ɜ."""
 _SWITCH = re.compile(r"\([a-z][a-z0-9-]*\)")
-"""espeak's mark where it begins to read by the rules of another language."""
+"""espeak's mark of a switch to the rules of another language."""
 _RATE, _PITCH = 1, 3
 _NORMAL_WPM, _NORMAL_PITCH, _PITCH_PER_SEMITONE = 160, 50, 6.0
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
 
 class _Library:
-    """One loading of the C library, whose state is global."""
+    """A loaded copy of the C library, whose state is global."""
 
     def __init__(self) -> None:
         import espeakng_loader
@@ -68,7 +68,7 @@ class _Library:
         if rate <= 0:
             raise SpeechError(f"espeak-ng could not start with the data in {data}")
         self.sample_rate_hz = int(rate)
-        self._callback = _CALLBACK(self._receive)  # kept: the library holds only a pointer
+        self._callback = _CALLBACK(self._receive)  # a reference, since the library stores a pointer only
         self.lib.espeak_SetSynthCallback(self._callback)
 
     def _receive(self, samples: Any, count: int, events: Any) -> int:
@@ -90,10 +90,10 @@ _lock = threading.Lock()
 
 @contextmanager
 def _library() -> Iterator[_Library]:
-    """Load the library afresh and unload it.
+    """Load a fresh copy of the library and unload it.
 
-    The wave generator's state outlives an utterance and even `espeak_Initialize`: the same request would sound
-    slightly different after another one. A fresh copy costs 6 ms and makes every utterance repeatable.
+    The wave generator keeps state between utterances, even across `espeak_Initialize`, so that equal requests would
+    sound slightly different. A fresh copy takes 6 ms and makes every utterance repeatable.
     """
     with _lock:
         library = _Library()
@@ -104,7 +104,7 @@ def _library() -> Iterator[_Library]:
 
 
 class Espeak(Engine):
-    """espeak-ng; a voice is `accent+variant`, its speaker is the variant, its accents are those of a language."""
+    """espeak-ng. A voice is `accent+variant`, with an accent of the language; its speaker is the variant."""
 
     spec = "espeak"
     takes_phonemes = True
@@ -136,10 +136,10 @@ class Espeak(Engine):
         return readings([text], language)[0]
 
     def _gender(self, variant: str) -> str | None:
-        """What the variant's file says in its line `gender female [AGE]`."""
+        """Gender from the line `gender female [AGE]` of the variant's file."""
         text = (self._data / "voices" / "!v" / variant).read_text(encoding="utf-8", errors="replace")
-        told = re.search(r"^gender\s+(female|male)\b", text, re.MULTILINE | re.IGNORECASE)
-        return told[1].lower() if told else None
+        found = re.search(r"^gender\s+(female|male)\b", text, re.MULTILINE | re.IGNORECASE)
+        return found[1].lower() if found else None
 
     def speak(
         self, text: str, voice: str, rate: float, pitch: float, seed: int, phonemes: str = ""
@@ -162,11 +162,9 @@ class Espeak(Engine):
 
 
 def phonemes(texts: Sequence[str], language: str = ENGLISH) -> list[str]:
-    """IPA of texts with stress marks; clauses of a text are joined by a space.
+    """IPA of texts with stress marks; clauses are joined by a space.
 
-    Args:
-        texts: in the language; empty for one with letters of a script that espeak does not read in it.
-        language: of one that espeak does not speak, every text is empty.
+    The IPA is empty for a language that espeak does not speak, and for a text in a script that it does not read.
 
     Raises:
         ImportError: espeakng-loader is not installed.
@@ -175,42 +173,42 @@ def phonemes(texts: Sequence[str], language: str = ENGLISH) -> list[str]:
 
 
 def readings(texts: Sequence[str], language: str = ENGLISH) -> list[str]:
-    """As `phonemes`, with espeak's marks where it reads by the rules of another language: `(en)həlˈəʊ(ru)`."""
+    """As `phonemes`, with espeak's marks of switches to another language: `(en)həlˈəʊ(ru)`."""
     accent, scripts = reader_of(language), readable_scripts(language)
     if not accent:
         return [""] * len(texts)
     with _library() as espeak:
         espeak.set_voice(accent)
-        # Letters of other scripts would be named ("Chinese letter") or read by the rules of another language.
+        # espeak would name letters of other scripts ("Chinese letter") or switch to another language.
         return ["" if foreign_letters(text, scripts) else _phonemes_of(espeak, text, _IPA) for text in texts]
 
 
 def without_switches(ipa: str) -> str:
-    """IPA without the marks of other languages' rules."""
+    """IPA without the marks of other languages."""
     return _SWITCH.sub("", ipa)
 
 
 def switches(ipa: str) -> list[str]:
-    """Tags of the languages by whose rules a part of it is read."""
+    """Tags of the other languages whose rules apply to parts of IPA."""
     found = [mark.strip("()") for mark in _SWITCH.findall(ipa)]
     return list(dict.fromkeys(found[::2]))
 
 
 def readable_scripts(language: str) -> tuple[str, ...]:
-    """Scripts that espeak reads in a language: of Japanese kana alone."""
+    """Scripts that espeak reads in a language; of Japanese only kana."""
     found = scripts_of(language)
     return tuple(script for script in found if script != "CJK") if base_of(language) == "ja" else found
 
 
 def ipa_to_mnemonics(ipa: str, language: str = ENGLISH) -> str:
-    """IPA as espeak's own names of phonemes, which it speaks inside double brackets.
+    """Convert IPA to espeak's phoneme mnemonics, which it speaks inside double brackets.
 
     Args:
         ipa: symbols of the language.
-        language: or one of its accents.
+        language: its tag, or one of its accents.
 
     Raises:
-        ConfigError: a symbol that the language has no sound for.
+        ConfigError: the language has no sound for a symbol.
         ImportError: espeakng-loader is not installed.
     """
     english = is_english(language)
@@ -226,7 +224,7 @@ def ipa_to_mnemonics(ipa: str, language: str = ENGLISH) -> str:
             )
         found.append(table[ipa[at : at + size]])
         at += size
-    # A bar keeps apart what would read as one name: t and S are not the tS of church.
+    # A bar separates names that would merge: t and S are not the tS of church.
     return re.sub(r"\|+(?= )|(?<= )\|+|(?<=[',])\|", "", "|".join(found)).strip("|")
 
 
@@ -241,7 +239,7 @@ def speakable(ipa: str, language: str = ENGLISH) -> bool:
 
 @cache
 def _mnemonics() -> dict[str, str]:
-    """IPA symbol to espeak's name of it, read off espeak itself: the same words written both ways, symbol by symbol."""
+    """English IPA symbols and espeak's mnemonics, aligned from espeak's output of the same words in both notations."""
     from wakeword.data.synthesis.sentences import vocabulary
 
     counts: dict[str, Counter[str]] = {}
@@ -260,10 +258,10 @@ def _mnemonics() -> dict[str, str]:
 
 @cache
 def _mnemonics_of(accent: str) -> dict[str, str]:
-    """The same of any accent: each name of its phonemes with the IPA that the library writes for it.
+    """The same for any accent, from the IPA that the library writes for each of its phonemes.
 
-    Within a word first, where no final is devoiced, then alone and stressed; a tone after a vowel. The language's own
-    phonemes come before those that it takes from others.
+    A phoneme is tried within a word first, where finals are not devoiced, then alone and stressed, a tone after a
+    vowel. The language's own phonemes precede those of the tables that it extends.
     """
     table: dict[str, str] = {}
     if not accent:
@@ -271,7 +269,7 @@ def _mnemonics_of(accent: str) -> dict[str, str]:
     names = [name for name in phoneme_names(accent) if not name.startswith(("_", "#"))]
     with _library() as espeak:
         espeak.set_voice(accent)
-        # Only speaking sets the mode in which double brackets hold phonemes.
+        # Only synthesis enables phonemes in double brackets.
         espeak.lib.espeak_Synth(b" ", 2, 0, 1, 0, _UTF8 | _PHONEMES, None, None)
         espeak.lib.espeak_Synchronize()
 
@@ -284,7 +282,7 @@ def _mnemonics_of(accent: str) -> dict[str, str]:
                 found = parts(way.format(name))
                 if len(found) == count and 0 < len(found[place]) <= _LONGEST:
                     table.setdefault(found[place].rstrip(_TONES), name)
-        # Two tones may look alike in IPA: their names, such as 51, are symbols too.
+        # Tones may have equal IPA, so that their names, such as 51, are symbols as well.
         tones = [name for name in names if name.isdigit()]
         for symbol, name in [(name, name) for name in tones] + [
             ("".join(parts(f"a{name}"))[1:], name) for name in tones
@@ -296,7 +294,7 @@ def _mnemonics_of(accent: str) -> dict[str, str]:
 
 
 def _phonemes_of(espeak: _Library, text: str, mode: int) -> str:
-    # A last clause of one character, as in "hey nova. 5", is lost where nothing follows it.
+    # espeak drops a last clause of one character ("hey nova. 5") without a space after it.
     data = ctypes.c_char_p(f"{text} ".encode())
     pointer = ctypes.pointer(data)
     clauses = []

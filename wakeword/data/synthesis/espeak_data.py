@@ -1,4 +1,4 @@
-"""What espeak-ng's data folder holds: accents of each language, names of each language's phonemes."""
+"""espeak-ng's data folder: accents of the languages and names of their phonemes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ENGLISH_ACCENTS = (
     *("en-us", "en", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc"),
 )
 _OWN_CODES = ("zh", "zh-cmn", "zh-yue")
-"""Tags that several languages' files share: their own codes tell them apart."""
+"""Tags that several languages share; their own codes are used instead."""
 _MNEMONIC_BYTES, _PHONEME_BYTES, _TABLE_HEAD_BYTES = 4, 16, 36
 
 
@@ -22,8 +22,8 @@ class Accent:
     """A file of `lang/`.
 
     Attributes:
-        name: of the file in lower case, by which the library selects it.
-        tags: language tags that it answers to, without those that only shorten another.
+        name: name of the file in lower case, which selects it in the library.
+        tags: its language tags, without tags that abbreviate another one.
         phonemes: name of its phoneme table.
     """
 
@@ -32,13 +32,13 @@ class Accent:
     phonemes: str
 
     def speaks(self, wanted: str) -> bool:
-        """True if it is an accent of a language."""
+        """True if it is an accent of the wanted language."""
         return any(matches(tag, wanted) for tag in self.tags)
 
 
 @cache
 def data_folder() -> Path:
-    """Folder of the data.
+    """The data folder.
 
     Raises:
         ImportError: espeakng-loader is not installed.
@@ -50,7 +50,7 @@ def data_folder() -> Path:
 
 @cache
 def accents() -> tuple[Accent, ...]:
-    """All accents whose dictionary is there, by name."""
+    """All accents with a dictionary, by name."""
     folder = data_folder()
     files = sorted(
         (path for path in (folder / "lang").rglob("*") if path.is_file()), key=lambda path: path.name.lower()
@@ -61,23 +61,23 @@ def accents() -> tuple[Accent, ...]:
 def _read(path: Path, folder: Path) -> Accent | None:
     text = path.read_text(encoding="latin-1")
     name = path.name.lower()
-    told = [tag.lower() for tag in re.findall(r"^language\s+(\S+)", text, re.MULTILINE)]
-    if not told or not (folder / f"{_told(text, 'dictionary') or told[0].partition('-')[0]}_dict").is_file():
+    listed = [tag.lower() for tag in re.findall(r"^language\s+(\S+)", text, re.MULTILINE)]
+    if not listed or not (folder / f"{_field(text, 'dictionary') or listed[0].partition('-')[0]}_dict").is_file():
         return None
     if name.count("-") and script_subtag(name):
-        told = []
-    tags = dict.fromkeys(tag for tag in (name, *told) if tag not in _OWN_CODES)
+        listed = []
+    tags = dict.fromkeys(tag for tag in (name, *listed) if tag not in _OWN_CODES)
     kept = tuple(tag for tag in tags if not any(other.startswith(f"{tag}-") for other in tags))
-    return Accent(name, kept, _told(text, "phonemes") or name.partition("-")[0])
+    return Accent(name, kept, _field(text, "phonemes") or name.partition("-")[0])
 
 
-def _told(text: str, key: str) -> str:
+def _field(text: str, key: str) -> str:
     found = re.search(rf"^{key}\s+(\S+)", text, re.MULTILINE)
     return found[1] if found else ""
 
 
 def accents_of(language: str) -> tuple[str, ...]:
-    """Names of the accents of a language that speak in it; of English the eight that people have, in a fixed order."""
+    """Names of a language's accents; of English the eight natural ones, in a fixed order."""
     found = tuple(accent.name for accent in accents() if accent.speaks(language))
     if canonical(language).partition("-")[0] == "en":
         return tuple(name for name in ENGLISH_ACCENTS if name in found)
@@ -85,7 +85,7 @@ def accents_of(language: str) -> tuple[str, ...]:
 
 
 def reader_of(language: str) -> str:
-    """The accent whose reading of texts stands for a language; empty where espeak does not speak it."""
+    """The accent that reads texts of a language; empty where espeak does not speak it."""
     names, wanted = accents_of(language), canonical(language)
     if wanted == "en":
         return ENGLISH_ACCENTS[0]
@@ -93,12 +93,12 @@ def reader_of(language: str) -> str:
 
 
 def spoken_languages() -> tuple[str, ...]:
-    """Codes of the languages that espeak speaks, without regions."""
+    """Codes of espeak's languages, without regions."""
     return tuple(sorted({canonical(accent.name).partition("-")[0] for accent in accents()}))
 
 
 def phoneme_names(accent: str) -> tuple[str, ...]:
-    """Names of the phonemes of an accent as the library writes them, its own first, then those it takes from others."""
+    """Mnemonics of an accent's phonemes: its own table first, then the tables that it extends."""
     tables = _phoneme_tables()
     table = next((one.phonemes for one in accents() if one.name == accent), accent)
     names: dict[str, None] = {}
@@ -110,7 +110,7 @@ def phoneme_names(accent: str) -> tuple[str, ...]:
 
 @cache
 def _phoneme_tables() -> dict[str, tuple[str, tuple[str, ...]]]:
-    """Name of each table of the file `phontab` to the name of the table that it extends and its own phonemes.
+    """Tables of the file `phontab`: name to the name of the table that it extends and its own phonemes.
 
     The file holds a count of tables (4 bytes), and of each: a count of phonemes, the number of the table that it
     extends (from 1), two bytes, its name (32 bytes), and 16 bytes a phoneme that begin with its name.

@@ -1,4 +1,4 @@
-"""Language tags (BCP 47, as espeak writes them), which of them match, and the scripts that a language is written in."""
+"""Language tags (BCP 47, as espeak writes them): matching, scripts and alphabets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from wakeword.config import Config
 
 _ALIASES = {"zh-cmn": "cmn", "zh-yue": "yue", "zh": "cmn", "no": "nb", "iw": "he", "in": "id", "sh": "hr", "ji": "yi"}
-"""Other codes of one language: ISO 639-3 macrolanguages by their main member, withdrawn codes, extended subtags."""
+"""Other codes of a language: ISO 639-3 macrolanguages (to their main member), withdrawn codes, extended subtags."""
 
 _SCRIPTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("ru", "be", "uk", "bg", "mk", "kk", "ky", "tt", "ba", "cv", "nog", "mn", "tg"), ("CYRILLIC",)),
@@ -41,7 +41,7 @@ _SCRIPTS: dict[str, tuple[str, ...]] = {
     "km": ("KHMER",),
     "lo": ("LAO",),
 }
-"""Scripts of languages that are not written in Latin letters alone; Latin words within them are read too."""
+"""Scripts of languages that do not use Latin letters alone; Latin words in their texts are read as well."""
 _ALPHABETS: dict[str, tuple[str, ...]] = {
     "LATIN": ("az",),
     "CYRILLIC": ("ая",),
@@ -62,19 +62,19 @@ _ALPHABETS: dict[str, tuple[str, ...]] = {
     "GURMUKHI": ("ਅਹ",),
     "THAI": ("กฮ",),
 }
-"""First and last letters of alphabets that are in a row in Unicode; of Hangul the initials, the vowels, the finals."""
+"""First and last letters of contiguous Unicode ranges; of Hangul the initials, vowels and finals."""
 _SPACELESS = {"CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR"}
-"""Scripts that leave no spaces between words."""
-_SHOWN = {"cmn": "zh"}
+"""Scripts without spaces between words."""
+_COMMON = {"cmn": "zh"}
 _OLD = {"grc", "yi", "hyw"}
-"""Never meant where a script is all that is known."""
+"""Never guessed from a script alone."""
 _SCRIPT_SUBTAG = 4
-"""A subtag of so many letters names a script: `cmn-latn-pinyin`."""
+"""Number of letters of a script subtag: `cmn-latn-pinyin`."""
 _NAMES = {"CJK": "Chinese characters", "HIRAGANA": "kana", "KATAKANA": "kana", "HANGUL": "Hangul"}
 
 
 def canonical(tag: str) -> str:
-    """A tag in lower case with hyphens, other codes of a language replaced: `zh_CN` becomes `cmn-cn`."""
+    """Normalise a tag: lower case, hyphens, one code per language: `zh_CN` becomes `cmn-cn`."""
     plain = plain_tag(tag)
     for other, code in _ALIASES.items():
         if plain == other or plain.startswith(f"{other}-"):
@@ -83,17 +83,17 @@ def canonical(tag: str) -> str:
 
 
 def base_of(tag: str) -> str:
-    """The language of a tag without region, script and variant: `en` of `en-GB`."""
+    """The language of a tag without region, script and variant: `en` for `en-GB`."""
     return canonical(tag).partition("-")[0]
 
 
 def is_english(tag: str) -> bool:
-    """True for every kind of English."""
+    """True for every variety of English."""
     return base_of(tag) == ENGLISH
 
 
 def script_subtag(tag: str) -> str:
-    """The script that a tag names, such as `latn`; empty where it names none, or a private one."""
+    """The script in a tag, such as `latn`; empty where there is none, or a private one."""
     parts = canonical(tag).partition("-x-")[0].split("-")[1:]
     return next((p for p in parts if len(p) == _SCRIPT_SUBTAG and p.isalpha() and p != "qaaa"), "")
 
@@ -101,39 +101,39 @@ def script_subtag(tag: str) -> str:
 def matches(tag: str, wanted: str) -> bool:
     """True if a voice with this tag speaks a wanted language.
 
-    `en` takes every English voice, `en-gb` British ones; a voice without a region (`de`) serves each (`de-AT`). Another
-    script than the usual one (`cmn-latn-pinyin`) must be asked for.
+    `en` matches every English voice, `en-gb` British ones; a voice without a region (`de`) matches every region
+    (`de-AT`). A script other than the usual one (`cmn-latn-pinyin`) matches only when it is requested.
     """
-    has, asked = canonical(tag).split("-"), canonical(wanted).split("-")
-    size = min(len(has), len(asked))
-    if has[:size] != asked[:size]:
+    parts, requested = canonical(tag).split("-"), canonical(wanted).split("-")
+    size = min(len(parts), len(requested))
+    if parts[:size] != requested[:size]:
         return False
     mine, theirs = script_subtag(tag), script_subtag(wanted)
-    # Chinese in Latin letters is read by voices for pinyin alone; what is plain Serbian reads both scripts.
+    # Only pinyin voices read Chinese in Latin letters; Serbian voices read both scripts.
     latin = theirs == "latn" and not {"LATIN"} & set(_SCRIPTS.get(base_of(wanted), ("LATIN",)))
     return mine == theirs if mine or latin else True
 
 
 def any_matches(tags: Iterable[str], wanted: str) -> bool:
-    """True if any of the tags speaks the wanted language."""
+    """True if any of the tags matches the wanted language."""
     return any(matches(tag, wanted) for tag in tags)
 
 
 def scripts_of(language: str) -> tuple[str, ...]:
-    """Scripts, by their Unicode names, that a language is written in; Latin words are read in all of them."""
+    """Unicode names of a language's scripts; always with LATIN."""
     if script_subtag(language) == "latn":
         return ("LATIN",)
     return tuple(dict.fromkeys((*_SCRIPTS.get(base_of(language), ()), "LATIN")))
 
 
 def script_of(letter: str) -> str:
-    """Script of a letter by its Unicode name (`LATIN`, `CJK`); another word of the name where it has none."""
+    """Script of a letter from its Unicode name (`LATIN`, `CJK`): the first word."""
     first = unicodedata.name(letter, "UNKNOWN").replace("-", " ").split()[0]
     return "LATIN" if first in ("MASCULINE", "FEMININE") else first  # the ordinals º and ª
 
 
 def foreign_letters(text: str, scripts: Iterable[str]) -> dict[str, str]:
-    """Script to the letters of a text that belong to none of some scripts, in their order; marks and digits aside."""
+    """Letters of a text outside some scripts, by script and in order; marks and digits are ignored."""
     known = set(scripts)
     found: dict[str, str] = {}
     if text.isascii() and "LATIN" in known:
@@ -147,22 +147,22 @@ def foreign_letters(text: str, scripts: Iterable[str]) -> dict[str, str]:
 
 
 def languages_of_script(script: str) -> list[str]:
-    """Codes of the languages that are written in a script, the one with most speakers first."""
-    return [shown(code) for code, scripts in _SCRIPTS.items() if script in scripts and code not in _OLD]
+    """Codes of the languages that use a script, the one with most speakers first."""
+    return [common_code(code) for code, scripts in _SCRIPTS.items() if script in scripts and code not in _OLD]
 
 
-def shown(code: str) -> str:
-    """The code that people know a language by: `zh` for `cmn`."""
-    return _SHOWN.get(code, code)
+def common_code(code: str) -> str:
+    """The common code of a language: `zh` for `cmn`."""
+    return _COMMON.get(code, code)
 
 
 def script_name(script: str) -> str:
-    """How people call a script: `Cyrillic letters`."""
+    """Name of a script in messages: `Cyrillic letters`."""
     return _NAMES.get(script, f"{script.capitalize()} letters")
 
 
 def guessed_language(text: str) -> str:
-    """The one language that the letters of a text can belong to; empty where there is none or more than one."""
+    """The only language that uses the letters of a text; empty where there is none or several."""
     found: set[str] | None = None
     for script in foreign_letters(text, ("LATIN",)):
         codes = set(languages_of_script(script))
@@ -171,9 +171,9 @@ def guessed_language(text: str) -> str:
 
 
 def language_of_script(config: Config) -> str:
-    """The language that the script of the first phrase allows alone, where the recipe speaks English; else empty.
+    """The only language of the first phrase's script, for a recipe in English; else empty.
 
-    Empty too where the recipe gives a pronunciation, or synthesises nothing.
+    It is also empty where the recipe gives a pronunciation or synthesises nothing.
     """
     word = config.words[0]
     settled = word.say or word.phonemes or not config.synthesis.enabled or config.synthesis.language != ENGLISH
@@ -181,14 +181,14 @@ def language_of_script(config: Config) -> str:
 
 
 def without_spaces(text: str) -> bool:
-    """True if a text is written in a script that leaves no spaces between words."""
+    """True if a text has letters of a script without spaces between words."""
     return any(script_of(character) in _SPACELESS for character in text if character.isalpha())
 
 
 def alphabet_of(language: str, text: str = "") -> str:
-    """Letters to write other words of a language with: of its alphabet, and those of a text.
+    """Letters for invented spellings: those of the language's alphabet and of a text.
 
-    Scripts without an alphabet, such as Chinese characters, give the text's own letters alone.
+    For scripts without an alphabet, such as Chinese characters, only the letters of the text.
     """
     ranges = _ALPHABETS.get(scripts_of(language)[0], ())
     letters = [chr(code) for ends in ranges for code in range(ord(ends[0]), ord(ends[1]) + 1)]

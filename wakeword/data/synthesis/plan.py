@@ -1,4 +1,4 @@
-"""Who says what: every utterance is decided by the seed before anything is spoken."""
+"""The plan of synthesis: the seed determines every utterance before anything is synthesised."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wakeword.data.synthesis.confusables import DISTANCES, Confusable, confusabl
 from wakeword.data.synthesis.espeak import phonemes, speakable
 from wakeword.data.synthesis.languages import is_english
 from wakeword.data.synthesis.pronunciation import split_ipa
-from wakeword.data.synthesis.reading import check_phonemes, said_by, unable_of
+from wakeword.data.synthesis.reading import check_phonemes, engine_input, unable_of
 from wakeword.data.synthesis.roster import Cast, Deal, cast_voices, casts_without, engine_of, speakers_of
 from wakeword.data.synthesis.sentences import draw_text, own_texts_of, require_free, texts_identity, texts_of
 from wakeword.errors import ConfigError
@@ -33,7 +33,7 @@ UTTERANCE_SCHEMA = pa.schema(
         ("kind", pa.string()),
         ("label", pa.string()),
         ("split", pa.string()),
-        ("said", pa.string()),
+        ("respelling", pa.string()),
         ("phonemes", pa.string()),
         ("resembles", pa.string()),
         ("phoneme_distance", pa.int32()),
@@ -44,17 +44,17 @@ UTTERANCE_SCHEMA = pa.schema(
         ("sounds", pa.string()),
     ]
 )
-"""`text` is what the manifest says, `said` and `phonemes` (where not empty) what the engine is given instead;
-`resembles`, `distance` and `way` are those of a confusable, `gender` and `accent` those of the voice, `carrier` the
-sentence that a phrase is said in; `sounds` are the phonemes of what the engine is given, without the carrier."""
+"""`text` is the text in the manifest; `respelling` or `phonemes`, where not empty, is the engine's input instead.
+`resembles`, `phoneme_distance` and `way` describe a confusable, `gender` and `accent` the voice. `carrier` is the
+sentence around a phrase; `sounds` are the phonemes of the engine's input without the carrier."""
 PLAN_VERSION = 3
-"""Raised when the same config would plan other utterances."""
+"""Incremented when a config gives another plan."""
 CARRIER_VERSION = 1
-"""Raised when the parts of a sentence are joined in another way."""
+"""Incremented when the parts of a sentence are joined differently."""
 
 
 def plan_identity(config: SynthesisConfig) -> str:
-    """Versions of the engines in use, and the sentences of a file: another version speaks differently.
+    """Versions of the plan and the engines, and a hash of the sentence file: what synthetic clips depend on.
 
     Raises:
         MissingExtraError: an engine is not installed.
@@ -65,10 +65,10 @@ def plan_identity(config: SynthesisConfig) -> str:
 
 
 def plan_utterances(config: Config) -> pa.Table:
-    """All utterances of phrases, sentences and near misses: a table of `UTTERANCE_SCHEMA`, slow engines first.
+    """Plan all utterances of phrases, sentences and near misses: a table of `UTTERANCE_SCHEMA`, slow engines first.
 
     Raises:
-        ConfigError: phonemes of a word that no engine speaks, or distances of near misses without a text.
+        ConfigError: no engine speaks the phonemes of a word, or no text has a requested near-miss distance.
         DataError: too few voices for the splits.
         MissingExtraError: an engine is not installed.
     """
@@ -84,8 +84,8 @@ def plan_utterances(config: Config) -> pa.Table:
             deal = Deal(synthesis, by_word[word.label][split], split, f"word:{word.label}")
             for number in range(count):
                 row, _ = deal.next()
-                said = _said(config, word, str(row["engine"]), number)
-                rows.append({**row, "kind": "wakeword", "label": word.label, "text": word.text, **said})
+                given = _engine_input(config, word, str(row["engine"]), number)
+                rows.append({**row, "kind": "wakeword", "label": word.label, "text": word.text, **given})
                 rows[-1]["carrier"] = _carrier(synthesis.carrier_share, carriers.get(split, []), number)
     pool = _pool(synthesis)
     if pool is not None and synthesis.speech_clips:
@@ -103,7 +103,7 @@ def plan_utterances(config: Config) -> pa.Table:
 
 
 def _pool(synthesis: SynthesisConfig) -> tuple[str, ...] | None:
-    """Sentences of a file or of another language; None for the built-in English ones, which are joined by words too."""
+    """Sentences of a file or another language; None for the built-in English ones."""
     return None if not synthesis.sentences and is_english(synthesis.language) else texts_of(synthesis)
 
 
@@ -111,7 +111,7 @@ def _casts_for(config: Config, word: WordConfig, casts: dict[str, Cast]) -> dict
     """The casts without the engines that cannot read a word.
 
     Raises:
-        ConfigError: nobody is left to say it in a split.
+        ConfigError: no voice is left in a split.
     """
     unable = unable_of(config, word)
     if not unable:
@@ -128,11 +128,15 @@ def _casts_for(config: Config, word: WordConfig, casts: dict[str, Cast]) -> dict
 
 
 def _add_sounds(rows: list[dict[str, object]], language: str) -> None:
-    texts = sorted({str(row["said"] or row["text"]) for row in rows})
-    heard = dict(zip(texts, (split_ipa(ipa, language) for ipa in phonemes(texts, language)), strict=True))
+    texts = sorted({_text_of(row) for row in rows})
+    sounds = dict(zip(texts, (split_ipa(ipa, language) for ipa in phonemes(texts, language)), strict=True))
     for row in rows:
         given = row["phonemes"]
-        row["sounds"] = " ".join(split_ipa(str(given), language) if given else heard[str(row["said"] or row["text"])])
+        row["sounds"] = " ".join(split_ipa(str(given), language) if given else sounds[_text_of(row)])
+
+
+def _text_of(row: dict[str, object]) -> str:
+    return str(row["respelling"] or row["text"])
 
 
 def _carriers(config: Config, word: WordConfig) -> dict[str, list[str]]:
@@ -143,21 +147,21 @@ def _carriers(config: Config, word: WordConfig) -> dict[str, list[str]]:
 
 
 def _carrier(share: float, templates: list[str], number: int) -> str:
-    """The exact share, spread over the numbers; each template in turn."""
+    """The template of clip `number`, in turn; empty for a clip without one. Exactly `share` of the clips have one."""
     before, after = math.floor(number * share), math.floor((number + 1) * share)
     return templates[before % len(templates)] if after > before else ""
 
 
-def _said(config: Config, word: WordConfig, spec: str, number: int) -> dict[str, object]:
-    phonemes, texts = said_by(word, engine_of(config.synthesis, spec), config.synthesis.language)
-    return {"said": texts[number % len(texts)] if word.say and texts else "", "phonemes": phonemes}
+def _engine_input(config: Config, word: WordConfig, spec: str, number: int) -> dict[str, object]:
+    phonemes, texts = engine_input(word, engine_of(config.synthesis, spec), config.synthesis.language)
+    return {"respelling": texts[number % len(texts)] if word.say and texts else "", "phonemes": phonemes}
 
 
 def _near_miss_rows(config: Config, casts: dict[str, dict[str, Cast]]) -> list[dict[str, object]]:
-    """Training hears the distances that the config asks for, val and test all alike, and other texts.
+    """Near misses: train has the configured distances, val and test have other texts at all distances.
 
     Raises:
-        ConfigError: no text lies at a distance that training asks for.
+        ConfigError: no text has a distance that is configured for train.
     """
     synthesis, splits = config.synthesis, config.data.splits
     rows: list[dict[str, object]] = []
@@ -176,7 +180,7 @@ def _near_miss_rows(config: Config, casts: dict[str, dict[str, Cast]]) -> list[d
             if split == "train" and count and not texts:
                 raise ConfigError(
                     f"synthesis.near_miss_shares: no text lies {' or '.join(map(str, shares))} phonemes from "
-                    f"{word.text!r}: ask for other distances, or set synthesis.near_miss_clips to 0"
+                    f"{word.text!r}: choose other distances, or set synthesis.near_miss_clips to 0"
                 )
             deal = Deal(synthesis, casts[word.label][split], split, f"near:{word.label}")
             for one in texts:
@@ -187,20 +191,20 @@ def _near_miss_rows(config: Config, casts: dict[str, dict[str, Cast]]) -> list[d
                     "way": one.way,
                 }
                 if one.way == "spelling" and _spoken_by_sound(synthesis, str(row["engine"]), one.ipa):
-                    # Engines read an invented spelling each in their own way, some as the phrase itself.
+                    # Engines read invented spellings differently, some as the phrase itself.
                     near["phonemes"] = one.ipa
                 rows.append({**row, "kind": "confusable", "label": "near_miss", "text": one.text, **near})
     return rows
 
 
 def _spoken_by_sound(synthesis: SynthesisConfig, spec: str, ipa: str) -> bool:
-    """In English; engines of other languages that take phonemes read by espeak's rules anyway."""
+    """True in English only; in other languages the engines that take phonemes read texts by espeak's rules anyway."""
     engine, english = engine_of(synthesis, spec), is_english(synthesis.language)
     return english and engine.speaks_phonemes(synthesis.language) and speakable(ipa, synthesis.language)
 
 
 def _dealt(texts: list[Confusable], count: int, shares: dict[int, float]) -> list[Confusable]:
-    """`count` texts by the shares of the distances that have any, each class in turn from its first text on."""
+    """`count` texts by the shares of the distances that have texts, each class in order from its first text."""
     by_near = {near: [one for one in texts if one.near == near] for near in shares}
     held = {near: share for near, share in shares.items() if share and by_near[near]}
     total, edge, dealt = sum(held.values()), 0.0, []
@@ -217,9 +221,9 @@ def _per_split(count: int, splits: SplitConfig) -> dict[str, int]:
 
 
 def utterance_digest(row: dict[str, object], identity: str) -> str:
-    """Name of an utterance in the cache: hash of everything that its sound depends on."""
-    said = row["phonemes"] or row["said"] or row["text"]
-    parts = [identity, *(str(part) for part in (row["engine"], row["voice"], said))]
+    """File name of an utterance in the cache: a hash of everything that its audio depends on."""
+    given = row["phonemes"] or _text_of(row)
+    parts = [identity, *(str(part) for part in (row["engine"], row["voice"], given))]
     parts += [str(row[name]) for name in ("rate", "pitch", "seed")]
     parts += [f"{CARRIER_VERSION} {row['carrier']}"] if row["carrier"] else []
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""How texts sound: phonemes in one inventory, from espeak, from the CMU dictionary, or as a user writes them in IPA."""
+"""Pronunciations in one phoneme inventory, from espeak, from the CMU dictionary, or from IPA of the user."""
 
 from __future__ import annotations
 
@@ -23,50 +23,26 @@ Phonemes = tuple[str, ...]
 
 _MARKS = re.compile(r"[ˈˌːˑ‿.ʲ\s\u0303\u0329\u032f]")
 _PAIRS = ("tʃ", "dʒ", "eɪ", "aɪ", "aʊ", "ɔɪ", "oʊ", "əʊ")
-"""Diphthongs and affricates: two letters, one phoneme."""
+"""Diphthongs and affricates: two letters of one phoneme."""
 _SAME = {"ɐ": "ə", "ʌ": "ə", "ᵻ": "ɪ", "ɜ": "ɚ", "ɾ": "t", "əʊ": "oʊ", "o": "ɔ", "r": "ɹ", "g": "ɡ", "e": "ɛ", "ɒ": "ɑ"}
-"""Sounds that accents, stress and the sources of pronunciations swap freely."""
-_ARPABET = {
-    "AA": "ɑ",
-    "AE": "æ",
-    "AH": "ə",
-    "AO": "ɔ",
-    "AW": "aʊ",
-    "AY": "aɪ",
-    "CH": "tʃ",
-    "DH": "ð",
-    "EH": "ɛ",
-    "ER": "ɚ",
-    "EY": "eɪ",
-    "G": "ɡ",
-    "HH": "h",
-    "IH": "ɪ",
-    "IY": "i",
-    "JH": "dʒ",
-    "NG": "ŋ",
-    "OW": "oʊ",
-    "OY": "ɔɪ",
-    "R": "ɹ",
-    "SH": "ʃ",
-    "TH": "θ",
-    "UH": "ʊ",
-    "UW": "u",
-    "Y": "j",
-    "ZH": "ʒ",
-    **{name: name.lower() for name in ("B", "D", "F", "K", "L", "M", "N", "P", "S", "T", "V", "W", "Z")},
-}
+"""Sounds that accents, stress and sources of pronunciations use interchangeably."""
+_ARPABET_PAIRS = (
+    "AA:ɑ AE:æ AH:ə AO:ɔ AW:aʊ AY:aɪ EH:ɛ ER:ɚ EY:eɪ IH:ɪ IY:i OW:oʊ OY:ɔɪ UH:ʊ UW:u "
+    "B:b CH:tʃ D:d DH:ð F:f G:ɡ HH:h JH:dʒ K:k L:l M:m N:n NG:ŋ P:p R:ɹ S:s SH:ʃ T:t TH:θ V:v W:w Y:j Z:z ZH:ʒ"
+)
+_ARPABET = dict(pair.split(":") for pair in _ARPABET_PAIRS.split())
 _MOST_VARIANTS = 8
 _VOWELS = frozenset("aeiouyæøœɐɑɒɔəɘɚɛɜɝɞɤɨɪɯɵɶʉʊʌʏᵻ")
 _NASAL, _SYLLABIC = "\u0303", "\u0329"
 _GLIDES = frozenset("ɪʊɐ")
-"""Second halves of diphthongs: these vowels, unstressed, begin no syllable after another vowel."""
+"""Second halves of diphthongs: after another vowel, these unstressed vowels start no syllable."""
 _TONAL = {"cmn", "yue", "hak", "vi", "th", "my", "shn"}
-"""Languages with tones, of which espeak writes one as a lone ɜ; vowels in a row are one there."""
+"""Languages with tones, one of which espeak writes as a lone ɜ; adjacent vowels are one phoneme there."""
 _AFFRICATES = ("tʃ", "dʒ", "ts", "dz", "tɕ", "dʑ", "tʂ", "dʐ", "pf")
 
 
 def split_ipa(ipa: str, language: str = ENGLISH) -> Phonemes:
-    """IPA to phonemes without stress, length, tones and pauses; a diphthong or an affricate is one phoneme."""
+    """Split IPA into phonemes without stress, length, tones and pauses; diphthongs and affricates are one phoneme."""
     if not is_english(language):
         return tuple(phoneme for phoneme, _ in _parts(ipa, language))
     found: list[str] = []
@@ -80,9 +56,9 @@ def split_ipa(ipa: str, language: str = ENGLISH) -> Phonemes:
 
 
 def _parts(ipa: str, language: str) -> Iterator[tuple[str, bool]]:
-    """Phonemes of any language, and whether each is the middle of a syllable.
+    """Phonemes of any language, and whether each is the nucleus of a syllable.
 
-    A letter is a phoneme, with its nasal mark; affricates, and a vowel with an unstressed glide after it, are one.
+    A phoneme is a letter with its nasal mark, an affricate, or a vowel with an unstressed glide after it.
     """
     tonal = base_of(language) in _TONAL
     ipa = re.sub("(?<=[^\\W\\d_])ɜ", "", ipa) if tonal else ipa
@@ -100,26 +76,26 @@ def _parts(ipa: str, language: str) -> Iterator[tuple[str, bool]]:
 
 
 def syllables_of(ipa: str, language: str = ENGLISH) -> int:
-    """How many syllables IPA has: vowels, diphthongs and consonants that are marked as syllabic."""
-    return sum(middle for _, middle in _parts(ipa, language))
+    """Number of syllables: vowels, diphthongs and syllabic consonants."""
+    return sum(nucleus for _, nucleus in _parts(ipa, language))
 
 
 def sounds_of(texts: Sequence[str], source: str = "espeak", language: str = ENGLISH) -> list[set[Phonemes]]:
-    """Pronunciations of texts: espeak's, and with `cmu` those of the dictionary for texts whose words it has.
+    """Pronunciations of texts: espeak's, and with `cmu` those of the CMU dictionary where it has all words.
 
     Raises:
         ImportError: espeakng-loader is not installed.
-        ConfigError: `cmu`, and pocketsphinx, which holds the dictionary, is not installed.
+        ConfigError: `cmu` without pocketsphinx, which contains the dictionary.
     """
-    heard = [{split_ipa(ipa, language)} for ipa in phonemes(texts, language)]
+    pronunciations = [{split_ipa(ipa, language)} for ipa in phonemes(texts, language)]
     if source == "cmu":
-        for text, found in zip(texts, heard, strict=True):
+        for text, found in zip(texts, pronunciations, strict=True):
             found.update(_from_dictionary(text))
-    return heard
+    return pronunciations
 
 
 def word_sounds(word: WordConfig, source: str = "espeak", language: str = ENGLISH) -> set[Phonemes]:
-    """All pronunciations of a wake word: as spelled, as respelled, and as the user writes its phonemes."""
+    """All pronunciations of a wake word: of its text, its respellings and its phonemes."""
     found = set().union(*sounds_of([word.text, *word.say], source, language))
     if word.phonemes:
         found.add(split_ipa(word.phonemes, language))
@@ -127,13 +103,13 @@ def word_sounds(word: WordConfig, source: str = "espeak", language: str = ENGLIS
 
 
 def contains(sounds: Phonemes, target: Phonemes) -> bool:
-    """True if the phonemes of `target` follow one another in `sounds`."""
+    """True if `sounds` contains `target` as a contiguous sequence."""
     span = len(target)
     return any(sounds[i : i + span] == target for i in range(len(sounds) - span + 1))
 
 
 def dictionary_words(sounds: Iterable[Phonemes], count: int) -> list[str]:
-    """The words of the CMU dictionary that lie nearest to any of some pronunciations.
+    """The `count` words of the CMU dictionary that are nearest to any of some pronunciations.
 
     Raises:
         ConfigError: pocketsphinx is not installed.
@@ -143,14 +119,14 @@ def dictionary_words(sounds: Iterable[Phonemes], count: int) -> list[str]:
         (min(edit_distance(variant, target) for target in targets), word)
         for word, variants in dictionary().items()
         for variant in variants[:1]
-        # Length bounds the distance from below: most words need no closer look.
+        # The difference in length is a lower bound of the distance and excludes most words.
         if any(abs(len(variant) - len(target)) <= 2 and set(variant) & set(target) for target in targets)
     ]
     return [word for _, word in nsmallest(count, near)]
 
 
 def as_arpabet(sounds: Phonemes) -> list[str]:
-    """Phonemes as the CMU dictionary writes them; those that it has no name for are left out."""
+    """Phonemes in the CMU dictionary's notation; phonemes without a symbol there are left out."""
     names = {symbol: name for name, symbol in _ARPABET.items()}
     return [names[sound] for sound in sounds if sound in names]
 
@@ -164,7 +140,7 @@ def _from_dictionary(text: str) -> Iterator[Phonemes]:
 
 @cache
 def dictionary() -> dict[str, list[Phonemes]]:
-    """Plain words of the CMU dictionary that the wheel of pocketsphinx holds, to their pronunciations.
+    """Plain words of the CMU dictionary in the wheel of pocketsphinx, and their pronunciations.
 
     Raises:
         ConfigError: pocketsphinx is not installed.

@@ -1,4 +1,4 @@
-"""What the engines would say for a phrase, told before anything is spoken, and whether they can read it at all."""
+"""How the engines pronounce a phrase, before anything is synthesised, and whether they can read it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from wakeword.data.synthesis.roster import engine_of, speakers_of
 from wakeword.errors import ConfigError
 
 FEW_PHONEMES = 5
-"""Phrases with fewer resemble many words: "siri" has four, "alexa" six, "hey nova" six."""
+"""Phrases with fewer phonemes resemble many words: "siri" has four, "alexa" six, "hey nova" six."""
 MOST_DIFFERENT = 0.4
-"""Share of the phonemes in which two engines may differ: accents do in a fifth, "xiomi" in half."""
+"""Share of the phonemes in which two engines may differ: accents differ in a fifth, readings of "xiomi" in half."""
 _PICTURES = 0x2190
-"""Symbols from here on (arrows, dingbats, emoji) are pictures; below lie ° and the like, which have names to read."""
+"""First code point of pictures (arrows, dingbats, emoji); symbols below it, such as °, have names to read."""
 _COMPATIBLE = (
     "FULLWIDTH",
     "HALFWIDTH",
@@ -42,26 +42,26 @@ class Reading:
 
     Attributes:
         engine: its spec.
-        voices: how many voices it has for the language.
+        voices: number of its voices for the language.
         accents: their language tags.
-        said: text that it is given; in slashes, the user's phonemes.
-        ipa: what it says; None where the engine does not tell.
-        phonemes, syllables: of that; 0 where it does not tell.
-        fault: why it cannot say it; empty where it can.
+        given: the engine's input: a text, or the user's phonemes in slashes.
+        ipa: its pronunciation; None where unknown.
+        phonemes, syllables: their numbers; 0 where unknown.
+        fault: why the engine cannot read it; empty where it can.
     """
 
     engine: str
     voices: int
     accents: tuple[str, ...]
-    said: str
+    given: str
     ipa: str | None
     phonemes: int
     syllables: int
     fault: str = ""
 
 
-def said_by(word: WordConfig, engine: Engine, language: str) -> tuple[str, tuple[str, ...]]:
-    """What an engine is given for a word: phonemes, or else texts in turn."""
+def engine_input(word: WordConfig, engine: Engine, language: str) -> tuple[str, tuple[str, ...]]:
+    """Input of an engine for a word: phonemes, or else texts to use in turn."""
     if word.phonemes and engine.speaks_phonemes(language):
         return word.phonemes, ()
     return "", tuple(unicodedata.normalize("NFC", text) for text in word.say) or (word.text,)
@@ -81,7 +81,7 @@ def readings_of(config: Config, word: WordConfig) -> list[Reading]:
         engine = engine_of(synthesis, spec)
         voices = engine.voices(language)
         accents = tuple(dict.fromkeys(voice.accent for voice in voices if voice.accent))
-        given, texts = said_by(word, engine, language)
+        given, texts = engine_input(word, engine, language)
         for text in texts or (f"/{given}/",):
             fault = "" if given else _fault(engine, text, language)
             ipa = given or (None if fault else engine.reading(text, language))
@@ -94,15 +94,15 @@ def readings_of(config: Config, word: WordConfig) -> list[Reading]:
 
 
 def unable_of(config: Config, word: WordConfig) -> dict[str, str]:
-    """Engines that cannot read a word, or one of its respellings, and why."""
+    """Engines that cannot read a word or one of its respellings, and the reasons."""
     return {one.engine: one.fault for one in readings_of(config, word) if one.fault}
 
 
 def check_phonemes(config: Config) -> None:
-    """Check that the pronunciations that a user wrote can be spoken.
+    """Check that engines can speak the phonemes in `words`.
 
     Raises:
-        ConfigError: a symbol that the language has no sound for, or no engine that takes phonemes.
+        ConfigError: the language has no sound for a symbol, or no engine takes phonemes.
     """
     synthesis = config.synthesis
     specs = speakers_of(synthesis)
@@ -116,10 +116,10 @@ def check_phonemes(config: Config) -> None:
 
 
 def check_reading(config: Config) -> list[str]:
-    """Check that every word can be said; the result is a sentence on each thing that a user should know.
+    """Check that every word can be synthesised, and return remarks for the user, one sentence each.
 
     Raises:
-        ConfigError: a word that no engine can say; the message names the ways out.
+        ConfigError: no engine can read a word; the message names remedies.
         MissingExtraError: an engine is not installed.
     """
     check_phonemes(config)
@@ -127,10 +127,10 @@ def check_reading(config: Config) -> list[str]:
 
 
 def word_notes(config: Config, word: WordConfig, readings: list[Reading]) -> list[str]:
-    """Sentences on one word; see `check_reading`.
+    """Remarks on one word; see `check_reading`.
 
     Raises:
-        ConfigError: no engine can say it.
+        ConfigError: no engine can read it.
     """
     faults = {one.engine: one.fault for one in readings if one.fault}
     trained = {one.engine for one in readings} - set(faults) - set(config.synthesis.hold_out)
@@ -142,17 +142,14 @@ def word_notes(config: Config, word: WordConfig, readings: list[Reading]) -> lis
     notes += [note for note in (_short(name, able), _different(name, able, language)) if note]
     if others := list(dict.fromkeys(tag for one in able for tag in switches(one.ipa or ""))):
         notes.append(f"a part of {name} is read by the rules of {', '.join(others)}, in the voices of {language}")
-    for text in dict.fromkeys(one.said for one in able if not one.said.startswith("/")):
+    for text in dict.fromkeys(one.given for one in able if not one.given.startswith("/")):
         if tokens := list(_odd_tokens(text, language)):
-            notes.append(
-                f"in {name} {', '.join(tokens)}: where it shall sound otherwise, write it out in the phrase or in "
-                "words.say"
-            )
+            notes.append(f"in {name} {', '.join(tokens)}: if that is wrong, write it out in the phrase or in words.say")
     return notes
 
 
 def _fault(engine: Engine, text: str, language: str) -> str:
-    """Why an engine cannot read a text, from its characters alone; empty where it can."""
+    """Why an engine cannot read the characters of a text; empty where it can."""
     pictures = "".join(dict.fromkeys(filter(_is_picture, text)))
     if pictures:
         return f"{pictures} is a picture, whose name some engines read and others skip: leave it out"
@@ -194,16 +191,16 @@ def _short(name: str, able: list[Reading]) -> str:
     phonemes = "one phoneme" if least.phonemes == 1 else f"{least.phonemes} phonemes"
     syllables = "one syllable" if least.syllables <= 1 else f"{least.syllables} syllables"
     return (
-        f"{name} is very short ({syllables}, {phonemes}: {least.ipa}): much of other speech sounds like "
-        "it, so expect false alarms or misses; three syllables and more work best, such as two words"
+        f"{name} is very short ({syllables}, {phonemes}: {least.ipa}): much other speech sounds like it, "
+        "so expect false alarms or misses; three or more syllables work best, such as two words"
     )
 
 
 def _different(name: str, able: list[Reading], language: str) -> str:
-    """Engines that read one text as different words; the positives would be of two phrases."""
+    """A remark if two engines read one text as different words, since the positives would be two phrases."""
     first = able[0] if able else None
     for one in able[1:]:
-        if first is None or one.said != first.said:
+        if first is None or one.given != first.given:
             continue
         a, b = split_ipa(first.ipa or "", language), split_ipa(one.ipa or "", language)
         if edit_distance(a, b) > MOST_DIFFERENT * max(len(a), len(b)):
@@ -215,7 +212,7 @@ def _different(name: str, able: list[Reading], language: str) -> str:
 
 
 def _odd_tokens(text: str, language: str) -> Iterator[str]:
-    """Numbers, signs and abbreviations of a text, with their readings."""
+    """Numbers, signs and abbreviations of a text, and their readings."""
     tokens = text.split()
     for place, token in enumerate(tokens):
         bare = token.strip(_EDGES)
@@ -229,7 +226,7 @@ def _odd_tokens(text: str, language: str) -> Iterator[str]:
 
 
 def _is_spelled(word: str, language: str) -> bool:
-    """True if espeak names the letters of a word, as of "pst"."""
+    """True if espeak spells a word letter by letter, such as "pst"."""
     letters = [letter for letter in word if letter.isalpha()]
     if len(letters) < 2 or len(letters) != len(word) or re.search("[\u1100-\u9fff\uac00-\ud7a3]", word):
         return False

@@ -1,4 +1,4 @@
-"""A recipe for a phrase, and a table of how the voices of a recipe read its phrases."""
+"""A recipe for a phrase, and a table of how the engines of a recipe read its phrases."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLUMNS = ("engine", "voices", "language", "text", "is read as", "phonemes", "sy
 
 @dataclass(frozen=True)
 class PhraseRecipe:
-    """A recipe as a plain tree and validated; `guessed` is the language that the script decided, empty if none."""
+    """A recipe as a plain tree and validated; `guessed` is the language inferred from the script, or empty."""
 
     phrase: str
     tree: dict[str, Any]
@@ -38,13 +38,13 @@ def make_recipe(phrase: str, label: str | None, language: str | None, overrides:
     """Make a recipe from the packaged one.
 
     Args:
-        phrase: words to say.
+        phrase: words to detect.
         label: name of the word and of the run; None makes one from the phrase.
-        language: tag such as `de`; None takes the one that the phrase's script allows alone, else that of the recipe.
+        language: tag such as `de`; None infers it from the phrase's script, else keeps the recipe's.
         overrides: settings such as `training.epochs=5`.
 
     Raises:
-        ConfigError: the phrase has no letters, no label can be made of it, or a setting is wrong.
+        ConfigError: the phrase has no letters, no label can be made from it, or a setting is invalid.
         MissingExtraError: PyYAML is not installed.
     """
     tree = recipe_for(phrase, label)
@@ -62,7 +62,7 @@ def make_recipe(phrase: str, label: str | None, language: str | None, overrides:
 
 
 def reading_table(config: Config) -> tuple[list[tuple[str, ...]], list[str]]:
-    """A row of `COLUMNS` per word, engine and spelling, and a sentence on each thing that a user should know.
+    """A row of `COLUMNS` per word, engine and spelling, and remarks for the user, one sentence each.
 
     Raises:
         ConfigError: no engine can read a phrase.
@@ -77,8 +77,8 @@ def reading_table(config: Config) -> tuple[list[tuple[str, ...]], list[str]]:
             f"{one.engine}{' (test only)' if one.engine in synthesis.hold_out else ''}",
             str(one.voices),
             _accents(one.accents) or synthesis.language,
-            one.said,
-            one.fault or ("not told before it speaks" if one.ipa is None else one.ipa),
+            one.given,
+            one.fault or ("unknown before synthesis" if one.ipa is None else one.ipa),
             str(one.phonemes or ""),
             str(one.syllables or ""),
         )

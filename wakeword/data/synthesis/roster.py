@@ -1,8 +1,8 @@
-"""Which voice speaks in which split, and in what turn: engines by weight, everyone of an engine equally often.
+"""Assignment of voices to splits and clips: engines by share, the speakers of an engine equally often.
 
-Drawing each clip by itself left gaps that matter in small splits (of 60 near misses in val one voice of twelve had 12,
-an engine with a weight of 0.04 had none of 60 test clips). Turns are dealt instead, in an order of their own for each
-kind of clip, and more clips leave those before them as they are.
+Independent draws would leave gaps in small splits (of 60 near misses in val one voice of twelve had 12, and an engine
+with a share of 0.04 had none of 60 test clips). Instead the voices take turns, in a separate order for each kind of
+clip. More clips do not change the ones before them.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from wakeword.data.synthesis.languages import base_of
 from wakeword.errors import ConfigError, DataError, MissingExtraError
 
 HELD_OUT_SHARE = 0.5
-"""Share of the test split that held-out engines speak."""
+"""Share of the held-out engines in the test split."""
 _GOLDEN = 0.6180339887498949
 _PLANE = (0.7548776662466927, 0.5698402909980532)
-"""Steps whose multiples, taken modulo 1, fill an interval and a square most evenly: 1 / g with g^2 = g + 1, and 1 / p,
-1 / p^2 with p^3 = p + 1."""
+"""Steps whose multiples modulo 1 fill an interval and a square evenly: 1 / g with g^2 = g + 1; 1 / p and 1 / p^2 with
+p^3 = p + 1."""
 
 
 @dataclass(frozen=True)
 class Cast:
-    """Voices of one split: by engine, and how often each engine is taken."""
+    """Voices of one split by engine, and the share of each engine."""
 
     voices: dict[str, list[Voice]]
     shares: dict[str, float]
 
 
 def engine_of(config: SynthesisConfig, spec: str) -> Engine:
-    """An engine of a config; made once a process.
+    """An engine of a config, created once per process.
 
     Raises:
-        ConfigError: no such engine, or a command whose program is not there.
+        ConfigError: no such engine, or a command's program is absent.
         MissingExtraError: its packages are not installed.
     """
     name = spec.partition(":")[2]
@@ -50,11 +50,11 @@ def engine_of(config: SynthesisConfig, spec: str) -> Engine:
 
 
 def shares_of(config: SynthesisConfig) -> dict[str, float]:
-    """Engines that speak, and their shares: those of `engines` that speak the language, and without what is not there.
+    """Installed engines of `engines` that speak the language, and their shares.
 
     Raises:
-        ConfigError: no such engine, none that speaks the language, or a command whose program is not there.
-        MissingExtraError: an engine that may not be left out is not installed, or none is.
+        ConfigError: no such engine, none that speaks the language, or a command's program is absent.
+        MissingExtraError: a required engine is not installed.
     """
     missing = _missing(config)
     found = {spec: share for spec, share in config.engines.items() if spec not in missing}
@@ -62,10 +62,10 @@ def shares_of(config: SynthesisConfig) -> dict[str, float]:
         raise next(iter(missing.values()))
     speaking = {spec: share for spec, share in found.items() if engine_of(config, spec).speaks(config.language)}
     if not speaking:
-        told = "; ".join(_languages_told(config, spec) for spec in found)
+        spoken = "; ".join(_spoken_by(config, spec) for spec in found)
         raise ConfigError(
-            f"synthesis.language = {config.language!r}: none of the engines speaks it ({told}): name another language, "
-            "or an engine that speaks it, such as espeak, piper:/path/voice.onnx or command:NAME"
+            f"synthesis.language = {config.language!r}: none of the engines speaks it ({spoken}): name another "
+            "language, or an engine that speaks it, such as espeak, piper:/path/voice.onnx or command:NAME"
         )
     return speaking
 
@@ -81,28 +81,28 @@ def held_out(config: SynthesisConfig) -> list[str]:
 
 
 def speakers_of(config: SynthesisConfig) -> list[str]:
-    """All engines that speak: those of training, then the held-out ones."""
+    """All engines in use: those of training, then the held-out ones."""
     return [*shares_of(config), *held_out(config)]
 
 
-def _languages_told(config: SynthesisConfig, spec: str) -> str:
+def _spoken_by(config: SynthesisConfig, spec: str) -> str:
     engine = engine_of(config, spec)
     near = {voice.accent for voice in engine.voices(base_of(config.language)) if voice.accent}
     return f"{spec} speaks {', '.join(sorted(near) or engine.languages())}"
 
 
 def left_out(config: SynthesisConfig) -> list[str]:
-    """A sentence on each engine that is left out: it is not there, or does not speak the language."""
+    """A sentence for each engine that is left out because it is absent or does not speak the language."""
     missing = _missing(config)
-    told = [f"the engine {spec} is left out, the others speak its share: {why}" for spec, why in missing.items()]
+    messages = [f"the engine {spec} is left out, the others speak its share: {why}" for spec, why in missing.items()]
     for spec in (*config.engines, *config.hold_out):
         if spec not in missing and not engine_of(config, spec).speaks(config.language):
             what = "the others speak its share" if spec in config.engines else "no voice of it is in the test split"
-            told.append(
-                f"the engine {spec} is left out, {what}: {_languages_told(config, spec)}, and synthesis.language is "
+            messages.append(
+                f"the engine {spec} is left out, {what}: {_spoken_by(config, spec)}, and synthesis.language is "
                 f"{config.language}"
             )
-    return told
+    return messages
 
 
 def _missing(config: SynthesisConfig) -> dict[str, MissingExtraError]:
@@ -117,18 +117,18 @@ def _missing(config: SynthesisConfig) -> dict[str, MissingExtraError]:
 
 @cache
 def _loaded(spec: str, name: str, command: CommandConfig | None) -> Engine:
-    """Planning asks an engine several times; reading its voices is not free."""
+    """Cached, since planning uses an engine several times and reading its voices takes time."""
     return load_engine(spec, {name: command} if command else None)
 
 
 def cast_voices(config: SynthesisConfig, splits: SplitConfig) -> dict[str, Cast]:
-    """Voices of each split; nobody is heard in two of them.
+    """Voices of each split; no speaker is in two splits.
 
     The speakers of an engine are ordered by hash; val and test take their shares of them (at least one each where the
-    engine has three or more speakers, none otherwise). A blend of speakers of different splits is not used at all.
+    engine has three or more speakers, none otherwise). A blend of speakers of different splits is not used.
 
     Raises:
-        DataError: a split that shall have clips has no voice.
+        DataError: a split with clips has no voice.
     """
     found: dict[str, dict[str, list[Voice]]] = {"train": {}, "val": {}, "test": {}}
     engines = shares_of(config)
@@ -151,15 +151,15 @@ def cast_voices(config: SynthesisConfig, splits: SplitConfig) -> dict[str, Cast]
             by_engine = {**by_engine, **held}
         if not by_engine and (split == "train" or getattr(splits, split) > 0):
             raise DataError(
-                f"synthesis: the engines {', '.join(engines)} have too few voices to give {split} one of "
-                f"its own: add an engine with many voices (espeak), or set data.splits.{split} to 0"
+                f"synthesis: the engines {', '.join(engines)} have too few voices to give {split} a "
+                f"separate one: add an engine with many voices (espeak), or set data.splits.{split} to 0"
             )
         casts[split] = Cast(by_engine, shares)
     return casts
 
 
 def casts_without(casts: dict[str, Cast], specs: Collection[str]) -> dict[str, Cast]:
-    """The casts without some engines; the others take their turns."""
+    """The casts without some engines, whose turns the others take."""
     return {
         split: Cast(
             {spec: voices for spec, voices in cast.voices.items() if spec not in specs},
@@ -184,17 +184,17 @@ def _homes(voices: list[Voice], splits: SplitConfig) -> dict[str, str]:
 
 
 class Deal:
-    """Turns of one kind of clip in one split.
+    """The sequence of voices, rates and pitches for one kind of clip in one split.
 
-    Engines come by their shares, within two or so of the exact number. An engine's speakers take turns: each comes once
-    before any comes again, in a new order each round and with the next of its voices. Rates and pitches fill their
-    ranges evenly for each engine.
+    Each engine gets its share to within about two clips. The speakers of an engine take turns: all speak once before
+    one speaks again, in a new order each round, each with its next voice. Rates and pitches fill their ranges evenly
+    for each engine.
 
     Args:
-        config: ranges, and the seed that decides the orders.
+        config: ranges and seed.
         cast: the split's voices.
         split: train, val or test.
-        purpose: names the kind of clip, such as `word:hey_nova`.
+        purpose: the kind of clip, such as `word:hey_nova`.
     """
 
     def __init__(self, config: SynthesisConfig, cast: Cast, split: str, purpose: str) -> None:
@@ -212,7 +212,7 @@ class Deal:
         self._number = 0
 
     def next(self) -> tuple[dict[str, object], np.random.Generator]:
-        """The next clip: columns of an utterance without its text, and a generator to draw that from."""
+        """The next clip: columns of an utterance without its text, and a random generator for the text."""
         place = (self._offset + self._number * _GOLDEN) % 1.0
         spec = self._specs[min(int(np.searchsorted(self._edges, place, side="right")), len(self._specs) - 1)]
         turn = self._given[spec]
@@ -231,7 +231,7 @@ class Deal:
             "pitch": pitch,
             "seed": seed,
             "split": self.split,
-            **dict.fromkeys(("said", "phonemes", "resembles", "way", "carrier"), ""),
+            **dict.fromkeys(("respelling", "phonemes", "resembles", "way", "carrier"), ""),
             "phoneme_distance": None,
         }
         self._given[spec] += 1

@@ -1,4 +1,4 @@
-"""Everyday speech that is not the phrase: built-in lists or a file of the user's, pieces of sentences, combinations."""
+"""Texts of other speech: sentences from built-in lists or the user's file, pieces and combinations of them."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from pathlib import Path
 import numpy as np
 
 from wakeword.config.synthesis import ENGLISH, SynthesisConfig
-from wakeword.data.synthesis.languages import base_of, is_english, shown, without_spaces
+from wakeword.data.synthesis.languages import base_of, common_code, is_english, without_spaces
 from wakeword.data.words import holds, spoken
 from wakeword.errors import ConfigError
 
 SHORT_WORDS = 5
-"""Texts of at most this many words count as short: slow engines speak these."""
+"""Largest number of words of a short text; slow engines get short texts only."""
 _LISTS = "wakeword.data.synthesis"
 
 
 @cache
 def sentences(language: str = ENGLISH) -> tuple[str, ...]:
-    """The built-in list of a language (of English more than 300 sentences and phrases); empty where there is none."""
+    """The built-in sentences of a language (English: more than 300); empty where there are none."""
     name = "sentences.txt" if is_english(language) else f"sentences_{base_of(language)}.txt"
     path = resources.files(_LISTS) / name
     return _lines(path.read_text(encoding="utf-8")) if path.is_file() else ()
 
 
 def built_in_languages() -> list[str]:
-    """Codes of the languages with a built-in list."""
+    """Codes of the languages with built-in sentences."""
     names = [path.name for path in resources.files(_LISTS).iterdir()]
     own = [name.removeprefix("sentences_").removesuffix(".txt") for name in names if name.startswith("sentences_")]
-    return sorted([ENGLISH, *map(shown, own)])
+    return sorted([ENGLISH, *map(common_code, own)])
 
 
 def _lines(text: str) -> tuple[str, ...]:
@@ -52,15 +52,15 @@ def words_of(pool: Sequence[str]) -> tuple[str, ...]:
 
 
 def pairs_of(pool: Sequence[str]) -> list[str]:
-    """Neighbouring words of a list's sentences, as texts of two words; of scripts without spaces none."""
+    """Pairs of adjacent words in sentences; none for scripts without spaces."""
     return [" ".join(pair) for sentence in pool for pair in pairwise(spoken(sentence))]
 
 
 def texts_of(config: SynthesisConfig) -> tuple[str, ...]:
-    """The sentences that a config speaks: its file's, or the built-in ones of its language, or English ones.
+    """The sentences of a config: from its file, else the built-in ones of its language, else the English ones.
 
     Raises:
-        ConfigError: the file cannot be read or has no line.
+        ConfigError: the file cannot be read or is empty.
     """
     if config.sentences:
         return _read(config.sentences)
@@ -68,25 +68,25 @@ def texts_of(config: SynthesisConfig) -> tuple[str, ...]:
 
 
 def own_texts_of(config: SynthesisConfig) -> tuple[str, ...]:
-    """As `texts_of`, but none where they are of another language."""
+    """As `texts_of`, but empty where only English ones are left for another language."""
     return texts_of(config) if config.sentences or sentences(config.language) else ()
 
 
 def texts_identity(config: SynthesisConfig) -> str:
-    """Names what the file of sentences holds; empty for the built-in ones."""
+    """Hash of the file of sentences; empty for built-in ones."""
     if not config.sentences:
         return ""
     return hashlib.sha256("\n".join(_read(config.sentences)).encode()).hexdigest()[:16]
 
 
 def texts_warning(config: SynthesisConfig) -> str:
-    """A sentence where voices of another language speak English texts; else empty."""
+    """A warning if voices of another language would speak English texts; else empty."""
     if own_texts_of(config) or not config.speech_clips:
         return ""
     return (
         f"synthesis.sentences is empty and there are no built-in sentences in {config.language} (only in "
-        f"{', '.join(built_in_languages())}): its voices read English ones as other speech, which is poor training: "
-        "name a text file with a sentence a line"
+        f"{', '.join(built_in_languages())}): its voices read English ones, which makes poor negatives: "
+        "name a text file with one sentence per line"
     )
 
 
@@ -95,14 +95,14 @@ def _read(path: str) -> tuple[str, ...]:
         found = _lines(Path(path).expanduser().read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         why = "is no UTF-8 text" if isinstance(error, UnicodeDecodeError) else f"cannot be read ({error.strerror})"
-        raise ConfigError(f"synthesis.sentences: {path} {why}: name a text file with a sentence a line") from error
+        raise ConfigError(f"synthesis.sentences: {path} {why}: name a text file with one sentence per line") from error
     if not found:
         raise ConfigError(f"synthesis.sentences: {path} is empty: write a sentence a line")
     return found
 
 
 def says(text: str, phrase: str) -> bool:
-    """True if a text holds a phrase: its words in order, or its characters where a script leaves no spaces."""
+    """True if a text contains a phrase: its words in order, or its characters in scripts without spaces."""
     if holds(text, phrase):
         return True
     wanted = "".join(spoken(phrase))
@@ -112,15 +112,15 @@ def says(text: str, phrase: str) -> bool:
 def draw_text(
     draw: np.random.Generator, phrases: Sequence[str], short: bool = False, pool: Sequence[str] | None = None
 ) -> str:
-    """A text without any of the phrases: a sentence (60 %), a piece of one (20 %), or two of them joined (20 %).
+    """Draw a text without any of the phrases: a sentence (60 %), a piece of one (20 %), or two joined (20 %).
 
-    Pieces and joins put words next to each other that the list does not, so that what follows what teaches nothing.
+    Pieces and joins vary which words follow each other, so that a model cannot learn the word order of the list.
 
     Args:
-        draw: decides.
-        phrases: what must not be in it.
-        short: of at most `SHORT_WORDS` words.
-        pool: sentences; None takes the built-in English ones.
+        draw: source of randomness.
+        phrases: texts that must not occur in it.
+        short: at most `SHORT_WORDS` words.
+        pool: sentences; None for the built-in English ones.
     """
     while True:
         text = _candidate(draw, short, sentences() if pool is None else pool, " and " if pool is None else ", ")
@@ -129,10 +129,10 @@ def draw_text(
 
 
 def require_free(pool: Sequence[str], phrases: Sequence[str], where: str) -> None:
-    """Refuse a list of which no sentence can be spoken.
+    """Check that at least one sentence contains no phrase.
 
     Raises:
-        ConfigError: every sentence holds a phrase.
+        ConfigError: every sentence contains a phrase.
     """
     if all(any(says(sentence, phrase) for phrase in phrases) for sentence in pool):
         raise ConfigError(f"synthesis.sentences: every line of {where} holds a wake word: add sentences without it")

@@ -1,4 +1,4 @@
-"""The stages that speak: utterances, noises and rooms to FLAC files named by what is in them, and rows for them."""
+"""The stages of synthesis: utterances, noises and room responses to content-addressed FLAC files and manifest rows."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from wakeword.stages.stage import Stage, StageResources
 from wakeword.system.files import atomic_path, write_json
 
 MARGIN_S = 0.2
-"""Natural silence that is kept before and after the speech."""
+"""Silence that is kept before and after the speech."""
 SILENCE_DB = -45.0
-"""Relative to the clip's peak: quieter edges are silence."""
+"""Threshold of silence at the edges, relative to the clip's peak."""
 TARGET_DBFS, PEAK = -23.0, 0.95
-"""All engines speak at one level, so that loudness does not tell one from another."""
+"""One level for all engines, so that loudness does not identify an engine."""
 LONGEST_S = 30.0
 _COPIED = ("kind", "label", "text", "speaker", "split", "resembles", "phoneme_distance", "gender", "accent", "carrier")
 NOISE_S = 8.0
@@ -66,7 +66,7 @@ _TEXT_KEYS = ("resembles", "split", "phoneme_distance", "text", "way")
 
 
 class SpeechStage(Stage):
-    """Utterances to FLAC files; a file that is there is not spoken again."""
+    """Utterances to FLAC files; existing files are reused."""
 
     name = "synthesis"
     reads = tuple(UTTERANCE_SCHEMA.names)
@@ -83,7 +83,7 @@ class SpeechStage(Stage):
         self._identities: dict[str, str] = {}
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Speak each row that the cache does not hold; `reason` is empty where it went well."""
+        """Synthesise the rows that are not cached; `reason` is empty for usable clips."""
         return pa.Table.from_pylist([self._spoken(row) for row in table.to_pylist()], schema=RESULT_SCHEMA)
 
     def _spoken(self, row: Row) -> Row:
@@ -97,19 +97,19 @@ class SpeechStage(Stage):
         times = _word_times(path) if row["carrier"] else {}
         result = _result(row["key"], path, **(times or {}))
         there = result["duration_s"] is not None and times is not None
-        asked = self.check_words and row["kind"] == "wakeword"
-        if there and not asked:
+        checked = self.check_words and row["kind"] == "wakeword"
+        if there and not checked:
             return result
         try:
             if there:
                 clip = Placed(read_audio(path), result["word_start_s"] or 0.0, result["word_end_s"] or 0.0)
             else:
-                clip = _in_sentence(engine, row) if row["carrier"] else Placed(trimmed(_said(engine, row)))
+                clip = _in_sentence(engine, row) if row["carrier"] else Placed(trimmed(_synthesised(engine, row)))
             phrase = clip.phrase
             if not there:
                 first, last = spoken_bounds(phrase)
                 check_length((last - first) / SAMPLE_RATE_HZ, row["rate"], row["sounds"])
-            if asked:
+            if checked:
                 check_words(phrase, row["sounds"])
         except SpeechError as error:
             return {**result, "reason": error.reason, "detail": str(error)}
@@ -117,14 +117,14 @@ class SpeechStage(Stage):
             return result
         if row["carrier"]:
             times = {"word_start_s": clip.start_s, "word_end_s": clip.end_s}
-            # The sound comes last: it is there only when its times are.
+            # The audio is written last, so that its times exist whenever it does.
             write_json(path.with_suffix(".json"), times)
         write_flac(path, clip.audio)
         return {**result, **(times or {}), "duration_s": len(clip.audio) / SAMPLE_RATE_HZ}
 
 
 class SceneryStage(Stage):
-    """Noises and rooms to FLAC files, a handful per row."""
+    """Noises and room responses to FLAC files, several per row."""
 
     name = "scenery"
     reads = ("kind", "first", "count", "seed", "speech")
@@ -135,7 +135,7 @@ class SceneryStage(Stage):
         self.folder = str(folder)
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Make each row's clips; the files are named by kind and seed."""
+        """Make the clips of each row; files are named by kind and seed."""
         return pa.Table.from_pylist(
             [result for row in table.to_pylist() for result in self._made(row)], schema=RESULT_SCHEMA
         )
@@ -144,7 +144,7 @@ class SceneryStage(Stage):
         name = stable_seed(row["seed"], *(Path(uri).name for uri in row["speech"]))
         paths = [Path(self.folder) / row["kind"] / f"{name:010d}-{i}.flac" for i in range(row["count"])]
         if any(length_s(path) is None for path in paths):
-            # Room simulation and filters import slowly: only the workers that need them pay.
+            # Imported here, since room simulation and filters import slowly.
             from wakeword.audio.noises import synthesise_noises
             from wakeword.audio.rirs import simulate_rirs
 
@@ -159,29 +159,29 @@ class SceneryStage(Stage):
             yield _result(f"{row['kind']}:{row['first'] + i}", path)
 
 
-def _said(engine: Engine, row: Row, text: str = "") -> np.ndarray:
-    """The phrase of a row as it shall be said, or another text in the same voice: `(samples,)` at 16 kHz."""
-    said, phonemes = (text, "") if text else (row["said"] or row["text"], row["phonemes"])
-    audio, rate_hz = engine.speak(said, row["voice"], row["rate"], row["pitch"], row["seed"], phonemes)
+def _synthesised(engine: Engine, row: Row, text: str = "") -> np.ndarray:
+    """The phrase of a row, or another text in the same voice: `(samples,)` at 16 kHz."""
+    given, phonemes = (text, "") if text else (row["respelling"] or row["text"], row["phonemes"])
+    audio, rate_hz = engine.speak(given, row["voice"], row["rate"], row["pitch"], row["seed"], phonemes)
     audio = resample(audio, rate_hz)
     check_sound(audio)
     return audio
 
 
 def _in_sentence(engine: Engine, row: Row) -> Placed:
-    before, phrase, after = parts_of(row["carrier"], row["said"] or row["text"])
-    spoken = [_said(engine, row, before)] if before else []
-    spoken.append(_said(engine, row) if row["phonemes"] else _said(engine, row, phrase))
-    spoken += [_said(engine, row, after)] if after else []
+    before, phrase, after = parts_of(row["carrier"], row["respelling"] or row["text"])
+    spoken = [_synthesised(engine, row, before)] if before else []
+    spoken.append(_synthesised(engine, row, "" if row["phonemes"] else phrase))
+    spoken += [_synthesised(engine, row, after)] if after else []
     clip = joined(spoken, 1 if before else 0, stable_seed(row["seed"], "pauses"), MARGIN_S)
     return replace(clip, audio=levelled(clip.audio))
 
 
 def trimmed(audio: np.ndarray) -> np.ndarray:
-    """Cut silence beyond the margins, bring speech to one level, without clipping; `(samples,)` at 16 kHz.
+    """Cut silence beyond the margins and set the level without clipping; `(samples,)` at 16 kHz.
 
     Raises:
-        SpeechError: nothing is heard, or speech without end.
+        SpeechError: the audio is silent or too long.
     """
     peak = float(np.abs(audio).max()) if len(audio) else 0.0
     if not np.isfinite(peak) or peak < 1e-3:
@@ -192,10 +192,10 @@ def trimmed(audio: np.ndarray) -> np.ndarray:
 
 
 def levelled(audio: np.ndarray) -> np.ndarray:
-    """Bring speech to the one level, without clipping.
+    """Set speech to `TARGET_DBFS` without clipping.
 
     Raises:
-        SpeechError: speech without end.
+        SpeechError: the audio is too long.
     """
     if len(audio) > LONGEST_S * SAMPLE_RATE_HZ:
         raise SpeechError(f"the engine spoke for {len(audio) / SAMPLE_RATE_HZ:.0f} s", "wrong_length")
@@ -203,7 +203,7 @@ def levelled(audio: np.ndarray) -> np.ndarray:
 
 
 def peak_limited(audio: np.ndarray) -> np.ndarray:
-    """Scale down what would clip."""
+    """Scale audio down to `PEAK` where it would clip."""
     peak = float(np.abs(audio).max())
     return audio * np.float32(PEAK / peak) if peak > PEAK else audio
 
@@ -231,12 +231,12 @@ class Spoken:
 
 
 def synthesise(config: Config, out_dir: Path, run: Callable[[Stage, pa.Table, str], Iterator[pa.Table]]) -> Spoken:
-    """Speak everything that the config plans and make the scenery; the result is as a source's.
+    """Synthesise the planned utterances, noises and room responses; the result has the form of a source's clips.
 
     Args:
-        config: `synthesis`, `words` and `data.splits`.
-        out_dir: prepared folder; files go to its `synthetic/` unless `synthesis.cache_dir` names another.
-        run: runs a stage (in this process or by Ray Data).
+        config: `synthesis`, `words` and `data.splits` are used.
+        out_dir: prepared folder; files go to its `synthetic/` unless `synthesis.cache_dir` is set.
+        run: runs a stage (in this process or with Ray Data).
 
     Raises:
         MissingExtraError: an engine is not installed.
@@ -261,41 +261,44 @@ def synthesise(config: Config, out_dir: Path, run: Callable[[Stage, pa.Table, st
         kind = key.partition(":")[0]
         rows.append(_synthetic(result, f"synthetic-{key}", "synthesis/scenery", kind=kind, label=kind))
     _write_confusables(out_dir, utterances.to_pylist())
-    told = texts_warning(config.synthesis)
-    warnings = [*left_out(config.synthesis), *([told] if told else []), *_never_heard(utterances.to_pylist(), spoken)]
-    return Spoken(clip_table(rows), bad, warnings)
+    warnings = [
+        *left_out(config.synthesis),
+        texts_warning(config.synthesis),
+        *_unspoken(utterances.to_pylist(), spoken),
+    ]
+    return Spoken(clip_table(rows), bad, [warning for warning in warnings if warning])
 
 
-def _word_said(row: Row) -> str:
-    return f"{row['engine']} said {row['label']}" if row["kind"] == "wakeword" else ""
+def _word_by_engine(row: Row) -> str:
+    return f"{row['engine']} spoke {row['label']}" if row["kind"] == "wakeword" else ""
 
 
-def _never_heard(utterances: list[Row], spoken: dict[str, Row]) -> list[str]:
-    """Sentences on engines, voices and phrases of which no clip at all came out: the others speak more of the set."""
+def _unspoken(utterances: list[Row], spoken: dict[str, Row]) -> list[str]:
+    """A sentence for each engine, voice and phrase without a single usable clip."""
     warnings: list[str] = []
-    told: set[str] = set()
+    failed: set[str] = set()
     ways: tuple[tuple[str, Callable[[Row], str]], ...] = (
         ("the engine {} spoke none of {} clips", lambda row: row["engine"]),
         ("the voice {} spoke none of {} clips", lambda row: f"{row['voice']} of {row['engine']}"),
-        ("{} in none of {} clips", _word_said),
+        ("{} in none of {} clips", _word_by_engine),
     )
     for way, name_of in ways:
         groups: dict[str, list[Row]] = {}
         for row in utterances:
-            # Of an engine that is dumb altogether its voices need no telling.
-            if row["engine"] not in told and (name := name_of(row)):
+            # The voices of a failed engine need no separate warning.
+            if row["engine"] not in failed and (name := name_of(row)):
                 groups.setdefault(name, []).append(row)
         for name, rows in sorted(groups.items()):
             faults = Counter(spoken[row["key"]]["reason"] for row in rows)
             if "" not in faults:
-                told.add(name)
+                failed.add(name)
                 reason, detail = faults.most_common(1)[0][0], spoken[rows[0]["key"]]["detail"]
                 warnings.append(f"{way.format(name, len(rows))} ({reason}: {detail})")
     return warnings
 
 
 def _write_confusables(out_dir: Path, utterances: list[Row]) -> None:
-    """`confusables.parquet`: the texts in use, for the report to list; a row per word, split and text."""
+    """Write `confusables.parquet` for the report: a row per word, split and text."""
     clips = Counter(tuple(row[name] for name in _TEXT_KEYS) for row in utterances if row["kind"] == "confusable")
     rows = [{**dict(zip(_TEXT_KEYS, key, strict=True)), "clips": number} for key, number in sorted(clips.items())]
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -322,7 +325,7 @@ def _collect(batches: Iterator[pa.Table]) -> dict[str, Row]:
 
 
 def _scenery_plan(config: Config, spoken: list[Row]) -> pa.Table:
-    """Babble is mixed from sentences of the training voices alone: the phrase must not be in it."""
+    """Rows for `SceneryStage`; babble is mixed from sentences of training voices, which do not contain a phrase."""
     sentences = [row["uri"] for row in spoken if row["kind"] == "speech" and row["split"] == "train"]
     rows = []
     for kind, total in (("noise", config.synthesis.noises), ("rir", config.synthesis.rooms)):

@@ -1,7 +1,6 @@
-"""Event-level figures: the oracle threshold of a FAH target, DET curve, area under FRR(FAH), latency.
+"""Event-level metrics: the oracle threshold of a FAH target, DET curve, area under FRR(FAH), latency.
 
-They come from a `Curve` of the sweep and are exact at every threshold. Clip-level figures (ROC, EER) are in
-`wakeword.ranking`.
+They are computed from a `Curve` and exact at every threshold. `wakeword.ranking` has the clip-level metrics.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ class DetCurve:
 
 
 def det_curve(words: Curve, alarms: Curve, hours: float) -> DetCurve:
-    """FRR of `words` against false alarms per hour of `alarms` over `hours`, at every threshold of both.
+    """FRR of `words` and false alarms per hour of `alarms` over `hours`, at every threshold of both.
 
     Raises ValueError without words or without hours.
     """
@@ -38,17 +37,18 @@ def det_curve(words: Curve, alarms: Curve, hours: float) -> DetCurve:
 
 
 def lowest_threshold(alarms: Curve, allowed: float) -> tuple[float, bool]:
-    """`(bound, is_blocked)`: above `bound` no threshold has more than `allowed` false alarms.
+    """`(bound, is_blocked)`: no threshold above `bound` has more than `allowed` false alarms.
 
-    `is_blocked` is True when at `bound` itself there are more; False when no threshold has (bound is 0 then).
-    False alarms may rise and fall with the threshold (one event holds back the next), so the last breach counts.
+    `is_blocked` is True if `bound` itself has more; False if no threshold has (`bound` is then 0). The last breach
+    counts, because the number of false alarms can rise with the threshold (the refractory time of one event suppresses
+    the next).
     """
     breaches = np.flatnonzero(alarms.false_alarms > allowed)
     return (float(alarms.threshold[breaches[-1]]), True) if len(breaches) else (0.0, False)
 
 
 def oracle_threshold(alarms: Curve, allowed: float) -> float:
-    """The lowest threshold whose false alarms stay within `allowed` from there up, read from the tested data itself."""
+    """The lowest threshold from which on there are at most `allowed` false alarms, for the tested audio itself."""
     bound, blocked = lowest_threshold(alarms, allowed)
     return float(np.nextafter(bound, np.inf)) if blocked else 0.0
 
@@ -68,7 +68,7 @@ def frr_area(words: Curve, alarms: Curve, hours: float, max_fah: float = 1.0) ->
 
 def _oracle_thresholds(alarms: Curve, allowed: NDArray[np.int64]) -> Floats:
     """`oracle_threshold` for many counts `(k,)` at once."""
-    # The most false alarms at a threshold or anywhere above it, from the top down: it rises.
+    # Maximum number of false alarms at each threshold or above it, from the highest threshold down.
     worst = np.maximum.accumulate(alarms.false_alarms[::-1])
     breaches = len(worst) - np.searchsorted(worst, allowed, side="right")
     least = np.nextafter(alarms.threshold, np.inf)
@@ -76,7 +76,7 @@ def _oracle_thresholds(alarms: Curve, allowed: NDArray[np.int64]) -> Floats:
 
 
 def latency(latency_s: ArrayLike) -> tuple[float, float] | None:
-    """Median and 95th percentile of `latency_s (words,)`, in seconds; NaN for missed words. None when none was hit."""
+    """Median and 95th percentile of `latency_s (words,)` in seconds, ignoring NaN (misses); None without hits."""
     values = np.asarray(latency_s, dtype=np.float64)
     values = values[np.isfinite(values)]
     if not len(values):
@@ -86,7 +86,7 @@ def latency(latency_s: ArrayLike) -> tuple[float, float] | None:
 
 
 def det_corners(det: DetCurve, max_fah: float) -> tuple[Floats, Floats]:
-    """`(fah, frr)`: the points that matter, FRR falling as FAH rises to `max_fah`."""
+    """`(fah, frr)` of the corners of the curve: FRR falls as FAH rises to `max_fah`."""
     order = np.lexsort((det.frr, det.fah))
     fah, frr = det.fah[order], np.minimum.accumulate(det.frr[order])
     better = np.append(True, frr[1:] < frr[:-1]) & (fah <= max_fah)

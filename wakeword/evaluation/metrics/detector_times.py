@@ -1,7 +1,7 @@
-"""Smoothing and refractory time: the bundle's, or others of a grid that val likes better, chosen with the threshold.
+"""Choice of the smoothing and refractory time from a grid, on val.
 
-A bundle has one smoothing window and one refractory time for all its words and targets, so they are chosen at the
-operating point, over all words and conditions together. Everything here looks at val alone.
+A bundle has one smoothing time and one refractory time for all words and targets. They are therefore chosen at the
+operating point, over all words and conditions together.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import product
 
 from wakeword.config.evaluation import EvaluationConfig
-from wakeword.evaluation.metrics.measure import listen
+from wakeword.evaluation.metrics.measure import measure_word
 from wakeword.evaluation.metrics.near_misses import near_miss_floor
 from wakeword.evaluation.metrics.thresholds import MARGIN_FRR, choose_threshold, raise_to
 from wakeword.evaluation.scoring.store import ScoreStore
@@ -18,16 +18,16 @@ from wakeword.runtime.events import EventTiming
 
 
 def timing_of(detector: DetectorSettings, step_s: float) -> EventTiming:
-    """A bundle's detector times in scores."""
+    """A bundle's detector times in steps of `step_s`."""
     return EventTiming.from_seconds(step_s, detector.smoothing_s, detector.nms_window_s, detector.refractory_s)
 
 
 def choose_times(store: ScoreStore, config: EvaluationConfig) -> tuple[DetectorSettings, str]:
-    """The detector's times for this evaluation, and a sentence on how they came about (empty without a grid).
+    """The detector's times for this evaluation, and a sentence on their choice (empty without a grid).
 
-    Of the grid's pairs the one that misses the fewest words of val at its own threshold for `operating_fah` wins; it
-    must save more than `MARGIN_FRR` of the words against the bundle's times, or those stay: on little data the best of
-    many pairs is best by chance.
+    The pair of the grid with the fewest missed words of val, at its own threshold for `operating_fah`, is chosen. It
+    must miss fewer words than the bundle's times by more than `MARGIN_FRR` of the words; otherwise the bundle's times
+    are kept, because on little data the best of many pairs is best by chance.
     """
     shipped = DetectorSettings(**store.detector)
     pairs = list(
@@ -40,26 +40,29 @@ def choose_times(store: ScoreStore, config: EvaluationConfig) -> tuple[DetectorS
     tried += [shipped.model_copy(update={"smoothing_s": smooth, "refractory_s": wait}) for smooth, wait in others]
     words, before = _missed(store, shipped, config)
     if not words:
-        return shipped, "val holds no words to choose detector times with: the bundle's stay"
+        return shipped, "val has no words to choose detector times with: the times of the bundle are kept"
     missed = [before, *(_missed(store, detector, config)[1] for detector in tried[1:])]
     best = min(range(len(tried)), key=lambda place: (missed[place], tried[place].smoothing_s))
     kept = before - missed[best] <= MARGIN_FRR * words
     chosen = shipped if kept else tried[best]
-    told = f"smoothing {chosen.smoothing_s:g} s and refractory time {chosen.refractory_s:g} s"
+    times = f"smoothing {chosen.smoothing_s:g} s and refractory time {chosen.refractory_s:g} s"
     if kept:
-        return chosen, f"{told} stay: none of {len(others)} other pairs saves more than {MARGIN_FRR:.0%} of val's words"
+        others_text = (
+            f"none of {len(others)} other pairs reduces the misses by more than {MARGIN_FRR:.0%} of val's words"
+        )
+        return chosen, f"{times} are kept: {others_text}"
     return chosen, (
-        f"{told} miss {missed[best]} of {words} words of val at {config.operating_fah:g} false alarms per hour, "
-        f"the bundle's own {shipped.smoothing_s:g} s and {shipped.refractory_s:g} s miss {before}"
+        f"{times} miss {missed[best]} of {words} words of val at {config.operating_fah:g} false alarms per hour, "
+        f"the bundle's {shipped.smoothing_s:g} s and {shipped.refractory_s:g} s miss {before}"
     )
 
 
 def _missed(store: ScoreStore, detector: DetectorSettings, config: EvaluationConfig) -> tuple[int, int]:
-    """Words of val in all conditions, and how many of them are missed at the thresholds that val gives."""
+    """Number of words of val in all conditions, and of those missed at the thresholds chosen on val."""
     timing = timing_of(detector, store.step_s)
     words = missed = 0
     for word in store.words:
-        view = listen(word["label"], store.of("val"), store.scores, timing, config)
+        view = measure_word(word["label"], store.of("val"), store.scores, timing, config)
         if view.hours <= 0:
             continue
         choice = choose_threshold(view.words, view.alarms, view.hours, config.operating_fah)

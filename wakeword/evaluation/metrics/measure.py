@@ -1,4 +1,4 @@
-"""One word on one split: peaks per condition, false alarms over all negative audio, clip scores."""
+"""Measurements of one word on one split: peaks per condition, false alarms over all negative audio, clip scores."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from wakeword.evaluation.tracks.track import TruthRow
 from wakeword.runtime.events import EventTiming
 
 AROUND_WORDS = "around the words"
-"""False alarms in the clean positive tracks: before the words and in the quiet after them."""
+"""False alarms in the clean positive tracks, before the words and in the quiet after them."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """Negative audio of one kind: peaks, and the hours in which an event is a false alarm.
+class NegativeAudio:
+    """Negative audio of one kind: its peaks, and the hours in which an event is a false alarm.
 
     `tracks`, `track_hours`: in the order of `peaks.track`.
     """
@@ -54,17 +54,17 @@ class Part:
 
 @dataclass(frozen=True)
 class WordOnSplit:
-    """One word's view of all tracks of a split.
+    """Measurements of one word on all tracks of a split.
 
-    `conditions`: peaks and the words' rows of the truth per condition, tracks joined. `negatives`: parts by
-    kind. `alarms`, `hours`: all parts together. `near_misses`: those of this word. `clip_scores`: highest raw score of
+    `conditions`: peaks and truth rows of the words per condition, over all tracks. `negatives`: negative audio by kind;
+    `alarms` and `hours` are its totals. `near_misses`: near misses of this word. `clip_scores`: highest raw score of
     each clip, per condition and for `other speech`.
     """
 
     label: str
     conditions: dict[str, tuple[Peaks, list[TruthRow]]]
     curves: dict[str, Curve]
-    negatives: dict[str, Part]
+    negatives: dict[str, NegativeAudio]
     alarms: Curve
     hours: float
     near_misses: NearMissClips
@@ -74,26 +74,26 @@ class WordOnSplit:
 
     @property
     def words(self) -> Curve:
-        """Words of all conditions together."""
+        """Curve of the words of all conditions."""
         return add_curves(self.curves.values())
 
 
-def listen(
+def measure_word(
     label: str,
     tracks: Sequence[TrackInfo],
     read: Callable[[str, str], NDArray[np.float32]],
     timing: EventTiming,
     config: EvaluationConfig,
 ) -> WordOnSplit:
-    """Gather what the tracks say about the word `label`; `read(track, label)` gives its raw scores `(n,)` there.
+    """Measure the word `label` on tracks; `read(track, label)` returns its raw scores `(n,)` on a track.
 
-    False alarms are counted over all negative tracks and the *clean* positive tracks (of this word, outside its words
-    and their windows; of other words, all of it). Noisy and far versions of the same clips would count the same audio
-    again, so their false alarms are reported per condition and stay out of the pooled rate. A recording with truth is
-    both: its words are a condition, the rest of it is listening time.
+    False alarms are counted over all negative tracks and the *clean* positive tracks (of this word outside the windows
+    of its utterances, of other words everywhere). The other conditions repeat the same clips, so their false alarms are
+    reported per condition and are not in the total rate. The words of a recording with truth are a condition, and the
+    rest of the recording is negative audio.
     """
     window = HitWindow(config.hit_before_s, config.hit_after_s)
-    heard = _Heard(label, timing.step_s, window.after_s)
+    found = _Measurements(label, timing.step_s, window.after_s)
     for track in tracks:
         own = track.kind == "positives" and track.word == label
         if track.kind == "positives" and not own and track.condition != "clean":
@@ -104,22 +104,22 @@ def listen(
         values = read(track.name, label)
         peaks = track_peaks(values, truth, window, timing)
         if own or (track.kind == "recording" and rows):
-            heard.words(track, peaks, rows, values)
+            found.add_words(track, peaks, rows, values)
         if track.kind == "near_misses":
-            heard.near.append(near_miss_clips(peaks, track.truth, label, window.after_s))
+            found.near.append(near_miss_clips(peaks, track.truth, label, window.after_s))
         elif not own or track.condition == "clean":
-            heard.negatives(track, peaks, rows, ignored)
+            found.add_negatives(track, peaks, rows, ignored)
         if track.kind in ("speech", "noise"):
-            heard.clips(track, peaks, ignored, values)
-    return heard.gathered()
+            found.add_clips(track, peaks, ignored, values)
+    return found.joined()
 
 
 def _spans(rows: Sequence[TruthRow]) -> list[tuple[float, float]]:
     return [(row.start_s, row.end_s) for row in rows]
 
 
-class _Heard:
-    """What `listen` has gathered of one word so far."""
+class _Measurements:
+    """Measurements of one word on the tracks added so far."""
 
     def __init__(self, label: str, step_s: float, after_s: float) -> None:
         self.label, self.step_s, self.after_s = label, step_s, after_s
@@ -129,26 +129,30 @@ class _Heard:
         self._highest: dict[str, list[NDArray[np.float64]]] = {}
         self._others: list[NDArray[np.float64]] = []
 
-    def words(self, track: TrackInfo, peaks: Peaks, rows: list[TruthRow], values: NDArray[np.float32]) -> None:
+    def add_words(self, track: TrackInfo, peaks: Peaks, rows: list[TruthRow], values: NDArray[np.float32]) -> None:
         self._conditions.setdefault(track.condition, []).append((peaks, rows))
         highest = _clip_scores(values, rows, self.step_s, self.after_s)
         self._highest.setdefault(track.condition, []).append(highest)
 
-    def negatives(self, track: TrackInfo, peaks: Peaks, rows: Sequence[TruthRow], ignored: Sequence[TruthRow]) -> None:
+    def add_negatives(
+        self, track: TrackInfo, peaks: Peaks, rows: Sequence[TruthRow], ignored: Sequence[TruthRow]
+    ) -> None:
         own = track.kind == "positives" and track.word == self.label
         kind = {"positives": AROUND_WORDS if own else "other wake words"}.get(track.kind, track.kind)
         taken = _spans(ignored) + [(row.start_s, row.end_s + self.after_s) for row in rows]
         self._negatives.setdefault(kind, []).append((peaks, (track.duration_s - _covered(taken)) / 3600, track))
 
-    def clips(self, track: TrackInfo, peaks: Peaks, ignored: Sequence[TruthRow], values: NDArray[np.float32]) -> None:
-        held = {row.clip_id for row in ignored}
-        others = [row for row in track.truth if row.role == "clip" and row.clip_id not in held]
+    def add_clips(
+        self, track: TrackInfo, peaks: Peaks, ignored: Sequence[TruthRow], values: NDArray[np.float32]
+    ) -> None:
+        containing = {row.clip_id for row in ignored}
+        others = [row for row in track.truth if row.role == "clip" and row.clip_id not in containing]
         self._others.append(stretch_scores(peaks, others))
         if track.kind == "speech":
             highest = _clip_scores(values, others, self.step_s, 0.0)
             self._highest.setdefault("other speech", []).append(highest)
 
-    def gathered(self) -> WordOnSplit:
+    def joined(self) -> WordOnSplit:
         joined = {
             name: (join_peaks([peaks for peaks, _ in parts]), [row for _, rows in parts for row in rows])
             for name, parts in self._conditions.items()
@@ -157,7 +161,7 @@ class _Heard:
         for kind, members in self._negatives.items():
             peaks = join_peaks([member for member, _, _ in members])
             tracks, hours = tuple(track for _, _, track in members), tuple(hours for _, hours, _ in members)
-            parts[kind] = Part(peaks, sum(hours), sweep(peaks), tracks, hours)
+            parts[kind] = NegativeAudio(peaks, sum(hours), sweep(peaks), tracks, hours)
         return WordOnSplit(
             label=self.label,
             conditions=joined,
@@ -176,17 +180,17 @@ class _Heard:
 
 def _covered(spans: Sequence[tuple[float, float]]) -> float:
     """Seconds covered by spans that may overlap."""
-    total, reach = 0.0, -np.inf
+    total, covered = 0.0, -np.inf
     for start, end in sorted(spans):
-        total += max(0.0, end - max(start, reach))
-        reach = max(reach, end)
+        total += max(0.0, end - max(start, covered))
+        covered = max(covered, end)
     return total
 
 
 def _clip_scores(
     scores: NDArray[np.float32], rows: Sequence[TruthRow], step_s: float, after_s: float
 ) -> NDArray[np.float64]:
-    """Highest raw score of each row's stretch of the track."""
+    """Highest raw score in each row's section of the track."""
     highest = []
     for row in rows:
         first = min(max(0, round(row.start_s / step_s) - 1), len(scores) - 1)
@@ -196,7 +200,7 @@ def _clip_scores(
 
 
 def alarm_times(view: WordOnSplit, threshold: float) -> AlarmTimes:
-    """When the events of the negatives come that are false alarms, tracks one after the other."""
+    """Times of the false alarms in the negative audio, tracks one after the other."""
     at_h, kinds, passed_s = [], [], 0.0
     for kind, part in view.negatives.items():
         starts_s = passed_s + np.cumsum([0.0, *(track.duration_s for track in part.tracks)])
@@ -208,7 +212,7 @@ def alarm_times(view: WordOnSplit, threshold: float) -> AlarmTimes:
 
 
 def at_threshold(view: WordOnSplit, threshold: float, config: EvaluationConfig) -> SplitResult:
-    """Everything about one split at one threshold."""
+    """Results of one split at one threshold."""
     by_kind = {
         kind: alarm_rate(int(part.alarms.at(threshold)[1]), part.hours, config.confidence)
         for kind, part in view.negatives.items()

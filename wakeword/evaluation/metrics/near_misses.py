@@ -1,11 +1,11 @@
-"""Near misses: phrases that only resemble the word, and how many of them fire, by their distance in phonemes.
+"""Near misses: phrases that sound like the word, and the share of them that fires, by distance in phonemes.
 
-A figure of its own, outside FRR and FAH: a detector that ignores near misses can be made by missing words, so the
-share that fires stands beside the miss rate at every threshold, and beside how often the very same voices' own phrase
-fires (synthetic voices that training heard score higher than people do).
+They are outside FRR and FAH. A detector can reject near misses by missing words, so their share is reported with the
+miss rate at every threshold, and with the share of the phrase itself by the same speakers (synthetic voices of the
+training data score higher than people).
 
-A near miss fires when its highest peak reaches the threshold. An event of the clip before it, which would hold it back
-in the track, is left out of account: nobody says near misses one after the other.
+A near miss fires when its highest peak reaches the threshold. The refractory time after the clip before it is ignored,
+since near misses do not follow each other in use.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from wakeword.evaluation.statistics.intervals import wilson
 from wakeword.evaluation.tracks.plan import TruthRow
 
 FAR = 4
-"""Distances from here on are told as one."""
+"""Distances from this one on are one group."""
 CURVE_POINTS = 100
-"""The stored curve has at most so many points, evenly taken from those there are."""
+"""Maximum number of points of the stored curve, evenly sampled."""
 
 Floats = NDArray[np.float64]
 
@@ -38,16 +38,16 @@ class NearMissClips:
     speakers: tuple[str, ...]
 
     def share(self, threshold: float | Floats) -> Floats:
-        """Share of the clips that fires at any thresholds, of the same shape; NaN without clips."""
+        """Share of the clips that fires at each threshold, of the same shape; NaN without clips."""
         if not len(self.score):
             return np.full(np.shape(threshold), np.nan)
         return 1 - np.searchsorted(np.sort(self.score), threshold, side="left") / len(self.score)
 
 
 def near_miss_clips(peaks: Peaks, rows: Sequence[TruthRow], label: str, after_s: float) -> NearMissClips:
-    """The near misses of `label` (or of any word) on one track with these peaks.
+    """The near misses of `label` (or of any word) on one track with the peaks `peaks`.
 
-    A clip's peaks lie from its start to `after_s` past its end, but not past the start of the clip after it.
+    The peaks of a clip lie between its start and `after_s` after its end, and before the start of the next clip.
     """
     near = sorted((row for row in rows if row.role == "near_miss"), key=lambda row: row.start_s)
     scores, kept = [], []
@@ -76,18 +76,15 @@ def join_near_misses(parts: Sequence[NearMissClips]) -> NearMissClips:
 def near_miss_result(
     clips: NearMissClips, threshold: float, hit: NDArray[np.bool_], speakers: Sequence[str], confidence: float
 ) -> NearMissResult | None:
-    """Everything about near misses at one threshold; None without clips.
+    """Results on near misses at one threshold; None without clips.
 
-    `hit (words,)`, `speakers`: of the clean words, whether each fires at the threshold and who says it.
+    `hit (words,)`, `speakers`: of the clean words, whether each is detected at the threshold and its speaker.
     """
     if not len(clips.score):
         return None
-    fired = clips.score >= threshold
-    groups: dict[str, NDArray[np.bool_]] = {}
-    for number in range(1, FAR):
-        groups[str(number)] = clips.phoneme_distance == number
-    groups[_name(FAR)] = clips.phoneme_distance >= FAR
-    groups["unknown"] = clips.phoneme_distance < 1
+    fired, distance = clips.score >= threshold, clips.phoneme_distance
+    groups = {str(number): distance == number for number in range(1, FAR)}
+    groups |= {_name(FAR): distance >= FAR, "unknown": distance < 1}
     shared = (set(clips.speakers) & set(speakers)) - {""}
     own = np.asarray([speaker in shared for speaker in speakers], dtype=bool)
     return NearMissResult(
@@ -108,7 +105,7 @@ def _name(distance: int) -> str:
 
 
 def near_miss_curve(clips: NearMissClips, words: Curve | None) -> NearMissCurve | None:
-    """FRR of `words` against the share of near misses that fires; None where there are none of either."""
+    """FRR of `words` and the share of near misses that fires; None without words or without near misses."""
     if words is None or not words.words or not len(clips.score):
         return None
     levels = np.unique(np.concatenate([[0.0], words.threshold, clips.score[np.isfinite(clips.score)]]))
@@ -120,7 +117,7 @@ def near_miss_curve(clips: NearMissClips, words: Curve | None) -> NearMissCurve 
 
 @dataclass(frozen=True)
 class NearMissFloor:
-    """The lowest threshold that keeps every limit, the limit that decides it, and limits that could not be tested."""
+    """The lowest threshold that keeps all limits, the limit that determines it, and limits without clips."""
 
     threshold: float
     reason: str
@@ -130,7 +127,7 @@ class NearMissFloor:
 def near_miss_floor(clips: NearMissClips, limits: Mapping[int, float]) -> NearMissFloor:
     """The lowest threshold at which at most `limits[d]` of the near misses `d` phonemes away fire.
 
-    The last distance (`FAR`) stands for itself and all beyond. A limit without clips to test it on is named, not kept.
+    The distance `FAR` includes all greater ones. A limit without clips is listed as untested.
     """
     floor, reason, untested = 0.0, "", []
     for distance, limit in sorted(limits.items()):

@@ -1,4 +1,4 @@
-"""Every test word at the operating point, hit or missed, as Parquet: what two models' comparison is made from."""
+"""`outcomes.parquet`: hit or miss of every test word at the operating point, for the comparison of two models."""
 
 from __future__ import annotations
 
@@ -17,36 +17,25 @@ from wakeword.evaluation.scoring.store import METADATA_KEY
 from wakeword.system.files import atomic_path
 
 OUTCOMES_NAME = "outcomes.parquet"
+_TRUTH = ("track", "clip_id", "speaker", "source", "start_s", "end_s")
+_TYPES = {"hit": pa.bool_()} | dict.fromkeys(("start_s", "end_s", "score", "latency_s"), pa.float64())
 OUTCOMES_SCHEMA = pa.schema(
-    [
-        ("word", pa.string()),
-        ("condition", pa.string()),
-        ("track", pa.string()),
-        ("clip_id", pa.string()),
-        ("speaker", pa.string()),
-        ("source", pa.string()),
-        ("start_s", pa.float64()),
-        ("end_s", pa.float64()),
-        ("hit", pa.bool_()),
-        ("score", pa.float64()),
-        ("latency_s", pa.float64()),
-    ]
+    [(name, _TYPES.get(name, pa.string())) for name in ("word", "condition", *_TRUTH, "hit", "score", "latency_s")]
 )
-"""`score`: the highest smoothed peak in the word's window (null: no peak); `latency_s`: null where missed."""
+"""`score`: the highest smoothed peak in the word's window, null without a peak; `latency_s`: null for misses."""
 
 
 def outcome_rows(view: WordOnSplit, threshold: float) -> list[dict]:
-    """A row of `OUTCOMES_SCHEMA` for every word of every condition."""
+    """One row of `OUTCOMES_SCHEMA` for every word of every condition."""
     rows = []
     for condition, (peaks, truth) in view.conditions.items():
-        played, best = outcome(peaks, threshold), word_scores(peaks, without=-np.inf)
+        result, best = outcome(peaks, threshold), word_scores(peaks, without=-np.inf)
         for place, row in enumerate(truth):
-            about = {name: getattr(row, name) for name in ("track", "clip_id", "speaker", "source", "start_s", "end_s")}
-            found = {
-                "hit": bool(played.hit[place]),
-                "score": float(best[place]) if np.isfinite(best[place]) else None,
-                "latency_s": float(played.latency_s[place]) if played.hit[place] else None,
-            }
+            hit = bool(result.hit[place])
+            score = float(best[place]) if np.isfinite(best[place]) else None
+            latency_s = float(result.latency_s[place]) if hit else None
+            about = {name: getattr(row, name) for name in _TRUTH}
+            found = {"hit": hit, "score": score, "latency_s": latency_s}
             rows.append({"word": view.label, "condition": condition, **about, **found})
     return rows
 
@@ -54,7 +43,7 @@ def outcome_rows(view: WordOnSplit, threshold: float) -> list[dict]:
 def write_outcomes(
     path: Path, views: Sequence[WordOnSplit], thresholds: Sequence[float], about: dict[str, str]
 ) -> None:
-    """All words of `views`, each at its threshold, atomically; `about` (hashes) goes into the metadata."""
+    """Write all words of `views`, each at its threshold, atomically; `about` (hashes) is stored as metadata."""
     rows = [row for view, limit in zip(views, thresholds, strict=True) for row in outcome_rows(view, limit)]
     schema = OUTCOMES_SCHEMA.with_metadata({METADATA_KEY: json.dumps(about, sort_keys=True).encode()})
     with atomic_path(path) as temporary:

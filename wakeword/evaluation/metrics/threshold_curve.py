@@ -1,10 +1,10 @@
-"""Exact hits and false alarms at every distinct threshold, with the events that the detector makes.
+"""Exact numbers of hits and false alarms at every distinct threshold, for the events of the detector.
 
-Peaks do not depend on the threshold (`wakeword.runtime.events`), so a track is swept from its peaks alone. It is played
-once, at all thresholds together: what is carried from peak to peak is, as a step function of the threshold, when the
-next event may come. A peak is an event at the thresholds up to its score at which it need not wait, and these become
-the steps that it changes. Only events within the refractory time make steps, so there are few of them at a time (some
-fifteen in pure noise), the whole sweep is near-linear in the number of peaks, and nothing is rounded to a grid.
+Peaks do not depend on the threshold (`wakeword.runtime.events`), so a track is swept from its peaks. One pass over the
+peaks covers all thresholds: its state is the time of the next possible event, as a step function of the threshold. A
+peak is an event at the thresholds up to its score at which the refractory time has passed, and it changes these steps.
+Only events within the refractory time make steps (about fifteen in pure noise), so the sweep is nearly linear in the
+number of peaks. Nothing is rounded to a grid.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 CHUNK = 1 << 16
-"""Peaks that are held as Python's numbers at a time, which take five times the memory of NumPy's."""
+"""Number of peaks that are converted to Python numbers at a time, which take five times the memory of NumPy's."""
 OUTSIDE = -1
-"""Owner of a peak that lies in no word's window: an event there is a false alarm."""
+"""Owner of a peak outside all word windows: an event there is a false alarm."""
 IGNORED = -2
-"""Owner of a peak in a region that counts neither way (a clip that holds the word without a known place)."""
+"""Owner of a peak in an ignored region (a clip that contains the word at an unknown time)."""
 
 
 @dataclass(frozen=True)
 class Truth:
-    """One word's truth on one track, in seconds of the track.
+    """The truth of one word on one track, in seconds of the track.
 
-    `word_start_s`, `word_end_s (words,)`: every utterance of the word, in time order.
-    `ignored_s (regions, 2)`: regions in which events count neither as hits nor as false alarms; they may overlap.
+    `word_start_s`, `word_end_s (words,)`: every utterance of the word, in time order. `ignored_s (regions, 2)`: regions
+    in which events count neither as hits nor as false alarms; they may overlap.
 
     Raises DataError for words that overlap or do not end after their start, and for times that are not finite.
     """
@@ -71,12 +71,12 @@ class HitWindow:
 
 @dataclass(frozen=True)
 class Peaks:
-    """All peaks of one word over one or several tracks that stand one after the other.
+    """All peaks of one word over one or several consecutive tracks.
 
-    `index (peaks,)`: score numbers, rising; tracks are set further apart than the refractory time, so that they do not
-    touch. `score (peaks,)`: smoothed scores. `owner (peaks,)`: number of the word whose window holds the peak,
-    `OUTSIDE` or `IGNORED`. `latency_s (peaks,)`: peak time minus the end of the owning word (NaN where none).
-    `track (peaks,)`, `time_s (peaks,)`: track number and time in that track. `words`: how many words there are.
+    `index (peaks,)`: score numbers, rising, with a gap of more than the refractory time between tracks.
+    `score (peaks,)`: smoothed scores. `owner (peaks,)`: number of the word whose window contains the peak, `OUTSIDE` or
+    `IGNORED`. `latency_s (peaks,)`: peak time minus the end of the owning word, NaN without one. `track (peaks,)`,
+    `time_s (peaks,)`: track number and time in that track. `words`: number of words.
     """
 
     index: Ints
@@ -94,10 +94,10 @@ class Peaks:
 
 
 def track_peaks(scores: NDArray, truth: Truth, window: HitWindow, timing: EventTiming) -> Peaks:
-    """Peaks of raw `scores (n,)` of one word on one track, each with the word that it would hit.
+    """Peaks of raw `scores (n,)` of one word on one track, each with the word that an event there hits.
 
-    Where the windows of two words overlap, the earlier one ends where the later one begins, so that an event belongs
-    to one word at every threshold. A word's window wins over an ignored region.
+    Of two overlapping windows the earlier one ends where the later one begins, so that an event belongs to one word at
+    every threshold. Windows take precedence over ignored regions.
 
     Raises DataError for scores that are not finite.
     """
@@ -122,7 +122,7 @@ def track_peaks(scores: NDArray, truth: Truth, window: HitWindow, timing: EventT
 def _owners(index: Ints, truth: Truth, window: HitWindow, step_s: float) -> tuple[Ints, Floats]:
     owner = np.full(len(index), OUTSIDE, dtype=np.int64)
     latency = np.full(len(index), np.nan)
-    # Bounds in score numbers; the small term keeps exact multiples of the step inside, whatever their last bit.
+    # Bounds in score numbers; the tolerance includes exact multiples of the step in spite of rounding.
     if len(truth.ignored_s):
         low = np.searchsorted(index, _first(truth.ignored_s[:, 0], step_s), side="left")
         high = np.searchsorted(index, _last(truth.ignored_s[:, 1], step_s), side="right")
@@ -148,8 +148,8 @@ def _last(time_s: Floats, step_s: float) -> Ints:
 
 
 def join_peaks(parts: Sequence[Peaks]) -> Peaks:
-    """One track or more as one, set apart by more than the refractory time; word and track numbers run on."""
-    reach = max(part.refractory for part in parts) + 1
+    """Join tracks with a gap of more than the refractory time; word and track numbers continue."""
+    gap = max(part.refractory for part in parts) + 1
     index, owner, track, words, tracks = [], [], [], 0, 0
     offset = 0
     for part in parts:
@@ -158,7 +158,7 @@ def join_peaks(parts: Sequence[Peaks]) -> Peaks:
         track.append(part.track + tracks)
         words += part.words
         tracks = int(track[-1][-1]) + 1 if len(part.index) else tracks + 1
-        offset = (int(index[-1][-1]) if len(part.index) else offset) + reach
+        offset = (int(index[-1][-1]) if len(part.index) else offset) + gap
     return Peaks(
         index=np.concatenate(index),
         score=np.concatenate([part.score for part in parts]),
@@ -173,10 +173,10 @@ def join_peaks(parts: Sequence[Peaks]) -> Peaks:
 
 @dataclass(frozen=True)
 class Curve:
-    """Counts as exact step functions of the threshold.
+    """Numbers of hits and false alarms as exact step functions of the threshold.
 
-    `threshold (k,)` rises and holds every distinct peak score; `hits`, `false_alarms (k,)` count at that threshold and
-    down to (not including) the one before. Above the last one there is no event. `words` is the number of words.
+    `threshold (k,)` rises and contains every distinct peak score; `hits`, `false_alarms (k,)` hold at that threshold
+    and above the one before. Above the last threshold there is no event. `words` is the number of words.
     """
 
     threshold: Floats
@@ -185,7 +185,7 @@ class Curve:
     words: int
 
     def at(self, threshold: float | NDArray) -> tuple[Ints, Ints]:
-        """`(hits, false alarms)` at any thresholds, of the same shape."""
+        """`(hits, false alarms)` at each threshold, of the same shape."""
         place = np.searchsorted(self.threshold, np.asarray(threshold, dtype=np.float64), side="left")
         return np.append(self.hits, 0)[place], np.append(self.false_alarms, 0)[place]
 
@@ -196,17 +196,17 @@ class Curve:
 
 
 def add_curves(curves: Iterable[Curve]) -> Curve:
-    """Counts of several independent sets of tracks together, at the thresholds of them all."""
+    """Sum of the counts of independent sets of tracks, at the thresholds of all sets."""
     parts = list(curves)
     if not parts:
         return Curve(np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), 0)
     threshold, place = np.unique(np.concatenate([part.threshold for part in parts]), return_inverse=True)
 
     def total(counts: Sequence[Ints]) -> Ints:
-        # What goes where the threshold passes a level; a count is all that goes from its level up.
-        going = np.concatenate([own - np.append(own, 0)[1:] for own in counts])
+        # Differences between neighbouring thresholds are added up, then summed from the highest threshold down.
+        steps = np.concatenate([own - np.append(own, 0)[1:] for own in counts])
         at = np.zeros(len(threshold), dtype=np.int64)
-        np.add.at(at, place, going)
+        np.add.at(at, place, steps)
         return np.cumsum(at[::-1])[::-1]
 
     hits, false_alarms = total([part.hits for part in parts]), total([part.false_alarms for part in parts])
@@ -216,8 +216,8 @@ def add_curves(curves: Iterable[Curve]) -> Curve:
 def sweep(peaks: Peaks) -> Curve:
     """Hits and false alarms at every distinct threshold.
 
-    Each word is hit once; every other event is a false alarm, also a second one in the same word's window. Events in
-    ignored regions count as neither, but hold back later events as they do in the detector.
+    Each word is hit once; every other event is a false alarm, including a second one in the same word's window. Events
+    in ignored regions count as neither, but start a refractory time as in the detector.
     """
     threshold, rank = np.unique(peaks.score, return_inverse=True)
     width = len(threshold) + 1
@@ -226,7 +226,7 @@ def sweep(peaks: Peaks) -> Curve:
     for spans in _event_spans(peaks, rank):
         owner = peaks.owner[spans[:, 0]]
         _count(events, spans[owner != IGNORED, 1:])
-        # Words are set apart, so that only spans of one word can overlap.
+        # An offset per word, so that only spans of one word can overlap.
         in_words.append(spans[owner >= 0, 1:] + width * owner[owner >= 0, None])
     _count(hits, _disjoint(np.concatenate(in_words)) % width)
     events, hits = np.cumsum(events[:-1]), np.cumsum(hits[:-1])
@@ -234,13 +234,13 @@ def sweep(peaks: Peaks) -> Curve:
 
 
 def _count(changes: Ints, spans: Ints) -> None:
-    """One more from the first to before the second of each of `spans (n, 2)`; counts are running sums of `changes`."""
+    """Add 1 over each half-open span of `spans (n, 2)`; the counts are the running sums of `changes`."""
     for column, sign in ((0, 1), (1, -1)):
         changes += sign * np.bincount(spans[:, column], minlength=len(changes))
 
 
 def _disjoint(spans: Ints) -> Ints:
-    """Spans `(k, 2)` that cover the same as `spans (n, 2)` do, without overlaps."""
+    """Spans `(k, 2)` with the union of `spans (n, 2)` and without overlaps."""
     spans = spans[np.argsort(spans[:, 0], kind="stable")]
     covered = np.maximum.accumulate(np.append(0, spans[:, 1]))[:-1]
     first = np.maximum(spans[:, 0], covered)
@@ -248,14 +248,14 @@ def _disjoint(spans: Ints) -> Ints:
 
 
 def _event_spans(peaks: Peaks, rank: Ints) -> Iterator[Ints]:
-    """Rows `(peak, first, end)`: the peak is an event at the thresholds numbered `first` to before `end`.
+    """Rows `(peak, first, end)`: the peak is an event at the thresholds with numbers in [first, end).
 
-    `rank (peaks,)`: the number of the threshold that equals the peak's score. A peak's rows rise and do not touch.
-    They come chunk by chunk, in the order of the peaks.
+    `rank (peaks,)`: the number of the threshold that equals the peak's score. The rows of a peak rise and do not touch.
+    They are yielded in chunks, in the order of the peaks.
     """
     rest = max(peaks.refractory, 1)
-    # The step function: from threshold tops[i - 1] to before tops[i], the next event may come at frees[i] or later, and
-    # at once from the last one on.
+    # The step function: at thresholds in [tops[i - 1], tops[i]) the next event is possible from frees[i] on, and at
+    # thresholds from the last top on at any time.
     tops: list[int] = []
     frees: list[int] = []
     for start in range(0, len(rank), CHUNK):
@@ -292,7 +292,7 @@ def _event_spans(peaks: Peaks, rank: Ints) -> Iterator[Ints]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one threshold does: event counts, and which words were hit.
+    """Events at one threshold: their counts, and the words that were hit.
 
     `hit (words,)` bool; `latency_s (words,)` of the first event in the word's window, NaN for missed words;
     `duplicates`: events beyond the first in a window; `false_alarms`: positions of the false peaks, duplicates
@@ -306,7 +306,7 @@ class Outcome:
 
 
 def outcome(peaks: Peaks, threshold: float) -> Outcome:
-    """Play the events of one threshold against the truth."""
+    """Compare the events at one threshold with the truth."""
     events = peaks.events(threshold)
     owner = peaks.owner[events]
     in_word = np.flatnonzero(owner >= 0)

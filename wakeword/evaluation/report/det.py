@@ -1,4 +1,4 @@
-"""Figures of misses and false alarms: the DET curve with its band, and when the false alarms came."""
+"""Figures of misses and false alarms: the DET curve with its interval, and the false alarms over time."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from wakeword.pages.figures import GREY, SOFT_INK, colour, styled
 
 PUBLISHED = (
     ("openWakeWord alexa", 0.5, 0.04, "10 dB noise and rooms, DiPCo 5.5 h (its documentation)"),
-    ("microWakeWord alexa", 0.45, 0.035, "clips that also chose the model (its benchmark plot)"),
+    ("microWakeWord alexa", 0.45, 0.035, "clips also used for model selection (its benchmark plot)"),
     ("microWakeWord okay nabu", 0.122, 0.02, "synthetic voices (its documentation)"),
-    ("Porcupine, mean of 6 words", 0.1, 0.027, "10 dB noise, LibriSpeech (its makers' benchmark)"),
-    ("Snowboy, mean of 6 words", 0.1, 0.319, "10 dB noise, LibriSpeech (Porcupine's makers' benchmark)"),
+    ("Porcupine, mean of 6 words", 0.1, 0.027, "10 dB noise, LibriSpeech (Picovoice's benchmark)"),
+    ("Snowboy, mean of 6 words", 0.1, 0.319, "10 dB noise, LibriSpeech (Picovoice's benchmark)"),
 )
-"""Name, false alarms per hour, miss rate, and on what: published figures, as read in the projects' own pages."""
+"""Published results: name, false alarms per hour, miss rate, and test data, from the projects' own pages."""
 PUBLISHED_NOTE = (
-    "Grey crosses: figures that others publish for their own words on their own audio. They show the order of "
-    "magnitude, not a ranking: words, clips and counting differ."
+    "Grey crosses: published results of other detectors for their own words and test audio. They indicate the order "
+    "of magnitude and are not a ranking, because words, clips and counting methods differ."
 )
 
 
 def det_figure(word: WordResult, confidence: float) -> go.Figure | None:
-    """FRR against false alarms per hour (log), a step line per condition and a mark at each operating point.
+    """FRR against false alarms per hour (log), with a step line per condition and a mark at each operating point.
 
-    A rate of zero has no place on a log axis: it is drawn at half of one alarm in the hours there are, and the
-    axis says so. None without a curve.
+    A rate of zero is drawn at half a false alarm in the available hours, and the axis states this. None without a
+    curve.
     """
     test = word.operating.test
     if not word.det or test is None or test.alarms.hours <= 0:
@@ -94,16 +94,16 @@ def _published(figure: go.Figure) -> None:
         y=[100 * frr for _, _, frr, _ in PUBLISHED],
         mode="markers",
         marker={"symbol": "x-thin", "size": 9, "line": {"color": GREY, "width": 2}},
-        name="published by others",
-        customdata=[[name, told] for name, _, _, told in PUBLISHED],
+        name="published results of others",
+        customdata=[[name, about] for name, _, _, about in PUBLISHED],
         hovertemplate="%{customdata[0]}: %{y:.1f} % at %{x:g} per hour<br>%{customdata[1]}<extra></extra>",
     )
 
 
 def timeline_figure(word: WordResult, confidence: float) -> go.Figure | None:
-    """False alarms so far against hours listened, with the target as a line; None without hours.
+    """Cumulative false alarms over the hours of negative audio, with the target as a line; None without hours.
 
-    The hours are of all negative tracks; the axis names the rate's interval (Garwood).
+    The axis title states the interval of the rate.
     """
     times = word.alarm_times
     if times.total_h <= 0:
@@ -117,7 +117,7 @@ def timeline_figure(word: WordResult, confidence: float) -> go.Figure | None:
         y=y,
         mode="lines",
         line={"shape": "hv", "color": colour(3), "width": 2},
-        name="false alarms so far",
+        name="false alarms",
         customdata=["start", *(times.kinds[place] for place in order), "end"],
         hovertemplate="%{y} after %{x:.2f} h (%{customdata})<extra></extra>",
     )
@@ -131,7 +131,7 @@ def timeline_figure(word: WordResult, confidence: float) -> go.Figure | None:
     )
     low, high = poisson_interval(len(order), times.total_h, confidence)
     figure.update_xaxes(
-        title=f"hours of other audio<br>(rate {number(low)} to {number(high)} per hour at {whole(confidence)})"
+        title=f"hours of negative audio<br>(rate {number(low)} to {number(high)} per hour at {whole(confidence)})"
     )
     top = max(1.0, len(order), word.operating_fah * times.total_h)
     figure.update_yaxes(title="false alarms", range=[0, 1.05 * top])

@@ -1,4 +1,4 @@
-"""The worst misses and false alarms as the report shows them: caption, sound, spectrogram with the score under it."""
+"""The examples of the report's page: caption, sound, and spectrogram with the score below it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from wakeword.pages.figures import COLOURS
 from wakeword.pages.media import FFT_SAMPLES, HOP_SAMPLES, flac_address, png_address, spectrogram_db
 from wakeword.runtime.events import EventTiming, smooth
 
-TITLES = {"miss": "missed", "false alarm": "false alarm", "nearest": "nearest to a false alarm"}
+TITLES = {"miss": "missed", "false alarm": "false alarm", "nearest": "highest score without a false alarm"}
 
 
 @dataclass(frozen=True)
 class ExampleView:
-    """One example of the page; `picture` and `sound` are data addresses, empty where its audio is absent."""
+    """One example of the page; `picture` and `sound` are data URLs, empty if its audio is missing."""
 
     title: str
     about: str
@@ -41,21 +41,22 @@ def example_views(
     """The examples of a word, the worst first.
 
     Args:
-        word: whose examples.
-        folder: folder of the report; audio lies in `examples/` of it.
-        store: the scores that are drawn; None draws no curve.
+        word: the word.
+        folder: folder of the report, with the audio in `examples/`.
+        store: the scores to draw; None draws no score.
         detector: the detector's times, for the smoothing of the scores.
     """
     return [_view(example, word, folder, store, detector) for example in word.examples]
 
 
 def summary(word: WordResult) -> str:
-    """What the examples of a word are."""
+    """A sentence on the examples of a word."""
     kinds = {example.kind for example in word.examples}
-    text = "What it missed and what fired wrongly, the worst first."
-    if "miss" not in kinds:
-        text = "It missed nothing; " + ("what fired wrongly." if "false alarm" in kinds else "nothing fired wrongly.")
-    return text + (" There was no false alarm: these peaks came nearest to one." if "nearest" in kinds else "")
+    names = [text for kind, text in (("miss", "misses"), ("false alarm", "false alarms")) if kind in kinds]
+    text = f"The worst {' and '.join(names)}." if names else "There are no misses."
+    if "nearest" in kinds:
+        text += " There are no false alarms; the highest scores of negative audio are listed."
+    return text
 
 
 def _view(
@@ -68,7 +69,7 @@ def _view(
         sound = flac_address(path.read_bytes())
     who = ", ".join(part for part in (example.speaker and f"speaker {example.speaker}", example.source) if part)
     about = f"({example.condition}), score {example.score:.3f}, threshold {word.operating.threshold:.3f}"
-    lines = (who, f"{example.track} at {example.start_s:.1f} s", "" if sound else "no audio at hand")
+    lines = (who, f"{example.track} at {example.start_s:.1f} s", "" if sound else "audio not available")
     return ExampleView(TITLES[example.kind], about, tuple(line for line in lines if line), picture, sound)
 
 
@@ -79,7 +80,7 @@ def _trace(
     if store is None:
         return np.zeros(0), np.zeros(0)
     timing = EventTiming.from_seconds(store.step_s, **detector)
-    # From a little before, so that the moving average is that of the whole track.
+    # Start one window earlier, so that the moving average is that of the whole track.
     first = max(0, int(example.start_s / store.step_s) - timing.window)
     last = int(np.ceil(example.end_s / store.step_s))
     scores = smooth(store.scores(example.track, word.label)[first:last], timing.window)
@@ -96,7 +97,7 @@ def _picture(
     """PNG: spectrogram above, smoothed score with the threshold below."""
     from librosa.display import specshow
 
-    # Fixed margins: a layout engine would draw each of a report's many pictures twice.
+    # Fixed margins, because a layout engine would draw each picture twice.
     margins = {"left": 0.1, "right": 0.985, "top": 0.97, "bottom": 0.15, "hspace": 0.12}
     figure = Figure(figsize=(4.2, 2.6), dpi=110)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1), gridspec_kw=margins)

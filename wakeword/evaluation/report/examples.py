@@ -1,4 +1,4 @@
-"""The worst misses and false alarms of a word: which stretches of the tracks they are, and their audio."""
+"""The worst misses and false alarms of a word: their sections of the tracks, and their audio."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.evaluation.metrics.calibration import word_scores
-from wakeword.evaluation.metrics.measure import Part, WordOnSplit
+from wakeword.evaluation.metrics.measure import NegativeAudio, WordOnSplit
 from wakeword.evaluation.metrics.threshold_curve import OUTSIDE, outcome
 from wakeword.evaluation.results import Example
 from wakeword.evaluation.tracks.track import Track, TruthRow
@@ -21,7 +21,7 @@ from wakeword.system.files import atomic_path
 
 FOLDER = "examples"
 EACH = 5
-"""At most so many misses and so many false alarms per word."""
+"""Maximum number of misses, and of false alarms, per word."""
 BEFORE_S, AFTER_S = 0.7, 1.0
 """Seconds of audio before and after a missed word."""
 ALARM_BEFORE_S, ALARM_AFTER_S = 2.0, 0.7
@@ -31,36 +31,38 @@ ALARM_BEFORE_S, ALARM_AFTER_S = 2.0, 0.7
 def find_examples(view: WordOnSplit, threshold: float) -> tuple[Example, ...]:
     """The worst misses and false alarms at `threshold`, without their audio.
 
-    Misses: lowest scores first, clean words before those of harder conditions. False alarms: highest scores first;
-    where there is none, the peaks that came nearest to one.
+    Misses: clean words before those of other conditions, lowest scores first. False alarms: highest scores first;
+    without a false alarm, the highest other peaks.
     """
     return (*_misses(view, threshold), *_alarms(view, threshold))
 
 
 def _misses(view: WordOnSplit, threshold: float) -> list[Example]:
-    found: list[tuple[int, float, Example]] = []
-    for order, (condition, (peaks, rows)) in enumerate(view.conditions.items()):
-        played, best = outcome(peaks, threshold), word_scores(peaks)
-        for place in np.flatnonzero(~played.hit).tolist():
+    found: list[Example] = []
+    for condition, (peaks, rows) in view.conditions.items():
+        best = word_scores(peaks)
+        missed = np.flatnonzero(~outcome(peaks, threshold).hit)
+        for place in missed[np.argsort(best[missed], kind="stable")].tolist():
             row = rows[place]
-            example = Example(
-                kind="miss",
-                condition=condition,
-                track=row.track,
-                start_s=max(0.0, row.start_s - BEFORE_S),
-                end_s=row.end_s + AFTER_S,
-                word_s=(row.start_s, row.end_s),
-                score=float(best[place]),
-                **_about(row),
+            found.append(
+                Example(
+                    kind="miss",
+                    condition=condition,
+                    track=row.track,
+                    start_s=max(0.0, row.start_s - BEFORE_S),
+                    end_s=row.end_s + AFTER_S,
+                    word_s=(row.start_s, row.end_s),
+                    score=float(best[place]),
+                    **_about(row),
+                )
             )
-            found.append((order, example.score, example))
-    return [example for _, _, example in sorted(found, key=lambda item: item[:2])[:EACH]]
+    return found[:EACH]
 
 
 def _alarms(view: WordOnSplit, threshold: float) -> list[Example]:
     fired: list[Example] = []
     near: list[Example] = []
-    # The highest few of each kind are enough: only `EACH` of all kinds together are shown.
+    # The `EACH` highest of each kind are enough, since the report has `EACH` of all kinds together.
     for kind, part in view.negatives.items():
         score, false = part.peaks.score, outcome(part.peaks, threshold).false_alarms
         fired += [_alarm("false alarm", kind, part, place) for place in _highest(score, false)]
@@ -73,7 +75,7 @@ def _highest(score: NDArray[np.float64], places: NDArray[np.int64]) -> list[int]
     return [int(place) for place in places[np.argsort(-score[places], kind="stable")[:EACH]]]
 
 
-def _alarm(name: str, kind: str, part: Part, position: int) -> Example:
+def _alarm(name: str, kind: str, part: NegativeAudio, position: int) -> Example:
     peaks = part.peaks
     track, time_s = part.tracks[int(peaks.track[position])], float(peaks.time_s[position])
     row = track.clip_at(time_s)
@@ -85,16 +87,16 @@ def _alarm(name: str, kind: str, part: Part, position: int) -> Example:
         end_s=time_s + ALARM_AFTER_S,
         word_s=None,
         score=float(peaks.score[position]),
-        **(_about(row) if row is not None else {"clip_id": "", "speaker": "", "source": ""}),
+        **_about(row),
     )
 
 
-def _about(row: TruthRow) -> dict[str, str]:
-    return {"clip_id": row.clip_id, "speaker": row.speaker, "source": row.source}
+def _about(row: TruthRow | None) -> dict[str, str]:
+    return {name: getattr(row, name, "") for name in ("clip_id", "speaker", "source")}
 
 
 def write_audio(examples: Sequence[Example], tracks: Mapping[str, Track], folder: Path) -> None:
-    """The stretch of each example as `folder/examples/<hash>.flac`, 16 kHz: the very samples that were scored."""
+    """Write the section of each example as `folder/examples/<hash>.flac`, 16 kHz: the samples that were scored."""
     for example in examples:
         path = folder / FOLDER / audio_name(example)
         if path.is_file() or example.track not in tracks:
@@ -108,17 +110,17 @@ def write_audio(examples: Sequence[Example], tracks: Mapping[str, Track], folder
 
 
 def copy_audio(examples: Sequence[Example], source: Path, folder: Path) -> None:
-    """Audio that an earlier report of the same tracks has; examples beyond it stay silent."""
+    """Copy the audio that an earlier report of the same tracks has; other examples have no audio."""
     for example in examples:
-        path, known = folder / FOLDER / audio_name(example), source / FOLDER / audio_name(example)
-        if known.is_file() and not path.is_file():
+        path, earlier = folder / FOLDER / audio_name(example), source / FOLDER / audio_name(example)
+        if earlier.is_file() and not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(path) as temporary:
-                shutil.copyfile(known, temporary)
+                shutil.copyfile(earlier, temporary)
 
 
 def drop_other_audio(examples: Sequence[Example], folder: Path) -> None:
-    """Remove audio that no example of the report in `folder` names."""
+    """Remove audio files in `folder` that belong to no example."""
     names = {audio_name(example) for example in examples}
     for path in (folder / FOLDER).glob("*.flac"):
         if path.name not in names:
@@ -126,6 +128,6 @@ def drop_other_audio(examples: Sequence[Example], folder: Path) -> None:
 
 
 def audio_name(example: Example) -> str:
-    """File name of an example's audio: the same stretch of the same track has the same name."""
-    what = f"{example.track}|{example.start_s:.4f}|{example.end_s:.4f}"
-    return hashlib.sha256(what.encode()).hexdigest()[:16] + ".flac"
+    """File name of an example's audio, derived from the track and the section."""
+    section = f"{example.track}|{example.start_s:.4f}|{example.end_s:.4f}"
+    return hashlib.sha256(section.encode()).hexdigest()[:16] + ".flac"

@@ -32,7 +32,7 @@ def conditions_figure(report: EvaluationReport) -> go.Figure | None:
             customdata=[[result.missed, result.words] for result in results],
             hovertemplate="%{customdata[0]} of %{customdata[1]} missed: %{y:.1f} %<extra>%{x}</extra>",
         )
-    # Dots of several words stand side by side.
+    # Dots of several words are drawn side by side.
     figure.update_xaxes(ticklabelstandoff=8)
     figure.update_layout(scattermode="group", scattergap=0.6)
     figure.update_yaxes(title="missed words, %", rangemode="tozero")
@@ -40,12 +40,12 @@ def conditions_figure(report: EvaluationReport) -> go.Figure | None:
 
 
 def histogram_figure(word: WordResult) -> go.Figure | None:
-    """Share of clips per score bin: the word (clean and the hardest condition) against other speech."""
-    shown = [name for name in ("clean", "10 dB", "0 dB", "far", "other speech") if name in word.histogram]
-    if not shown:
+    """Share of clips per score bin, for some conditions of the word and for other speech; None without clips."""
+    names = [name for name in ("clean", "10 dB", "0 dB", "far", "other speech") if name in word.histogram]
+    if not names:
         return None
     figure = go.Figure()
-    for place, name in enumerate(shown):
+    for place, name in enumerate(names):
         counts = word.histogram[name]
         bins = len(counts)
         other = name == "other speech"
@@ -65,7 +65,7 @@ def histogram_figure(word: WordResult) -> go.Figure | None:
 
 
 def near_miss_figure(word: WordResult) -> go.Figure | None:
-    """Clean miss rate against the share of near misses that fires, over all thresholds; None without the curve."""
+    """Clean miss rate against the share of near misses that fires, at all thresholds; None without the curve."""
     curve = word.near_miss_curve
     if curve is None:
         return None
@@ -88,7 +88,7 @@ def near_miss_figure(word: WordResult) -> go.Figure | None:
             mode="markers",
             marker={"color": colour(0), "size": 10, "line": {"color": "white", "width": 1.5}},
             showlegend=False,
-            hovertemplate="the operating point<extra></extra>",
+            hovertemplate="operating point<extra></extra>",
         )
     figure.update_xaxes(title="near misses that fire, %", range=[0, 100])
     figure.update_yaxes(title="missed words, %", rangemode="tozero")
@@ -96,9 +96,9 @@ def near_miss_figure(word: WordResult) -> go.Figure | None:
 
 
 def training_figure(run_dir: Path) -> go.Figure | None:
-    """Curves of the run's `metrics.jsonl` on two axes (losses left, shares right); None when there is no such file.
+    """Curves of the run's `metrics.jsonl` on two axes (losses left, rates right); None without the file.
 
-    Raises DataError when a line is no JSON object.
+    Raises DataError when a line is not JSON.
     """
     path = run_dir / "metrics.jsonl"
     if not path.is_file():
@@ -125,7 +125,7 @@ def training_figure(run_dir: Path) -> go.Figure | None:
             line={"color": colour(place), "width": 2},
             yaxis="y" if "loss" in name else "y2",
         )
-    right = {"overlaying": "y", "side": "right", "title": "share", "showgrid": False, "tickmode": "auto"}
+    right = {"overlaying": "y", "side": "right", "title": "rate", "showgrid": False, "tickmode": "auto"}
     figure.update_layout(yaxis2={**right, "rangemode": "tozero"}, yaxis={"rangemode": "tozero"})
     figure.update_xaxes(title="epoch")
     figure.update_yaxes(title="loss", selector={"side": None})

@@ -1,4 +1,4 @@
-"""`report.html`: one file, readable offline and on a phone; plotly's script is inside once."""
+"""`report.html`: the report as one file that needs no network."""
 
 from __future__ import annotations
 
@@ -20,31 +20,29 @@ def write_html(
     path: Path,
     run_dir: Path | None = None,
     command: str = "",
-    title: str = "",
     store: ScoreStore | None = None,
 ) -> None:
     """Write the report as one HTML file, atomically.
 
     Args:
-        report: what to show.
-        path: the file; audio of the examples is taken from `examples/` beside it.
-        run_dir: its `metrics.jsonl`, where there is one, gives the training curves.
-        command: the exact command to reproduce the report.
-        title: heading; the bundle's name by default.
-        store: the scores, drawn under the examples.
+        report: the results.
+        path: the HTML file; `examples/` beside it holds the audio of the examples.
+        run_dir: folder of the `metrics.jsonl` with the training curves, if there are any.
+        command: the command that reproduces the report.
+        store: the scores, drawn below the spectrograms of the examples.
 
     Raises:
         DataError: `metrics.jsonl` is damaged.
     """
-    name = title or report.provenance.get("bundle", "wakeword")
+    name = report.provenance.get("bundle", "wakeword")
     columns, rows = wording.table_rows(report)
     known = {**report.provenance, "detector": report.detector, "evaluation": report.evaluation_config}
     page = render(
         "evaluation.html.j2",
         title=f"{name}: evaluation",
         heading=name,
-        subtitle=f"{numbers.number(report.audio_hours)} h of continuous audio scored by the shipped graph; thresholds "
-        "chosen on val, every figure below from test",
+        subtitle=f"{numbers.number(report.audio_hours)} h of continuous audio scored with the exported model; "
+        "thresholds are chosen on val, and all results below are from test",
         headlines=_headlines(report),
         targets={"columns": columns, "rows": rows, "marked": [n for n, row in enumerate(rows) if "*" in row[1]]},
         confidence=numbers.whole(report.confidence),
@@ -62,16 +60,13 @@ def write_html(
 
 
 def _headlines(report: EvaluationReport) -> list[dict[str, Any]]:
-    """A verdict per word, with what the test hours can show."""
-    lines = []
-    for word in report.words:
-        about = f"{word.reason}; {wording.evidence(word.operating, report.confidence)}."
-        lines.append(
-            {
-                "badge": "ready" if word.ready else "not ready",
-                "ready": word.ready,
-                "text": wording.headline(word, report.confidence),
-                "about": wording.capitalised(about),
-            }
-        )
-    return lines
+    """A verdict per word, and whether the test hours prove its target."""
+    return [
+        {
+            "badge": "ready" if word.ready else "not ready",
+            "ready": word.ready,
+            "text": wording.headline(word, report.confidence),
+            "about": wording.capitalised(f"{word.reason}; {wording.evidence(word.operating, report.confidence)}."),
+        }
+        for word in report.words
+    ]

@@ -1,4 +1,4 @@
-"""The main figures as PNG files, for model cards, papers and slides."""
+"""The main figures as PNG files for model cards, papers and slides."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from wakeword.system.files import atomic_path
 PLOTS = "plots"
 _WIDTH, _HEIGHT = 6.4, 4.0
 _OTHER_SPEECH = "other speech"
-_SHOWN = ("clean", "10 dB", "far", _OTHER_SPEECH)
-"""Clips whose scores are drawn."""
+_HISTOGRAMS = ("clean", "10 dB", "far", _OTHER_SPEECH)
+"""Clips whose score distribution is drawn."""
 
 
 def write_plots(report: EvaluationReport, folder: Path) -> list[Path]:
-    """Write the figures that the report has data for, atomically, and remove other PNG files of the folder.
+    """Write the figures for which the report has data, atomically, and remove other PNG files of the folder.
 
     `conditions.png`: missed words by condition at the operating point. `misses.png`: heat map of missed words,
     operating points by conditions. For each word `<label>-det.png` and `<label>-scores.png`, its score distributions.
@@ -52,7 +52,7 @@ def write_plots(report: EvaluationReport, folder: Path) -> list[Path]:
 
 
 def miss_table(report: EvaluationReport) -> pd.DataFrame:
-    """Missed test words in percent: a row per word and false-alarm target, a column per condition, NaN: no words."""
+    """Missed test words in percent: rows are words and false-alarm targets, columns are conditions."""
     names = conditions_of(report)
     rows = {}
     for word in report.words:
@@ -73,12 +73,12 @@ def _save(path: Path, draw: Callable[[Axes], None], height: float = _HEIGHT) -> 
 
 
 def _name(word: WordResult) -> str:
-    """The phrase; its dollar signs start no formula."""
+    """The phrase, with dollar signs escaped for matplotlib."""
     return (word.phrase or word.label).replace("$", r"\$")
 
 
 def _conditions(axes: Axes, report: EvaluationReport) -> None:
-    """Dots with Wilson intervals; seaborn's own intervals would be those of a mean."""
+    """Dots with Wilson intervals; seaborn's intervals are those of a mean."""
     step = min(0.15, 0.8 / len(report.words))
     names = conditions_of(report)
     for place, word in enumerate(report.words):
@@ -129,13 +129,13 @@ def _det(axes: Axes, word: WordResult, test: SplitResult) -> None:
 
 
 def _scores(axes: Axes, word: WordResult) -> None:
-    shown = {name: word.histogram[name] for name in _SHOWN if any(word.histogram.get(name, ()))}
+    drawn = {name: word.histogram[name] for name in _HISTOGRAMS if any(word.histogram.get(name, ()))}
     parts = []
-    for name, counts in shown.items():
+    for name, counts in drawn.items():
         edges = np.linspace(0, 1, len(counts) + 1)
         parts.append(pd.DataFrame({"score": (edges[:-1] + edges[1:]) / 2, "clips": counts, "clips of": name}))
     if parts:
-        inks = {name: GREY if name == _OTHER_SPEECH else colour(place) for place, name in enumerate(shown)}
+        inks = {name: GREY if name == _OTHER_SPEECH else colour(place) for place, name in enumerate(drawn)}
         seaborn.histplot(
             pd.concat(parts, ignore_index=True),
             x="score",

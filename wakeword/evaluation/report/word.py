@@ -1,4 +1,4 @@
-"""What the report's sections on one word show."""
+"""Values of the report's sections on one word."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def word_values(word: WordResult, report: EvaluationReport, folder: Path, store:
 def _ranking(word: WordResult) -> str:
     clip = word.clip_level
     if clip is None:
-        return "Clip level: not given, test lacks clips of the word or other speech."
+        return "Clip level: no result, because test has no clips of the word or no other speech."
     return (
         f"Clip level ({clip.positives} clips of the word, {clip.negatives} of other speech): EER "
         f"{numbers.percent(clip.eer)}, partial AUC (FPR up to 0.1) {clip.pauc:.3f}, ROC AUC {clip.roc_auc:.3f}."
@@ -56,12 +56,12 @@ def _condition_rows(target: TargetResult) -> list[list[str]]:
         spread = "no interval"
         if result.bootstrap is not None:
             spread = f"{100 * result.bootstrap[0]:.1f}-{100 * result.bootstrap[1]:.1f} %"
-        late = "-"
+        latency = "-"
         if result.latency_p50_s is not None and result.latency_p95_s is not None:
-            late = f"{numbers.seconds(result.latency_p50_s)} / {numbers.seconds(result.latency_p95_s)} s"
+            latency = f"{numbers.seconds(result.latency_p50_s)} / {numbers.seconds(result.latency_p95_s)} s"
         share = numbers.share_with_interval(result.frr, result.wilson)
         counts = [f"{result.missed} of {result.words}", str(result.speakers), share]
-        rows.append([result.condition, *counts, spread, late, str(result.duplicates), str(result.false_alarms)])
+        rows.append([result.condition, *counts, spread, latency, str(result.duplicates), str(result.false_alarms)])
     return rows
 
 
@@ -77,21 +77,21 @@ def _alarm_rows(target: TargetResult) -> list[list[str]]:
 
 
 def _near_misses(word: WordResult) -> dict[str, Any] | None:
-    """Which near misses fire, by distance, beside the same voices' own phrase; None where there are none."""
+    """Near misses that fire, by distance, and the phrase by the same speakers; None without near misses."""
     near = word.operating.test.near_misses if word.operating.test else None
     if near is None:
         return None
     rows = [[wording.away(name), wording.fired_share(part)] for name, part in near.by_distance.items()]
-    about = "No voice says both the phrase and a near miss: the two cannot be compared."
+    about = "No speaker speaks both the phrase and a near miss, so the two cannot be compared."
     if near.own_phrase is not None:
-        own = f"the phrase itself, by the same {near.shared_speakers} voices"
+        own = f"the phrase itself, by the same {near.shared_speakers} speakers"
         rows.append([own, wording.fired_share(near.own_phrase)])
-        about = "A voice of the training data scores higher than people do, and so do its near misses."
+        about = "Voices of the training data score higher than other speakers, and so do their near misses."
     return {"rows": rows, "about": about, "figure": figures.near_miss_figure(word)}
 
 
 def _speakers(word: WordResult) -> dict[str, Any] | None:
-    """The speakers with the most misses; None where there are none."""
+    """The speakers with the most misses; None without misses."""
     spread = word.slices.speakers
     if spread is None or not spread.worst:
         return None
@@ -100,18 +100,18 @@ def _speakers(word: WordResult) -> dict[str, Any] | None:
         for part in spread.worst
     ]
     about = (
-        f"{spread.without_miss} of {spread.speakers} speakers have no word missed; half of all misses are those of "
-        f"{spread.holding_half} ({', '.join(word.slices.conditions)})."
+        f"{spread.without_miss} of {spread.speakers} speakers have no missed word; {spread.holding_half} have half of "
+        f"all misses (conditions: {', '.join(word.slices.conditions)})."
     )
     return {"rows": rows, "about": about}
 
 
 def _calibration(word: WordResult) -> dict[str, Any]:
-    """The probability map, and how well scores and probabilities hold on test."""
+    """The probability map, and the calibration of scores and probabilities on test."""
     found = word.calibration
     rows = [
         [name, numbers.percent(part.ece), f"{part.brier:.4f}", f"{part.log_loss:.4f}"]
-        for name, part in (("score as it is", found.test_before), ("probability", found.test_after))
+        for name, part in (("raw score", found.test_before), ("probability", found.test_after))
         if part is not None
     ]
     about = f"{wording.capitalised(wording.calibration(found))}."

@@ -1,8 +1,6 @@
-"""Figures as people read them: sentences, and the text table of the terminal."""
+"""Sentences on results, and the text table of the terminal."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from wakeword.evaluation.results import (
     CalibrationResult,
@@ -37,12 +35,12 @@ def fired_share(part: FiredShare) -> str:
 
 
 def capitalised(sentence: str) -> str:
-    """The sentence with a capital letter first; the rest stays as it is."""
+    """The sentence with its first letter capitalised."""
     return sentence[:1].upper() + sentence[1:]
 
 
 def headline(word: WordResult, confidence: float) -> str:
-    """One sentence on a word at its operating point, on test."""
+    """One sentence on the test results of a word at its operating point."""
     target = word.operating
     if target.test is None:
         return f"“{word.phrase or word.label}” was not tested: the prepared data holds no test clips for it."
@@ -52,7 +50,7 @@ def headline(word: WordResult, confidence: float) -> str:
 def _misses(split: SplitResult) -> str:
     clean = split.condition("clean")
     if clean is None:
-        return "has no test clips with a known place of the word, so no miss rate is given"
+        return "has no test clips with known word times, so there is no miss rate"
     if clean.missed == 0:
         share = f"misses none of {clean.words} clean test words (at most {percent(clean.wilson[1])})"
     elif clean.missed == clean.words:
@@ -66,48 +64,44 @@ def _misses(split: SplitResult) -> str:
 
 def _alarms(rate: Rate, confidence: float) -> str:
     if rate.high is None:
-        return "there is no other audio to count false alarms in, so no rate is given"
+        return "there is no negative audio, so there is no false-alarm rate"
     count = f"{rate.false_alarms} false alarm{'' if rate.false_alarms == 1 else 's'}"
     most = f"at most {number(rate.high)} per hour ({whole(confidence)})"
-    return f"{count} in {number(rate.hours)} h of other audio, so {most}"
+    return f"{count} in {number(rate.hours)} h of negative audio, that is {most}"
 
 
 def evidence(target: TargetResult, confidence: float) -> str:
-    """Whether the hours of test audio could show the target at all."""
+    """Whether the test audio is long enough to prove the target."""
     rate = target.test.alarms if target.test else None
     if rate is None or rate.fah is None:
-        return f"{target.fah_target:g} per hour cannot be tested without negatives"
-    needed = f"{number(target.hours_needed)} h without a false alarm show {target.fah_target:g} per hour"
+        return f"{target.fah_target:g} false alarms per hour cannot be tested without negative audio"
+    needed = f"{number(target.hours_needed)} h without a false alarm prove {target.fah_target:g} per hour"
     if rate.hours >= target.hours_needed:
-        return f"{needed} ({whole(confidence)}); there are {number(rate.hours)} h"
-    return f"{needed} ({whole(confidence)}); there are only {number(rate.hours)} h, so the target is not proven"
+        return f"{needed} ({whole(confidence)}); test has {number(rate.hours)} h"
+    return f"{needed} ({whole(confidence)}); test has only {number(rate.hours)} h, so the target is not proven"
 
 
 def calibration(found: CalibrationResult) -> str:
-    """The probability map with its calibration error on test, or why there is none."""
+    """The probability map with its calibration error on test, or the reason why there is none."""
     fitted, before, after = found.probability_map, found.test_before, found.test_after
     if fitted is None:
         return found.reason
-    error = "test holds no clips"
+    error = "test has no clips"
     if before and after:
-        error = f"calibration error on test {percent(before.ece)} before, {percent(after.ece)} after"
+        error = f"calibration error on test {percent(before.ece)} without the map, {percent(after.ece)} with it"
     return f"probability = sigmoid({fitted.slope:.3g} * logit(score) {fitted.offset:+.3g}), {found.reason}: {error}"
 
 
 def conditions_of(report: EvaluationReport) -> list[str]:
-    """Conditions that any word was tested in, in their order."""
-    names: list[str] = []
-    for word in report.words:
-        for target in word.targets:
-            names += [c.condition for c in (target.test.conditions if target.test else ()) if c.condition not in names]
-    return names
+    """Conditions of the test words, in their order."""
+    tests = [target.test for word in report.words for target in word.targets if target.test]
+    return list(dict.fromkeys(result.condition for test in tests for result in test.conditions))
 
 
 def table_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
     """Header and a row per word and target: threshold, FAH, FRR per condition, clean FRR at the oracle threshold.
 
-    Targets that come to the same in every figure (val is too short to part them) share a row. ` *` marks the operating
-    point.
+    Targets with equal results share a row. ` *` marks the operating point.
     """
     conditions = conditions_of(report)
     header = ["word", "FAH target", "threshold", "FAH on test", *(f"FRR {name}" for name in conditions), "oracle clean"]
@@ -132,33 +126,31 @@ def table_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
 def text_table(report: EvaluationReport) -> str:
     """The table, verdicts and notes as plain text."""
     header, rows = table_rows(report)
-    lines = _aligned([header, *rows])
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (header, *rows)
+    ]
     lines.insert(1, "-" * len(lines[0]))
     lines.append(
-        f"* operating point; intervals {whole(report.confidence)}; thresholds chosen on val, figures from test"
+        f"* operating point; intervals {whole(report.confidence)}; thresholds chosen on val, results from test"
     )
     for word in report.words:
         lines.append(headline(word, report.confidence))
         clip = word.clip_level
         if clip:
             lines.append(f"  clip level: EER {percent(clip.eer)}, pAUC {clip.pauc:.3f}, ROC AUC {clip.roc_auc:.3f}")
-        late = word.operating.test.condition("clean") if word.operating.test else None
-        if late and late.latency_p50_s is not None and late.latency_p95_s is not None:
-            lines.append(
-                f"  latency after the word: p50 {seconds(late.latency_p50_s)} s, p95 {seconds(late.latency_p95_s)} s"
-            )
-        near = word.operating.test.near_misses if word.operating.test else None
+        test = word.operating.test
+        clean, near = (test.condition("clean"), test.near_misses) if test else (None, None)
+        if clean and clean.latency_p50_s is not None and clean.latency_p95_s is not None:
+            p50, p95 = seconds(clean.latency_p50_s), seconds(clean.latency_p95_s)
+            lines.append(f"  latency after the word: p50 {p50} s, p95 {p95} s")
         if near:
             shares = ", ".join(f"{name} away {fired_share(part)}" for name, part in near.by_distance.items())
-            own = f"; the same voices' own phrase {fired_share(near.own_phrase)}" if near.own_phrase else ""
+            own = f"; the phrase by the same speakers {fired_share(near.own_phrase)}" if near.own_phrase else ""
             lines.append(f"  near misses that fire, by phonemes: {shares}{own}")
         lines.append(f"  {calibration(word.calibration)}")
         lines += [f"  worse than the rest: {part.sentence}" for part in word.slices.worse]
         lines.append(f"  {word.reason}; {evidence(word.operating, report.confidence)}")
     lines += [f"note: {note}" for note in report.notes]
     return "\n".join(lines)
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

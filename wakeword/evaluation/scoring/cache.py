@@ -1,4 +1,4 @@
-"""Scores that were computed once, found again by the content that they follow from."""
+"""Cache of scores by the hash of model and samples."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from wakeword.runtime.engine import Engine
 from wakeword.system.files import atomic_path
 
 SCORING_VERSION = 2
-"""Goes up when the same samples get other scores."""
+"""Version of the scoring; it is part of the cache key."""
 
 
 class ScoreCache:
-    """One `.npy` a track in `folder`, named by the SHA-256 of model, samples and the versions of what computes them."""
+    """One `.npy` per track in `folder`, named by the SHA-256 of model, samples and software versions."""
 
     def __init__(self, folder: Path, bundle: Bundle, engine: Engine) -> None:
         self.folder = folder
@@ -30,7 +30,7 @@ class ScoreCache:
         self._model = " ".join(map(str, about)).encode()
 
     def path(self, track: Track) -> Path:
-        """Where the track's scores are or will be."""
+        """File of the track's scores."""
         digest = hashlib.sha256(self._model)
         for part in track.identity():
             digest.update(len(part).to_bytes(8, "little"))
@@ -38,7 +38,7 @@ class ScoreCache:
         return self.folder / f"{digest.hexdigest()}.npy"
 
     def read(self, track: Track) -> NDArray[np.float32] | None:
-        """Scores `(scores, words)`, or None where there are none, or no whole ones."""
+        """Scores `(scores, words)`, or None if they are missing or damaged."""
         try:
             found = np.load(self.path(track), allow_pickle=False)
         except (OSError, ValueError, EOFError):
@@ -48,6 +48,6 @@ class ScoreCache:
         return found if fits and bool(np.isfinite(found).all()) else None
 
     def write(self, track: Track, scores: NDArray[np.float32]) -> None:
-        """Keep a track's scores."""
+        """Store a track's scores."""
         with atomic_path(self.path(track)) as temporary, temporary.open("wb") as file:
             np.save(file, scores, allow_pickle=False)

@@ -1,4 +1,4 @@
-"""Scores of whole tracks through the shipped graph: cut into stretches, spread over threads or a cluster, merged."""
+"""Scoring of tracks with the exported model: cut into sections, scored in threads or on a cluster, and merged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wakeword.runtime.engine import Engine
 from wakeword.stages.runner import Runner, run_stage
 
 CHUNK_S = 600.0
-"""Audio per unit of work: a worker that is lost loses at most this much, and the run-up of a block costs under 1 %."""
+"""Audio per unit of work: the work that a lost worker loses; the run-up of a section costs under 1 % of it."""
 
 Progress = Callable[[float], None]
 
@@ -33,21 +33,20 @@ def score_tracks(
     cache_dir: Path | None = None,
     chunk_s: float = CHUNK_S,
 ) -> list[Scores]:
-    """Raw scores `(scores, words)` float32 of each track and the silence behind it, from the settled state on.
+    """Raw scores `(scores, words)` float32 of each track and of the silence after it, from the settled state on.
 
-    They are the same bits at any `chunk_s`, any number of workers and with either runner, on processors of one kind
-    (`scoring_stage`), and so are the events.
+    On processors of one kind they are bit-identical for any `chunk_s`, number of workers and runner (`stage`).
 
     Args:
-        bundle: what scores.
-        tracks: what is scored.
-        workers: threads of this process (default: its CPUs; ONNX Runtime works outside Python's lock), or CPUs that
-            Ray may hold (default: all that it has).
-        progress: hears the seconds of audio that were scored, stretch by stretch.
-        runner: `ray` runs the stretches in an actor pool of Ray Data; Ray must be initialised and its nodes must see
-            the prepared folder.
-        cache_dir: scores are kept here per track and found again by content; a run that was cut short goes on.
-        chunk_s: length of a stretch.
+        bundle: the bundle to score with.
+        tracks: the tracks to score.
+        workers: threads of this process (default: its CPUs; ONNX Runtime releases Python's lock), or CPUs for Ray
+            (default: all CPUs of the cluster).
+        progress: called with the seconds of audio of every section that was scored.
+        runner: `ray` scores the sections in an actor pool of Ray Data; Ray must be initialised and its nodes must have
+            access to the prepared folder.
+        cache_dir: cache of the scores per track, from which an interrupted run continues.
+        chunk_s: length of a section.
 
     Raises:
         DataError: the model gives scores that are not finite.
@@ -73,13 +72,13 @@ def score_tracks(
                     progress(seconds)
     for number, place in enumerate(open_places):
         if not merge.complete(number):
-            raise RunError(f"some scores of track {tracks[place].name} never came back: evaluate again")
+            raise RunError(f"some scores of track {tracks[place].name} are missing: evaluate again")
         results[place] = merge.scores[number]
     return [found for found in results if found is not None]
 
 
 class _Merge:
-    """Stretches back to tracks, in whatever order they come."""
+    """Joins sections to tracks, in any order."""
 
     def __init__(self, bundle: Bundle, tracks: Sequence[Track], step: int) -> None:
         self.tracks = list(tracks)
@@ -87,24 +86,26 @@ class _Merge:
         self.scores = [np.zeros((scored_samples(track, bundle) // step, words), dtype=np.float32) for track in tracks]
         self._missing = [len(scores) for scores in self.scores]
         self._step = step
-        self._where = bundle.path
+        self._bundle_path = bundle.path
 
     def take(self, batch: pa.Table) -> list[tuple[int, float]]:
-        """Put stretches in their place; returns each one's track and seconds. Raises DataError."""
+        """Add sections; returns the track and the seconds of each. Raises DataError."""
         taken = []
         for row in batch.to_pylist():
             whole = self.scores[row["track"]]
             part = np.frombuffer(row["scores"], dtype=np.float32).reshape(-1, whole.shape[1])
             if not np.all(np.isfinite(part)):
                 name = self.tracks[row["track"]].name
-                raise DataError(f"the bundle {self._where} gives scores that are not finite on track {name}")
+                raise DataError(
+                    f"{self._bundle_path} gives scores that are not finite on track {name}: train and export it again"
+                )
             first = row["start"] // self._step
             whole[first : first + len(part)] = part
             self._missing[row["track"]] -= len(part)
-            heard = min(row["end"], self.tracks[row["track"]].samples) - row["start"]
-            taken.append((row["track"], max(0, heard) / SAMPLE_RATE_HZ))
+            samples = min(row["end"], self.tracks[row["track"]].samples) - row["start"]
+            taken.append((row["track"], max(0, samples) / SAMPLE_RATE_HZ))
         return taken
 
     def complete(self, number: int) -> bool:
-        """True once every score of a track is there."""
+        """True when all scores of a track are present."""
         return self._missing[number] == 0

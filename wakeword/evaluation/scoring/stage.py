@@ -1,14 +1,13 @@
-"""Scores of one stretch of one track: a stage that knows nothing of Ray, and where tracks may be cut for it.
+"""The scoring stage, and the sections into which tracks are cut for it.
 
-**Cutting is exact.** Every call of the graph has the same shape, one stream of one block, and blocks lie on a grid that
-starts with the track, so a block's scores are the same bits whenever the state before it is. A graph with a finite
-memory has the same state after `memory_blocks` of audio whatever came before: a stretch then begins that much earlier
-and the scores of the run-up are thrown away. A graph that never forgets (PCEN's smoother decays but does not end) hands
-its state on: its tracks are not cut. The promise holds among processors of one kind, for which ONNX Runtime chooses the
-same arithmetic.
+**Cutting is exact.** Every call of the graph processes one block of a grid that starts with the track, so equal states
+before a block give bit-identical scores. A graph with finite memory has the same state after `memory_blocks` of any
+audio: a section starts that much earlier and the scores of this run-up are discarded. Tracks of a graph with infinite
+memory (the smoother of PCEN) are not cut. This holds for processors of one kind, on which ONNX Runtime uses the same
+arithmetic.
 
-**A track ends as in the detector**: with the silence of `Detector.flush` behind it, so that a word at the very end of a
-recording counts as it does at run time. Scores of the silence have times behind the track's end; its hours do not grow.
+**A track ends as in the detector**, with the silence of `Detector.flush` after it, so that a word at the end of a
+recording is detected. The silence does not count as audio.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ from wakeword.stages.stage import Stage, StageResources
 Scores = NDArray[np.float32]
 
 BLOCK_S = 4.0
-"""Audio per call of the graph: long enough that a call's own cost vanishes, short enough for the memory of one call."""
+"""Audio per call of the graph: a compromise between the overhead and the memory of a call."""
 LOUD = 0.5
-"""RMS of the noise that a graph hears before it is asked what it remembers."""
+"""RMS of the noise in the test of a graph's memory."""
 
 CHUNK_SCHEMA = pa.schema([("track", pa.int32()), ("start", pa.int64()), ("end", pa.int64())])
 SCORE_SCHEMA = pa.schema(
@@ -45,10 +44,10 @@ def block_samples(engine: Engine) -> int:
 
 
 def memory_blocks(engine: Engine) -> int | None:
-    """Blocks of audio after which nothing is left of what came before, to the last bit; None if something always is.
+    """Number of blocks after which the state does not depend on earlier audio; None for an infinite memory.
 
-    The manifest states the receptive field; that nothing lies beyond it is tried out: after loud noise and after
-    silence, the same run-up (once of silence, once of quiet noise) must end in the same state.
+    It is the receptive field of the manifest, verified on the graph: after loud noise and from the initial state, the
+    same run-up (silence, and quiet noise) must lead to the same state.
     """
     block = block_samples(engine)
     blocks = -(-engine.bundle.manifest.context_samples // block)
@@ -56,9 +55,9 @@ def memory_blocks(engine: Engine) -> int | None:
     loud = (draw.standard_normal((1, block), dtype=np.float32) * np.float32(LOUD)).clip(-1, 1)
     quiet = draw.standard_normal((1, block), dtype=np.float32) * np.float32(1e-3)
     fresh = engine.initial_state(1)
-    heard = engine.run(loud, fresh)[1]
+    after_noise = engine.run(loud, fresh)[1]
     for run_up in (np.zeros((1, block), dtype=np.float32), quiet):
-        states = [fresh, heard]
+        states = [fresh, after_noise]
         for _ in range(blocks):
             states = [engine.run(run_up, state)[1] for state in states]
         if not np.array_equal(states[0], states[1]):
@@ -67,14 +66,14 @@ def memory_blocks(engine: Engine) -> int | None:
 
 
 def scored_samples(track: Track, bundle: Bundle) -> int:
-    """Samples of a track that have scores, the silence behind it among them: a whole number of steps."""
+    """Number of samples with scores, including the silence after the track: a whole number of steps."""
     return track.samples + bundle.tail_samples(track.samples)
 
 
 def plan_chunks(tracks: Sequence[Track], engine: Engine, memory: int | None, chunk_s: float) -> pa.Table:
-    """Stretches `(track, start, end)` in samples, the longest first: `CHUNK_SCHEMA`; the last ends with the silence.
+    """Sections `(track, start, end)` in samples, the longest first: `CHUNK_SCHEMA`; the last includes the silence.
 
-    A track is one stretch if the graph never forgets, or if its samples can only be read from the start.
+    A track is one section if the memory is infinite, or if its samples can only be read from the start.
     """
     block = block_samples(engine)
     size = max(1, round(chunk_s * SAMPLE_RATE_HZ / block)) * block
@@ -88,19 +87,19 @@ def plan_chunks(tracks: Sequence[Track], engine: Engine, memory: int | None, chu
 
 
 class ScoreStage(Stage):
-    """One row in is a stretch of a track; one row out is its scores `(scores, words)`, float32, as bytes.
+    """An input row is a section of a track; the output row has its scores `(scores, words)`, float32, as bytes.
 
     Args:
-        bundle: what scores.
-        tracks: what is scored; their truth stays behind.
-        memory: of the graph, as `memory_blocks` found it.
+        bundle: the bundle to score with.
+        tracks: the tracks to score; their truth is not sent to workers.
+        memory: result of `memory_blocks`.
     """
 
     name = "scores"
     reads = tuple(CHUNK_SCHEMA.names)
     writes = tuple(SCORE_SCHEMA.names)
     resources = StageResources(cpus=1.0, batch_size=1, stateful=True, threaded=True)
-    """A session of ONNX Runtime holds no state between runs, so threads may share it."""
+    """A session of ONNX Runtime has no state between runs, so threads can share it."""
 
     def __init__(self, bundle: Bundle, tracks: Sequence[Track], memory: int | None) -> None:
         self.bundle = bundle
@@ -108,11 +107,11 @@ class ScoreStage(Stage):
         self.memory = memory
 
     def setup(self) -> None:
-        """Make the session of ONNX Runtime."""
+        """Create the session of ONNX Runtime."""
         self.engine = Engine(self.bundle)
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Score each stretch."""
+        """Score each section."""
         rows = [
             {**row, "scores": self._score(self.tracks[row["track"]], row["start"], row["end"]).tobytes()}
             for row in table.to_pylist()
@@ -126,7 +125,7 @@ class ScoreStage(Stage):
         kept: list[Scores] = []
         parts = track.blocks(block, first, min(end, track.samples))
         for at in range(first, end, block):
-            # What follows the track is silence, and all calls have one shape; scores never hear what follows them.
+            # The last block is padded with silence, since all calls have one shape.
             part = next(parts, np.zeros(0, dtype=np.float32))
             audio = np.zeros((1, block), dtype=np.float32)
             audio[0, : len(part)] = part

@@ -1,7 +1,6 @@
-"""Raw scores and truth as Parquet, with everything that the figures follow from: every table is made from them.
+"""Raw scores and truth as Parquet, the input of the analysis.
 
-`evaluate` writes the two files first and then reads them back, so that what `--from-scores` prints later comes from the
-same bytes by the same code.
+`evaluate` writes both files and reads them back, so that `--from-scores` gives the same results later.
 """
 
 from __future__ import annotations
@@ -44,6 +43,7 @@ _TRUTH_TYPES = {
     "phoneme_distance": pa.int32(),
     "pitch_hz": pa.float32(),
 }
+_TRACK_FIELDS = ("name", "kind", "condition", "word", "duration_s")
 TRUTH_SCHEMA = pa.schema([(name, _TRUTH_TYPES.get(name, pa.string())) for name in TruthRow.__dataclass_fields__])
 
 
@@ -61,7 +61,7 @@ class TrackInfo:
 
     @classmethod
     def of(cls, split: str, track: Track) -> TrackInfo:
-        """What is known of a track that can be played."""
+        """The information on a track of `split`."""
         about = (track.name, split, track.kind, track.condition, track.word, track.duration_s)
         return cls(*about, truth=tuple(track.truth))
 
@@ -71,7 +71,7 @@ class TrackInfo:
         return tuple(sorted((row for row in self.truth if row.role in ("clip", "word")), key=lambda row: row.start_s))
 
     def clip_at(self, time_s: float) -> TruthRow | None:
-        """The clip or word that began last at or before a time; None before the first."""
+        """The last clip or word that starts at or before a time; None before the first."""
         place = bisect_right(self.clips, time_s, key=lambda row: row.start_s)
         return self.clips[place - 1] if place else None
 
@@ -79,10 +79,10 @@ class TrackInfo:
 def write_scores(
     path: Path, plans: Sequence[TrackPlan], scores: Sequence[NDArray[np.float32]], bundle: Bundle, about: Mapping
 ) -> None:
-    """Raw (unsmoothed) scores: `track, time_s, word, score`, a row group per track and word.
+    """Write raw (unsmoothed) scores: `track, time_s, word, score`, with a row group per track and word.
 
-    `scores`: `(n, words)` for each track of the plans, in their order. The file's metadata holds `about`, the bundle's
-    words and detector times, and each track's split, kind, condition and length.
+    `scores`: `(n, words)` for each track of the plans, in their order. The metadata stores `about`, the bundle's words
+    and detector times, and the split, kind, condition and length of each track.
     """
     tracks = [(plan.split, track) for plan in plans for track in plan.tracks]
     words = [word.model_dump(include={"label", "phrase", "threshold"}) for word in bundle.manifest.words]
@@ -92,7 +92,9 @@ def write_scores(
         "step_s": bundle.step_s,
         "words": words,
         "detector": bundle.manifest.detector.model_dump(),
-        "tracks": [_described(split, track) for split, track in tracks],
+        "tracks": [
+            {"split": split, **{name: getattr(track, name) for name in _TRACK_FIELDS}} for split, track in tracks
+        ],
     }
     schema = SCORES_SCHEMA.with_metadata(_metadata(values))
     with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
@@ -109,25 +111,19 @@ def write_scores(
                 writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=max(1, len(rows)))
 
 
-def _described(split: str, track: Track) -> dict[str, Any]:
-    about = {name: getattr(track, name) for name in ("name", "kind", "condition", "word", "duration_s")}
-    return {"split": split, **about}
-
-
 def write_truth(path: Path, tracks: Sequence[Track], about: Mapping[str, str]) -> None:
-    """Truth rows of all tracks, with `about` as metadata."""
+    """Write the truth rows of all tracks, with `about` as metadata."""
     rows = [asdict(row) for track in tracks for row in track.truth]
     schema = TRUTH_SCHEMA.with_metadata(_metadata(dict(about)))
     with atomic_path(path) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary, compression="zstd")
 
 
-def read_metadata(path: Path) -> dict[str, Any]:
-    """What was stored beside the rows. Raises DataError for a file that cannot be read or is none of ours."""
+def _read_metadata(path: Path) -> dict[str, Any]:
     try:
         return json.loads(pq.read_schema(path).metadata[METADATA_KEY])
     except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} holds no scores of `wakeword evaluate` ({error}): evaluate first") from error
+        raise DataError(f"{path} has no scores of `wakeword evaluate` ({error}): evaluate first") from error
 
 
 def _metadata(values: Mapping[str, object]) -> dict[bytes, bytes]:
@@ -135,7 +131,13 @@ def _metadata(values: Mapping[str, object]) -> dict[bytes, bytes]:
 
 
 class ScoreStore:
-    """An evaluation's scores and truth, read from its folder one track and word at a time.
+    """Scores and truth of an evaluation folder.
+
+    Attributes:
+        about: hashes, notes, licences, settings and command of the evaluation.
+        words: `label`, `phrase` and the bundle's `threshold` of each word.
+        detector: the bundle's detector times in seconds.
+        step_s: seconds of audio per score.
 
     Raises:
         DataError: a file is missing, damaged or of another version.
@@ -146,32 +148,20 @@ class ScoreStore:
         path = self.folder / SCORES_NAME
         if not path.is_file():
             raise DataError(f"{self.folder} holds no {SCORES_NAME}: give the folder of a finished evaluation")
-        self._values = read_metadata(path)
-        if self._values.get("version") != STORE_VERSION:
+        values = _read_metadata(path)
+        if values.get("version") != STORE_VERSION:
             raise DataError(f"{path} was written by another version of wakeword: run `wakeword evaluate` again")
+        self.about: dict[str, Any] = values["about"]
+        self.words: list[dict[str, Any]] = values["words"]
+        self.detector: dict[str, float] = values["detector"]
+        self.step_s: float = values["step_s"]
+        self._tracks: list[dict[str, Any]] = values["tracks"]
         self._file = pq.ParquetFile(path)
-        if self._file.metadata.num_row_groups != len(self._values["tracks"]) * len(self.words):
+        # Row groups were written in this order.
+        pairs = product((track["name"] for track in self._tracks), (word["label"] for word in self.words))
+        self._groups = {pair: group for group, pair in enumerate(pairs)}
+        if self._file.metadata.num_row_groups != len(self._groups):
             raise DataError(f"{path} lacks scores of some tracks: run `wakeword evaluate` again")
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """What `evaluate` wrote beside the scores: hashes, notes, licences, settings, the command."""
-        return self._values["about"]
-
-    @property
-    def words(self) -> list[dict[str, Any]]:
-        """`label`, `phrase` and shipped `threshold` of each word."""
-        return self._values["words"]
-
-    @property
-    def detector(self) -> dict[str, float]:
-        """The bundle's detector times."""
-        return self._values["detector"]
-
-    @property
-    def step_s(self) -> float:
-        """Seconds of audio per score."""
-        return self._values["step_s"]
 
     @cached_property
     def tracks(self) -> tuple[TrackInfo, ...]:
@@ -184,9 +174,7 @@ class ScoreStore:
         truth: dict[str, list[TruthRow]] = {}
         for row in rows:
             truth.setdefault(row["track"], []).append(TruthRow(**row))
-        return tuple(
-            TrackInfo(**values, truth=tuple(truth.get(values["name"], ()))) for values in self._values["tracks"]
-        )
+        return tuple(TrackInfo(**values, truth=tuple(truth.get(values["name"], ()))) for values in self._tracks)
 
     def of(self, split: str) -> tuple[TrackInfo, ...]:
         """Tracks of one split."""
@@ -196,9 +184,3 @@ class ScoreStore:
         """Raw scores `(n,)` of one word on one track."""
         group = self._groups[track, label]
         return self._file.read_row_group(group, columns=["score"]).column("score").to_numpy()
-
-    @cached_property
-    def _groups(self) -> dict[tuple[str, str], int]:
-        """Row group of each track and word: they were written in this order."""
-        pairs = product((values["name"] for values in self._values["tracks"]), (word["label"] for word in self.words))
-        return {pair: group for group, pair in enumerate(pairs)}

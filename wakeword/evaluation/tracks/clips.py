@@ -1,4 +1,4 @@
-"""Clips of one split by number, wherever they are read: in this process, or again from the shards in another one."""
+"""Clips of one split by row number; other processes open the shards again."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Audio = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Clips:
-    """Clips of one split: `table` (columns of the shard schema); rows are named by number.
+    """Clips of one split: `table` with the columns of the shard schema.
 
-    `root` is the prepared folder that `table` was mapped from, and `split` its split there: a copy that goes to another
-    process then opens the shards again, instead of carrying their audio. Without `root` the table itself is carried.
+    `root` is the prepared folder of `table` and `split` its split: a copy in another process then opens the shards
+    again, so that no audio is sent. Without `root` the table itself is sent.
     """
 
     table: pa.Table
@@ -43,13 +43,13 @@ class Clips:
         return self._raw(row).size // 2
 
     def digest(self, row: int) -> bytes:
-        """SHA-256 of a row's samples; they are read once."""
+        """SHA-256 of a row's samples, cached."""
         if row not in self._digests:
             self._digests[row] = hashlib.sha256(self._raw(row)).digest()
         return self._digests[row]
 
     def rows(self, *kinds: str) -> list[int]:
-        """Numbers of the rows of some kinds."""
+        """Numbers of the rows of these kinds."""
         return [row for row, kind in enumerate(self.table.column("kind").to_pylist()) if kind in kinds]
 
     def _raw(self, row: int) -> pa.Buffer:
@@ -57,13 +57,13 @@ class Clips:
 
 
 def _reopened(root: str, split: str) -> Clips:
-    """The same clips in another process, which must see the folder. Raises DataError where it does not."""
+    """Open the clips in another process. Raises DataError when that process cannot read the folder."""
     return Clips(ShardSet.open(root).table(split), root, split)
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Recordings to mix in: some rows of a split."""
+    """Noise or room responses to add to clips: some rows of a split."""
 
     split: str
     clips: Clips
@@ -71,7 +71,7 @@ class Pool:
 
     @cached_property
     def digest(self) -> bytes:
-        """SHA-256 of all its recordings, in their order: a draw names one by its place."""
+        """SHA-256 of all recordings, in their order."""
         whole = hashlib.sha256()
         for row in self.rows:
             whole.update(self.clips.digest(row))

@@ -1,17 +1,18 @@
-"""Codecs as a condition: real encoders and decoders (libsndfile's), with the delay that they add taken out again."""
+"""Codec conditions: audio encoded and decoded with libsndfile, with the delay of the codec removed."""
 
 from __future__ import annotations
 
 import io
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
+import soundfile
+import soxr
 from numpy.typing import NDArray
+from scipy import signal
 
 from wakeword.audio.telephone import RATE_HZ, band_gain
 from wakeword.config import SAMPLE_RATE_HZ
-from wakeword.errors import MissingExtraError
 
 Audio = NDArray[np.float32]
 
@@ -21,51 +22,36 @@ _LONGEST_DELAY = 4096
 
 
 def through_codec(audio: Audio, codec: str) -> Audio:
-    """`(samples,)` float32 at 16 kHz after encoding and decoding, of the same length and in the same place.
+    """Encode and decode `(samples,)` float32 at 16 kHz; the result has the same length and timing.
 
-    `codec`: `mp3`, `opus`, `vorbis` (what the encoder's frames add in front is measured once and cut off), or
-    `telephone` (300 to 3400 Hz, A-law at 8 kHz).
-
-    Raises MissingExtraError without soundfile.
+    `codec`: `mp3`, `opus`, `vorbis`, or `telephone` (300 to 3400 Hz, A-law at 8 kHz).
     """
     delay = _delay(codec)
-    # Behind a delay the end of the audio comes late: quiet after it keeps the decoder running until it is out.
-    fed = np.concatenate([audio, np.zeros(delay, dtype=np.float32)]) if delay else audio
-    decoded = _round_trip(fed, codec)[delay : delay + len(audio)]
-    if len(decoded) < len(audio):
-        decoded = np.concatenate([decoded, np.zeros(len(audio) - len(decoded), dtype=np.float32)])
-    return np.clip(decoded, -1.0, 1.0)
+    # Silence of the delay's length is appended, so that the end of the audio leaves the decoder.
+    decoded = _round_trip(np.pad(audio, (0, delay)), codec)[delay : delay + len(audio)]
+    return np.clip(np.pad(decoded, (0, len(audio) - len(decoded))), -1.0, 1.0)
 
 
 def codec_version() -> str:
-    """What encodes: another version may give other samples."""
-    return str(_soundfile().__libsndfile_version__)
+    """Version of libsndfile, on which the samples may depend."""
+    return str(soundfile.__libsndfile_version__)
 
 
 @lru_cache
 def _delay(codec: str) -> int:
-    """Samples by which the codec delays a second of noise between 500 and 3000 Hz: the peak of their correlation."""
+    """Delay of the codec in samples: the peak of the correlation for a second of noise between 500 and 3000 Hz."""
     spectrum = np.fft.rfft(np.random.default_rng(0).standard_normal(SAMPLE_RATE_HZ))
     frequency = np.fft.rfftfreq(SAMPLE_RATE_HZ, 1 / SAMPLE_RATE_HZ)
     spectrum[(frequency < 500.0) | (frequency > 3000.0)] = 0.0
     wide = np.fft.irfft(spectrum, SAMPLE_RATE_HZ)
     probe: Audio = (wide * 0.1 / np.std(wide)).astype(np.float32)
-    heard = _round_trip(probe, codec)
-    size = 2 * SAMPLE_RATE_HZ + _LONGEST_DELAY
-    both = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(probe, size)), size)
-    return int(np.argmax(both[:_LONGEST_DELAY]))
+    correlation = signal.correlate(_round_trip(probe, codec), probe, method="fft")
+    return int(np.argmax(correlation[len(probe) - 1 :][:_LONGEST_DELAY]))
 
 
 def _round_trip(audio: Audio, codec: str) -> Audio:
-    if codec == "telephone":
-        return _telephone(audio)
-    container, subtype = FORMATS[codec]
-    return _coded(audio, SAMPLE_RATE_HZ, container, subtype)
-
-
-def _telephone(audio: Audio) -> Audio:
-    import soxr
-
+    if codec != "telephone":
+        return _coded(audio, SAMPLE_RATE_HZ, *FORMATS[codec])
     size = len(audio) + SAMPLE_RATE_HZ // 10
     spectrum = np.fft.rfft(audio, size)
     spectrum *= band_gain(np.fft.rfftfreq(size, 1 / SAMPLE_RATE_HZ))
@@ -75,17 +61,8 @@ def _telephone(audio: Audio) -> Audio:
 
 
 def _coded(audio: Audio, rate_hz: int, container: str, subtype: str) -> Audio:
-    soundfile = _soundfile()
     file = io.BytesIO()
     soundfile.write(file, audio, rate_hz, format=container, subtype=subtype)
     file.seek(0)
     decoded, _ = soundfile.read(file, dtype="float32")
     return np.asarray(decoded, dtype=np.float32)
-
-
-def _soundfile() -> Any:
-    try:
-        import soundfile
-    except ImportError as error:
-        raise MissingExtraError("Evaluating through codecs", "train", error) from error
-    return soundfile

@@ -1,4 +1,4 @@
-"""Conditions of the positive tracks: which noise, room or codec each one adds, and how it is added."""
+"""Conditions of the positive tracks: the noise, room response or codec that each one applies."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ from wakeword.config.evaluation import EvaluationConfig
 from wakeword.evaluation.tracks.clips import Audio, Clips, Pool
 
 FLOOR_DBFS = -70.0
-"""White noise under everything: a microphone never gives digital zeros."""
+"""Level of the white noise in all tracks, since microphones never give digital zeros."""
 FADE_S = 0.005
-"""Clips and noise fade in and out this long, so that an edge is no click."""
+"""Fade of clips and noise at both ends, against clicks."""
 NOISE_TRIES = 12
-"""Segments of noise that are all but silent (padded recordings) are drawn again so often."""
+"""Maximum number of draws of a noise segment, since padded recordings contain silence."""
 DIRECT_S = 0.0025
-"""The direct sound lasts this long to either side of its sample (as in measurements of clarity at short distances)."""
+"""Half width of the direct sound (as in measurements of clarity at short distances)."""
 NEAR_DB = 0.0
-"""Responses with at least this ratio of direct to reverberant energy are near, the others far: 0 dB is the critical
-distance, beyond which a room's reflections are stronger than the talker."""
+"""Minimum ratio of direct to reverberant energy of near responses; 0 dB is the critical distance of a room."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What a condition does to a clip: room, then noise, then codec."""
+    """A condition; it applies the room response, then noise, then the codec."""
 
     name: str
     snr_db: float | None = None
@@ -44,16 +43,15 @@ def snr_name(snr_db: float, kind: str = "") -> str:
 def plan_conditions(
     clips: Mapping[str, Clips], split: str, config: EvaluationConfig, notes: list[str]
 ) -> tuple[Condition, ...]:
-    """Conditions for `split`, `clean` first. `notes` gets a sentence for each one that cannot be had as asked.
+    """Conditions for `split`, `clean` first. A sentence is added to `notes` for each one that differs from `config`.
 
-    Noise and room responses come from `split` itself where it has them, else from the other of val and test, else from
-    train.
+    Noise and room responses are those of `split`, else of the other one of val and test, else of train.
     """
     found = [Condition("clean")]
     if config.snr_db:
         noise = _pool(clips, split, "noise recordings", lambda own: own.rows("noise"), notes)
         if noise is None:
-            notes.append(f"there are no noise recordings in any split: no noisy conditions for {split}")
+            notes.append(f"no split has noise recordings, so {split} has no noisy conditions")
         else:
             found += [Condition(snr_name(snr), snr_db=snr, noise=noise) for snr in config.snr_db]
     absent = []
@@ -64,13 +62,13 @@ def plan_conditions(
         else:
             found += [Condition(snr_name(snr, kind), snr_db=snr, noise=noise) for snr in config.noise_kind_snr_db]
     if absent:
-        notes.append(f"there are no recordings of {', '.join(absent)} in any split: no conditions of that for {split}")
-    for name, asked in (("near", config.near), ("far", config.far)):
-        rooms = _pool(clips, split, f"{name} room responses", _of_distance(name), notes) if asked else None
+        notes.append(f"no split has recordings of {', '.join(absent)}, so {split} lacks these conditions")
+    for name in [name for name, enabled in (("near", config.near), ("far", config.far)) if enabled]:
+        rooms = _pool(clips, split, f"{name} room responses", _of_distance(name), notes)
         if rooms is not None:
             found.append(Condition(name, rooms=rooms))
-        elif asked:
-            notes.append(f"there are no {name} room responses in any split: no {name} condition for {split}")
+        else:
+            notes.append(f"no split has {name} room responses, so {split} has no {name} condition")
     found += [Condition(codec, codec=codec) for codec in config.codecs]
     return tuple(found)
 
@@ -82,14 +80,14 @@ def _pool(
         rows = choose(clips[other]) if other in clips else ()
         if rows:
             if other != split:
-                heard = " (training heard them)" if other == "train" else ""
-                notes.append(f"{split} holds no {name}: its conditions use those of {other}{heard}")
+                used = ", which were used in training" if other == "train" else ""
+                notes.append(f"{split} has no {name}: its conditions use those of {other}{used}")
             return Pool(other, clips[other], tuple(rows))
     return None
 
 
 def _of_kind(kind: str) -> Callable[[Clips], list[int]]:
-    """Noise and music whose kind or label is `kind`, or whose source names it."""
+    """Selects noise and music with `kind` as kind or label, or in the name of the source."""
 
     def choose(clips: Clips) -> list[int]:
         about = [clips.table.column(name).to_pylist() for name in ("kind", "label", "source")]
@@ -111,7 +109,7 @@ def _of_distance(name: str) -> Callable[[Clips], list[int]]:
 
 
 def direct_ratio_db(response: Audio) -> float:
-    """Energy of the direct sound against that of everything after it, in dB; infinite without reflections."""
+    """Ratio of the energy of the direct sound to the energy after it, in dB; infinite without reflections."""
     direct, width = direct_sound(response), round(DIRECT_S * SAMPLE_RATE_HZ)
     energy = np.square(response, dtype=np.float64)
     after = float(energy[direct + width + 1 :].sum())
@@ -125,7 +123,7 @@ def floor_noise(samples: int, rng: np.random.Generator) -> Audio:
 
 
 def faded(audio: Audio, at_start: bool = True, at_end: bool = True) -> Audio:
-    """A copy that fades in and out over `FADE_S`."""
+    """A copy that fades in at the start and out at the end over `FADE_S`."""
     length = min(round(FADE_S * SAMPLE_RATE_HZ), len(audio) // 2)
     audio = audio.copy()
     if length:
@@ -143,24 +141,24 @@ def level(audio: Audio, word: tuple[int, int]) -> float:
 
 
 def in_room(audio: Audio, word: tuple[int, int], rooms: Pool, rng: np.random.Generator) -> Audio:
-    """Convolve with a room response from its direct sound on, so that the word stays where it is, at the same level."""
+    """Convolve with a room response from its direct sound on; the word keeps its position and level."""
     response = rooms.clips.audio(rooms.rows[int(rng.integers(len(rooms.rows)))])
     response = response[direct_sound(response) :]
     size = 1 << (len(audio) + len(response) - 1).bit_length()
     wet = np.fft.irfft(np.fft.rfft(audio, size) * np.fft.rfft(response, size), size)[: len(audio)].astype(np.float32)
-    heard = level(wet, word)
-    return wet * np.float32(level(audio, word) / heard) if heard > 0 else wet
+    wet_level = level(wet, word)
+    return wet * np.float32(level(audio, word) / wet_level) if wet_level > 0 else wet
 
 
 def noise_of(pool: Pool, samples: int, rng: np.random.Generator) -> Audio:
-    """A stretch of one recording with RMS 1, from a random place, going round where the recording is short."""
-    stretch = np.zeros(samples, dtype=np.float32)
-    heard = 0.0
+    """A segment of one recording with RMS 1, from a random position; short recordings are repeated."""
+    segment = np.zeros(samples, dtype=np.float32)
+    rms = 0.0
     for _ in range(NOISE_TRIES):
         recording = pool.clips.audio(pool.rows[int(rng.integers(len(pool.rows)))])
         start = int(rng.integers(max(1, len(recording))))
-        stretch = np.take(recording, np.arange(start, start + samples), mode="wrap")
-        heard = float(np.sqrt(np.mean(np.square(stretch, dtype=np.float64))))
-        if heard > 10 ** (FLOOR_DBFS / 20):
+        segment = np.take(recording, np.arange(start, start + samples), mode="wrap")
+        rms = level(segment, (0, samples))
+        if rms > 10 ** (FLOOR_DBFS / 20):
             break
-    return faded(stretch / np.float32(heard)) if heard > 0 else stretch
+    return faded(segment / np.float32(rms)) if rms > 0 else segment

@@ -1,4 +1,4 @@
-"""A trial of a detector by a synthetic voice that was held out of training: the phrase and other sentences."""
+"""Trial of a detector with a synthetic voice that is not in the training data: the phrase and other sentences."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from wakeword.errors import ConfigError
 from wakeword.runtime.bundle import Bundle
 from wakeword.runtime.detector import Detector
 
-TIMES_SAID = 12
+PHRASES = 12
 SENTENCES = 40
 GAP_S = 1.5
 HIT_AFTER_S = 1.0
 REQUIRED_SHARE = 0.75
-"""Share of the phrases that must be detected; other speech must not fire at all."""
+"""Minimum share of the phrases that must be detected; other speech must cause no event."""
 _SEED = 20_260_101
 
 
 @dataclass(frozen=True)
 class SpokenTrack:
-    """Utterances in a row: `audio` `(samples,)` int16 at 16 kHz, and where each utterance lies, in seconds."""
+    """Consecutive utterances: `audio` `(samples,)` int16 at 16 kHz, and start and end of each in seconds."""
 
     name: str
     audio: np.ndarray
@@ -36,7 +36,7 @@ class SpokenTrack:
 class Trial:
     """Events of a detector in the tracks: `detected` counts phrases with an event, `fired` all other events."""
 
-    said: int
+    phrases: int
     detected: int
     sentences: int
     minutes: float
@@ -44,12 +44,12 @@ class Trial:
 
     @property
     def passed(self) -> bool:
-        """True when enough phrases were detected and nothing else fired."""
-        return self.detected >= REQUIRED_SHARE * self.said and self.fired == 0
+        """True when enough phrases were detected and there was no other event."""
+        return self.detected >= REQUIRED_SHARE * self.phrases and self.fired == 0
 
 
 def speak_track(name: str, engine_spec: str, texts: list[str], seed: int) -> SpokenTrack:
-    """Speak texts with the engine's voices in turn, rate and pitch varied, a pause after each.
+    """Synthesise texts with the engine's voices in turn, with random rate and pitch and a pause after each.
 
     Raises:
         MissingExtraError: the engine is not installed.
@@ -66,7 +66,7 @@ def speak_track(name: str, engine_spec: str, texts: list[str], seed: int) -> Spo
         parts += [utterance, gap]
         length += len(utterance) + len(gap)
     audio = np.concatenate(parts)
-    # A quiet room, not digital silence: no microphone gives that.
+    # The noise of a quiet room, since microphones never give digital silence.
     audio += chance.normal(scale=10 ** (-65 / 20), size=len(audio)).astype(np.float32)
     return SpokenTrack(name, to_int16(audio), spans)
 
@@ -88,16 +88,16 @@ def run_trial(bundle: Bundle, phrases: SpokenTrack, other: SpokenTrack, word: st
 
 
 def make_tracks(config: Config, word_index: int = 0) -> tuple[SpokenTrack, SpokenTrack, str]:
-    """The phrase and other sentences in the voice of the first engine that is held out of training, and its name.
+    """Tracks of the phrase and of other sentences by the first engine of `synthesis.hold_out`, and its name.
 
     Raises:
-        ConfigError: the recipe holds no engine out.
+        ConfigError: `synthesis.hold_out` is empty.
     """
     if not config.synthesis.hold_out:
-        raise ConfigError("synthesis.hold_out is empty: the demo needs an engine that training does not hear")
+        raise ConfigError("synthesis.hold_out is empty: the demo needs an engine that is not used for training")
     engine = config.synthesis.hold_out[0]
     chance = np.random.default_rng(_SEED)
     phrases = [word.text for word in config.words]
     texts = [draw_text(chance, phrases) for _ in range(SENTENCES)]
-    said = speak_track("phrase", engine, [config.words[word_index].text] * TIMES_SAID, _SEED)
-    return said, speak_track("other", engine, texts, _SEED + 1), engine
+    spoken = speak_track("phrase", engine, [config.words[word_index].text] * PHRASES, _SEED)
+    return spoken, speak_track("other", engine, texts, _SEED + 1), engine

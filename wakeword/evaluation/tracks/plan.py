@@ -1,10 +1,9 @@
-"""Which tracks are made of a split's clips: planned at once from the clips' lengths; the audio comes when it is read.
+"""Planning of the tracks of a split from the lengths of its clips; the audio is rendered when it is read.
 
-A track is a list of pieces (a clip and the quiet after it). Its truth follows from the plan alone. Positive tracks
-exist once per word and condition and hold the same clips with the same gaps in every condition, so that conditions
-differ by nothing but the condition. Negative tracks hold speech (with the words of other detectors) or noise and
-music; a long recording that preparation cut into pieces is played as it was recorded. Near-miss tracks hold
-`confusable` clips and stay out of FRR and FAH.
+A track is a list of pieces (a clip and the quiet after it). Its truth follows from the plan. There is one set of
+positive tracks per word and condition, with the same clips and gaps in every condition. Negative tracks contain speech
+(with the words of other detectors) or noise and music; a long recording that preparation cut into pieces is joined
+again. Near-miss tracks contain `confusable` clips and are outside FRR and FAH.
 """
 
 from __future__ import annotations
@@ -27,16 +26,16 @@ from wakeword.evaluation.tracks.track import SETTLE_S, Piece, Track, TruthRow
 __all__ = ["Clips", "Piece", "Pool", "Track", "TrackPlan", "TruthRow", "plan_tracks", "snr_name"]
 
 TRACK_S = 600.0
-"""Clips beyond this length are dealt out to several tracks, which are scored side by side."""
+"""Clips of more than this total length are distributed over several tracks, which are scored in parallel."""
 RECORDING_S = 60.0
-"""A recording from this length on is a track of its own."""
+"""Minimum length of a recording with a separate track."""
 AS_RECORDED = "as recorded"
 _ABOUT = ("speaker", "clip_id", "source", "kind", "text", "accent", "age", "gender")
 
 
 @dataclass(frozen=True)
 class TrackPlan:
-    """Tracks of one split, and sentences on what could not be built or where noise came from."""
+    """Tracks of one split, and notes on missing tracks and on the origin of noise."""
 
     split: str
     tracks: tuple[Track, ...]
@@ -45,14 +44,14 @@ class TrackPlan:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What every step of planning one split needs."""
+    """Inputs of the planning of one split."""
 
     clips: Clips
     split: str
     words: Sequence[WordConfig]
     config: EvaluationConfig
 
-    def draws(self, *names: str) -> np.random.Generator:
+    def rng(self, *names: str) -> np.random.Generator:
         return np.random.default_rng([self.config.seed, *"/".join([self.split, *names]).encode()])
 
 
@@ -65,10 +64,9 @@ def plan_tracks(
 ) -> TrackPlan:
     """Plan every track of `split` for `words`.
 
-    `tables`: clips per split. `root`: the prepared folder that they were mapped from; tracks that go to other processes
-    then name it instead of carrying the audio. Where noise and room responses come from: `conditions`. Clips that hold
-    a word (by label, text or `contains`) count neither way for that word. Wake-word clips whose word has no known place
-    are left out.
+    `tables`: clips per split. `root`: the prepared folder of the tables; tracks that are sent to other processes then
+    refer to it instead of containing the audio. Clips that contain a word (by label, text or `contains`) are ignored
+    for that word. Wake-word clips with unknown word times are left out.
     """
     clips = {name: Clips(table, str(root or ""), name) for name, table in tables.items()}
     plan = _Plan(clips[split], split, words, config)
@@ -85,14 +83,14 @@ def plan_tracks(
     for kind, rows in kinds:
         tracks += _negative_tracks(plan, kind, rows)
     if not kinds[0][1]:
-        notes.append(f"{split} holds no other speech: its false alarms are counted without any")
+        notes.append(f"{split} has no other speech: its false alarms are counted without speech")
     if not kinds[1][1]:
-        notes.append(f"{split} holds no noise or music of its own: its false alarms are counted on speech alone")
+        notes.append(f"{split} has no noise or music: its false alarms are counted without them")
     return TrackPlan(split, tuple(tracks), tuple(notes))
 
 
 def _speech_rows(clips: Clips, words: Sequence[WordConfig]) -> list[int]:
-    """Speech, and wake words of other detectors, unless they hold every word that is looked for."""
+    """Speech and wake words of other detectors, unless they contain every word of `words`."""
     labels = {word.label for word in words}
     own = clips.table.column("label").to_pylist()
     rows = [r for r in clips.rows("speech", "wakeword") if own[r] not in labels]
@@ -100,7 +98,7 @@ def _speech_rows(clips: Clips, words: Sequence[WordConfig]) -> list[int]:
 
 
 def _collides(clips: Clips, row: int, word: WordConfig) -> bool:
-    """True if the clip holds the word by its label, its text or the `contains` column."""
+    """True if the clip contains the word by its label, its text or the `contains` column."""
     label, text, contains = (clips.table.column(name)[row].as_py() or "" for name in ("label", "text", "contains"))
     if label == word.label or word.label in contains.replace(",", " ").replace(";", " ").split():
         return True
@@ -108,10 +106,9 @@ def _collides(clips: Clips, row: int, word: WordConfig) -> bool:
 
 
 def _runs(clips: Clips, rows: Sequence[int]) -> list[list[int]]:
-    """Rows in their order, those of consecutive pieces of one recording together.
+    """Rows in their order, with consecutive pieces of one recording grouped.
 
-    Preparation cuts a long recording into `<id>#0`, `<id>#1`, …; where a piece is missing (it was unfit), the recording
-    ends, and what follows is another one.
+    Preparation cuts a long recording into `<id>#0`, `<id>#1`, …; at a missing piece (in quarantine) a new group begins.
     """
     ids, files = clips.table.column("clip_id").to_pylist(), clips.table.column("uri").to_pylist()
     pieces: dict[tuple[str, str], dict[int, int]] = {}
@@ -140,7 +137,7 @@ def _runs(clips: Clips, rows: Sequence[int]) -> list[list[int]]:
 def _pieces(
     clips: Clips, runs: Sequence[Sequence[int]], gap_s: tuple[float, float], rng: np.random.Generator
 ) -> list[list[Piece]]:
-    """Pieces of each run, runs in a drawn order with drawn gaps after them."""
+    """Pieces of each run, in random order with random gaps after them."""
     order = rng.permutation(len(runs))
     gaps = np.round(rng.uniform(*gap_s, size=len(runs)) * SAMPLE_RATE_HZ).astype(np.int64)
     return [_run(clips, runs[place], gap) for place, gap in zip(order.tolist(), gaps.tolist(), strict=True)]
@@ -166,58 +163,46 @@ def _positive_tracks(plan: _Plan, word: WordConfig, conditions: Sequence[Conditi
     rows = [row for row in clips.rows("wakeword") if labels[row] == word.label]
     placed = [row for row in rows if ends[row] is not None]
     if not placed:
-        notes.append(f"{split} holds no clips of {word.label!r} with a known place of the word: no miss rate for it")
+        notes.append(f"{split} has no clips of {word.label!r} with known word times: it has no miss rate")
         return []
     if len(placed) < len(rows):
-        notes.append(
-            f"{split}: {len(rows) - len(placed)} clips of {word.label!r} left out, the word's place is unknown"
-        )
+        notes.append(f"{split}: {len(rows) - len(placed)} clips of {word.label!r} left out, word times are unknown")
     notes += _about_speakers(clips, split, word, placed)
-    runs = _pieces(clips, [[row] for row in placed], plan.config.gap_s, plan.draws(word.label))
+    runs = _pieces(clips, [[row] for row in placed], plan.config.gap_s, plan.rng(word.label))
     tracks = []
-    for condition in conditions:
-        name = f"{split}/{word.label}/{condition.name}"
-        for track in _dealt(plan, name, "positives", condition.name, word.label, runs):
-            tracks.append(
-                replace(
-                    track,
-                    snr_db=condition.snr_db,
-                    noise=condition.noise,
-                    rooms=condition.rooms,
-                    codec=condition.codec,
-                )
-            )
+    for c in conditions:
+        for track in _dealt(plan, f"{split}/{word.label}/{c.name}", "positives", c.name, word.label, runs):
+            tracks.append(replace(track, snr_db=c.snr_db, noise=c.noise, rooms=c.rooms, codec=c.codec))
     return tracks
 
 
 def _about_speakers(clips: Clips, split: str, word: WordConfig, rows: Sequence[int]) -> Iterator[str]:
-    """What the miss rate of these clips does not say, for who speaks in them."""
+    """Limits of the miss rate of these clips that follow from their speakers."""
     columns = (clips.table.column(name).to_pylist() for name in ("synthetic", "speaker_source", "speaker"))
     synthetic, known_from, speaker = columns
     if all(synthetic[row] for row in rows):
-        yield f"{split}: engines alone say {word.label!r}: how often people are missed is not judged"
+        yield f"{split}: all clips of {word.label!r} are synthetic: the miss rate of people is not measured"
     guessed = sum(known_from[row] == "guessed" for row in rows)
     if guessed:
         yield (
             f"{split}: the speakers of {guessed} of {len(rows)} clips of {word.label!r} are guessed from file names: "
-            "intervals and slices by speaker take each guess for a person"
+            "intervals and slices by speaker treat each guess as a person"
         )
     unknown = sum(not speaker[row] for row in rows)
     if unknown:
         yield (
-            f"{split}: {unknown} of {len(rows)} clips of {word.label!r} name no speaker: training may have heard the "
-            "same voices, and strangers may be missed more often"
+            f"{split}: {unknown} of {len(rows)} clips of {word.label!r} have no speaker: the same voices may be in the "
+            "training data, and other speakers may be missed more often"
         )
 
 
 def _negative_tracks(plan: _Plan, kind: str, rows: Sequence[int]) -> list[Track]:
-    """Long recordings as they are, one a track; the rest in a drawn order with gaps."""
+    """A track for each long recording; tracks of the other clips in random order with gaps."""
     runs = _runs(plan.clips, rows)
-    long = [run for run in runs if sum(plan.clips.samples(row) for row in run) >= RECORDING_S * SAMPLE_RATE_HZ]
-    long = [run for run in long if len(run) > 1]
-    taken = {run[0] for run in long}
-    others = [run for run in runs if run[0] not in taken]
-    dealt = _pieces(plan.clips, others, plan.config.negative_gap_s, plan.draws(kind))
+    least = RECORDING_S * SAMPLE_RATE_HZ
+    is_long = [len(run) > 1 and sum(plan.clips.samples(row) for row in run) >= least for run in runs]
+    long, others = ([run for run, flag in zip(runs, is_long, strict=True) if flag is x] for x in (True, False))
+    dealt = _pieces(plan.clips, others, plan.config.negative_gap_s, plan.rng(kind))
     tracks = _dealt(plan, f"{plan.split}/{kind}", kind, "as is", "", dealt)
     for number, run in enumerate(long, 1):
         name = f"{plan.split}/{kind}/recording {number}"
@@ -228,7 +213,7 @@ def _negative_tracks(plan: _Plan, kind: str, rows: Sequence[int]) -> list[Track]
 def _dealt(
     plan: _Plan, name: str, kind: str, condition: str, word: str, runs: Sequence[Sequence[Piece]]
 ) -> list[Track]:
-    """Runs dealt out to as few tracks of about `TRACK_S` as hold them all."""
+    """Runs distributed over as few tracks of about `TRACK_S` as possible."""
     count = int(np.ceil(sum(piece.samples for run in runs for piece in run) / (TRACK_S * SAMPLE_RATE_HZ)))
     tracks = []
     for number in range(count):
@@ -264,18 +249,14 @@ def _truth(plan: _Plan, track: Track) -> tuple[TruthRow, ...]:
         start_s, end_s = position / SAMPLE_RATE_HZ, (position + piece.clip_samples) / SAMPLE_RATE_HZ
 
         def row(role: str, label: str, low_s: float, high_s: float, about: dict[str, Any] = about) -> TruthRow:
-            return TruthRow(
-                track.name, role, label, low_s, high_s, condition=track.condition, phoneme_distance=-1, **about
-            )
+            return TruthRow(track.name, role, label, low_s, high_s, condition=track.condition, **about)
 
         if track.kind == "positives":
             place = [(position + sample) / SAMPLE_RATE_HZ for sample in piece.word]
             rows.append(row("word", track.word, place[0], place[1]))
         elif track.kind == "near_misses":
-            resembled, distance = (
-                clips.table.column(name)[piece.row].as_py() for name in ("resembles", "phoneme_distance")
-            )
-            near = row("near_miss", resembled or "", start_s, end_s)
+            word, distance = (clips.table.column(name)[piece.row].as_py() for name in ("resembles", "phoneme_distance"))
+            near = row("near_miss", word or "", start_s, end_s)
             rows.append(replace(near, phoneme_distance=-1 if distance is None else distance))
         else:
             rows.append(row("clip", "", start_s, end_s))

@@ -1,4 +1,4 @@
-"""Long recordings with known words as tracks: streamed from their file, with truth from a CSV beside it."""
+"""Tracks of long recordings, streamed from their files, with the truth from a CSV file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ READ_S = 10.0
 
 @dataclass(frozen=True)
 class RecordingTrack(Track):
-    """A file as it is, `length` samples at 16 kHz; it has no pieces."""
+    """A recording of `length` samples at 16 kHz, without pieces."""
 
     path: str = ""
     length: int = 0
@@ -39,17 +39,17 @@ class RecordingTrack(Track):
 
     @property
     def random_access(self) -> bool:
-        """A file is decoded from its start: it is scored in one go."""
+        """False: a file is decoded from its start, so it is scored in one section."""
         return False
 
     def identity(self) -> Iterator[bytes]:
-        """The file's own hash."""
+        """The hash of the file."""
         yield f"recording {RENDER_VERSION}".encode()
         yield sha256_of(Path(self.path)).encode()
 
     def _parts(self, start: int, end: int) -> Iterator[Audio]:
         first = 0
-        # What is odd about the file was told when its length was taken.
+        # Problems of the file were logged when its length was determined.
         for block in stream_blocks(self.path, READ_S, warn=silent):
             if first >= end:
                 return
@@ -63,12 +63,12 @@ def with_recordings(
 ) -> TrackPlan:
     """The plan with a track for each of `config.recordings` of its split.
 
-    Words that are not looked for may stand in the truth: they are other speech.
+    Other words in the truth count as other speech.
 
     Raises:
         AudioError: a recording cannot be read.
-        DataError: a truth that cannot be read, or does not fit its recording; a recording no longer than
-            `refractory_s`, in which the detector could fire only once.
+        DataError: a truth file cannot be read or does not fit its recording, or a recording is not longer than
+            `refractory_s`.
     """
     labels = {word.label for word in words}
     tracks = []
@@ -84,8 +84,8 @@ def _track(name: str, recording: RecordingConfig, labels: set[str], seed: int, r
     duration_s = length / SAMPLE_RATE_HZ
     if duration_s <= refractory_s:
         raise DataError(
-            f"{recording.uri} lasts {duration_s:.2f} s, no longer than the detector's refractory time of"
-            f" {refractory_s:g} s: give a longer recording"
+            f"{recording.uri} lasts {duration_s:.2f} s, not longer than the detector's refractory time of"
+            f" {refractory_s:g} s: use a longer recording"
         )
     rows = _truth(Path(recording.truth), recording.uri, duration_s)
     truth = tuple(
@@ -122,12 +122,12 @@ def _track(name: str, recording: RecordingConfig, labels: set[str], seed: int, r
 
 
 def _truth(path: Path, uri: str, duration_s: float) -> list[tuple[str, float, float, str]]:
-    """Rows in time order. Raises DataError with the line at fault."""
+    """`(word, start_s, end_s, speaker)` in time order. Raises DataError with the invalid line."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             lines = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"the truth {path} of {uri} cannot be read ({error})") from error
+        raise DataError(f"the truth file {path} of {uri} cannot be read ({error})") from error
     rows = []
     for number, line in enumerate(lines, 2):
         where = f"{path}, line {number}"
@@ -135,9 +135,9 @@ def _truth(path: Path, uri: str, duration_s: float) -> list[tuple[str, float, fl
             word, speaker = line["word"].strip(), line["speaker"].strip()
             start_s, end_s = float(line["start_s"]), float(line["end_s"])
         except (KeyError, ValueError, AttributeError, TypeError) as error:
-            raise DataError(f"{where}: a row holds {', '.join(COLUMNS)}, times in seconds") from error
+            raise DataError(f"{where}: a row needs {', '.join(COLUMNS)}, with times in seconds") from error
         if not 0 <= start_s < end_s:
-            raise DataError(f"{where}: {word!r} from {start_s:g} to {end_s:g} s does not end after its start")
+            raise DataError(f"{where}: {word!r} from {start_s:g} to {end_s:g} s needs 0 <= start_s < end_s")
         if end_s > duration_s:
             raise DataError(f"{where}: {word!r} ends at {end_s:g} s, but {uri} lasts {duration_s:.2f} s")
         rows.append((word, start_s, end_s, speaker))
@@ -145,7 +145,7 @@ def _truth(path: Path, uri: str, duration_s: float) -> list[tuple[str, float, fl
     for before, after in pairwise(rows):
         if after[1] < before[2]:
             raise DataError(
-                f"{path}: {before[0]!r} until {before[2]:g} s and {after[0]!r} from {after[1]:g} s overlap; "
-                "a stretch of audio holds one word"
+                f"{path}: {before[0]!r} until {before[2]:g} s and {after[0]!r} from {after[1]:g} s overlap: "
+                "give words that do not overlap"
             )
     return rows

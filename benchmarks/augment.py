@@ -2,11 +2,10 @@
 
     python -m benchmarks.augment [--quick] [--json FILE]
 
-Targets: at least 5 times the clips per second of audiomentations (a clip at a time, numpy and scipy) and at least twice
-those of torch-audiomentations (whole batches, torch). Both sides read the same clips, noises and room responses from
-memory, on one thread of one process and in turns; every transform acts on every clip, with random values per clip.
-Times are CPU time; each figure is a median over the rounds, each target is on the median of the rounds' ratios. Clips
-are 2 s at 16 kHz in batches of 64. Freed memory stays with the process, as in training.
+Targets: at least 5 times the clips per second of audiomentations (a clip at a time) and at least twice those of
+torch-audiomentations (whole batches). Both sides read the same clips, noises and room responses from memory, on one
+thread and in turns; every transform acts on every clip, with random values per clip. Times are CPU time; each figure is
+a median over the rounds, each target is on the median of the rounds' ratios. Clips are 2 s at 16 kHz in batches of 64.
 
 Transforms of each side:
 
@@ -20,8 +19,7 @@ Transforms of each side:
 | gain -18 to 6 dB | and clamped to full scale | Gain | Gain |
 
 The other libraries are installed with pip, in the pinned versions of `augment_peers.txt` and without their
-requirements, into `runs/bench/augment_peers`. Where that fails, their rows are left out and the reason is printed.
-torchaudio's compiled part fits one build of torch only, and no transform here uses it: it is removed from that folder.
+requirements, into `runs/bench/augment_peers`; where that fails, their rows are left out and the reason is printed.
 """
 
 from __future__ import annotations
@@ -176,6 +174,7 @@ def install_peers() -> None:
     if not (PEERS / "installed").is_file():
         if fault := pip_install(sys.executable, "--no-deps", "--upgrade", "--target", str(PEERS), "-r", str(PINS)):
             raise ImportError(fault)
+        # torchaudio's compiled part fits one build of torch only, and no transform here uses it.
         for library in (PEERS / "torchaudio" / "lib").glob("*.so"):
             library.unlink()
         (PEERS / "installed").touch()

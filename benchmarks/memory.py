@@ -66,10 +66,7 @@ def write_clips(folder: Path, count: int) -> None:
 
 
 def own_bytes(pid: int) -> int:
-    """Anonymous and shared memory of a process, each page divided by the processes that map it; 0 for one that ended.
-
-    Linux reports both since 5.4 (`smaps_rollup`).
-    """
+    """Anonymous and shared memory of a process, pages divided by the processes that map them; 0 after its end."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
     except (FileNotFoundError, ProcessLookupError):

@@ -13,8 +13,7 @@ Without `--bundle`, our model is first trained on the train speakers by the reci
 word "alexa" (tens of minutes on two cores). `--quick` takes a few clips and an untrained model, without targets. Scores
 are stored in `--folder`; an interrupted run continues.
 
-Limit: the peers' authors chose or tested their models on the recordings that "alexa" of the test split comes from;
-our training data does not contain the test speakers.
+Limit: the peers' authors chose or tested their models on the source recordings of the test split; we did not.
 """
 
 from __future__ import annotations
@@ -42,10 +41,8 @@ from wakeword.runtime.bundle import Bundle, load_bundle
 from wakeword.system.files import write_text
 
 WORD = "alexa"
-OURS = "ours"
 HIT_BEFORE_S = 0.5
-"""Wider than our protocol's 0.2 s: openWakeWord often fires 0.2 to 0.3 s before the word's end. The word lasts at least
-0.5 s."""
+"""Not our protocol's 0.2 s: openWakeWord often fires 0.2 to 0.3 s before the end of the word, which lasts 0.5 s."""
 QUICK_CLIPS = {"wakeword": 10, "speech": 12, "noise": 6, "music": 2, "rir": 6}
 """Clips per split, and for wake words per label."""
 
@@ -114,14 +111,13 @@ def all_peer_scores(peers: Sequence[Peer], plans: tuple[TrackPlan, TrackPlan], f
     """Every peer's scores; peers run at the same time in separate processes."""
     python = peers_python(folder / "env")
     tracks = [track for plan in plans for track in plan.tracks]
-    border = len(plans[0].tracks)
 
     def scored(peer: Peer) -> DetectorScores:
         began_s = time.monotonic()
         scores = peer_scores(peer, tracks, python, folder / "scores")
         hours, took_s = sum(track.duration_s for track in tracks) / 3600, time.monotonic() - began_s
         print(f"{peer.name}: {hours:.2f} h of audio in {took_s:.0f} s", flush=True)
-        return DetectorScores(peer.name, scores[:border], scores[border:])
+        return DetectorScores.of(peer.name, scores, plans)
 
     with ThreadPoolExecutor(min(len(peers), os.cpu_count() or 1)) as pool:
         return list(pool.map(scored, peers))
@@ -140,9 +136,7 @@ def our_row(bundle: Bundle, plans: tuple[TrackPlan, TrackPlan], folder: Path, co
     tracks = [track for plan in plans for track in plan.tracks]
     column = bundle.labels.index(WORD)
     scores = [part[:, [column]] for part in score_tracks(bundle, tracks, cache_dir=folder / "scores")]
-    border = len(plans[0].tracks)
-    found = DetectorScores(OURS, scores[:border], scores[border:])
-    return chosen_row(found, plans, timing_of(config, bundle.step_s), WORD, config)
+    return chosen_row(DetectorScores.of("ours", scores, plans), plans, timing_of(config, bundle.step_s), WORD, config)
 
 
 def bars(ours: Row | None, peers: Sequence[Row], operating_fah: float, targets: bool) -> list[Bar]:

@@ -7,16 +7,13 @@ the same real recordings (with copies at another gain where a large machine need
 process, started and warm before the first round, and the sides take turns. Each figure is a median over the rounds,
 each ratio the median of the rounds' ratios.
 
-* `Ray`: `wakeword prepare` as users have it: fingerprint (decode, hash of the samples, fingerprint for copies) and
-  shard (hash of the file, decode, checks, loudness, SNR, int16, atomic write, hash of the shard). Each worker decodes
-  in its guarded child process.
-* `pool`: the same two stages over the same units of work, in a `concurrent.futures.ProcessPoolExecutor`, with and
-  without the guard.
+* `Ray`: `wakeword prepare` as users have it, with the stages fingerprint and shard; each worker decodes in its guarded
+  child process.
+* `pool`: the same stages over the same units of work in a `ProcessPoolExecutor`, with and without the guard.
 
 Ray gives its workers a low priority (nice 15); here both sides have the same. `CPU` is the processor time of a side's
-whole process tree per clip, which depends less on other load than clips per second. `stages` is the time in which units
-of work run; the target is on it. `whole` is all of preparation: also the manifest, the search for copies, plan,
-receipts and index.
+process tree per clip. `stages` is the time in which units of work run; the target is on it. `whole` is all of
+preparation, with manifest, search for copies, plan, receipts and index.
 """
 
 from __future__ import annotations
@@ -48,8 +45,6 @@ from wakeword.stages.ray_session import available_cpus, ray_session
 Times = dict[str, float]
 SHARD_MB = 8.0
 """About 80 clips: enough units for all workers, and more tasks for Ray than with the 128 MB of a real preparation."""
-CLIPS_PER_WORKER, QUICK_CLIPS_PER_WORKER = 768, 64
-ROUNDS, QUICK_ROUNDS = 3, 2
 
 
 def write_corpus(folder: Path, count: int) -> tuple[Path, float]:
@@ -205,7 +200,7 @@ def bars_of(found: dict[str, list[Times]], audio_s: float) -> list[Bar]:
 def measure(args: argparse.Namespace) -> list[Bar]:
     """All sides over the same recordings."""
     workers = available_cpus()
-    per_worker, rounds = (QUICK_CLIPS_PER_WORKER, QUICK_ROUNDS) if args.quick else (CLIPS_PER_WORKER, ROUNDS)
+    per_worker, rounds = (64, 2) if args.quick else (768, 3)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         manifest, audio_s = write_corpus(folder, per_worker * workers)

@@ -45,18 +45,13 @@ def measure(bundle_path: str, variant: str, streams: int, audio_s: float) -> Non
     print(json.dumps({"cpu_ms": cpu_ms, "load_s": load_s, "rss_mib": peak_rss_mib()}))
 
 
-def in_new_process(bundle: Path, variant: str, streams: int, audio_s: float) -> dict[str, float]:
-    """`measure` in a new interpreter, whose memory holds nothing else."""
-    arguments = (str(bundle.resolve()), variant, streams, audio_s)
-    return json.loads(python("-c", f"from benchmarks.runtime_cost import measure; measure(*{arguments!r})"))
-
-
 def measure_bars(args: argparse.Namespace) -> list[Bar]:
-    """The figures with their targets."""
+    """The figures with their targets, each from a new interpreter, whose memory holds nothing else."""
     with tempfile.TemporaryDirectory() as folder:
         bundle = Path(args.bundle) if args.bundle else untrained_bundle(Path(folder) / "bundle")
-        alone = in_new_process(bundle, args.variant, 1, 20.0 if args.quick else 120.0)
-        batch = in_new_process(bundle, args.variant, STREAMS, 4.0 if args.quick else 30.0)
+        code = f"from benchmarks.runtime_cost import measure; measure({str(bundle.resolve())!r}, {args.variant!r}, "
+        alone = json.loads(python("-c", f"{code}1, {20.0 if args.quick else 120.0})"))
+        batch = json.loads(python("-c", f"{code}{STREAMS}, {4.0 if args.quick else 30.0})"))
     return [
         Bar("CPU per second of audio, one stream", alone["cpu_ms"], "ms", 60.0),
         Bar(f"CPU per second of audio and stream, batch of {STREAMS}", batch["cpu_ms"], "ms", 25.0),

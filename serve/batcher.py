@@ -129,10 +129,6 @@ class StreamSession:
         except asyncio.QueueFull:
             self.close(Close(1008, "the client does not read its detections: read messages while sending audio"))
 
-    def has_audio(self) -> bool:
-        """Whether more audio is queued."""
-        return bool(self._audio)
-
 
 class MicroBatcher:
     """Scores the streams of one bundle; each bundle has its own batcher, so a stream never changes its model."""
@@ -154,7 +150,7 @@ class MicroBatcher:
         self._retired = False
 
     async def open(self, words: frozenset[str], audio: AudioFormat, thresholds: list[float]) -> StreamSession:
-        """A session in a fresh slot, with `thresholds` of its own; the caller must `release` it.
+        """A session in a free slot with its `thresholds`; the caller must `release` it.
 
         Raises MissingExtraError when the rate needs soxr and it is not installed.
         """
@@ -253,7 +249,7 @@ class MicroBatcher:
                 for detection in endings[session.slot]:
                     self._deliver(by_slot.get(session.slot), detection)
                 session.deliver({"type": "end", "audio_s": session.frames_received / session.format.sample_rate_hz})
-            elif session.has_audio():
+            elif session.queued_s:
                 self.wake(session)
 
     def _deliver(self, session: StreamSession | None, detection: Detection) -> None:

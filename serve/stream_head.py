@@ -137,7 +137,7 @@ def wav_head(head: bytes) -> WavHead | None:
         name, size = struct.unpack_from("<4sI", head, at)
         if name == b"data":
             if audio is None:
-                raise HeadError("the WAV header does not say what its samples are")
+                raise HeadError("the WAV header does not state the format of its samples")
             return WavHead(audio, at + 8, None if size == 0 or is_placeholder(size) else size)
         if name == b"fmt ":
             if len(head) < at + 8 + min(size, 40):

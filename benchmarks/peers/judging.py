@@ -30,6 +30,12 @@ class DetectorScores:
     val: Sequence[NDArray[np.float32]]
     test: Sequence[NDArray[np.float32]]
 
+    @classmethod
+    def of(cls, name: str, scores: Sequence[NDArray[np.float32]], plans: tuple[TrackPlan, TrackPlan]) -> DetectorScores:
+        """Divide the scores of all tracks into val and test."""
+        border = len(plans[0].tracks)
+        return cls(name, scores[:border], scores[border:])
+
 
 @dataclass(frozen=True)
 class Row:
@@ -98,10 +104,9 @@ def rows_table(rows: Sequence[Row]) -> str:
     lines = []
     for row in rows:
         alarms, clean = row.result.alarms, row.result.condition("clean")
-        rate = "no audio"
+        rate = f"{alarms.false_alarms} in {alarms.hours:.2f} h"
         if alarms.fah is not None and alarms.low is not None and alarms.high is not None:
-            rate = f"{number(alarms.fah)} ({number(alarms.low)}-{number(alarms.high)}), {alarms.false_alarms} in"
-            rate += f" {alarms.hours:.2f} h"
+            rate = f"{number(alarms.fah)} ({number(alarms.low)}-{number(alarms.high)}), {rate}"
         late = "-"
         if clean is not None and clean.latency_p50_s is not None and clean.latency_p95_s is not None:
             late = f"{seconds(clean.latency_p50_s)} / {seconds(clean.latency_p95_s)} s"

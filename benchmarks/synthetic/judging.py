@@ -53,16 +53,12 @@ def spoken_tracks(prepared_dir: Path, config: Config) -> list[Track]:
     quiet = config.evaluation.model_copy(update={"snr_db": (), "near": False, "far": False, "codecs": ()})
     held_out = tuple(config.synthesis.hold_out)
     plan = plan_tracks({"test": shards.table("test")}, "test", config.words, quiet, shards.root)
-    spoken = [track for track in plan.tracks if track.kind in ("positives", "near_misses")]
-    return [
-        replace(
-            track,
-            name=f"spoken/{track.name}",
-            truth=tuple(row for row in track.truth if row.speaker.startswith(held_out)),
-        )
-        for track in spoken
-        if track.condition in ("clean", "as is")
-    ]
+    tracks = []
+    for track in plan.tracks:
+        if track.kind in ("positives", "near_misses") and track.condition in ("clean", "as is"):
+            kept = tuple(row for row in track.truth if row.speaker.startswith(held_out))
+            tracks.append(replace(track, name=f"spoken/{track.name}", truth=kept))
+    return tracks
 
 
 def judge(cell: Cell, training: Config, judging: Config) -> dict[str, Any]:

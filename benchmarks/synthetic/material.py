@@ -33,16 +33,18 @@ def _probability(names: tuple[str, ...], value: float) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Stage:
-    """A recipe of training."""
+    """A recipe of training.
+
+    `recordings`: the train split's speech, noise, music and room responses are used; without them everything is
+    synthetic. `real_words`: recordings of other wake words are among the negatives. `mined`: stretches of the train
+    split on which the detector of `MINED_FROM` fires are among them.
+    """
 
     name: str
     overrides: tuple[str, ...] = ()
     recordings: bool = True
-    """Speech, noise, music and room responses of the train split are used; without them everything is synthetic."""
     real_words: bool = True
-    """Recordings of other wake words are among the negatives."""
     mined: bool = False
-    """Stretches of the train split on which the detector of `MINED_FROM` fires are among the negatives."""
 
 
 MINED_FROM = "words"
@@ -75,13 +77,12 @@ ALL_STAGES = {stage.name: stage for stage in (*STAGES, *POLICIES, *ABLATIONS)}
 
 @dataclass(frozen=True)
 class Cell:
-    """One detector: a word, a stage, a seed."""
+    """One detector: a word, a stage, a seed, and overrides from the command line."""
 
     word: str
     stage: Stage
     seed: int
     extra: tuple[str, ...] = ()
-    """Further overrides, from the command line."""
 
     @property
     def name(self) -> str:

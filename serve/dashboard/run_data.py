@@ -6,8 +6,6 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pandas as pd
-
 from wakeword.config import Config
 from wakeword.config.loading import load_config
 from wakeword.errors import ConfigError, DataError
@@ -88,8 +86,8 @@ def _last_change(folder: Path) -> float:
 
 def metric_names(runs: dict[str, list[dict[str, Any]]]) -> list[str]:
     """Names of the metrics that any of the runs recorded per epoch, validation first."""
-    frame = pd.DataFrame([line for lines in runs.values() for line in lines])
-    names = frame.select_dtypes("number").columns.difference(["epoch", "step"])
+    items = [item for lines in runs.values() for line in lines for item in line.items()]
+    names = {key for key, value in items if isinstance(value, int | float)} - {"epoch", "step"}
     return sorted(names, key=lambda name: (not name.startswith("val_"), not name.startswith("loss"), name))
 
 
@@ -101,14 +99,22 @@ def curve(lines: list[dict[str, Any]], metric: str) -> tuple[list[int], list[flo
 
 def differing_settings(folders: dict[str, Path]) -> tuple[list[str], list[list[str]]]:
     """Column names and rows of the config keys in which the runs differ."""
-    columns = {}
-    for name, folder in folders.items():
+    columns: list[dict[str, str]] = []
+    for folder in folders.values():
         config = _config(folder)
         tree = {**config.model_dump(mode="json"), "words": ", ".join(config.labels)} if config else {}
-        columns[name] = pd.json_normalize([tree]).iloc[0].map(str)
-    frame = pd.DataFrame(columns).fillna("").drop(index="name", errors="ignore")
-    differing = frame[frame.nunique(axis=1) > 1]
-    return ["setting", *folders], [[str(key), *values] for key, *values in differing.itertuples()]
+        columns.append(_flat(tree))
+    keys = sorted({key for column in columns for key in column} - {"name"})
+    rows = [[key, *(column.get(key, "") for column in columns)] for key in keys]
+    return ["setting", *folders], [row for row in rows if len(set(row[1:])) > 1]
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Values as text by dotted keys."""
+    found: dict[str, str] = {}
+    for key, value in tree.items():
+        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": str(value)}
+    return found
 
 
 def find_reports(runs_dir: Path) -> dict[str, Path]:

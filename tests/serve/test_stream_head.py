@@ -306,7 +306,7 @@ def test_headers_that_cannot_be_used(header: dict[str, int], says: str) -> None:
     assert len(str(refused.value)) <= 123
     with pytest.raises(HeadError, match="the format chunk has 4 bytes"):
         wav_head(b"RIFF\0\0\0\0WAVEfmt \x04\0\0\0abcddata\0\0\0\0")
-    with pytest.raises(HeadError, match="does not say what"):
+    with pytest.raises(HeadError, match="does not state the format"):
         wav_head(b"RIFF\0\0\0\0WAVEdata\0\0\0\0")
 
 

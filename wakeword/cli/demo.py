@@ -22,21 +22,19 @@ def demo(overrides: Overrides) -> int:
     files = [folder / f"{track.name}.wav" for track in (phrases, other)]
     for file, track in zip(files, (phrases, other), strict=True):
         write_wav(file, track.audio)
-    word = config.words[0]
-    trial = run_trial(load_bundle(result.bundle_dir), phrases, other, word.label)
+    trial = run_trial(load_bundle(result.bundle_dir), phrases, other, config.words[0].label)
     names, bundle = [display_path(file) for file in files], display_path(result.bundle_dir)
     others = f"{trial.sentences} other sentences, {trial.minutes:.1f} min"
     rows = [
         (
             names[0],
-            f"{trial.phrases} times {word.text!r}",
+            f"{trial.phrases} times {config.words[0].text!r}",
             f"{trial.detected} detected",
             f"at least {REQUIRED_SHARE:.0%}",
         ),
         (names[1], others, f"{trial.fired} false alarms", "0"),
     ]
     print_table(f"voice of {engine}, held out of training", ("file", "spoken", "result", "required"), rows)
-    print(f"\n{'passed' if trial.passed else 'FAILED'}")
-    print(f"report: {display_path(result.evaluation_dir / 'report.html')}")
+    print(f"\n{'passed' if trial.passed else 'FAILED'}\nreport: {display_path(result.evaluation_dir / 'report.html')}")
     print_next(f"wakeword detect {bundle} {names[0]}", f"wakeword listen {bundle}", 'wakeword new "your phrase"')
     return 0 if trial.passed else 1

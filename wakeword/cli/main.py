@@ -46,7 +46,6 @@ EPILOG = """start with:
 exit codes: 0 success, 1 a defect or a demo that failed its check, 2 configuration or usage, 3 data, 4 bundle,
 5 device, 6 missing extra, 7 run, 8 serving, 130 interrupted"""
 
-SUMMARY = "Make a small streaming wake-word detector from a phrase."
 _SETTINGS: dict[str, Any] = {"context_settings": {"help_option_names": ["-h", "--help"]}}
 
 
@@ -59,7 +58,7 @@ def _group(summary: str, functions: Sequence[Function] = (), **settings: Any) ->
 
 
 def _build_app() -> typer.Typer:
-    made = _group(SUMMARY, epilog=EPILOG, callback=_options)
+    made = _group("Make a small streaming wake-word detector from a phrase.", epilog=EPILOG, callback=_options)
     for panel, entries in PANELS.items():
         for entry in entries:
             if callable(entry):

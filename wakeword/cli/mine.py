@@ -58,8 +58,8 @@ def run(
 def _print(mined: Mined) -> None:
     from wakeword.mining.review import PAGE
 
-    rows = [(word, number) for word, number in mined.per_word.items()]
-    print_table(f"{mined.hours:.2f} h of negatives scored", ("word", "candidates"), [*rows, ("all", mined.candidates)])
+    rows = [*mined.per_word.items(), ("all", mined.candidates)]
+    print_table(f"{mined.hours:.2f} h of negatives scored", ("word", "candidates"), rows)
     print(f"{mined.clusters} clusters; {_decided(mined.decisions)}")
     if mined.left_out:
         print("left out: " + ", ".join(f"{number} {reason}" for reason, number in mined.left_out.items()))

@@ -116,7 +116,8 @@ class Progress:
                     self._write(self._state())
 
     def _due_s(self) -> float:
-        return LINE_S + (self._line_s if self.total else max(self._line_s, Progress._any_line_s))
+        # A task without a total waits a little longer, so that a task with more to state comes first.
+        return LINE_S + (self._line_s if self.total else max(self._line_s, Progress._any_line_s) + 0.05 * LINE_S)
 
     def _state(self) -> str:
         parts = []
@@ -243,7 +244,8 @@ def track_batches(batches: Iterator[pa.Table], total: int, title: str, visible: 
     with Progress(title, total, visible=visible) as progress:
         for batch in batches:
             rate.add(batch)
-            progress.advance(batch.num_rows, rate.text())
+            # A stage may write several rows for one row that it reads.
+            progress.to(min(total, progress.done + batch.num_rows), text=rate.text())
             yield batch
 
 

@@ -41,7 +41,10 @@ def test_every_example_is_run_or_says_why_not() -> None:
 
 def test_programs_of_the_pages_keep_the_rules_of_the_code(tmp_path: Path) -> None:
     shutil.copy2(ROOT / "pyproject.toml", tmp_path)
-    for block in (block for blocks in PAGES.values() for block in blocks if block.language == "python"):
+    programs = (block for blocks in PAGES.values() for block in blocks if block.language == "python")
+    for block in programs:
+        if block.not_run.startswith("a part of"):  # its names are defined elsewhere
+            continue
         path = tmp_path / (block.title or f"{Path(block.page).stem}_{block.line}.py")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(block.text, encoding="utf-8")

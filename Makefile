@@ -40,11 +40,8 @@ demo: $(STAMP)  ## from a phrase to a trained, measured, exported detector, in a
 
 test: $(STAMP) lint types  ## lint, types, import rules and every test that is not slow; coverage by package
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow and not ray and not browser" $(COVERAGE)
-	@# A file a process: Ray keeps the first cluster's authentication for as long as its process lives.
-	@for file in $$(grep -rlE --include='test_*.py' 'mark\.(ray|browser)' tests | sort); do \
-	  OMP_NUM_THREADS=1 $(PY) -m pytest -m "not slow and (ray or browser)" $(if $(COVERAGE),$(COVERAGE) --cov-append) $$file; code=$$?; \
-	  [ $$code = 0 ] || [ $$code = 5 ] || exit $$code; done
-	@$(if $(COVERAGE),$(PY) -m tests.coverage_by_room)
+	OMP_NUM_THREADS=1 $(PY) -m tests.ray_files $(COVERAGE)
+	@$(if $(COVERAGE),$(PY) -m coverage combine --append -q && $(PY) -m tests.coverage_by_room)
 
 test-slow: $(STAMP)  ## the suites that take minutes each (one compares with ffmpeg, where it is installed)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -m slow --timeout 1800

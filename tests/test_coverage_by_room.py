@@ -29,7 +29,7 @@ def test_a_measurement_becomes_a_table(tmp_path: Path) -> None:
     (tmp_path / "run.py").write_text("import house.room\n", encoding="utf-8")
     subprocess.run([sys.executable, "-m", "coverage", "run", "run.py"], cwd=tmp_path, check=True)
     root = str(Path(__file__).parents[1])
-    code = f"import sys; sys.path.append({root!r}); from tests.coverage_by_room import main; main()"
+    code = f"import sys; sys.path.insert(0, {root!r}); from tests.coverage_by_room import main; main()"
     table = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True
     ).stdout

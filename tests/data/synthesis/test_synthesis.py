@@ -15,7 +15,7 @@ from wakeword.config import Config, validate_config
 from wakeword.config.data import SplitConfig
 from wakeword.data.prepare import prepare
 from wakeword.data.shards import ShardSet
-from wakeword.data.synthesis import ENGINES, espeak, load_engine, roster
+from wakeword.data.synthesis import ENGINES, espeak_data, load_engine, roster
 from wakeword.data.synthesis.plan import plan_utterances
 from wakeword.data.synthesis.roster import cast_voices
 from wakeword.data.synthesis.sentences import draw_text, sentences
@@ -61,7 +61,7 @@ def test_a_phrase_becomes_shards_of_speech(spoken: Path) -> None:
         assert row["synthetic"]
         assert row["text"] == "hey nova"
         assert row["speaker"].startswith("espeak:")
-        assert row["accent"] in espeak.ACCENTS
+        assert row["accent"] in espeak_data.ENGLISH_ACCENTS
         assert 0.4 < row["duration_s"] < 2.5
         assert 0.25 < row["word_end_s"] - row["word_start_s"] < 1.6
         assert -35 < row["peak_level_dbfs"] < -15
@@ -158,7 +158,7 @@ def test_sentences_are_many_and_never_hold_the_phrase() -> None:
 @pytest.mark.parametrize(
     ("name", "genders", "accents"),
     [
-        ("espeak", {"female", "male", None}, set(espeak.ACCENTS)),
+        ("espeak", {"female", "male", None}, set(espeak_data.ENGLISH_ACCENTS)),
         ("hibari", {"female"}, {"en-us"}),
         ("piper", {"male"}, {"en-us"}),
         ("pico", {"female"}, {"en-us", "en-gb"}),

@@ -18,7 +18,6 @@ import numpy as np
 from wakeword.config.synthesis import ENGLISH
 from wakeword.data.synthesis.engine import Engine, SpeechError, Voice, package_version
 from wakeword.data.synthesis.espeak_data import (
-    ENGLISH_ACCENTS,
     accents_of,
     data_folder,
     phoneme_names,
@@ -28,7 +27,6 @@ from wakeword.data.synthesis.espeak_data import (
 from wakeword.data.synthesis.languages import base_of, foreign_letters, is_english, scripts_of
 from wakeword.errors import ConfigError
 
-ACCENTS = ENGLISH_ACCENTS
 _STRANGE = {"whisper", "whisperf", "croak", "Demonic", "UniRobot", "Storm", "anikaRobot", "fast", "Tweaky"}
 """Variants unlike any person: whispers and effects."""
 _UNSTEADY = {"Reed", "caleb"}

@@ -44,6 +44,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "wakeword/data/synthesis/checks.py": ("train+tts+mining",),
     "wakeword/data/synthesis/engines/pico.py": ("train+tts+pico",),
     "wakeword/data/synthesis/pronunciation.py": ("train+tts+mining",),
+    "wakeword/phonetics": ("train+phonetics",),
     "wakeword/export/tflite.py": ("tflite",),
     "wakeword/export/tflite_child.py": ("tflite",),
     "wakeword/export/tflite_operators.py": ("tflite",),

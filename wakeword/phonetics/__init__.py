@@ -1,0 +1,1 @@
+"""Phoneme recognisers, and how their symbols and the phonemes of a phrase relate."""

@@ -110,7 +110,7 @@ def in_context(sounds: Sequence[str], place: int, english: bool) -> tuple[str, .
     return ("ɾ", "d") if english and sound == "t" and before and is_vowel(before) else ()
 
 
-def droppable(sounds: Sequence[str]) -> list[tuple[int, ...]]:
+def droppable(sounds: Sounds) -> list[tuple[int, ...]]:
     """Places of an English pronunciation that some accent or weak form leaves out together, none of them first."""
     optional = [place for place in range(len(sounds)) if _may_drop(sounds, place)]
     groups = [group for count in range(len(optional) + 1) for group in combinations(optional, count)]

@@ -184,7 +184,7 @@ def test_each_engine_speaks(name: str) -> None:
         pytest.skip(str(error))
     voice = engine.voices()[0]
     lengths = {}
-    # Piper's rhythm is random and has no seed, so lengths are compared as medians.
+    # Piper's rhythm is random, so lengths are compared as medians.
     repeats = 1 if engine.slow else 5
     for rate, pitch in ((1.0, 0.0),) if engine.slow else ((1.0, 0.0), (0.7, 0.0), (1.0, 3.0)):
         samples = []

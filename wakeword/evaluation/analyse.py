@@ -31,7 +31,7 @@ from wakeword.evaluation.slices.slices import slice_report
 from wakeword.evaluation.slices.words import duration_edges, slice_alarms, slice_words
 from wakeword.evaluation.statistics.intervals import hours_needed
 from wakeword.evaluation.statistics.numbers import number, percent
-from wakeword.runtime.bundle import DetectorSettings
+from wakeword.runtime.manifest import DetectorSettings
 
 HISTOGRAM_BINS = 40
 DET_MAX_FAH = 1000.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from wakeword.evaluation.statistics.records import Rate, Record, StoredRecord
-from wakeword.runtime.bundle import ProbabilityMap
+from wakeword.runtime.manifest import ProbabilityMap
 
 SCHEMA_VERSION = 4
 

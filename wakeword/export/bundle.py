@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from wakeword.config.runtime import ExportConfig
 from wakeword.errors import BundleError
 from wakeword.export.manifest import build_manifest, graph_metadata, write_bundle_files
-from wakeword.runtime.bundle import MANIFEST_NAME, Bundle, load_bundle
+from wakeword.runtime.bundle import Bundle, load_bundle
+from wakeword.runtime.manifest import MANIFEST_NAME
 from wakeword.system.files import atomic_folder, atomic_path
 
 log = logging.getLogger(__name__)
@@ -122,6 +123,8 @@ def set_operating_points(
     default_fah: float | None = None,
     detector: Mapping[str, float] | None = None,
     probability_maps: Mapping[str, Mapping[str, float] | None] | None = None,
+    verifier_points: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    verifier_maps: Mapping[str, Mapping[str, float] | None] | None = None,
 ) -> Bundle:
     """Write the results of an evaluation into `wake.json` and `MODEL_CARD.md`; the models are unchanged.
 
@@ -134,32 +137,56 @@ def set_operating_points(
     `probability_maps`: for each label, the values of its `ProbabilityMap`; the map of a label with None or without an
     entry is removed. None instead of a mapping keeps the maps of the bundle.
 
-    Raises BundleError for a bundle that does not load, an unknown label or invalid values.
+    `verifier_points` and `verifier_maps`: the same on the fused score of the bundle's verifier; None keeps its own.
+
+    Raises BundleError for a bundle that does not load, an unknown label, invalid values, or results for a verifier that
+    the bundle lacks.
     """
     bundle = load_bundle(bundle_dir)
-    if unknown := sorted({*points, *(probability_maps or {})} - set(bundle.labels)):
+    given = {*points, *(probability_maps or {}), *(verifier_points or {}), *(verifier_maps or {})}
+    if unknown := sorted(given - set(bundle.labels)):
         raise BundleError(f"{bundle_dir}: has no word {', '.join(unknown)} (it has {', '.join(bundle.labels)})")
     manifest = bundle.manifest.model_dump(mode="json", exclude={"files", "checksum"})
-    for word in manifest["words"]:
-        label = word["label"]
-        if probability_maps is not None:
-            word["probability_map"] = probability_maps.get(label)
-        if label not in points:
-            continue
-        word["operating_points"] = sorted(map(dict, points[label]), key=lambda record: record["fah_target"])
-        target = default_fah
-        if target is None:
-            target = metrics.get("words", {}).get(label, {}).get("operating_point", {}).get("fah_target")
-        for record in word["operating_points"]:
-            if record["fah_target"] == target:
-                word.update(threshold=record["threshold"], ready=bool(record.get("ready", True)))
+    targets = {label: _default_target(label, metrics, default_fah) for label in bundle.labels}
+    _write_points(manifest["words"], points, targets, probability_maps)
+    if verifier_points is not None or verifier_maps is not None:
+        if manifest["verifier"] is None:
+            raise BundleError(f"{bundle_dir}: holds no verifier; export it again with export.verifier=phonetic")
+        _write_points(manifest["verifier"]["words"], verifier_points or {}, targets, verifier_maps)
     manifest["metrics"] = dict(metrics)
     if detector is not None:
         manifest["detector"] = dict(detector)
     others = {name: load_bundle(bundle_dir, name).model for name in bundle.variants if name != bundle.variant}
     with atomic_folder(Path(bundle_dir)) as folder:
-        write_bundle_files(folder, bundle.model, manifest, others)
+        write_bundle_files(folder, bundle.model, manifest, others, bundle.verifier_model)
     return load_bundle(bundle_dir)
+
+
+def _default_target(label: str, metrics: Mapping[str, Any], default_fah: float | None) -> float | None:
+    """The false alarms per hour whose record sets the threshold of a word."""
+    if default_fah is not None:
+        return default_fah
+    target: float | None = metrics.get("words", {}).get(label, {}).get("operating_point", {}).get("fah_target")
+    return target
+
+
+def _write_points(
+    words: Sequence[dict[str, Any]],
+    points: Mapping[str, Sequence[Mapping[str, Any]]],
+    targets: Mapping[str, float | None],
+    maps: Mapping[str, Mapping[str, float] | None] | None,
+) -> None:
+    """Set operating points, default threshold and map of `words`, entries of `wake.json`, in place."""
+    for word in words:
+        label = word["label"]
+        if maps is not None:
+            word["probability_map"] = maps.get(label)
+        if label not in points:
+            continue
+        word["operating_points"] = sorted(map(dict, points[label]), key=lambda record: record["fah_target"])
+        for record in word["operating_points"]:
+            if record["fah_target"] == targets[label]:
+                word.update(threshold=record["threshold"], ready=bool(record.get("ready", True)))
 
 
 def pack(bundle_dir: str | Path, target: str | Path | None = None) -> Path:

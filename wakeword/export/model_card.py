@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wakeword.export.tflite_operators import missing_in_micro
-from wakeword.runtime.bundle import MODEL_NAME, VARIANTS
+from wakeword.runtime.bundle import VARIANTS
+from wakeword.runtime.manifest import MODEL_NAME
 
 _FORMS = {
     "float32": "ONNX, float32",

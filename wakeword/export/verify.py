@@ -14,9 +14,10 @@ from torch import nn
 
 from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.errors import RunError
-from wakeword.runtime.bundle import Bundle, VariantFacts
+from wakeword.runtime.bundle import Bundle
 from wakeword.runtime.detector import Detector
 from wakeword.runtime.events import Detection, find_events, find_peaks, smooth
+from wakeword.runtime.manifest import VariantFacts
 
 Array = NDArray[Any]
 

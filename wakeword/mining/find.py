@@ -33,7 +33,8 @@ from wakeword.mining.cluster import clusters_of, copies_of
 from wakeword.mining.negatives import Evaluated, find_negatives
 from wakeword.mining.review import SUMMARY, write_page
 from wakeword.mining.stage import MINING_VERSION, PART_SCHEMA, MiningStage
-from wakeword.runtime.bundle import MODEL_NAME, Bundle
+from wakeword.runtime.bundle import Bundle
+from wakeword.runtime.manifest import MODEL_NAME
 from wakeword.stages.runner import Runner, RunStage, stage_runner
 from wakeword.system.files import atomic_path, sha256_of, write_json
 from wakeword.system.locks import lock_folder

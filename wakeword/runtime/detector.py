@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wakeword.errors import DataError
-from wakeword.runtime.bundle import SAMPLE_RATE_HZ, Bundle
+from wakeword.runtime.bundle import Bundle
 from wakeword.runtime.engine import Engine
 from wakeword.runtime.events import Detection, EventDetector
+from wakeword.runtime.manifest import SAMPLE_RATE_HZ
 from wakeword.runtime.resampling import StreamResampler, checked_rate
 from wakeword.runtime.wav import wav_blocks, wav_rate_hz
 

@@ -32,9 +32,10 @@ from wakeword.audio.locators import Entry
 from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.errors import ConfigError, DataError
 from wakeword.evaluation.audit.results import AuditReport, BadRecording, Recording, Trigger, summarise
-from wakeword.runtime.bundle import MODEL_NAME, Bundle
+from wakeword.runtime.bundle import Bundle
 from wakeword.runtime.detector import Detector
 from wakeword.runtime.events import Detection
+from wakeword.runtime.manifest import MODEL_NAME
 from wakeword.system.files import write_json
 from wakeword.system.locks import lock_folder
 

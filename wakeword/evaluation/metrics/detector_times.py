@@ -13,8 +13,8 @@ from wakeword.evaluation.metrics.measure import measure_word
 from wakeword.evaluation.metrics.near_misses import near_miss_floor
 from wakeword.evaluation.metrics.thresholds import MARGIN_FRR, choose_threshold, raise_to
 from wakeword.evaluation.scoring.store import ScoreStore
-from wakeword.runtime.bundle import DetectorSettings
 from wakeword.runtime.events import EventTiming
+from wakeword.runtime.manifest import DetectorSettings
 
 
 def timing_of(detector: DetectorSettings, step_s: float) -> EventTiming:

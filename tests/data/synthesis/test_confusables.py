@@ -89,7 +89,7 @@ def test_what_holds_another_word_is_no_confusable() -> None:
     ("phrase", "same", "near"),
     [
         ("jarvis", {"jawvis", "jahvis", "jarvus"}, {"jarvin", "jarfis"}),
-        ("alexa", {"lexa", "elexa", "alexr"}, {"flexa", "alexit"}),
+        ("alexa", {"lexa", "elexa", "alexr"}, {"flexa"}),
         ("hey nova", {"hey nover"}, {"hey nava"}),
     ],
 )

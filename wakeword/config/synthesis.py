@@ -107,7 +107,7 @@ class SynthesisConfig(Section):
     `en-gb` British ones only. Engines that do not speak it are left out with a warning."""
     engines: dict[str, float] = Field({"espeak": 0.6, "piper": 0.36, "kokoro": 0.04})
     """Engines and their shares of the clips in train and val. espeak is fast, with many robotic voices; kokoro sounds
-    best and takes seconds per clip; `piper:/path/voice.onnx` uses any Piper voice."""
+    best and takes a second per clip; `piper:/path/voice.onnx` uses any Piper voice."""
     leave_out_missing: bool = False
     """True: an engine that is not installed is left out with a warning, and the others take over its share, as long as
     one is installed. False: it is an error."""

@@ -11,16 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Float = NDArray[np.float32]
+Ids = NDArray[np.int64]
 
 NOTHING = -50.0
 """Score of a path that does not fit into the window."""
-_STAY, _STEP, _SKIP, _ENTER = range(4)
 
 
 @dataclass(frozen=True)
@@ -67,33 +66,52 @@ class PhraseScorer:
     def __init__(self, pronunciations: Sequence[Pronunciation], blank: int, boundary: int | None = None) -> None:
         """`blank`: the CTC blank's token; `boundary`: a token between words, which counts as blank.
 
-        Raises ValueError without pronunciations, or for an empty one.
+        Raises ValueError without pronunciations, for an empty one, or for a phoneme without tokens.
         """
-        if not pronunciations or not all(len(one) for one in pronunciations):
-            raise ValueError("a phrase needs at least one pronunciation, and each at least one phoneme")
+        if not pronunciations or not all(len(one) and all(one.tokens) for one in pronunciations):
+            raise ValueError("a phrase needs a pronunciation, each pronunciation a phoneme, and each phoneme a token")
         self.pronunciations = tuple(pronunciations)
         self.blank, self.boundary = blank, boundary
         self.lengths = np.asarray([len(one) for one in self.pronunciations])
+        # Pronunciations share most of their phonemes: each different one is looked up once.
+        places = [list(zip(one.tokens, one.costs, strict=True)) for one in self.pronunciations]
+        different = {place: number for number, place in enumerate(dict.fromkeys(p for one in places for p in one))}
+        self._tokens = np.asarray([token for tokens, _ in different for token in tokens])
+        self._costs = np.asarray([cost for _, costs in different for cost in costs], dtype=np.float32)
+        self._first = np.cumsum([0, *(len(tokens) for tokens, _ in different)])[:-1]
+        width = 2 * int(self.lengths.max()) - 1
+        # Even states are phonemes, odd ones the blanks between them; shorter pronunciations end in states of no use.
+        self._lookup = np.full((len(places), width), len(different))
+        self._skip = np.full((len(places), width), -np.inf, dtype=np.float32)
+        for row, one in enumerate(places):
+            self._lookup[row, : 2 * len(one) : 2] = [different[place] for place in one]
+            for number in range(1, len(one)):
+                # A phoneme that may repeat the token before it needs a blank between the two.
+                if not set(one[number][0]) & set(one[number - 1][0]):
+                    self._skip[row, 2 * number] = 0.0
 
     def __call__(self, log_probs: Float) -> PathFeatures:
         """Features of each window of `log_probs (windows, frames, tokens)`."""
         relative, best = self._relative(np.asarray(log_probs, dtype=np.float32))
         windows, frames = relative.shape[:2]
-        count, longest = len(self.lengths), int(self.lengths.max())
-        # Rows are all pairs of window and pronunciation; even states are phonemes, odd ones the blanks between them.
-        states = np.full((windows, count, frames, 2 * longest - 1), NOTHING, dtype=np.float32)
-        states[..., 1::2] = relative[:, None, :, self.blank, None]
-        for row, one in enumerate(self.pronunciations):
-            for place, (tokens, costs) in enumerate(zip(one.tokens, one.costs, strict=True)):
-                heard = relative[:, :, list(tokens)] - np.asarray(costs, dtype=np.float32)
-                states[:, row, :, 2 * place] = heard.max(axis=-1)
-        rows = states.reshape(windows * count, frames, 2 * longest - 1)
-        lengths = np.tile(self.lengths, windows)
-        found = _trace(rows, lengths, self._repeats(longest), np.repeat(best, count, axis=0))
-        mean = found["mean"].reshape(windows, count)
-        chosen = mean.argmax(axis=1)
-        values = {name: value.reshape(windows, count)[np.arange(windows), chosen] for name, value in found.items()}
-        return PathFeatures(**values, pronunciation=chosen)
+        heard = np.maximum.reduceat(relative[..., self._tokens] - self._costs, self._first, axis=-1)
+        heard = np.concatenate([heard, relative[..., self.blank, None]], axis=-1)
+        states = heard[:, :, self._lookup].transpose(1, 0, 2, 3)
+        scores = self._forward(states)
+        every = np.arange(windows)
+        totals = scores[1:, :, np.arange(len(self.lengths)), 2 * self.lengths]
+        # Of equal scores the earliest end counts, as does the first pronunciation.
+        ends = totals.argmax(axis=0) if frames else np.zeros((windows, len(self.lengths)), dtype=np.int64)
+        highest = totals.max(axis=0, initial=-np.inf)
+        chosen = (highest / self.lengths).argmax(axis=1)
+        return self._measure(
+            scores[:, every, chosen],
+            states[:, every, chosen],
+            best,
+            chosen,
+            ends[every, chosen],
+            highest[every, chosen],
+        )
 
     def _relative(self, log_probs: Float) -> tuple[Float, Float]:
         """Log-probabilities minus the highest of each frame, and that highest one `(windows, frames)`."""
@@ -102,76 +120,68 @@ class PhraseScorer:
             merged[..., self.blank] = np.logaddexp(log_probs[..., self.blank], log_probs[..., self.boundary])
             merged[..., self.boundary] = NOTHING
         best = merged.max(axis=-1)
-        return np.maximum(merged - best[..., None], NOTHING), best
+        merged -= best[..., None]
+        return np.maximum(merged, NOTHING, out=merged), best
 
-    def _repeats(self, longest: int) -> NDArray[np.bool_]:
-        """Phonemes `(pronunciations, longest)` that equal the one before, which need a blank between them."""
-        repeats = np.zeros((len(self.lengths), longest), dtype=bool)
-        for row, one in enumerate(self.pronunciations):
-            for place in range(1, len(one)):
-                repeats[row, place] = bool(set(one.tokens[place]) & set(one.tokens[place - 1]))
-        return repeats
+    def _forward(self, states: Float) -> Float:
+        """Best score of a path that is in each state after each frame: `(1 + frames, windows, pronunciations, 2 + states)`.
 
+        The first two columns stand for the time before the phrase: 0 in the second one lets a path enter at any frame.
+        """
+        frames, windows, count, width = states.shape
+        scores = np.full((1 + frames, windows, count, 2 + width), -np.inf, dtype=np.float32)
+        scores[..., 1] = 0.0
+        skipped = np.empty(states.shape[1:], dtype=np.float32)
+        for frame in range(frames):
+            before, now = scores[frame], scores[frame + 1, ..., 2:]
+            np.maximum(before[..., 2:], before[..., 1:-1], out=now)
+            np.add(before[..., :-2], self._skip, out=skipped)
+            np.maximum(now, skipped, out=now)
+            now += states[frame]
+        return scores
 
-def _trace(states: Float, lengths: NDArray[Any], repeats: NDArray[np.bool_], best: Float) -> dict[str, NDArray[Any]]:
-    """Features of the best path of each row of `states (rows, frames, states)`."""
-    rows, frames, width = states.shape
-    may_skip = np.zeros((rows, width), dtype=bool)
-    may_skip[:, 2::2] = ~np.tile(repeats, (rows // len(repeats), 1))[:, 1:]
-    score = np.full((rows, width), -np.inf, dtype=np.float32)
-    back = np.zeros((frames, rows, width), dtype=np.int8)
-    ends = np.full((frames, rows), -np.inf, dtype=np.float32)
-    last = 2 * lengths - 2
-    every = np.arange(rows)
-    options = np.full((4, rows, width), -np.inf, dtype=np.float32)
-    options[_ENTER, :, 0] = 0.0
-    for frame in range(frames):
-        options[_STAY] = score
-        options[_STEP, :, 1:] = score[:, :-1]
-        options[_SKIP, :, 2:] = np.where(may_skip[:, 2:], score[:, :-2], -np.inf)
-        back[frame] = options.argmax(axis=0)
-        score = options.max(axis=0) + states[:, frame]
-        ends[frame] = score[every, last]
-    return _features(states, lengths, back, ends, best)
+    def _measure(self, scores: Float, states: Float, best: Float, chosen: Ids, end: Ids, total: Float) -> PathFeatures:
+        """Measures of the best path of each window.
 
+        `scores (1 + frames, windows, 2 + states)` and `states (frames, windows, states)` of the chosen pronunciation.
+        """
+        path = self._path(scores, chosen, end, np.isfinite(total))
+        inside, windows = path >= 0, len(chosen)
+        own = np.take_along_axis(states, np.maximum(path, 0)[..., None], axis=2)[..., 0]
+        spikes = np.full((windows, (states.shape[2] + 1) // 2), NOTHING, dtype=np.float32)
+        frame, window = np.nonzero(inside & (path % 2 == 0))
+        np.maximum.at(spikes, (window, path[frame, window] // 2), own[frame, window])
+        lengths, fits = self.lengths[chosen], np.isfinite(total)
+        used = np.arange(spikes.shape[1]) < lengths[:, None]
+        order = np.sort(np.where(used, spikes, np.inf), axis=1)
+        span = np.maximum(inside.sum(axis=0), 1)
+        blanks = np.where(inside & (path % 2 == 1), own, 0.0).sum(axis=0)
+        clarity = np.where(inside.T, best, 0.0).sum(axis=1) / span
+        return PathFeatures(
+            mean=np.where(fits, total / lengths, NOTHING).astype(np.float32),
+            weakest=order[:, 0].astype(np.float32),
+            second_weakest=order[np.arange(windows), np.minimum(1, lengths - 1)].astype(np.float32),
+            mean_spike=(np.where(used, spikes, 0.0).sum(axis=1) / lengths).astype(np.float32),
+            inserted=(blanks / lengths).astype(np.float32),
+            frames_per_phoneme=(span / lengths).astype(np.float32),
+            clarity=np.where(fits, clarity, NOTHING).astype(np.float32),
+            start=np.where(fits, end - span + 1, end).astype(np.int64),
+            end=end.astype(np.int64),
+            pronunciation=chosen.astype(np.int64),
+        )
 
-def _features(
-    states: Float, lengths: NDArray[Any], back: NDArray[np.int8], ends: Float, best: Float
-) -> dict[str, NDArray[Any]]:
-    """Follow the best path of each row backwards and measure it."""
-    rows, frames, width = states.shape
-    every = np.arange(rows)
-    end = ends.argmax(axis=0) if frames else np.zeros(rows, dtype=np.int64)
-    total = ends[end, every] if frames else np.full(rows, -np.inf, dtype=np.float32)
-    state, inside, start = 2 * lengths - 2, np.zeros(rows, dtype=bool), end.copy()
-    spikes = np.full((rows, (width + 1) // 2), -np.inf, dtype=np.float32)
-    inserted, clarity = np.zeros(rows, dtype=np.float32), np.zeros(rows, dtype=np.float32)
-    for frame in range(frames - 1, -1, -1):
-        inside |= (frame == end) & np.isfinite(total)
-        own = states[every, frame, state]
-        phoneme = inside & (state % 2 == 0)
-        place = state // 2
-        spikes[every[phoneme], place[phoneme]] = np.maximum(spikes[phoneme, place[phoneme]], own[phoneme])
-        inserted += np.where(inside & ~phoneme, own, 0.0)
-        clarity += np.where(inside, best[:, frame], 0.0)
-        move = back[frame, every, state]
-        start = np.where(inside, frame, start)
-        inside &= move != _ENTER
-        state = np.where(inside, state - np.where(move == _ENTER, 0, move), state)
-    used = np.arange(spikes.shape[1]) < lengths[:, None]
-    heard = np.where(np.isfinite(spikes), spikes, NOTHING)
-    order = np.sort(np.where(used, heard, np.inf), axis=1)
-    span = np.maximum(end - start + 1, 1)
-    fits = np.isfinite(total)
-    second = order[np.arange(rows), np.minimum(1, lengths - 1)]
-    return {
-        "mean": np.where(fits, total / lengths, NOTHING).astype(np.float32),
-        "weakest": order[:, 0].astype(np.float32),
-        "second_weakest": second.astype(np.float32),
-        "mean_spike": (np.where(used, heard, 0.0).sum(axis=1) / lengths).astype(np.float32),
-        "inserted": (inserted / lengths).astype(np.float32),
-        "frames_per_phoneme": (span / lengths).astype(np.float32),
-        "clarity": np.where(fits, clarity / span, NOTHING).astype(np.float32),
-        "start": start.astype(np.int64),
-        "end": end.astype(np.int64),
-    }
+    def _path(self, scores: Float, chosen: Ids, end: Ids, fits: NDArray[np.bool_]) -> Ids:
+        """State of each frame `(frames, windows)` on the best path, -1 outside it."""
+        windows = len(chosen)
+        path = np.full((len(scores) - 1, windows), -1)
+        every = np.arange(windows)[:, None]
+        # In the columns of the scores, where 0 and 1 are the time before the phrase.
+        column = np.where(fits, 2 * self.lengths[chosen], 0)
+        skip = np.concatenate([np.zeros((windows, 2), dtype=np.float32), self._skip[chosen]], axis=1)
+        for frame in range(int(end.max(initial=-1, where=fits)), -1, -1):
+            inside = (frame <= end) & (column >= 2)
+            path[frame] = np.where(inside, column - 2, -1)
+            came = scores[frame, every, column[:, None] - np.arange(3)]
+            came[:, 2] += skip[every[:, 0], column]
+            column = column - came.argmax(axis=1) * inside
+        return path

@@ -115,7 +115,7 @@ def measured(cell: Cell, training: Config, judging: Config, folder: Path) -> Mea
             kept |= {f"{number}.{name}": getattr(found, name) for name in FEATURES}
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **kept)
+            np.savez(file, allow_pickle=False, **kept)
     return _read(path, cell.word, timing, tracks)
 
 

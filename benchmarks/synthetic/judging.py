@@ -2,7 +2,7 @@
 
 One threshold per detector: the lowest that keeps `TARGET_FAH` on the judging clips themselves (an oracle, as in
 published figures). A second one also keeps the limits on near misses. Near misses and the phrase spoken beside them
-come from an engine that is not in the training data.
+come from voices that are not in the training data.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from benchmarks.harness import detect_on, timing_of
 from benchmarks.synthetic.material import SNR_DB, Cell
 from wakeword.config import Config
 from wakeword.data.shards import ShardSet
+from wakeword.data.synthesis.roster import held_out
 from wakeword.evaluation.metrics.det import oracle_threshold
 from wakeword.evaluation.metrics.measure import WordOnSplit, at_threshold
 from wakeword.evaluation.metrics.near_misses import near_miss_floor
@@ -48,15 +49,15 @@ def real_tracks(judge_dir: Path, word: str, config: Config) -> list[Track]:
 
 
 def spoken_tracks(prepared_dir: Path, config: Config) -> list[Track]:
-    """Tracks of the held-out engine: the phrase, clean, and its near misses; other voices are not counted."""
+    """Tracks of the held-out voices: the phrase, clean, and its near misses; other voices are not counted."""
     shards = ShardSet.open(prepared_dir)
     quiet = config.evaluation.model_copy(update={"snr_db": (), "near": False, "far": False, "codecs": ()})
-    held_out = tuple(config.synthesis.hold_out)
+    unheard = {voice.speaker for voices in held_out(config.synthesis).values() for voice in voices}
     plan = plan_tracks({"test": shards.table("test")}, "test", config.words, quiet, shards.root)
     tracks = []
     for track in plan.tracks:
         if track.kind in ("positives", "near_misses") and track.condition in ("clean", "as is"):
-            kept = tuple(row for row in track.truth if row.speaker.startswith(held_out))
+            kept = tuple(row for row in track.truth if row.speaker in unheard)
             tracks.append(replace(track, name=f"spoken/{track.name}", truth=kept))
     return tracks
 

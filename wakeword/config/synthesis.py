@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -24,6 +25,12 @@ def plain_tag(tag: str) -> str:
 def _restored_tag(value: Any) -> Any:
     """Undo YAML 1.1's reading of `no`, the tag of Norwegian, as false."""
     return "no" if value is False else value
+
+
+def held_part(entry: str, engines: Collection[str]) -> tuple[str, str]:
+    """Engine and speaker (or number of speakers) of an entry of `hold_out`; the latter is empty for a whole engine."""
+    spec, _, part = entry.rpartition("/")
+    return (spec, part) if spec in engines else (entry, "")
 
 
 def checked_tag(tag: str) -> str:
@@ -114,8 +121,9 @@ class SynthesisConfig(Section):
     commands: dict[str, CommandConfig] = Field(default_factory=dict)
     """Programs that speak, by name; `command:NAME` in `engines` or `hold_out` refers to one."""
     hold_out: tuple[str, ...] = ("hibari",)
-    """Engines that speak half of the test split and nothing else, so that results include voices of an engine that was
-    never trained on."""
+    """Engines and voices that speak half of the test split and nothing else, so that results include voices unlike
+    those of training. `hibari` is a whole engine, `kokoro/af_bella` one speaker of an engine in `engines`, and
+    `kokoro/8` eight of its speakers (at most half of them)."""
     clips_per_word: int = Field(400, ge=1)
     """Clips of each phrase over all splits (`data.splits` gives the shares). More clips take longer to synthesise and
     vary more."""
@@ -180,6 +188,21 @@ class SynthesisConfig(Section):
             raise ValueError(f"language is {self.language}, but {fault}")
         return self
 
+    def _check_held_out(self) -> None:
+        both = sorted(set(self.engines) & set(self.hold_out))
+        if both:
+            raise ValueError(f"{', '.join(both)} cannot be trained on and held out: name it in engines or in hold_out")
+        for entry in self.hold_out:
+            spec, part = held_part(entry, self.engines)
+            if not part and "/" in entry.partition(":")[0]:
+                name = entry.rpartition("/")[0]
+                raise ValueError(
+                    f"hold_out: {entry} names voices of an engine that engines does not name: write {name} to hold out "
+                    f"the whole engine, or add {name} to engines"
+                )
+            if part.isdecimal() and int(part) < 1:
+                raise ValueError(f"hold_out: {entry} holds out no voice: name at least one, such as {spec}/1")
+
     @model_validator(mode="after")
     def _sensible(self) -> SynthesisConfig:
         for name in ("rates", "pitch_semitones"):
@@ -207,9 +230,7 @@ class SynthesisConfig(Section):
                 raise ValueError(f"carriers: {template!r} is no sentence with one {{phrase}} and words around it")
         if self.carrier_share and not self.carriers:
             raise ValueError("carriers is empty: name a sentence such as '{phrase}, stop', or set carrier_share to 0")
-        both = sorted(set(self.engines) & set(self.hold_out))
-        if both:
-            raise ValueError(f"{', '.join(both)} cannot be trained on and held out: name it in engines or in hold_out")
+        self._check_held_out()
         if self.enabled and not self.engines:
             raise ValueError("engines is empty: name at least one, such as {espeak: 1.0}")
         return self

@@ -139,7 +139,8 @@ class MiningStage(Stage):
         from wakeword.audio.frontend import Frontend
 
         wide = ClipSpan(SPAN.before_s + CONTEXT_S, SPAN.after_s + CONTEXT_S)
-        self.recorder = ClipRecorder(self.bundle, self.limits, wide)
+        # The detector is trained on what is mined, so it searches alone.
+        self.recorder = ClipRecorder(self.bundle, self.limits, wide, verify=False)
         self.frontend = Frontend(FrontendConfig())
 
     def __call__(self, table: pa.Table) -> pa.Table:

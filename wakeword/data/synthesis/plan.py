@@ -17,7 +17,7 @@ from wakeword.data.synthesis.languages import is_english
 from wakeword.data.synthesis.pronunciation import split_ipa
 from wakeword.data.synthesis.reading import check_phonemes, engine_input, unable_of
 from wakeword.data.synthesis.roster import Cast, Deal, cast_voices, casts_without, engine_of, speakers_of
-from wakeword.data.synthesis.sentences import draw_text, own_texts_of, require_free, texts_identity, texts_of
+from wakeword.data.synthesis.sentences import draw_text, own_texts_of, pool_of, require_free, texts_identity
 from wakeword.errors import ConfigError
 
 UTTERANCE_SCHEMA = pa.schema(
@@ -87,7 +87,7 @@ def plan_utterances(config: Config) -> pa.Table:
                 given = _engine_input(config, word, str(row["engine"]), number)
                 rows.append({**row, "kind": "wakeword", "label": word.label, "text": word.text, **given})
                 rows[-1]["carrier"] = _carrier(synthesis.carrier_share, carriers.get(split, []), number)
-    pool = _pool(synthesis)
+    pool = pool_of(synthesis)
     if pool is not None and synthesis.speech_clips:
         require_free(pool, phrases, synthesis.sentences or f"the built-in list of {synthesis.language}")
     for split, count in _per_split(synthesis.speech_clips, config.data.splits).items():
@@ -100,11 +100,6 @@ def plan_utterances(config: Config) -> pa.Table:
     rows.sort(key=lambda row: (row["engine"] not in slow, row["engine"], row["key"]))
     _add_sounds(rows, synthesis.language)
     return pa.Table.from_pylist(rows, schema=UTTERANCE_SCHEMA)
-
-
-def _pool(synthesis: SynthesisConfig) -> tuple[str, ...] | None:
-    """Sentences of a file or another language; None for the built-in English ones."""
-    return None if not synthesis.sentences and is_english(synthesis.language) else texts_of(synthesis)
 
 
 def _casts_for(config: Config, word: WordConfig, casts: dict[str, Cast]) -> dict[str, Cast]:

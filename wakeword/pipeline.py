@@ -368,6 +368,8 @@ class _Pipeline:
                 report.metrics,
                 detector=report.detector,
                 probability_maps=report.probability_maps,
+                verifier_points=report.verifier_points,
+                verifier_maps=report.verifier_maps,
             )
             result.report = report
 

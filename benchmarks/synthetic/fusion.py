@@ -92,11 +92,7 @@ def _in_near_misses(peaks: Peaks, fires: NDArray[Any], track: TrackInfo, word: s
 def fit_fusion(
     parts: Iterable[Triggers], names: Iterable[str], with_clarity: Iterable[str] = (), made: str = ""
 ) -> FusionMap:
-    """Logistic regression; each detector weighs the same, and so do its positives and its negatives.
-
-    The map is scaled so that the weight of `logit` is 1 (or its own value, without `logit`), which leaves the order of
-    triggers as it is and fused scores in the range of the detector's.
-    """
+    """Logistic regression; each detector weighs the same, and so do its positives and its negatives."""
     from sklearn.linear_model import LogisticRegression
 
     plain, products = list(names), list(with_clarity)

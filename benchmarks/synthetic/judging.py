@@ -68,9 +68,14 @@ def judge(cell: Cell, training: Config, judging: Config) -> dict[str, Any]:
     bundle = load_bundle(run.bundle_dir)
     real = _detect(bundle, real_tracks(prepared_folder(judging), cell.word, judging), cell.word, judging)
     spoken = _detect(bundle, spoken_tracks(run.prepared_dir, training), cell.word, judging)
+    return figures(real, spoken, judging)
+
+
+def figures(real: WordOnSplit, spoken: WordOnSplit, config: Config) -> dict[str, Any]:
+    """Figures at the target's threshold (`free`), and at the one that also keeps the near-miss limits (`limited`)."""
     free = oracle_threshold(real.alarms, TARGET_FAH * real.hours)
     limited = max(free, near_miss_floor(spoken.near_misses, NEAR_MISS_LIMITS).threshold)
-    return {"free": _at(real, spoken, free, judging), "limited": _at(real, spoken, limited, judging)}
+    return {"free": _at(real, spoken, free, config), "limited": _at(real, spoken, limited, config)}
 
 
 def _detect(bundle: Bundle, tracks: list[Track], word: str, config: Config) -> WordOnSplit:

@@ -14,7 +14,8 @@ import torch
 
 from wakeword.config import Config
 from wakeword.errors import ConfigError
-from wakeword.runtime.bundle import ProbabilityMap, load_bundle
+from wakeword.runtime.bundle import load_bundle
+from wakeword.runtime.manifest import ProbabilityMap
 from wakeword.teachers.registry import register_teacher
 from wakeword.teachers.runs import RunTeacher, weights_hash
 

@@ -19,7 +19,8 @@ from wakeword.models.speech_embedding import (
     WEIGHTS,
     SpeechEmbedding,
 )
-from wakeword.phonetics.hama import HOP, SIZE, STRIDE, installed_archive, load_hama
+from wakeword.phonetics.hama import installed_archive
+from wakeword.phonetics.recogniser import open_recogniser
 from wakeword.system.files import sha256_of
 from wakeword.teachers.registry import register_teacher
 
@@ -31,35 +32,33 @@ def _no_argument(name: str, argument: str) -> None:
 
 def _hama_hash(argument: str, config: Config) -> str:
     _no_argument("hama", argument)
-    return f"hama {sha256_of(installed_archive()[0])}"
+    # As `Recogniser.fingerprint`, without loading the network.
+    return f"hama-{sha256_of(installed_archive()[0])[:16]}"
 
 
 @register_teacher("hama", "features", _hama_hash)
 class HamaTeacher:
     """The last hidden layer of the phoneme recogniser, every 20 ms, and its log-probabilities (`PhoneticTeacher`)."""
 
-    dims = SIZE
-    step_samples = HOP * STRIDE
     first_sample = 0
     # Attention reaches further; the convolutions of the four blocks hear this much.
     context_samples = SAMPLE_RATE_HZ
     longest_samples = None
-    rate_hz = SAMPLE_RATE_HZ / step_samples
 
     def __init__(self, argument: str, config: Config, device: torch.device) -> None:
-        self.fingerprint = _hama_hash(argument, config)
-        network, self.tokens = load_hama()
-        self.network = network.to(device)
+        _no_argument("hama", argument)
+        self.recogniser = open_recogniser("hama", device)
+        self.fingerprint, self.tokens = self.recogniser.fingerprint, self.recogniser.tokens
+        self.dims, self.rate_hz = self.recogniser.dims, self.recogniser.rate_hz
+        self.step_samples = round(SAMPLE_RATE_HZ / self.rate_hz)
 
-    @torch.inference_mode()
     def features(self, audio: torch.Tensor) -> torch.Tensor:
         """See `FeatureTeacher.features`."""
-        return self.network.features(audio)
+        return self.recogniser.features(audio)
 
-    @torch.inference_mode()
     def log_probs(self, audio: torch.Tensor) -> torch.Tensor:
         """See `PhoneticTeacher.log_probs`."""
-        return self.network(audio)  # type: ignore[no-any-return]
+        return self.recogniser.log_probs(audio)
 
 
 EMBEDDING_FRONTEND = FrontendConfig(

@@ -72,7 +72,7 @@ def analyse(store: ScoreStore, config: EvaluationConfig, triggers: TriggerStore 
             results.append(_word(word, val, test, config))
             continue
         result = _word({**word, "threshold": triggers.words[word["label"]].threshold}, val, test, config)
-        judge, own_views = partial(_target, config=config), partial(views_of, word["label"])
+        judge, own_views = partial(_targets, config=config), partial(views_of, word["label"])
         found = cascade_result(word, result, triggers, store, config, detector, own_views, judge)
         results.append(result.model_copy(update={"cascade": found}))
     report = EvaluationReport(
@@ -101,7 +101,7 @@ def _views(
 
 
 def _word(word: dict[str, Any], val: WordOnSplit, test: WordOnSplit, config: EvaluationConfig) -> WordResult:
-    targets = tuple(_target(val, test, target, word["threshold"], config) for target in config.targets)
+    targets = _targets(val, test, word["threshold"], config)
     operating = next(target for target in targets if target.fah_target == config.operating_fah)
     clean = test.curves.get("clean")
     alarms_by_audio = slice_alarms(test, operating.threshold)
@@ -122,6 +122,11 @@ def _word(word: dict[str, Any], val: WordOnSplit, test: WordOnSplit, config: Eva
         histogram={name: _histogram(values) for name, values in test.clip_scores.items()},
         cascade=None,
     )
+
+
+def _targets(val: WordOnSplit, test: WordOnSplit, shipped: float, config: EvaluationConfig) -> tuple[TargetResult, ...]:
+    """Results at every target; `shipped` is the threshold that is kept if val has no negatives."""
+    return tuple(_target(val, test, target, shipped, config) for target in config.targets)
 
 
 def _target(

@@ -19,6 +19,8 @@ from wakeword.evaluation.cascade.compare import fusion_of
 from wakeword.evaluation.cascade.store import TRIGGERS_NAME, open_triggers
 from wakeword.evaluation.evaluate import evaluate, evaluate_scores
 from wakeword.evaluation.metrics.threshold_curve import HitWindow, Truth, track_peaks
+from wakeword.evaluation.report.cascade import cost
+from wakeword.evaluation.report.figures import near_miss_figure
 from wakeword.evaluation.report.wording import text_table
 from wakeword.evaluation.results import EvaluationReport
 from wakeword.evaluation.scoring.store import ScoreStore
@@ -84,7 +86,6 @@ def test_the_verifier_hears_what_the_detector_does_not(done) -> None:
 def test_the_stages_are_rows_of_the_terminal_and_of_the_page(done) -> None:
     report, out = done
     text = text_table(report)
-    print(text)
     rows = [line.split() for line in text.splitlines() if line.startswith(("  detector alone", "  both, as shipped"))]
     assert len(rows) == 2 * len(report.words)
     header = next(line for line in text.splitlines() if line.startswith("  stage"))
@@ -97,6 +98,32 @@ def test_the_stages_are_rows_of_the_terminal_and_of_the_page(done) -> None:
     assert "Dots: the fused scores" in page
     waits_s = max(0.3, report.detector["nms_window_s"])
     assert f"is reported {waits_s:g} s after the peak" in page
+
+
+def test_misses_against_near_misses_are_drawn_for_detector_and_both(done) -> None:
+    report, _ = done
+    alpha, beta = report.words
+    figure = near_miss_figure(alpha)
+    assert [line.name for line in figure.data if line.mode == "lines"] == ["both", "detector alone"]
+    dots = [(line.x[0], line.y[0]) for line in figure.data if line.mode == "markers"]
+    results = [stage.operating.test for stage in alpha.cascade.stages]
+    expected = [(100 * test.near_misses.share, 100 * test.condition("clean").frr) for test in (results[2], results[0])]
+    assert dots == expected
+    assert near_miss_figure(beta) is None
+    alone = near_miss_figure(alpha.model_copy(update={"cascade": None}))
+    assert [line.showlegend for line in alone.data] == [False, False]
+
+
+def test_what_costs_much_is_pointed_out(done) -> None:
+    found = done[0].words[0].cascade.model_copy(update={"triggers_per_minute": 9.0, "cpu_ms": 20.0})
+    assert "more than" not in cost(found)
+    assert "(in 0.6" in cost(found)
+    many = cost(found.model_copy(update={"triggers_per_minute": 11.0, "cpu_ms": 31.0}))
+    assert "runs 11 times per minute" in many
+    assert "more than 10;" in many
+    assert "31 ms of CPU time each, more than 30" in many
+    unknown = found.model_copy(update={"triggers_per_minute": None, "cpu_ms": None, "added_latency_s": 0.0})
+    assert cost(unknown) == "There is no speech to count triggers on; events are no later than without it."
 
 
 def test_cost_and_latency_are_told(done, bundle) -> None:

@@ -21,8 +21,8 @@ NO_THRESHOLD = 0.5
 """Threshold of the verifier alone where val has no negatives to choose one with."""
 
 Views = tuple[WordOnSplit, WordOnSplit]
-Judge = Callable[[WordOnSplit, WordOnSplit, float, float], TargetResult]
-"""From the word on val and on test, a target and the threshold that is kept without negatives to the results."""
+Judge = Callable[[WordOnSplit, WordOnSplit, float], tuple[TargetResult, ...]]
+"""From the word on val and on test, and the threshold that is kept without negatives, to the results at all targets."""
 
 
 def fusion_of(triggers: TriggerStore, label: str) -> Rescore:
@@ -56,8 +56,7 @@ def cascade_result(
     threshold = triggers.words[label].trigger_threshold
     alone = views_of(None)
     verified = views_of(rescorer(triggers.of(label), threshold, verifier_alone))
-    targets = tuple(judge(*alone, target, word["threshold"]) for target in config.targets)
-    operating = next(target for target in targets if target.fah_target == config.operating_fah)
+    targets = judge(*alone, word["threshold"])
     minutes, count = _speech(store, label, threshold, detector)
     probability_map, _ = fit_probability_map(alone[0].scored.positive, alone[0].scored.negative)
     return CascadeResult(
@@ -67,8 +66,8 @@ def cascade_result(
         added_latency_s=max(0.0, triggers.after_s - detector.nms_window_s),
         trigger_threshold=threshold,
         stages=(
-            _stage("detector", operating, alone[1]),
-            _stage("verifier", judge(*verified, config.operating_fah, NO_THRESHOLD), verified[1]),
+            _stage("detector", targets, alone[1], config),
+            _stage("verifier", judge(*verified, NO_THRESHOLD), verified[1], config),
             StageResult(name="fusion", operating=fused.operating, near_miss_curve=fused.near_miss_curve),
         ),
         detector_targets=targets,
@@ -79,7 +78,13 @@ def cascade_result(
     )
 
 
-def _stage(name: Literal["detector", "verifier"], operating: TargetResult, test: WordOnSplit) -> StageResult:
+def _stage(
+    name: Literal["detector", "verifier"],
+    targets: tuple[TargetResult, ...],
+    test: WordOnSplit,
+    config: EvaluationConfig,
+) -> StageResult:
+    operating = next(target for target in targets if target.fah_target == config.operating_fah)
     curve = near_miss_curve(test.near_misses, test.curves.get("clean"))
     return StageResult(name=name, operating=operating, near_miss_curve=curve)
 

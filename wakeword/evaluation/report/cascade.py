@@ -69,7 +69,8 @@ def cost(found: CascadeResult) -> str:
         parts.append(f"The verifier runs {rate} times per minute of speech (in {minutes} min){more}")
     if found.cpu_ms is not None:
         parts.append(f"it takes {found.cpu_ms:.2g} ms of CPU time each{_above(found.cpu_ms, MOST_CPU_MS)}")
-    parts.append(f"an event is reported {found.added_latency_s:.2g} s later than without it")
+    later = f"{found.added_latency_s:.2g} s later" if found.added_latency_s else "no later"
+    parts.append(f"events are {later} than without it")
     return "; ".join(parts) + "."
 
 

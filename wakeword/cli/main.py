@@ -45,7 +45,7 @@ PANELS: dict[str, tuple[Function | tuple[str, str, tuple[Function, ...]], ...]] 
     ),
     "Data": (
         ("data", "Check prepared data, and cut words out of speech.", (data.report, data.cut)),
-        ("mine", "Find hard negatives, which a bundle scores high, for training.", (mine.run, mine.review)),
+        ("mine", "Find hard negatives, with a bundle or by their sound.", (mine.run, mine.sounds, mine.review)),
     ),
 }
 """Commands of each help panel: a function of the same name, or a name, a summary and a function per verb."""

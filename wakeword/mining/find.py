@@ -185,7 +185,7 @@ def _keep_plan(out: Path, plan: dict[str, Any]) -> None:
     if changed:
         raise ConfigError(
             f"{out} holds what was mined with another {' and '.join(changed)}: give another --out, or the same bundle "
-            "and threshold to continue there"
+            "and threshold (or the same sounds) to continue there"
         )
 
 

@@ -133,9 +133,7 @@ def test_a_damaged_file_is_one_sentence(models: dict[str, Path], tmp_path: Path)
 
 
 def test_without_a_network_it_is_said_what_to_download(monkeypatch: pytest.MonkeyPatch) -> None:
-    import huggingface_hub.constants
-
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(
         ConfigError,
         match=r"download config\.json, preprocessor_config\.json and model\.safetensors of nobody/nothing",

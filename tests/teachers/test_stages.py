@@ -42,7 +42,7 @@ def test_batches_are_halved_until_they_fit(error: Exception, caplog: pytest.LogC
         assert torch.equal(memory.run(_limited(3, error, seen), audio), audio * 2)
     assert seen == [10, 5, 2, 2, 2, 2, 2]
     assert memory.limit == 2
-    assert "no memory for 5 pieces at a time: it goes on with 2" in caplog.text
+    assert "ran out of memory with 5 pieces at a time: it goes on with 2" in caplog.text
     seen.clear()
     memory.run(_limited(3, error, seen), audio[:4])
     assert seen == [2, 2], "the next batch starts with what fitted"

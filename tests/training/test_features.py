@@ -61,7 +61,8 @@ def test_a_view_is_heard_at_the_place_that_features_are_taken_from(prepared: Pat
         augmentation={
             "speed_probability": 1.0, "noise_probability": 0.0, "rir_probability": 0.0, "gain_db": (0.0, 0.0),
             "floor_dbfs": None,
-        }
+        },
+        training={"batch_size": 64},
     )  # fmt: skip
     shards = ShardSet.open(prepared)
     clips = training_clips(shards, "train", torch.device("cpu"))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
+from wakeword.evaluation.slices.results import SliceReport
 from wakeword.evaluation.statistics.records import Rate, Record, StoredRecord
 from wakeword.runtime.manifest import ProbabilityMap
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 class FiredShare(Record):
@@ -73,100 +74,6 @@ class CalibrationResult(Record):
     test_after: CalibrationFigures | None
 
 
-class WordSlice(Record):
-    """Misses of a slice of the words. With too little data `too_little` states the counts and the figures are None."""
-
-    name: str
-    words: int
-    speakers: int
-    too_little: str | None = None
-    missed: int | None = None
-    frr: float | None = None
-    wilson: tuple[float, float] | None = None
-    by_speaker: tuple[float, float] | None = None
-    """`intervals.speaker_wilson`: the interval to use, because misses of one speaker are correlated."""
-
-
-class WordDimension(Record):
-    """Slices by one property of the words. Only the `known` words, whose property is known, are in a slice."""
-
-    name: str
-    known: int
-    words: int
-    slices: tuple[WordSlice, ...]
-
-
-class SpeakerMisses(Record):
-    """Misses of one speaker."""
-
-    speaker: str
-    words: int
-    missed: int
-    frr: float
-    wilson: tuple[float, float]
-
-
-class SpeakerSpread(Record):
-    """Distribution of the misses over speakers."""
-
-    speakers: int
-    without_miss: int
-    holding_half: int
-    """The smallest number of speakers who have half of all misses; 0 without a miss."""
-    worst: tuple[SpeakerMisses, ...]
-    """Speakers with a miss, the highest lower bound of the interval first."""
-
-
-class AlarmSlice(Record):
-    """False alarms of a slice of negative audio. With too few hours `too_little` states them and `rate` is None."""
-
-    name: str
-    hours: float
-    too_little: str | None = None
-    rate: Rate | None = None
-
-
-class AlarmDimension(Record):
-    """Slices by one property of the negative audio."""
-
-    name: str
-    slices: tuple[AlarmSlice, ...]
-
-
-class WorseSlice(Record):
-    """A slice that is significantly worse than the rest of its dimension: FRR or false alarms per hour of both."""
-
-    dimension: str
-    name: str
-    value: float
-    rest: float
-    p_value: float
-    """One-sided, after Holm's correction over all compared slices."""
-    sentence: str
-
-
-class SliceReport(Record):
-    """All slices at one threshold. `tested`: number of slices that were compared with the rest of their dimension."""
-
-    threshold: float
-    confidence: float
-    conditions: tuple[str, ...]
-    """Conditions whose words are in the slices by other properties than the condition."""
-    dimensions: tuple[WordDimension, ...]
-    speakers: SpeakerSpread | None
-    """None without words."""
-    alarms: tuple[AlarmDimension, ...]
-    tested: int
-    worse: tuple[WorseSlice, ...]
-    """The smallest p value first."""
-    summary: tuple[str, ...]
-    """Sentences on the slices that are worse, or that none is."""
-
-    def dimension(self, name: str) -> WordDimension | None:
-        """The slices of the words by `name`; None if there are none."""
-        return next((dimension for dimension in self.dimensions if dimension.name == name), None)
-
-
 class ConditionResult(Record):
     """One condition at one threshold."""
 
@@ -218,14 +125,38 @@ class TargetResult(Record):
     reached: bool
     reason: str
     """How the threshold was chosen on val."""
-    ready: bool
+    state: Literal["proven", "promising", "not ready"]
+    """Whether test keeps `fah_target` and `operating_frr`, and whether its hours prove it: `metrics.readiness`."""
     verdict: str
-    """Whether test keeps `fah_target` and `operating_frr`, as a sentence."""
+    """The state and its reason, as a sentence."""
     hours_needed: float
     """Hours without a false alarm that prove the target (one-sided)."""
     val: SplitResult | None
     test: SplitResult | None
     oracle: Oracle | None
+
+    @property
+    def ready(self) -> bool:
+        """True when the target is proven."""
+        return self.state == "proven"
+
+
+class TailCurve(Record):
+    """Rate of false alarms per hour on val against the threshold: counted, and estimated by `metrics.tail`."""
+
+    hours: float
+    events: int
+    """Number of the highest events that the estimate is fitted to."""
+    start: float
+    """Log odds from which on the rate is estimated rather than counted."""
+    confidence: float
+    """Of the band from `low` to `high`."""
+    level: tuple[float, ...]
+    """Rising log odds of the threshold."""
+    counted: tuple[float, ...]
+    low: tuple[float, ...]
+    middle: tuple[float, ...]
+    high: tuple[float, ...]
 
 
 class ClipLevel(Record):
@@ -283,6 +214,10 @@ class WordResult(Record):
     """Mean clean FRR over false-alarm targets of 0 to 1 per hour, on test."""
     clip_level: ClipLevel | None
     targets: tuple[TargetResult, ...]
+    synthetic_only: tuple[str, ...]
+    """Which of `words` and `negatives` of test are synthetic without exception."""
+    tail: TailCurve | None
+    """On val; None without negatives."""
     det: dict[str, Det]
     near_miss_curve: NearMissCurve | None
     """On test, clean words; None without near misses or words."""
@@ -303,8 +238,13 @@ class WordResult(Record):
 
     @property
     def ready(self) -> bool:
-        """True when test keeps the limits of the operating point."""
+        """True when test proves the limits of the operating point."""
         return self.operating.ready
+
+    @property
+    def state(self) -> str:
+        """`proven`, `promising` or `not ready`, at the operating point."""
+        return self.operating.state
 
     @property
     def reason(self) -> str:
@@ -355,6 +295,8 @@ class EvaluationReport(StoredRecord):
             clip = word.clip_level
             figures["words"][word.label] = {
                 "ready": word.ready,
+                "state": word.state,
+                "synthetic_only": list(word.synthetic_only),
                 "reason": word.reason,
                 "eer": clip.eer if clip else None,
                 "pauc": clip.pauc if clip else None,
@@ -371,6 +313,7 @@ def _point(target: TargetResult) -> dict[str, Any]:
         "threshold": target.threshold,
         "reached_on_val": target.reached,
         "ready": target.ready,
+        "state": target.state,
         "verdict": target.verdict,
     }
     if target.test is not None:

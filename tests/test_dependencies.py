@@ -26,6 +26,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "wakeword/config": ("train", "serve"),
     "wakeword/system": ("train", "serve"),
     "wakeword/system/locks.py": ("train",),
+    "wakeword/system/onnx_graph.py": ("train",),
     "wakeword/system/torchaudio_guard.py": (ANY,),
     "wakeword/system/tracing.py": ("train+tracking",),
     "wakeword/audio/io.py": ("train", "serve"),

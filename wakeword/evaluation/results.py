@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Literal
 
 from wakeword.evaluation.slices.results import SliceReport
-from wakeword.evaluation.statistics.records import Rate, Record, StoredRecord
+from wakeword.evaluation.statistics.records import Rate, Record, StoredRecord, TailCurve
 from wakeword.runtime.manifest import ProbabilityMap
 
 SCHEMA_VERSION = 5
@@ -141,24 +142,6 @@ class TargetResult(Record):
         return self.state == "proven"
 
 
-class TailCurve(Record):
-    """Rate of false alarms per hour on val against the threshold: counted, and estimated by `metrics.tail`."""
-
-    hours: float
-    events: int
-    """Number of the highest events that the estimate is fitted to."""
-    start: float
-    """Log odds from which on the rate is estimated rather than counted."""
-    confidence: float
-    """Of the band from `low` to `high`."""
-    level: tuple[float, ...]
-    """Rising log odds of the threshold."""
-    counted: tuple[float, ...]
-    low: tuple[float, ...]
-    middle: tuple[float, ...]
-    high: tuple[float, ...]
-
-
 class ClipLevel(Record):
     """Separation of clean clips of the word from other speech by their highest score, on test."""
 
@@ -204,8 +187,45 @@ class AlarmTimes(Record):
     total_h: float
 
 
+class StageResult(Record):
+    """One of the detector alone, the verifier alone and the fusion of both, at its own operating point."""
+
+    name: Literal["detector", "verifier", "fusion"]
+    operating: TargetResult
+    near_miss_curve: NearMissCurve | None
+    """On test, clean words."""
+
+
+class CascadeResult(Record):
+    """Detector and verifier of a bundle that holds both, each alone and fused.
+
+    The verifier alone scores the detector's triggers by the path of the phrase, without the detector's score.
+    """
+
+    recogniser: str
+    """Name of the phoneme recogniser."""
+    before_s: float
+    after_s: float
+    """The audio around a peak that the verifier hears."""
+    added_latency_s: float
+    """Time for which an event waits longer than that of the detector alone, which waits for higher scores anyway."""
+    trigger_threshold: float
+    """Peaks of the detector's smoothed score from here on are verified."""
+    stages: tuple[StageResult, ...]
+    """Detector, verifier, fusion."""
+    detector_targets: tuple[TargetResult, ...]
+    """The operating points of the detector alone."""
+    detector_map: ProbabilityMap | None
+    """The probability map of the detector alone."""
+    speech_minutes: float
+    triggers_per_minute: float | None
+    """On the speech of val and test; None without speech."""
+    cpu_ms: float | None
+    """Mean CPU time of the verifier per trigger of any word; None without a trigger."""
+
+
 class WordResult(Record):
-    """All results of one word."""
+    """All results of one word, of what is shipped: the fusion if the bundle holds a verifier, else the detector."""
 
     label: str
     phrase: str
@@ -230,6 +250,8 @@ class WordResult(Record):
     """The worst misses and false alarms of test at the operating point."""
     histogram: dict[str, tuple[int, ...]]
     """Counts of clip scores in 40 equal bins of [0, 1]: clips of the word per condition, and `other speech`."""
+    cascade: CascadeResult | None
+    """None if the bundle holds no verifier."""
 
     @property
     def operating(self) -> TargetResult:
@@ -278,14 +300,30 @@ class EvaluationReport(StoredRecord):
 
     @property
     def operating_points(self) -> dict[str, list[dict[str, Any]]]:
-        """For `export.bundle.set_operating_points`: per label one record for each target, rising."""
-        return {word.label: [_point(target) for target in word.targets] for word in self.words}
+        """For `export.bundle.set_operating_points`: per label one record for each target, rising, of the detector."""
+        return {
+            word.label: [_point(target) for target in (word.cascade.detector_targets if word.cascade else word.targets)]
+            for word in self.words
+        }
 
     @property
     def probability_maps(self) -> dict[str, dict[str, float] | None]:
-        """For `export.bundle.set_operating_points`: per label the map from score to probability, or None."""
-        maps = {word.label: word.calibration.probability_map for word in self.words}
-        return {label: found.model_dump() if found else None for label, found in maps.items()}
+        """For `export.bundle.set_operating_points`: per label the map of the detector's score, or None."""
+        return _maps(self.words, lambda w: w.cascade.detector_map if w.cascade else w.calibration.probability_map)
+
+    @property
+    def verifier_points(self) -> dict[str, list[dict[str, Any]]] | None:
+        """As `operating_points`, on the fused score; None if the bundle holds no verifier."""
+        if not all(word.cascade for word in self.words):
+            return None
+        return {word.label: [_point(target) for target in word.targets] for word in self.words}
+
+    @property
+    def verifier_maps(self) -> dict[str, dict[str, float] | None] | None:
+        """As `probability_maps`, on the fused score; None if the bundle holds no verifier."""
+        if not all(word.cascade for word in self.words):
+            return None
+        return _maps(self.words, lambda word: word.calibration.probability_map)
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -304,7 +342,18 @@ class EvaluationReport(StoredRecord):
                 "calibration": _calibration(word.calibration),
                 "worse_slices": [part.sentence for part in word.slices.worse],
             }
+            if word.cascade is not None:
+                figures["words"][word.label]["stages"] = {
+                    stage.name: _point(stage.operating) for stage in word.cascade.stages
+                }
         return figures
+
+
+def _maps(
+    words: Iterable[WordResult], choose: Callable[[WordResult], ProbabilityMap | None]
+) -> dict[str, dict[str, float] | None]:
+    maps = {word.label: choose(word) for word in words}
+    return {label: found.model_dump() if found else None for label, found in maps.items()}
 
 
 def _point(target: TargetResult) -> dict[str, Any]:

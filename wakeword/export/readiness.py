@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wakeword.runtime.bundle import VARIANTS, Bundle, BundleWord, OperatingPoint
+from wakeword.runtime.bundle import VARIANTS, Bundle
+from wakeword.runtime.manifest import VERIFIER_NAME, BundleWord, OperatingPoint
 
 
 def state_of(word: BundleWord) -> str:
@@ -31,7 +32,11 @@ def readiness_lines(bundle: Bundle) -> Iterator[str]:
             f"{VARIANTS[variant]}: {size_kib:.0f} KiB, scores differ by at most {facts.score_difference:.2g} from "
             f"{VARIANTS['float32']}, {facts.events_changed} of {facts.events} events changed"
         )
-    for word in manifest.words:
+    verified = manifest.verifier is not None
+    if manifest.verifier is not None:
+        size_kib = manifest.files[VERIFIER_NAME].bytes / 1024
+        yield f"{VERIFIER_NAME}: {size_kib:.0f} KiB, {manifest.verifier.recogniser}, hears each trigger again"
+    for word in bundle.decided_words(verified):
         point = _point(word)
         if point is None:
             yield f"{word.label}: not evaluated, its threshold is a default"

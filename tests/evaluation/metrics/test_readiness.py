@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wakeword.config.evaluation import EvaluationConfig
-from wakeword.evaluation.metrics.readiness import judge
+from wakeword.evaluation.metrics.readiness import readiness_of
 from wakeword.evaluation.metrics.thresholds import Choice
 from wakeword.evaluation.results import ConditionResult, SplitResult
 from wakeword.evaluation.statistics.intervals import alarm_rate, rate_bound, wilson
@@ -25,7 +25,7 @@ def result(hours: float, alarms: int = 0, missed: int = 0) -> SplitResult:
 
 @pytest.mark.parametrize(("hours", "state"), [(0.1, "not ready"), (2.0, "promising"), (10.0, "proven")])
 def test_hours_without_an_alarm_give_the_three_states(hours, state) -> None:
-    found = judge(CHOICE, result(hours), (), CONFIG)
+    found = readiness_of(CHOICE, result(hours), (), CONFIG)
     assert found.state == state
     assert found.verdict.startswith(state)
 
@@ -34,24 +34,24 @@ def test_the_verdict_says_the_hours_that_are_missing() -> None:
     # 6.0 h without an alarm prove 0.5 per hour, 9.5 h with one.
     assert (
         "4.0 h more without a false alarm would prove 0.5 per hour, or 7.5 h with one more"
-        in judge(CHOICE, result(2.0), (), CONFIG).verdict
+        in readiness_of(CHOICE, result(2.0), (), CONFIG).verdict
     )
     assert (
         "too few to estimate 0.5 false alarms per hour: 1.0 h are needed"
-        in judge(CHOICE, result(0.1), (), CONFIG).verdict
+        in readiness_of(CHOICE, result(0.1), (), CONFIG).verdict
     )
 
 
 @pytest.mark.parametrize("alarms", [0, 1, 3])
 def test_proven_begins_where_the_bound_keeps_the_target(alarms) -> None:
     hours = rate_bound(alarms, 1.0) / 0.5
-    assert judge(CHOICE, result(1.001 * hours, alarms), (), CONFIG).state == "proven"
-    assert judge(CHOICE, result(0.999 * hours, alarms), (), CONFIG).state == "promising"
+    assert readiness_of(CHOICE, result(1.001 * hours, alarms), (), CONFIG).state == "proven"
+    assert readiness_of(CHOICE, result(0.999 * hours, alarms), (), CONFIG).state == "promising"
 
 
 @pytest.mark.parametrize("synthetic", [("words",), ("negatives",), ("words", "negatives")])
 def test_synthetic_audio_is_promising_at_best(synthetic) -> None:
-    found = judge(CHOICE, result(100.0), synthetic, CONFIG)
+    found = readiness_of(CHOICE, result(100.0), synthetic, CONFIG)
     assert found.state == "promising"
     assert f"the {' and '.join(synthetic)} of test are synthetic only" in found.verdict
     assert "would prove" not in found.verdict
@@ -69,6 +69,6 @@ def test_synthetic_audio_is_promising_at_best(synthetic) -> None:
     ],
 )
 def test_faults_are_named(choice, test, why) -> None:
-    found = judge(choice, test, (), CONFIG)
+    found = readiness_of(choice, test, (), CONFIG)
     assert found.state == "not ready"
     assert why in found.verdict

@@ -33,7 +33,9 @@ def synthetic_only(test: WordOnSplit) -> tuple[str, ...]:
     return tuple(name for name, made in (("words", words), ("negatives", negatives)) if made and all(made))
 
 
-def judge(choice: Choice, test: SplitResult | None, synthetic: tuple[str, ...], config: EvaluationConfig) -> Readiness:
+def readiness_of(
+    choice: Choice, test: SplitResult | None, synthetic: tuple[str, ...], config: EvaluationConfig
+) -> Readiness:
     """The readiness of a threshold by its results on test.
 
     Not ready: the threshold misses the target on val; test lacks words or negatives; its false alarms per hour or its

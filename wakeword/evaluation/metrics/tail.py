@@ -19,7 +19,7 @@ from scipy import special
 
 from wakeword.evaluation.metrics.measure import NegativeAudio, WordOnSplit
 from wakeword.evaluation.metrics.threshold_curve import OUTSIDE, Peaks
-from wakeword.evaluation.results import TailCurve
+from wakeword.evaluation.statistics.records import TailCurve
 from wakeword.runtime.events import SCORE_LEVELS
 
 EDGE = 0.5 / SCORE_LEVELS

@@ -6,8 +6,9 @@ import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from scipy.special import expit, logit
 
-from wakeword.evaluation.results import TailCurve, WordResult
+from wakeword.evaluation.results import WordResult
 from wakeword.evaluation.statistics.numbers import number, whole
+from wakeword.evaluation.statistics.records import TailCurve
 from wakeword.pages.figures import GREY, INK, SOFT_INK, colour, styled
 
 BAND = "rgba(31,95,191,0.15)"

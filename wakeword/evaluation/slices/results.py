@@ -1,4 +1,4 @@
-"""Results of slices by properties of words and audio, as `report.json` stores them."""
+"""Results of the slices of the test words and of the negative audio, as `report.json` stores them."""
 
 from __future__ import annotations
 

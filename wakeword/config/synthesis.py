@@ -129,6 +129,10 @@ class SynthesisConfig(Section):
     vary more."""
     speech_clips: int = Field(400, ge=0)
     """Clips of sentences without the phrase, by the same voices, as negatives."""
+    negative_hours: float = Field(0.0, ge=0)
+    """Hours of further negatives for val, and as many for test: texts that train does not hear, spoken by fast engines
+    (espeak, pico), music-like tones, babble and noises. Thresholds and their proof need hours; see
+    docs/explanation/evaluation.md."""
     sentences: UserPath = ""
     """UTF-8 text file with one sentence per line for `speech_clips` and near misses. Empty: the built-in sentences of
     the languages that docs/explanation/voices.md lists, and English ones for other languages."""

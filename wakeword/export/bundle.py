@@ -6,7 +6,7 @@ import logging
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -16,6 +16,9 @@ from wakeword.export.manifest import build_manifest, graph_metadata, write_bundl
 from wakeword.runtime.bundle import Bundle, load_bundle
 from wakeword.runtime.manifest import MANIFEST_NAME
 from wakeword.system.files import atomic_folder, atomic_path
+
+if TYPE_CHECKING:
+    from wakeword.export.verifier import VerifierMade
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +36,8 @@ def export_bundle(
     recordings are used.
 
     With `export.int8` the bundle also contains a quantised model, calibrated on the same recordings; with
-    `export.tflite` a TFLite file, which must give the same scores and events.
+    `export.tflite` a TFLite file, which must give the same scores and events. With `export.verifier` it contains the
+    recogniser of its second stage.
 
     Raises RunError if the run has no model, the export fails or the parity check fails; an earlier bundle is kept then.
     Raises DataError if the prepared data cannot be read, MissingExtraError for TFLite without its packages.
@@ -57,10 +61,18 @@ def export_bundle(
     if model.network.PRETRAINED:
         training_data["pretrained_weights"] = model.network.PRETRAINED
     manifest = build_manifest(config, model.step_samples, model.state_size, model.context_samples, training_data)
+    made = None
+    if config.export.verifier == "phonetic":
+        from wakeword.export.verifier import make_verifier
+
+        made = make_verifier(config)
+        manifest["verifier"] = dict(made.part)
     graph = export_onnx(model, config.export.opset, graph_metadata(manifest))
     with atomic_folder(target) as folder:
-        write_bundle_files(folder, graph, manifest)
+        write_bundle_files(folder, graph, manifest, verifier=made.model if made else b"")
         report = verify_parity(model, load_bundle(folder), config.export.parity_tolerance, parity_audio or None)
+        if made is not None:
+            _check_verifier(load_bundle(folder), made, config.export.parity_tolerance, parity_audio)
         _add_variants(folder, config.export, manifest, parity_audio)
     log.info(
         "bundle %s: %d bytes, %d scores differ by at most %.2g from the model, %d events are identical",
@@ -71,6 +83,15 @@ def export_bundle(
         report.events,
     )
     return target
+
+
+def _check_verifier(
+    bundle: Bundle, made: VerifierMade, tolerance: float, recordings: Sequence[NDArray[Any]] | None
+) -> None:
+    from wakeword.export.verifier import verify_verifier
+
+    difference = verify_verifier(bundle, made.recogniser, tolerance, recordings)
+    log.info("verifier %s: %d bytes, differs by at most %.2g", made.recogniser.name, len(made.model), difference)
 
 
 def _add_variants(
@@ -91,7 +112,7 @@ def _add_variants(
         others["tflite"] = convert_tflite(plain)
     if not others:
         return
-    write_bundle_files(folder, plain.model, manifest, others)
+    write_bundle_files(folder, plain.model, manifest, others, plain.verifier_model)
     facts: dict[str, dict[str, Any]] = {}
     for variant, content in others.items():
         other = load_bundle(folder, variant)
@@ -113,7 +134,7 @@ def _add_variants(
             found.events_changed,
             found.events,
         )
-    write_bundle_files(folder, plain.model, {**manifest, "variants": facts}, others)
+    write_bundle_files(folder, plain.model, {**manifest, "variants": facts}, others, plain.verifier_model)
 
 
 def set_operating_points(

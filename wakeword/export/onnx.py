@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Mapping
 
 import onnx
-import onnx_ir.passes.common as passes
-import onnxscript.optimizer
 import torch
 from onnx import helper
 from torch import nn
 
 from wakeword.errors import RunError
+from wakeword.system.onnx_graph import quiet, simplify
 
 _MAX_STREAMS, _MAX_STEPS = 65_536, 16_384
 
@@ -65,45 +60,7 @@ def export_onnx(model: nn.Module, opset: int, metadata: Mapping[str, str]) -> by
     return bytes(proto.SerializeToString())
 
 
-def simplify(model: Any) -> None:
-    """Fold constants and remove unused nodes, in place.
-
-    The rewrite rules of onnxscript's full optimiser replace `x + 1e-8` by `x`: without the floor under the logarithm,
-    digital silence gives NaN. ONNX Runtime fuses convolutions and norms when it loads the graph.
-    """
-    passes.InlinePass()(model)
-    for _ in range(2):
-        onnxscript.optimizer.fold_constants(model)
-        passes.RemoveUnusedNodesPass()(model)
-    for clean in (
-        passes.IdentityEliminationPass(),
-        passes.RemoveUnusedNodesPass(),
-        passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
-        passes.DeduplicateInitializersPass(),
-        passes.CommonSubexpressionEliminationPass(),
-        passes.RemoveUnusedFunctionsPass(),
-        passes.RemoveUnusedOpsetsPass(),
-        passes.OutputFixPass(),
-        passes.NameFixPass(),
-    ):
-        clean(model)
-
-
 def _name_dimensions(proto: onnx.ModelProto) -> None:
     """Name the free dimensions; the tracer writes symbols such as `320*steps` and `s42`."""
     for value, name in ((proto.graph.input[0], "samples"), (proto.graph.output[0], "scores")):
         value.type.tensor_type.shape.dim[1].dim_param = name
-
-
-@contextmanager
-def quiet(logger: str | None) -> Iterator[None]:
-    """Suppress the warnings of exporters about their internals and missing packages: those of `logger` and Python's."""
-    log = logging.getLogger(logger)
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.setLevel(level)

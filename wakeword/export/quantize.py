@@ -17,9 +17,9 @@ import onnx
 from numpy.typing import NDArray
 
 from wakeword.errors import RunError
-from wakeword.export.onnx import quiet
 from wakeword.runtime.bundle import Bundle
 from wakeword.runtime.engine import Engine
+from wakeword.system.onnx_graph import quiet
 
 BLOCK_STEPS = 50
 """Steps per calibration call."""

@@ -21,10 +21,10 @@ import onnx_ir
 from onnx import helper, numpy_helper
 
 from wakeword.errors import MissingExtraError, RunError
-from wakeword.export.onnx import simplify
 from wakeword.export.tflite_operators import check_operators, count_operators
 from wakeword.runtime.bundle import Bundle
 from wakeword.runtime.tflite_graph import METADATA_NAME
+from wakeword.system.onnx_graph import simplify
 
 TIMEOUT_S = 1800.0
 """Limit for a conversion, which takes 10 to 30 s on an idle core."""

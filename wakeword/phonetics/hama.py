@@ -75,7 +75,8 @@ class Convolution(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         gated = F.glu(self.pointwise1(self.norm(hidden).transpose(1, 2)), dim=1)
-        return hidden + self.pointwise2(F.silu(self.depthwise(gated))).transpose(1, 2)
+        # Of one memory layout with `hidden`: else an export would bind the number of frames.
+        return hidden + self.pointwise2(F.silu(self.depthwise(gated))).transpose(1, 2).contiguous()
 
 
 class Block(nn.Module):
@@ -119,7 +120,7 @@ class HamaNetwork(nn.Module):
         imaginary = F.conv1d(padded, self.sines, stride=HOP)
         power = (real.square() + imaginary.square()).transpose(1, 2)
         mels = (power @ self.mel_bands).clamp_min(FLOOR).log()
-        hidden = F.gelu(self.stem(mels.transpose(1, 2))).transpose(1, 2)
+        hidden = F.gelu(self.stem(mels.transpose(1, 2))).transpose(1, 2).contiguous()
         for block in self.blocks:
             hidden = block(hidden)
         return hidden

@@ -32,6 +32,8 @@ SCHEMA_VERSION = 1
 VARIANTS = {"float32": MODEL_NAME, "int8": "model.int8.onnx", "tflite": "model.tflite"}
 """Model files of a bundle; only float32 is required. They share words, thresholds and state size. The TFLite file takes
 one stream and one step per call."""
+SENSITIVITIES = ("low", "normal", "high")
+"""Operating point for the fewest false alarms, the default threshold, and the one for the most."""
 MAX_MANIFEST_BYTES = 1 << 20
 _NO_CHECKSUM = "0" * 64
 
@@ -132,6 +134,23 @@ class Bundle:
                 )
             chosen.append(points[fah_target])
         return chosen
+
+    def thresholds_at(self, sensitivity: str, verified: bool = False) -> list[float]:
+        """Thresholds of the words at one of `SENSITIVITIES`, from their operating points.
+
+        Targets whose threshold disables a word are passed over. `verified`: as for `thresholds_for`.
+
+        Raises BundleError for another word and for a bundle without operating points.
+        """
+        if sensitivity not in SENSITIVITIES:
+            raise BundleError(f"no such sensitivity {sensitivity!r}: choose from {', '.join(SENSITIVITIES)}")
+        if sensitivity == "normal":
+            return self.thresholds_for(verified=verified)
+        targets = self.fah_targets_for(verified)
+        working = [one for one in targets if max(self.thresholds_for(one, verified=verified)) <= 1]
+        if not working:
+            raise BundleError(f"{self.path}: has no operating points to choose a sensitivity from: evaluate it first")
+        return self.thresholds_for(working[0 if sensitivity == "low" else -1], verified=verified)
 
 
 def manifest_checksum(text: bytes, stated: str) -> str:

@@ -124,8 +124,9 @@ class PhraseScorer:
         return np.maximum(merged, NOTHING, out=merged), best
 
     def _forward(self, states: Float) -> Float:
-        """Best score of a path that is in each state after each frame: `(1 + frames, windows, pronunciations, 2 + states)`.
+        """Best score of a path that is in each state after each frame.
 
+        `states (frames, windows, pronunciations, states)`; returns `(1 + frames, windows, pronunciations, 2 + states)`.
         The first two columns stand for the time before the phrase: 0 in the second one lets a path enter at any frame.
         """
         frames, windows, count, width = states.shape

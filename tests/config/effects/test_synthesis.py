@@ -223,6 +223,7 @@ EFFECTS: Effects = {
     "synthesis.leave_out_missing": of(without_pico, True, engines={"espeak": 0.5, "pico": 0.5}),
     "synthesis.clips_per_word": of(count("wakeword"), 31, rises),
     "synthesis.speech_clips": of(count("speech"), 17, rises),
+    "synthesis.negative_hours": of(count("speech"), 0.01, rises),
     "synthesis.sentences": of(of_each("text"), sentences, speech_clips=10),
     "synthesis.carrier_share": of(in_sentences, 0.5, rises),
     "synthesis.carriers": of(of_each("carrier"), ["{phrase}, go"], carrier_share=1.0),

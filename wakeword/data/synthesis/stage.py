@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from wakeword.audio.io import length_s, level_dbfs, read_audio, resample, write_flac
+from wakeword.audio.noises import USUAL_KINDS
 from wakeword.config import Config
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.config.synthesis import ENGLISH, CommandConfig
@@ -23,6 +24,7 @@ from wakeword.data.synthesis.checks import check_length, check_sound
 from wakeword.data.synthesis.command import absolute_paths
 from wakeword.data.synthesis.engine import Engine, SpeechError, stable_seed
 from wakeword.data.synthesis.listing import write_lists
+from wakeword.data.synthesis.negatives import negative_scenery
 from wakeword.data.synthesis.plan import UTTERANCE_SCHEMA, plan_utterances, utterance_digest
 from wakeword.data.synthesis.pronunciation import Phonemes
 from wakeword.data.synthesis.roster import left_out
@@ -55,6 +57,20 @@ RESULT_SCHEMA = pa.schema(
         ("detail", pa.string()),
     ]
 )
+
+SCENERY_SCHEMA = pa.schema(
+    [
+        ("kind", pa.string()),
+        ("first", pa.int64()),
+        ("count", pa.int64()),
+        ("seed", pa.int64()),
+        ("speech", pa.list_(pa.string())),
+        ("split", pa.string()),
+        ("length_s", pa.float64()),
+        ("kinds", pa.list_(pa.string())),
+    ]
+)
+"""Rows of `SceneryStage`. `split`: empty where the splits share the clips out."""
 
 
 class SpeechStage(Stage):
@@ -140,7 +156,7 @@ class SceneryStage(Stage):
     """Noises and room responses to FLAC files, several per row."""
 
     name = "scenery"
-    reads = ("kind", "first", "count", "seed", "speech")
+    reads = ("kind", "first", "count", "seed", "speech", "split", "length_s", "kinds")
     writes = tuple(RESULT_SCHEMA.names)
     resources = StageResources(cpus=1.0, batch_size=1)
 
@@ -165,11 +181,11 @@ class SceneryStage(Stage):
                 made = simulate_rirs(row["count"], row["seed"])
             else:
                 speech = [read_audio(uri) for uri in row["speech"]]
-                made = synthesise_noises(row["count"], row["seed"], NOISE_S, speech)
+                made = synthesise_noises(row["count"], row["seed"], row["length_s"], speech, row["kinds"])
             for path, audio in zip(paths, made, strict=True):
                 write_flac(path, peak_limited(np.asarray(audio, np.float32)))
         for i, path in enumerate(paths):
-            yield _result(f"{row['kind']}:{row['first'] + i}", path)
+            yield _result(":".join(filter(None, (row["kind"], row["split"], f"{row['first'] + i}"))), path)
 
 
 def _synthesised(engine: Engine, row: Row, text: str = "") -> np.ndarray:
@@ -272,8 +288,9 @@ def synthesise(config: Config, out_dir: Path, run: Callable[[Stage, pa.Table, st
         rows.append(_synthetic(result, row["key"], source, speaker_source="synthetic", **copied))
     scenery = _collect(run(SceneryStage(folder), _scenery_plan(config, rows), "noises and rooms"))
     for key, result in sorted(scenery.items()):
-        kind = key.partition(":")[0]
-        rows.append(_synthetic(result, f"synthetic-{key}", "synthesis/scenery", kind=kind, label=kind))
+        kind, *split = key.split(":")[:-1]
+        known = {"split": split[0]} if split else {}
+        rows.append(_synthetic(result, f"synthetic-{key}", "synthesis/scenery", kind=kind, label=kind, **known))
     write_lists(out_dir, utterances.to_pylist(), {key: result["reason"] for key, result in spoken.items()})
     warnings = [
         *left_out(config.synthesis),
@@ -349,6 +366,7 @@ def _scenery_plan(config: Config, spoken: list[Row]) -> pa.Table:
             order = np.random.default_rng(seed).permutation(len(sentences))
             voices = order[: BABBLE_VOICES if kind == "noise" else 0]
             speech = [sentences[i] for i in voices]
-            rows.append({"kind": kind, "first": first, "count": count, "seed": seed, "speech": speech})
-    types = [("kind", pa.string()), ("first", pa.int64()), ("count", pa.int64()), ("seed", pa.int64())]
-    return pa.Table.from_pylist(rows, schema=pa.schema([*types, ("speech", pa.list_(pa.string()))]))
+            usual = {"split": "", "length_s": NOISE_S, "kinds": list(USUAL_KINDS)}
+            rows.append({"kind": kind, "first": first, "count": count, "seed": seed, "speech": speech, **usual})
+    rows += negative_scenery(config.synthesis, spoken)
+    return pa.Table.from_pylist(rows, schema=SCENERY_SCHEMA)

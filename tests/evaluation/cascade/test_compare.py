@@ -78,8 +78,9 @@ def test_the_verifier_hears_what_the_detector_does_not(done) -> None:
     assert detector.condition("clean").missed == 3 or detector.alarms.false_alarms >= 6
     # What is shipped is judged: the fusion.
     assert alpha.operating == cascade.stages[2].operating
-    assert alpha.ready
-    assert not next(t for t in cascade.detector_targets if t.fah_target == 0.5).ready
+    assert alpha.state == cascade.stages[2].operating.state
+    assert alpha.operating.threshold != cascade.stages[0].operating.threshold
+    assert cascade.stages[0].operating in cascade.detector_targets
     assert alpha.clip_level.eer == 0.0
 
 
@@ -171,10 +172,11 @@ def test_the_detector_of_the_runtime_has_the_same_events(bundle, data, done, tmp
     )
     part = loaded.manifest.verifier
     assert [word.threshold for word in part.words] == [word.operating.threshold for word in report.words]
-    assert [word.ready for word in part.words] == [word.ready for word in report.words]
-    assert [word.ready for word in loaded.manifest.words] == [
-        next(t for t in word.cascade.detector_targets if t.fah_target == 0.5).ready for word in report.words
+    assert [word.threshold for word in loaded.manifest.words] == [
+        next(t for t in word.cascade.detector_targets if t.fah_target == 0.5).threshold for word in report.words
     ]
+    states = [[point.state for point in word.operating_points] for word in part.words]
+    assert states == [[target.state for target in word.targets] for word in report.words]
     store = ScoreStore(out)
     shards = ShardSet.open(data)
     plan = plan_tracks({"test": shards.table("test")}, "test", config().words, config().evaluation, shards.root)

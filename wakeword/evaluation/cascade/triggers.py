@@ -85,7 +85,7 @@ def trigger_audio(track: Track, ends: Ints, before: int, after: int) -> Iterator
     """
     apart = before + after + JOIN_SAMPLES
     # A file is decoded from its start, so it is read once.
-    cuts = np.flatnonzero(np.diff(ends) > apart) + 1 if track.random_access else []
+    cuts = np.flatnonzero(np.diff(ends) > apart) + 1 if track.random_access else np.zeros(0, dtype=np.int64)
     for run in np.split(ends, cuts) if len(ends) else ():
         yield from _windows(track, run, before, after)
 

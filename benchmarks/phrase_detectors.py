@@ -30,14 +30,9 @@ MISSES = 0.05
 """Share of the phrase's own clips, of val and test, that the detector's threshold misses."""
 _SMALL = (
     *("synthesis.engines={espeak: 0.6, pico: 0.4}", "synthesis.near_miss_test_clips=0", "synthesis.noises=24"),
-    *("synthesis.rooms=12", "data.splits.val=0.2", "data.splits.test=0.2", "compute.workers=0", "evaluation.snr_db=[]"),
-    *(
-        "evaluation.near=false",
-        "evaluation.far=false",
-        "evaluation.codecs=[]",
-        "data.quality.guarded=false",
-        "data.quality.duplicates=equal",
-    ),
+    *("synthesis.rooms=12", "data.splits.val=0.2", "data.splits.test=0.2", "compute.workers=0"),
+    *("evaluation.snr_db=[]", "evaluation.near=false", "evaluation.far=false", "evaluation.codecs=[]"),
+    *("data.quality.guarded=false", "data.quality.duplicates=equal"),
 )
 
 
@@ -70,12 +65,8 @@ def negatives_config(folder: Path, most: int) -> Config:
     manifest = write_manifest(rows, folder / f"negatives-{len(rows)}.csv")
     overrides = [
         *("name=negatives", "words=[{label: none, phrase: none}]", f"runs_dir={folder}", "synthesis.enabled=false"),
-        *(
-            f"data.sources=[{{type: csv, uri: {manifest}}}]",
-            "compute.workers=0",
-            "data.quality.guarded=false",
-            "data.quality.duplicates=keep",
-        ),
+        *(f"data.sources=[{{type: csv, uri: {manifest}}}]", "compute.workers=0", "data.quality.guarded=false"),
+        "data.quality.duplicates=keep",
     ]
     return load_config(ROOT / "configs" / "demo.yaml", overrides)
 

@@ -46,6 +46,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "wakeword/data/synthesis/engines/pico.py": ("train+tts+pico",),
     "wakeword/data/synthesis/pronunciation.py": ("train+tts+mining",),
     "wakeword/phonetics": ("train+phonetics",),
+    "wakeword/phonetics/pretrained.py": ("train+teachers",),
     "wakeword/export/tflite.py": ("tflite",),
     "wakeword/export/tflite_child.py": ("tflite",),
     "wakeword/export/tflite_operators.py": ("tflite",),

@@ -62,6 +62,12 @@ class TorchVerifier:
         return self.scorer(log_probs)
 
 
+def verifier_of(word: str) -> TorchVerifier:
+    """The verifier of a word with the pronunciations that an export would give it."""
+    recogniser = open_recogniser()
+    return TorchVerifier(recogniser, phrase_scorer(word_sounds(WordConfig(label=word, phrase=word)), recogniser))
+
+
 @dataclass(frozen=True)
 class Measured:
     """One detector on the judging tracks: raw scores and the measures of its triggers, per track."""
@@ -104,9 +110,7 @@ def measured(cell: Cell, training: Config, judging: Config, folder: Path) -> Mea
     if not path.is_file():
         column = bundle.labels.index(cell.word)
         scores = [values[:, column] for values in score_tracks(bundle, tracks, workers=1)]
-        recogniser = open_recogniser("hama")
-        scorer = phrase_scorer(word_sounds(WordConfig(label=cell.word, phrase=cell.word)), recogniser)
-        verifier = TorchVerifier(recogniser, scorer)
+        verifier = verifier_of(cell.word)
         kept: dict[str, NDArray[Any]] = {}
         for number, (track, values) in enumerate(zip(tracks, scores, strict=True)):
             index = trigger_index(values, [timing], float(expit(TRIGGER_LOGIT)))

@@ -66,11 +66,23 @@ def judge(cell: Cell, training: Config, judging: Config) -> dict[str, Any]:
     """Train and export a detector; figures at the target, and at the target within the near-miss limits."""
     run = run_pipeline(training, ["prepare", "train", "export"], runner="local")
     bundle = load_bundle(run.bundle_dir)
-    real = _detect(bundle, real_tracks(prepared_folder(judging), cell.word, judging), cell.word, judging)
-    spoken = _detect(bundle, spoken_tracks(run.prepared_dir, training), cell.word, judging)
+    return judge_bundle(bundle, cell.word, training, judging, run.prepared_dir, prepared_folder(judging))
+
+
+def judge_bundle(
+    bundle: Bundle, word: str, training: Config, judging: Config, prepared_dir: Path, judge_dir: Path
+) -> dict[str, Any]:
+    """Figures of a detector of `word`, with near misses of `prepared_dir` and the real clips of `judge_dir`."""
+    real = _detect(bundle, real_tracks(judge_dir, word, judging), word, judging)
+    spoken = _detect(bundle, spoken_tracks(prepared_dir, training), word, judging)
+    return figures(real, spoken, judging)
+
+
+def figures(real: WordOnSplit, spoken: WordOnSplit, config: Config) -> dict[str, Any]:
+    """Figures at the target's threshold (`free`), and at the one that also keeps the near-miss limits (`limited`)."""
     free = oracle_threshold(real.alarms, TARGET_FAH * real.hours)
     limited = max(free, near_miss_floor(spoken.near_misses, NEAR_MISS_LIMITS).threshold)
-    return {"free": _at(real, spoken, free, judging), "limited": _at(real, spoken, limited, judging)}
+    return {"free": _at(real, spoken, free, config), "limited": _at(real, spoken, limited, config)}
 
 
 def _detect(bundle: Bundle, tracks: list[Track], word: str, config: Config) -> WordOnSplit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 
 from wakeword import ranking
 from wakeword.config.evaluation import EvaluationConfig
+from wakeword.evaluation.cascade.compare import cascade_result, fusion_of
+from wakeword.evaluation.cascade.store import TriggerStore
+from wakeword.evaluation.cascade.triggers import Rescore
 from wakeword.evaluation.metrics import det as metrics
 from wakeword.evaluation.metrics.calibration import calibrate
 from wakeword.evaluation.metrics.detector_times import choose_times, timing_of
@@ -46,17 +50,34 @@ class Analysis:
     test: tuple[WordOnSplit, ...]
 
 
-def analyse(store: ScoreStore, config: EvaluationConfig) -> Analysis:
-    """Compute the report of an evaluation from its stored scores.
+def analyse(store: ScoreStore, config: EvaluationConfig, triggers: TriggerStore | None = None) -> Analysis:
+    """Compute the report of an evaluation from its stored scores and, if the bundle holds a verifier, its triggers.
 
-    Raises DataError for scores that are not finite and for words that overlap.
+    All results are then those of detector and verifier together, which the bundle ships; `WordResult.cascade` compares
+    them with each alone.
+
+    Raises DataError for scores that are not finite, for words that overlap, and for detector times with peaks that the
+    verifier did not measure.
     """
-    detector, detector_reason = choose_times(store, config)
-    views = [_views(store, word["label"], detector, config) for word in store.words]
-    results = tuple(_word(word, *view, config) for word, view in zip(store.words, views, strict=True))
+    rescores = {word["label"]: fusion_of(triggers, word["label"]) for word in store.words} if triggers else {}
+    detector, detector_reason = choose_times(store, config, rescores)
+
+    def views_of(label: str, rescore: Rescore | None = None) -> tuple[WordOnSplit, WordOnSplit]:
+        return _views(store, label, detector, config, rescore)
+
+    views = [views_of(word["label"], rescores.get(word["label"])) for word in store.words]
+    results = []
+    for word, (val, test) in zip(store.words, views, strict=True):
+        if triggers is None:
+            results.append(_word(word, val, test, config))
+            continue
+        result = _word({**word, "threshold": triggers.words[word["label"]].threshold}, val, test, config)
+        judge, own_views = partial(_targets, config=config), partial(views_of, word["label"])
+        found = cascade_result(word, result, triggers, store, config, detector, own_views, judge)
+        results.append(result.model_copy(update={"cascade": found}))
     report = EvaluationReport(
         confidence=config.confidence,
-        words=results,
+        words=tuple(results),
         notes=tuple(store.about["notes"]),
         audio_hours=sum(track.duration_s for track in store.tracks) / 3600,
         licences=tuple(tuple(row) for row in store.about["licences"]),
@@ -69,16 +90,18 @@ def analyse(store: ScoreStore, config: EvaluationConfig) -> Analysis:
 
 
 def _views(
-    store: ScoreStore, label: str, detector: DetectorSettings, config: EvaluationConfig
+    store: ScoreStore, label: str, detector: DetectorSettings, config: EvaluationConfig, rescore: Rescore | None
 ) -> tuple[WordOnSplit, WordOnSplit]:
     """One word on val and on test."""
     timing = timing_of(detector, store.step_s)
-    val, test = (measure_word(label, store.of(split), store.scores, timing, config) for split in ("val", "test"))
+    val, test = (
+        measure_word(label, store.of(split), store.scores, timing, config, rescore) for split in ("val", "test")
+    )
     return val, test
 
 
 def _word(word: dict[str, Any], val: WordOnSplit, test: WordOnSplit, config: EvaluationConfig) -> WordResult:
-    targets = tuple(_target(val, test, target, word["threshold"], config) for target in config.targets)
+    targets = _targets(val, test, word["threshold"], config)
     operating = next(target for target in targets if target.fah_target == config.operating_fah)
     clean = test.curves.get("clean")
     alarms_by_audio = slice_alarms(test, operating.threshold)
@@ -97,7 +120,13 @@ def _word(word: dict[str, Any], val: WordOnSplit, test: WordOnSplit, config: Eva
         alarm_times=alarm_times(test, operating.threshold),
         examples=find_examples(test, operating.threshold),
         histogram={name: _histogram(values) for name, values in test.clip_scores.items()},
+        cascade=None,
     )
+
+
+def _targets(val: WordOnSplit, test: WordOnSplit, shipped: float, config: EvaluationConfig) -> tuple[TargetResult, ...]:
+    """Results at every target; `shipped` is the threshold that is kept if val has no negatives."""
+    return tuple(_target(val, test, target, shipped, config) for target in config.targets)
 
 
 def _target(

@@ -47,7 +47,7 @@ UTTERANCE_SCHEMA = pa.schema(
 """`text` is the text in the manifest; `respelling` or `phonemes`, where not empty, is the engine's input instead.
 `resembles`, `phoneme_distance` and `way` describe a confusable, `gender` and `accent` the voice. `carrier` is the
 sentence around a phrase; `sounds` are the phonemes of the engine's input without the carrier."""
-PLAN_VERSION = 3
+PLAN_VERSION = 4
 """Incremented when a config gives another plan."""
 CARRIER_VERSION = 1
 """Incremented when the parts of a sentence are joined differently."""

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from wakeword.evaluation.report import figures, wording
+from wakeword.evaluation.cascade.store import TriggerStore
+from wakeword.evaluation.report import cascade, figures, wording
 from wakeword.evaluation.report.word import word_values
 from wakeword.evaluation.results import EvaluationReport
 from wakeword.evaluation.scoring.store import ScoreStore
@@ -21,6 +22,7 @@ def write_html(
     run_dir: Path | None = None,
     command: str = "",
     store: ScoreStore | None = None,
+    triggers: TriggerStore | None = None,
 ) -> None:
     """Write the report as one HTML file, atomically.
 
@@ -30,6 +32,7 @@ def write_html(
         run_dir: folder of the `metrics.jsonl` with the training curves, if there are any.
         command: the command that reproduces the report.
         store: the scores, drawn below the spectrograms of the examples.
+        triggers: what the bundle's verifier found, drawn on the scores.
 
     Raises:
         DataError: `metrics.jsonl` is damaged.
@@ -46,10 +49,10 @@ def write_html(
         headlines=_headlines(report),
         targets={"columns": columns, "rows": rows, "marked": [n for n, row in enumerate(rows) if "*" in row[1]]},
         confidence=numbers.whole(report.confidence),
-        nms_window_s=f"{report.detector['nms_window_s']:g}",
+        wait_s=f"{cascade.wait_s(report):g}",
         detector_reason=f" Detector times: {report.detector_reason}." if report.detector_reason else "",
         conditions=figures.conditions_figure(report),
-        words=[word_values(word, report, path.parent, store) for word in report.words],
+        words=[word_values(word, report, path.parent, store, triggers) for word in report.words],
         training=figures.training_figure(run_dir) if run_dir else None,
         notes=report.notes,
         licences=report.licences,

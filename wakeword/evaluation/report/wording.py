@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from wakeword.evaluation.report.cascade import stage_lines
+from wakeword.evaluation.report.shares import fired_share
 from wakeword.evaluation.results import (
     CalibrationResult,
     EvaluationReport,
-    FiredShare,
     SplitResult,
     TargetResult,
     WordResult,
@@ -19,19 +20,6 @@ from wakeword.evaluation.statistics.numbers import (
     whole,
 )
 from wakeword.evaluation.statistics.records import Rate
-
-
-def away(distance: str) -> str:
-    """`1 phoneme away`, `4 or more phonemes away`, `at an unknown distance`."""
-    if distance == "unknown":
-        return "at an unknown distance"
-    return f"{distance} phoneme{'' if distance == '1' else 's'} away"
-
-
-def fired_share(part: FiredShare) -> str:
-    """`12 % of 60 (5.8-22.6)`."""
-    low, high = (f"{100 * bound:.1f}" for bound in part.wilson)
-    return f"{percent(part.share)} of {part.clips} ({low}-{high})"
 
 
 def capitalised(sentence: str) -> str:
@@ -149,6 +137,8 @@ def text_table(report: EvaluationReport) -> str:
             shares = ", ".join(f"{name} away {fired_share(part)}" for name, part in near.by_distance.items())
             own = f"; the phrase by the same speakers {fired_share(near.own_phrase)}" if near.own_phrase else ""
             lines.append(f"  near misses that fire, by phonemes: {shares}{own}")
+        if word.cascade:
+            lines += stage_lines(word, word.cascade)
         lines.append(f"  {calibration(word.calibration)}")
         lines += [f"  worse than the rest: {part.sentence}" for part in word.slices.worse]
         lines.append(f"  {word.reason}; {evidence(word.operating, report.confidence)}")

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from wakeword.config import Config
     from wakeword.evaluation.metrics.measure import WordOnSplit
     from wakeword.evaluation.tracks.track import Track
-    from wakeword.runtime.bundle import BundleManifest
     from wakeword.runtime.events import EventTiming
+    from wakeword.runtime.manifest import BundleManifest
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDINGS = ROOT.parent / "shared" / "data"

@@ -20,7 +20,14 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 API: dict[str, tuple[str, ...]] = {
-    "runtime": ("wakeword.runtime.bundle", "wakeword.runtime.detector", "wakeword.runtime.slots"),
+    "runtime": (
+        "wakeword.runtime.bundle",
+        "wakeword.runtime.manifest",
+        "wakeword.runtime.detector",
+        "wakeword.runtime.verifier",
+        "wakeword.runtime.fusion",
+        "wakeword.runtime.slots",
+    ),
     "configuration": ("wakeword.config.loading", "wakeword.errors"),
     "pipeline": ("wakeword.pipeline",),
     "audio": ("wakeword.audio.io", "wakeword.audio.frontend", "wakeword.audio.augment.augmenter"),

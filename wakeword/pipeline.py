@@ -165,7 +165,7 @@ class _Pipeline:
         with kept_ray():
             self._prepare()
             self.keys = self._keys()
-            self.targets_dir = self.result.run_dir / f"targets-{self.keys['targets']}"
+            self.targets_dir = self._targets_folder()
             self._require_earlier()
             self._supersede()
             if self.wanted != ("prepare",):
@@ -184,7 +184,7 @@ class _Pipeline:
         keys = {"prepare": self.data_hash}
         inputs = identity(config, self.data_hash)
         if config.distillation.teacher and self.wanted != ("prepare",):
-            from wakeword.teachers.registry import teacher_fingerprint
+            from wakeword.teachers.types import teacher_fingerprint
 
             inputs["teacher"] = teacher_fingerprint(config)
         weights = json.dumps(inputs, sort_keys=True)
@@ -193,6 +193,17 @@ class _Pipeline:
         keys["export"] = _digest(keys["train"], config.name, config_hash(config.export, config.detector))
         keys["evaluate"] = _digest(keys["export"], config_hash(config.evaluation))
         return keys
+
+    def _targets_folder(self) -> Path:
+        """Scores of the words belong to the run; features of the clips lie beside them, for all runs on them."""
+        if self.config.distillation.teacher and self.wanted != ("prepare",):
+            from wakeword.teachers.types import teacher_fingerprint, teacher_kind
+            from wakeword.training.targets import feature_identity
+
+            if teacher_kind(self.config) == "features":
+                fingerprint = teacher_fingerprint(self.config)
+                return self.result.prepared_dir / f"targets-{feature_identity(self.data_hash, fingerprint)}"
+        return self.result.run_dir / f"targets-{self.keys['targets']}"
 
     def _require_earlier(self) -> None:
         first = min(STAGES.index(stage) for stage in self.wanted)
@@ -207,12 +218,15 @@ class _Pipeline:
 
     def _complete(self, stage: str) -> bool:
         outputs = {
-            "targets": self.targets_dir.name,
             "train": "checkpoints/epoch-*/state.json",
             "export": "bundle/wake.json",
             "evaluate": "evaluation/report.json",
         }
-        return self.record.key(stage) == self.keys[stage] and any(self.result.run_dir.glob(outputs[stage]))
+        if stage == "targets":
+            found = (self.targets_dir / "index.json").is_file()
+        else:
+            found = any(self.result.run_dir.glob(outputs[stage]))
+        return self.record.key(stage) == self.keys[stage] and found
 
     def _supersede(self) -> None:
         """Move weights of other settings away, because training refuses to continue them."""
@@ -299,8 +313,8 @@ class _Pipeline:
             return
         if self.wanted == ("prepare",):
             return
-        from wakeword.teachers.registry import teacher_fingerprint
         from wakeword.teachers.targets import make_targets
+        from wakeword.teachers.types import teacher_fingerprint
         from wakeword.training.targets import TeacherTargets
 
         if self._skip("targets"):
@@ -354,6 +368,8 @@ class _Pipeline:
                 report.metrics,
                 detector=report.detector,
                 probability_maps=report.probability_maps,
+                verifier_points=report.verifier_points,
+                verifier_maps=report.verifier_maps,
             )
             result.report = report
 

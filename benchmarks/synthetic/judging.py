@@ -2,7 +2,7 @@
 
 One threshold per detector: the lowest that keeps `TARGET_FAH` on the judging clips themselves (an oracle, as in
 published figures). A second one also keeps the limits on near misses. Near misses and the phrase spoken beside them
-come from an engine that is not in the training data.
+come from voices that are not in the training data.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from benchmarks.harness import detect_on, timing_of
 from benchmarks.synthetic.material import SNR_DB, Cell
 from wakeword.config import Config
 from wakeword.data.shards import ShardSet
+from wakeword.data.synthesis.roster import held_out
 from wakeword.evaluation.metrics.det import oracle_threshold
 from wakeword.evaluation.metrics.measure import WordOnSplit, at_threshold
 from wakeword.evaluation.metrics.near_misses import near_miss_floor
@@ -48,15 +49,15 @@ def real_tracks(judge_dir: Path, word: str, config: Config) -> list[Track]:
 
 
 def spoken_tracks(prepared_dir: Path, config: Config) -> list[Track]:
-    """Tracks of the held-out engine: the phrase, clean, and its near misses; other voices are not counted."""
+    """Tracks of the held-out voices: the phrase, clean, and its near misses; other voices are not counted."""
     shards = ShardSet.open(prepared_dir)
     quiet = config.evaluation.model_copy(update={"snr_db": (), "near": False, "far": False, "codecs": ()})
-    held_out = tuple(config.synthesis.hold_out)
+    unheard = {voice.speaker for voices in held_out(config.synthesis).values() for voice in voices}
     plan = plan_tracks({"test": shards.table("test")}, "test", config.words, quiet, shards.root)
     tracks = []
     for track in plan.tracks:
         if track.kind in ("positives", "near_misses") and track.condition in ("clean", "as is"):
-            kept = tuple(row for row in track.truth if row.speaker.startswith(held_out))
+            kept = tuple(row for row in track.truth if row.speaker in unheard)
             tracks.append(replace(track, name=f"spoken/{track.name}", truth=kept))
     return tracks
 
@@ -65,11 +66,23 @@ def judge(cell: Cell, training: Config, judging: Config) -> dict[str, Any]:
     """Train and export a detector; figures at the target, and at the target within the near-miss limits."""
     run = run_pipeline(training, ["prepare", "train", "export"], runner="local")
     bundle = load_bundle(run.bundle_dir)
-    real = _detect(bundle, real_tracks(prepared_folder(judging), cell.word, judging), cell.word, judging)
-    spoken = _detect(bundle, spoken_tracks(run.prepared_dir, training), cell.word, judging)
+    return judge_bundle(bundle, cell.word, training, judging, run.prepared_dir, prepared_folder(judging))
+
+
+def judge_bundle(
+    bundle: Bundle, word: str, training: Config, judging: Config, prepared_dir: Path, judge_dir: Path
+) -> dict[str, Any]:
+    """Figures of a detector of `word`, with near misses of `prepared_dir` and the real clips of `judge_dir`."""
+    real = _detect(bundle, real_tracks(judge_dir, word, judging), word, judging)
+    spoken = _detect(bundle, spoken_tracks(prepared_dir, training), word, judging)
+    return figures(real, spoken, judging)
+
+
+def figures(real: WordOnSplit, spoken: WordOnSplit, config: Config) -> dict[str, Any]:
+    """Figures at the target's threshold (`free`), and at the one that also keeps the near-miss limits (`limited`)."""
     free = oracle_threshold(real.alarms, TARGET_FAH * real.hours)
     limited = max(free, near_miss_floor(spoken.near_misses, NEAR_MISS_LIMITS).threshold)
-    return {"free": _at(real, spoken, free, judging), "limited": _at(real, spoken, limited, judging)}
+    return {"free": _at(real, spoken, free, config), "limited": _at(real, spoken, limited, config)}
 
 
 def _detect(bundle: Bundle, tracks: list[Track], word: str, config: Config) -> WordOnSplit:

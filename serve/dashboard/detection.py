@@ -54,7 +54,8 @@ def analyse_file(path: str | Path, bundle: Path, threshold: float | None, max_s:
         BundleError: the bundle is unusable or `threshold` lies outside [0, 1].
     """
     audio = read_audio(path, max_s=max_s)
-    detector = Detector(load_bundle(bundle), threshold=threshold)
+    # The plot shows the detector's scores, so its events are the detector's.
+    detector = Detector(load_bundle(bundle), threshold=threshold, verify=False)
     parts = [detector.process_scores(audio), detector.flush_scores()]
     events = [event for _, found in parts for event in found]
     scores = smooth(np.concatenate([raw[0] for raw, _ in parts]), detector.events.timing.window)
@@ -74,7 +75,7 @@ class LiveSession:
 
     def __init__(self, bundle: Path, threshold: float | None = None) -> None:
         """Raises BundleError for an unusable bundle or a threshold outside [0, 1]."""
-        self._detector = Detector(load_bundle(bundle), threshold=threshold)
+        self._detector = Detector(load_bundle(bundle), threshold=threshold, verify=False)
         self._rate_hz: int | None = None
         self._audio: NDArray[np.float32] = np.zeros(0, np.float32)
         self._scores = np.zeros((0, len(self._detector.events.words)))
@@ -104,7 +105,8 @@ class LiveSession:
             raise DataError(f"the microphone's rate changed from {self._rate_hz} to {rate_hz} Hz: record again")
         if self._rate_hz is None and rate_hz != self._detector.sample_rate_hz:
             limits = self._detector.events.thresholds[0].tolist()
-            self._detector = Detector(self._detector.bundle, threshold=limits, sample_rate_hz=rate_hz)
+            bundle = self._detector.bundle
+            self._detector = Detector(bundle, threshold=limits, sample_rate_hz=rate_hz, verify=False)
         self._rate_hz = rate_hz
         audio = _mono(samples)
         self._audio = np.concatenate([self._audio, audio])[-int(_WINDOW_S * self._detector.sample_rate_hz) :]

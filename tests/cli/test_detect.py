@@ -14,10 +14,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from tests.bundles import track, write_tone_bundle
+from tests.bundles import tone_manifest, track, write_tone_bundle
+from tests.verified_bundle import spoken_track, verifier_part, write_verified_bundle
 from wakeword.cli.listen import level_meter
 from wakeword.cli.main import main
+from wakeword.cli.options import SensitivityName
 from wakeword.runtime import Detector, detect_file, load_bundle
+from wakeword.runtime.bundle import SENSITIVITIES
 
 EVENTS = [("alpha", 1.0), ("beta", 2.5), ("alpha", 4.0)]
 
@@ -89,7 +92,8 @@ def test_json_and_scores_are_those_of_the_runtime(bundle: Path, recording: Path,
     events = [json.loads(line) for line in done.stdout.splitlines()]
     expected = detect_file(load_bundle(bundle), recording)
     assert [(e["word"], e["end_s"]) for e in events] == [(e.word, pytest.approx(e.end_s)) for e in expected]
-    assert set(events[0]) == {"file", "word", "score", "probability", "start_s", "end_s"}
+    assert set(events[0]) == {"file", "word", "score", "probability", "verified", "start_s", "end_s"}
+    assert {event["verified"] for event in events} == {False}
     table = pq.read_table(out).to_pydict()
     with wave.open(str(recording)) as sound:
         audio = np.frombuffer(sound.readframes(10**9), "<i2")
@@ -107,6 +111,55 @@ def test_thresholds(bundle: Path, recording: Path) -> None:
     assert unknown.returncode == 4
     assert "no operating point for 7" in unknown.stderr
     assert wakeword("detect", bundle, recording, "--threshold", "2").returncode == 4
+
+
+def events_of(arguments: list[object], capsys: pytest.CaptureFixture[str]) -> list[dict]:
+    assert main(list(map(str, ["detect", *arguments, "--json"]))) == 0
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_the_verifier_decides_unless_it_is_turned_off(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    verified = write_verified_bundle(tmp_path / "bundle")
+    audio = write_wav(tmp_path / "a.wav", spoken_track([("alpha", 0.5)], [("beta", 2.0)], 4.0))
+    (event,) = events_of([verified, audio], capsys)
+    assert (event["word"], event["verified"]) == ("alpha", True)
+    alone = events_of([verified, audio, "--no-verifier"], capsys)
+    assert [(one["word"], one["verified"]) for one in alone] == [("alpha", False), ("beta", False)]
+    assert alone[0]["end_s"] == event["end_s"]
+    assert alone[0]["score"] != event["score"]
+    assert main(["detect", str(verified), str(audio)]) == 0
+    assert "1 events in 1 of 1 files, verified" in capsys.readouterr().out
+    assert main(["detect", str(verified), str(audio), "--no-verifier"]) == 0
+    assert "2 events in 1 of 1 files, not verified" in capsys.readouterr().out
+
+
+def test_sensitivity_moves_along_the_operating_points(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the verifier where it decides, else of the detector; a target that disables a word is passed over."""
+    assert tuple(SensitivityName) == SENSITIVITIES
+    audio = write_wav(tmp_path / "a.wav", spoken_track([("alpha", 0.5)], [("alpha", 2.0), ("beta", 3.5)], 5.0))
+
+    def points(*thresholds: float) -> list[dict]:
+        return [{"fah_target": f, "threshold": t} for f, t in zip((0.05, 0.1, 0.5, 2.0), thresholds, strict=True)]
+
+    part = verifier_part(["alpha", "beta"])
+    for word in part["words"]:
+        word.update(threshold=0.4, operating_points=points(1.01, 0.99, 0.4, 0.01))
+    words = tone_manifest(["alpha", "beta"])["words"]
+    for word in words:
+        word.update(operating_points=points(0.99, 0.98, 0.5, 0.5))
+    verified = write_verified_bundle(tmp_path / "bundle", part=part, words=words)
+    found = {
+        (level, *more): len(events_of([verified, audio, "--sensitivity", level, *more], capsys))
+        for level in ("low", "normal", "high")
+        for more in ([], ["--no-verifier"])
+    }
+    assert [found[level,] for level in ("low", "normal", "high")] == [0, 1, 3]
+    assert [found[level, "--no-verifier"] for level in ("low", "normal", "high")] == [0, 3, 3]
+    plain = write_verified_bundle(tmp_path / "plain")
+    assert main(["detect", str(plain), str(audio), "--sensitivity", "high"]) == 4
+    assert "has no operating points to choose a sensitivity from: evaluate it first" in capsys.readouterr().err
+    assert main(["detect", str(plain), str(audio), "--sensitivity", "low", "--threshold", "0.5"]) == 2
+    assert "--threshold and --sensitivity exclude each other" in capsys.readouterr().err
 
 
 def test_a_word_that_ends_with_the_file_is_detected(bundle: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import soxr
 
 from tests.bundles import track, write_tone_bundle
+from tests.verified_bundle import spoken_track, write_verified_bundle
 from wakeword.audio.io import write_wav
 
 EVENTS = [("alpha", 0.5), ("beta", 1.5), ("alpha", 2.6)]
@@ -38,13 +39,12 @@ class InputStream:
 """
 
 
-def test_a_device_of_another_rate_is_resampled(tmp_path: Path) -> None:
-    bundle = write_tone_bundle(tmp_path / "bundle")
+def listen(tmp_path: Path, bundle: Path, audio: np.ndarray, *options: str) -> subprocess.CompletedProcess[str]:
+    """Listen to `audio` at 16 kHz through a microphone of 44.1 kHz."""
     (tmp_path / "sounddevice.py").write_text(MICROPHONE)
-    audio = soxr.resample(track(EVENTS, 3.5), 16_000, 44_100)
-    write_wav(tmp_path / "microphone.wav", audio.astype(np.float32), 44_100)
-    done = subprocess.run(
-        [sys.executable, "-m", "wakeword.cli.main", "listen", str(bundle), "--seconds", "1.6"],
+    write_wav(tmp_path / "microphone.wav", soxr.resample(audio, 16_000, 44_100).astype(np.float32), 44_100)
+    return subprocess.run(
+        [sys.executable, "-m", "wakeword.cli.main", "listen", str(bundle), "--seconds", "1.6", *options],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
         capture_output=True,
@@ -52,7 +52,26 @@ def test_a_device_of_another_rate_is_resampled(tmp_path: Path) -> None:
         timeout=120,
         check=False,
     )
+
+
+def words(done: subprocess.CompletedProcess[str]) -> list[str]:
     assert done.returncode == 0, done.stderr
+    return [line.split()[1] for line in done.stdout.splitlines() if " score " in line]
+
+
+def test_a_device_of_another_rate_is_resampled(tmp_path: Path) -> None:
+    done = listen(tmp_path, write_tone_bundle(tmp_path / "bundle"), track(EVENTS, 3.5))
     assert "at 44100 Hz" in done.stderr
-    assert [line.split()[1] for line in done.stdout.splitlines() if " score " in line] == ["alpha", "beta", "alpha"]
+    assert words(done) == ["alpha", "beta", "alpha"]
     assert "3 events" in done.stdout
+
+
+def test_the_verifier_decides_unless_it_is_turned_off(tmp_path: Path) -> None:
+    bundle = write_verified_bundle(tmp_path / "bundle")
+    audio = spoken_track([("alpha", 0.4)], [("beta", 2.0)], 3.5)
+    done = listen(tmp_path, bundle, audio)
+    assert words(done) == ["alpha"]
+    assert "at 44100 Hz, verified" in done.stderr
+    alone = listen(tmp_path, bundle, audio, "--no-verifier")
+    assert words(alone) == ["alpha", "beta"]
+    assert "verified" not in alone.stderr

@@ -13,6 +13,7 @@ import pytest
 
 from tests.docs.pages import ROOT
 from tests.tiny import RATE_HZ, tone
+from tests.verified_bundle import spoken_track, verifier_part, write_verified_bundle
 from wakeword.audio.io import write_wav
 from wakeword.config import load_config
 from wakeword.pipeline import run_pipeline
@@ -34,6 +35,7 @@ OVERRIDES: dict[str, list[str]] = {
         "synthesis.hold_out=[]",
         "synthesis.clips_per_word=24",
         "synthesis.speech_clips=24",
+        "synthesis.negative_hours=0.01",
         "synthesis.near_miss_test_clips=4",
         "synthesis.noises=4",
         "synthesis.rooms=4",
@@ -94,6 +96,15 @@ def write_finished(folder: Path) -> None:
     run_pipeline(load_config("hey_nova.yaml"), runner="local")
 
 
+def write_verified(folder: Path) -> None:
+    """The bundle of a run with a verifier and operating points, and a recording of its word."""
+    part = verifier_part(["alpha"])
+    points = [{"fah_target": target, "threshold": limit} for target, limit in ((0.1, 0.9), (0.5, 0.4), (1.0, 0.2))]
+    part["words"][0]["operating_points"] = points
+    write_verified_bundle(folder / "runs" / "hey_nova" / "bundle", ("alpha",), part=part)
+    write_wav(folder / "recording.wav", spoken_track([("alpha", 0.5)], [("alpha", 2.0)], 4.0))
+
+
 def write_checkout(folder: Path) -> None:
     """The files of this checkout that a new module is added to."""
     for name in ("wakeword", "tests", "configs", "jobs"):
@@ -144,6 +155,7 @@ SCENES: dict[str, Scene] = {
     "howto/sweep.md": Scene(write_finished, slow_ray=True),
     "howto/serve.md": Scene(write_finished, beside=served),
     "howto/microphone.md": Scene(write_finished),
+    "howto/verify.md": Scene(write_verified),
     "howto/evaluate.md": Scene(write_finished),
     "howto/mine.md": Scene(write_finished),
     "howto/cut.md": Scene(write_recordings),

@@ -18,7 +18,7 @@ from wakeword.export.bundle import export_bundle, pack, set_operating_points
 from wakeword.export.manifest import build_manifest
 from wakeword.export.training_data import parity_clips, summarise_training_data
 from wakeword.runtime import Detector, load_bundle
-from wakeword.runtime.bundle import ProbabilityMap
+from wakeword.runtime.manifest import ProbabilityMap
 from wakeword.training.checkpoint import RunState, save_checkpoint
 
 POINTS = {

@@ -19,8 +19,8 @@ from wakeword.errors import BundleError
 from wakeword.export.bundle import pack
 from wakeword.export.manifest import graph_metadata, write_bundle_files
 from wakeword.runtime import Detector, load_bundle
-from wakeword.runtime.bundle import DetectorSettings, ProbabilityMap
 from wakeword.runtime.events import SCORE_LEVELS
+from wakeword.runtime.manifest import DetectorSettings, ProbabilityMap
 from wakeword.runtime.onnx_file import has_external_data
 
 

@@ -21,12 +21,13 @@ from wakeword.errors import ConfigError, DataError, RunError
 from wakeword.models.streaming import StreamingModel
 from wakeword.stages.ray_session import ray_session
 from wakeword.teachers import targets
-from wakeword.teachers.registry import open_teacher, teacher_fingerprint
-from wakeword.teachers.targets import TeacherStage, make_targets
+from wakeword.teachers.stages import ViewStage
+from wakeword.teachers.targets import make_targets
+from wakeword.teachers.types import open_teacher, teacher_fingerprint
 from wakeword.training.loop import train
 from wakeword.training.losses import distillation_loss
 from wakeword.training.step import TrainingStep, make_optimizer
-from wakeword.training.targets import TargetStore, TeacherTargets
+from wakeword.training.targets import TargetStore, TeacherTargets, read_part
 
 
 @pytest.fixture(autouse=True)
@@ -88,62 +89,62 @@ def test_training_replays_what_the_teacher_has_scored(prepared: Path, teacher: P
 
 
 def test_each_clip_has_the_configured_number_of_views(prepared: Path, teacher: Path, tmp_path: Path) -> None:
-    stage = TeacherStage(_student(teacher, views=3), prepared)
+    stage = ViewStage(_student(teacher, views=3), prepared, tmp_path)
     stage.setup()
     ids = stage.sampler.clip_ids[:2]
-    table = stage(pa.table({"clip": [0, 1], "clip_id": ids}))
+    done = stage(pa.table({"part": ["part-00000.arrow"], "clips": [[0, 1]]}))
+    assert done.column("clips_done").to_pylist() == [2]
+    table = read_part(tmp_path / "part-00000.arrow")
     assert table.column("clip_id").to_pylist() == [ids[0]] * 3 + [ids[1]] * 3
     assert table.column("view").to_pylist() == [0, 1, 2] * 2
     rows = [np.frombuffer(data, "<f2") for data in table.column("logits").to_pylist()]
     assert not np.array_equal(rows[0], rows[1])
 
 
-def test_targets_are_continued(
-    prepared: Path, teacher: Path, made: TeacherTargets, tmp_path: Path, monkeypatch
-) -> None:
+def _bytes(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in [*sorted(folder.glob("*.arrow")), folder / "index.json"]}
+
+
+def test_targets_are_continued(prepared: Path, teacher: Path, tmp_path: Path, monkeypatch) -> None:
     config = _student(teacher)
     monkeypatch.setattr(targets, "_PART_ROWS", 20)
-    real = TeacherStage.__call__
-    seen: list[str] = []
+    whole = make_targets(config, prepared, tmp_path / "whole", runner="local")
+    real = ViewStage.make
+    seen: list[int] = []
 
-    def dying(self: TeacherStage, table: pa.Table) -> pa.Table:
+    def dying(self: ViewStage, clips: list[int]) -> tuple[pa.Table, float]:
         if seen:
             raise KeyboardInterrupt
-        seen.extend(table.column("clip_id").to_pylist())
-        return real(self, table)
+        seen.extend(clips)
+        return real(self, clips)
 
-    monkeypatch.setattr(TeacherStage, "__call__", dying)
+    monkeypatch.setattr(ViewStage, "make", dying)
     with pytest.raises(KeyboardInterrupt):
-        make_targets(config, prepared, tmp_path, runner="local")
-    assert not (tmp_path / "index.json").exists()
-    again: list[str] = []
+        make_targets(config, prepared, tmp_path / "killed", runner="local")
+    assert not (tmp_path / "killed" / "index.json").exists()
+    again: list[int] = []
 
-    def counting(self: TeacherStage, table: pa.Table) -> pa.Table:
-        again.extend(table.column("clip_id").to_pylist())
-        return real(self, table)
+    def counting(self: ViewStage, clips: list[int]) -> tuple[pa.Table, float]:
+        again.extend(clips)
+        return real(self, clips)
 
-    monkeypatch.setattr(TeacherStage, "__call__", counting)
-    continued = make_targets(config, prepared, tmp_path, runner="local")
+    monkeypatch.setattr(ViewStage, "make", counting)
+    continued = make_targets(config, prepared, tmp_path / "killed", runner="local")
+    assert seen
+    assert again
     assert not set(seen) & set(again)
-    sampler, _, store = _step(prepared, config, continued)
-    plan = sampler.batch(3)
-    whole = _step(prepared, config, made)[2]
-    # Scored in batches of other sizes: the same to the last bits of float16.
-    assert torch.allclose(store.logits(plan), whole.logits(plan), atol=0.02)
+    assert _bytes(continued.folder) == _bytes(whole.folder)
 
 
 @pytest.mark.ray
-def test_actors_of_ray_data_make_the_same_targets(
-    prepared: Path, teacher: Path, made: TeacherTargets, tmp_path: Path
-) -> None:
+def test_actors_of_ray_data_make_the_same_targets(prepared: Path, teacher: Path, tmp_path: Path, monkeypatch) -> None:
     config = _student(teacher)
+    monkeypatch.setattr(targets, "_PART_ROWS", 20)
+    here = make_targets(config, prepared, tmp_path / "local", runner="local")
     with ray_session(config):
-        spread = make_targets(config, prepared, tmp_path, runner="ray")
-    sampler, _, here = _step(prepared, config, made)
-    there = _step(prepared, config, spread)[2]
-    plan = sampler.batch(1)
-    # Actors get clips in batches of other sizes: the same to the last bits of float16.
-    assert torch.allclose(there.logits(plan), here.logits(plan), atol=0.02)
+        spread = make_targets(config, prepared, tmp_path / "ray", runner="ray")
+    assert len(list(here.folder.glob("*.arrow"))) > 2
+    assert _bytes(spread.folder) == _bytes(here.folder)
 
 
 def test_weight_and_temperature_change_the_gradients(prepared: Path, teacher: Path, made: TeacherTargets) -> None:

@@ -21,24 +21,30 @@ class ViewMaker:
         self.augmenter = augmenter
         self.device = windows.device
 
-    @torch.no_grad()
     def __call__(self, plan: WindowPlan) -> tuple[torch.Tensor, torch.Tensor]:
         """Audio `(batch, samples)` and the word ends `(batch,)` in seconds of window time.
 
         The anchor, which is the word's end in a positive, stays in place when the speed changes.
         """
+        audio, word_end_s, _ = self.with_speed(plan)
+        return audio, word_end_s
+
+    @torch.no_grad()
+    def with_speed(self, plan: WindowPlan) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """As a call, and the factor on the tempo of each window, `(batch,)`."""
         audio = self.windows.render(plan)
         anchor = torch.as_tensor(plan.anchor, dtype=torch.float32, device=self.device)
         if (plan.view >= 0).any():
             rows = range(len(plan))
             changed = [self._augment(audio[i : i + 1], anchor[i : i + 1], int(plan.seed[i]), "cpu") for i in rows]
-            audio = torch.cat(changed)
+            audio, speed = (torch.cat(parts) for parts in zip(*changed, strict=True))
         else:
-            audio = self._augment(audio, anchor, int(plan.seed[0]), self.device)
-        return audio, torch.as_tensor(plan.word_end_s, dtype=torch.float32, device=self.device)
+            audio, speed = self._augment(audio, anchor, int(plan.seed[0]), self.device)
+        return audio, torch.as_tensor(plan.word_end_s, dtype=torch.float32, device=self.device), speed
 
     def _augment(
         self, audio: torch.Tensor, anchor: torch.Tensor, seed: int, device: torch.device | str
-    ) -> torch.Tensor:
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         generator = torch.Generator(device).manual_seed(seed >> 1)
-        return self.augmenter(audio, generator, anchor).audio
+        changed = self.augmenter(audio, generator, anchor)
+        return changed.audio, changed.speed

@@ -50,7 +50,8 @@ def audit(
         def show(done: int, files: int, hours: float, triggers: int) -> None:
             progress.to(done, files or None, f"{math.floor(hours * 100) / 100:.2f} h scored, {triggers} triggers")
 
-        settings = (loaded.thresholds_for(fah_target, threshold), ClipSpan(before, after), confidence, show)
+        thresholds = loaded.thresholds_for(fah_target, threshold, verified=True)
+        settings = (thresholds, ClipSpan(before, after), confidence, show)
         if folder == "-":
             report = audit_stream(loaded, sys.stdin.buffer, out, *settings)
         else:

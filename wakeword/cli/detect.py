@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Option
 
 from wakeword.cli.console import print_next, print_table
-from wakeword.cli.options import FLOAT32, Bundle, FahTarget, Threshold, Variant, path, path_argument, require_one
+from wakeword.cli.options import (
+    FLOAT32,
+    Bundle,
+    FahTarget,
+    NoVerifier,
+    Sensitivity,
+    Threshold,
+    Variant,
+    path,
+    path_argument,
+    require_one,
+)
 from wakeword.errors import DataError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -31,24 +42,33 @@ def detect(
     variant: Variant = FLOAT32,
     threshold: Threshold = None,
     fah_target: FahTarget = None,
+    sensitivity: Sensitivity = None,
+    no_verifier: NoVerifier = False,
 ) -> int:
     """Find the words of a bundle in recordings.
+
+    The verifier of a bundle that has one hears the audio around each trigger again, and scores are then those of both.
 
     Files that cannot be read are reported, and the other files are processed; the exit code is then 3. Audio files in
     folders whose format is not supported are reported at the end.
     """
     from wakeword.audio.listing import list_given
+    from wakeword.export.readiness import state_of
     from wakeword.runtime import Detector, load_bundle
     from wakeword.runtime.score_file import ScoreFile
     from wakeword.system.resources import peak_rss_mib
 
-    require_one(threshold, fah_target)
+    require_one(threshold, fah_target, sensitivity)
     loaded = load_bundle(bundle, variant)
-    detector = Detector(loaded, threshold=loaded.thresholds_for(fah_target, threshold))
-    for word in loaded.manifest.words:
+    verified = loaded.manifest.verifier is not None and not no_verifier
+    if sensitivity is None:
+        thresholds = loaded.thresholds_for(fah_target, threshold, verified)
+    else:
+        thresholds = loaded.thresholds_at(sensitivity, verified)
+    detector = Detector(loaded, threshold=thresholds, verify=verified)
+    for word in loaded.decided_words(verified):
         if not word.ready and threshold is None:
-            state = "missed its target on test" if word.operating_points else "has no evaluated threshold"
-            print(f"note: {word.label} {state}; its threshold is {word.threshold:.3g}", file=sys.stderr)
+            print(f"note: {word.label} is {state_of(word)}; its threshold is {word.threshold:.3g}", file=sys.stderr)
     found, skipped, others = list_given(files)
     with ScoreFile(scores, loaded.labels, loaded.step_s) if scores else nullcontext() as score_file:
         events, failed = _detect_in_files(detector, found, score_file, as_json)
@@ -58,6 +78,8 @@ def detect(
         print(f"note: {others} other files are not audio", file=sys.stderr)
     if not as_json:
         title = f"{len(events)} events in {len(found) - failed} of {len(found) + len(skipped)} files"
+        if loaded.manifest.verifier is not None:
+            title += ", verified" if verified else ", not verified"
         rows = [(f, e.word, f"{e.start_s:.2f}", f"{e.end_s:.2f}", f"{e.score:.3f}") for f, e in events]
         print_table(title, ("file", "word", "start_s", "end_s", "score"), rows)
     # With --json, standard output holds events only.
@@ -93,11 +115,12 @@ def _detect_in_files(
             for event in events:
                 found.append((file, event))
                 if as_json:
-                    print(json.dumps(_record(file, event)))
+                    print(json.dumps(_record(file, event, detector.verification is not None)))
         progress.to(len(files))
     return found, failed
 
 
-def _record(file: str, event: Detection) -> dict[str, Any]:
+def _record(file: str, event: Detection, verified: bool) -> dict[str, Any]:
     times = {"start_s": round(event.start_s, 6), "end_s": round(event.end_s, 6)}
-    return {"file": file, "word": event.word, "score": event.score, "probability": event.probability, **times}
+    scores = {"score": event.score, "probability": event.probability, "verified": verified}
+    return {"file": file, "word": event.word, **scores, **times}

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 from wakeword.cli.console import overwrite_line, print_next
-from wakeword.cli.options import FLOAT32, Bundle, Threshold, Variant, value
+from wakeword.cli.options import FLOAT32, Bundle, NoVerifier, Sensitivity, Threshold, Variant, require_one, value
 
 if TYPE_CHECKING:
     from wakeword.runtime import Detection, Detector
@@ -23,18 +23,26 @@ def listen(
     threshold: Threshold = None,
     variant: Variant = FLOAT32,
     seconds: Annotated[float | None, value("S", "stop after S seconds", "until Ctrl-C")] = None,
+    sensitivity: Sensitivity = None,
+    no_verifier: NoVerifier = False,
 ) -> None:
     """Find the words of a bundle at the microphone."""
     from wakeword.runtime import Detector, load_bundle
     from wakeword.runtime.microphone import Microphone
 
+    require_one(threshold, None, sensitivity)
     loaded = load_bundle(bundle, variant)
-    thresholds = loaded.thresholds_for(threshold=threshold)
+    verified = loaded.manifest.verifier is not None and not no_verifier
+    if sensitivity is None:
+        thresholds = loaded.thresholds_for(threshold=threshold, verified=verified)
+    else:
+        thresholds = loaded.thresholds_at(sensitivity, verified)
     phrases = ", ".join(f"“{word.phrase}”" for word in loaded.manifest.words)
     chosen = int(device) if device is not None and device.isdigit() else device
     with Microphone(loaded.manifest.chunk_ms, chosen) as microphone:
-        detector = Detector(loaded, threshold=thresholds, sample_rate_hz=microphone.sample_rate_hz)
-        print(f"listening for {phrases} at {microphone.sample_rate_hz} Hz; Ctrl-C ends", file=sys.stderr)
+        detector = Detector(loaded, threshold=thresholds, sample_rate_hz=microphone.sample_rate_hz, verify=verified)
+        how = f"at {microphone.sample_rate_hz} Hz{', verified' if verified else ''}"
+        print(f"listening for {phrases} {how}; Ctrl-C ends", file=sys.stderr)
         try:
             events = _loop(detector, microphone, seconds)
         except KeyboardInterrupt:

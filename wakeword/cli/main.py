@@ -11,7 +11,21 @@ import typer
 from typer.main import get_command
 
 import wakeword
-from wakeword.cli import audit, config, data, demo, detect, doctor, evaluate, listen, mine, new, serve, stages
+from wakeword.cli import (
+    audit,
+    config,
+    data,
+    demo,
+    detect,
+    doctor,
+    evaluate,
+    listen,
+    mine,
+    new,
+    serve,
+    stages,
+    try_phrase,
+)
 from wakeword.cli.parsing import Command, Group
 from wakeword.errors import WakewordError
 from wakeword.system.signals import sigterm_interrupts
@@ -20,7 +34,7 @@ Function = Callable[..., int | None]
 PANELS: dict[str, tuple[Function | tuple[str, str, tuple[Function, ...]], ...]] = {
     "Make a detector": (
         demo.demo,
-        new.new,
+        *(try_phrase.try_, new.new),
         *(stages.pipeline, stages.prepare, stages.train, stages.distill, stages.tune, stages.export),
     ),
     "Evaluate it": (evaluate.evaluate, audit.audit),
@@ -31,7 +45,7 @@ PANELS: dict[str, tuple[Function | tuple[str, str, tuple[Function, ...]], ...]] 
     ),
     "Data": (
         ("data", "Check prepared data, and cut words out of speech.", (data.report, data.cut)),
-        ("mine", "Find hard negatives, which a bundle scores high, for training.", (mine.run, mine.review)),
+        ("mine", "Find hard negatives, with a bundle or by their sound.", (mine.run, mine.sounds, mine.review)),
     ),
 }
 """Commands of each help panel: a function of the same name, or a name, a summary and a function per verb."""
@@ -62,7 +76,7 @@ def _build_app() -> typer.Typer:
     for panel, entries in PANELS.items():
         for entry in entries:
             if callable(entry):
-                made.command(entry.__name__, cls=Command, rich_help_panel=panel, **_SETTINGS)(entry)
+                made.command(entry.__name__.rstrip("_"), cls=Command, rich_help_panel=panel, **_SETTINGS)(entry)
             else:
                 name, summary, functions = entry
                 made.add_typer(_group(summary, functions, add_completion=False), name=name, rich_help_panel=panel)

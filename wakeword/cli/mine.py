@@ -1,4 +1,4 @@
-"""`wakeword mine run BUNDLE CONFIG --out DIR` and `wakeword mine review DIR`: find and review hard negatives."""
+"""`wakeword mine run|sounds|review`: find hard negatives with a bundle or by their sound, and review them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from wakeword.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
     from wakeword.mining.find import Mined
+    from wakeword.stages.runner import Runner
 
 _SOURCE = (
     "negatives: a folder of recordings of any length, or a source as in data.sources, such as "
@@ -50,6 +51,35 @@ def run(
     prepared_dir = prepared_or_refuse(loaded, config, overrides)
     sources = [source_of(text) for text in source or []]
     mined = mine(load_bundle(bundle), loaded, prepared_dir, out, sources, threshold, most, "local" if local else "ray")
+    _print(mined)
+    if mined.candidates:
+        print_next(f"wakeword mine review {shlex.quote(out)} --keep ID … --discard ID …")
+
+
+def sounds(
+    config: Recipe,
+    overrides: Overrides,
+    out: Annotated[str, path("DIR", "mining folder: candidates, clips, decisions")],
+    source: Annotated[list[str] | None, path("FOLDER|TYPE:URI", _SOURCE, "the recipe's training data")] = None,
+    per_hour: Annotated[float, value("N", "candidates for an hour of negatives, the highest of all")] = 60.0,
+    most: Annotated[int, value("N", "largest number of candidates")] = 300,
+    local: Local = False,
+) -> None:
+    """Find the stretches of negatives that sound most like the recipe's words, without a detector.
+
+    A phoneme recogniser compares the negatives with the sounds of each word. Their score is 1 for the word itself:
+    listen, since it may have been said. The rest is as in `wakeword mine run`.
+    """
+    loaded = read_config(config, overrides)
+    try:
+        from wakeword.mining.negatives import source_of
+        from wakeword.mining.phonetic import mine_by_sound
+    except ImportError as error:
+        raise MissingExtraError("Mining", "train", error) from error
+    prepared_dir = prepared_or_refuse(loaded, config, overrides)
+    sources = [source_of(text) for text in source or []]
+    runner: Runner = "local" if local else "ray"
+    mined = mine_by_sound(loaded, prepared_dir, out, sources, per_hour, most, runner=runner)
     _print(mined)
     if mined.candidates:
         print_next(f"wakeword mine review {shlex.quote(out)} --keep ID … --discard ID …")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,6 +41,7 @@ def new(
         print(f"language {recipe.guessed}, detected from the script of the phrase; --language sets another")
     if recipe.config.synthesis.enabled:
         _print_reading(recipe.config)
+        _print_forecast(recipe.config, phrase, language)
     recipe.write(target)
     print(f"wrote {target}")
     if run:
@@ -64,3 +66,15 @@ def _print_reading(config: Config) -> None:
     print_table("pronunciation of the phrase", COLUMNS, rows)
     for note in notes:
         print(f"note: {note}")
+
+
+def _print_forecast(config: Config, phrase: str, language: str | None) -> None:
+    """Print how unusual the phrase is by its sounds, and the command that listens."""
+    from wakeword.data.forecast.verdict import text_forecast
+
+    try:
+        line = text_forecast(config.words[0], config.synthesis.language)
+    except ImportError:
+        return  # Without espeak its sounds are unknown, which the reading has told.
+    more = f" --language {shlex.quote(language)}" if language else ""
+    print(f"{line}\nby ear, in seconds and before any training: wakeword try {shlex.quote(phrase)}{more}")

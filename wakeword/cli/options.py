@@ -31,6 +31,12 @@ path = partial(value, parser=user_path)
 VariantName = StrEnum("VariantName", ["float32", "int8", "tflite"])
 """Forms of a bundle's model: the keys of `wakeword.runtime.bundle.VARIANTS`, which would load pydantic."""
 FLOAT32 = VariantName.float32
+SensitivityName = StrEnum("SensitivityName", ["low", "normal", "high"])
+"""Keys of `wakeword.runtime.bundle.SENSITIVITIES`."""
+_SENSITIVITY = (
+    "choose among the bundle's operating points: low fires least, also at similar phrases, and misses most; high misses"
+    " least"
+)
 _OVERRIDES = "values in place of those of the recipe, such as training.epochs=5 data.sources.0.limit=100"
 _FAH = "use the bundle's operating point for N false alarms per hour"
 
@@ -44,13 +50,20 @@ Variant = Annotated[
 ]
 Threshold = Annotated[float | None, value("X", "threshold for every word, from 0 to 1", "that of the bundle")]
 FahTarget = Annotated[float | None, value("N", _FAH)]
+Sensitivity = Annotated[SensitivityName | None, value("low|normal|high", _SENSITIVITY, "normal")]
+NoVerifier = Annotated[
+    bool,
+    Option("--no-verifier", help="use the detector alone, with its own thresholds, where the bundle has a verifier"),
+]
 Local = Annotated[bool, Option("--local", help="run in this process, without Ray")]
 
 
-def require_one(threshold: float | None, fah_target: float | None) -> None:
-    """Raise ConfigError when both a threshold and a target of false alarms are given."""
-    if threshold is not None and fah_target is not None:
-        raise ConfigError("--threshold and --fah-target exclude each other: give one of them")
+def require_one(threshold: float | None, fah_target: float | None, sensitivity: SensitivityName | None = None) -> None:
+    """Raise ConfigError when more than one of the ways to set the thresholds is given."""
+    given = {"--threshold": threshold, "--fah-target": fah_target, "--sensitivity": sensitivity}
+    used = [name for name, setting in given.items() if setting is not None]
+    if len(used) > 1:
+        raise ConfigError(f"{' and '.join(used)} exclude each other: give one of them")
 
 
 def read_config(config: str | None, overrides: list[str]) -> Config:

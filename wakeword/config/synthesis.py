@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -24,6 +25,12 @@ def plain_tag(tag: str) -> str:
 def _restored_tag(value: Any) -> Any:
     """Undo YAML 1.1's reading of `no`, the tag of Norwegian, as false."""
     return "no" if value is False else value
+
+
+def held_part(entry: str, engines: Collection[str]) -> tuple[str, str]:
+    """Engine and speaker (or number of speakers) of an entry of `hold_out`; the latter is empty for a whole engine."""
+    spec, _, part = entry.rpartition("/")
+    return (spec, part) if spec in engines else (entry, "")
 
 
 def checked_tag(tag: str) -> str:
@@ -107,20 +114,25 @@ class SynthesisConfig(Section):
     `en-gb` British ones only. Engines that do not speak it are left out with a warning."""
     engines: dict[str, float] = Field({"espeak": 0.6, "piper": 0.36, "kokoro": 0.04})
     """Engines and their shares of the clips in train and val. espeak is fast, with many robotic voices; kokoro sounds
-    best and takes seconds per clip; `piper:/path/voice.onnx` uses any Piper voice."""
+    best and takes a second per clip; `piper:/path/voice.onnx` uses any Piper voice."""
     leave_out_missing: bool = False
     """True: an engine that is not installed is left out with a warning, and the others take over its share, as long as
     one is installed. False: it is an error."""
     commands: dict[str, CommandConfig] = Field(default_factory=dict)
     """Programs that speak, by name; `command:NAME` in `engines` or `hold_out` refers to one."""
     hold_out: tuple[str, ...] = ("hibari",)
-    """Engines that speak half of the test split and nothing else, so that results include voices of an engine that was
-    never trained on."""
+    """Engines and voices that speak half of the test split and nothing else, so that results include voices unlike
+    those of training. `hibari` is a whole engine, `kokoro/af_bella` one speaker of an engine in `engines`, and
+    `kokoro/8` eight of its speakers (at most half of them)."""
     clips_per_word: int = Field(400, ge=1)
     """Clips of each phrase over all splits (`data.splits` gives the shares). More clips take longer to synthesise and
     vary more."""
     speech_clips: int = Field(400, ge=0)
     """Clips of sentences without the phrase, by the same voices, as negatives."""
+    negative_hours: float = Field(0.0, ge=0)
+    """Hours of further negatives for val, and as many for test: texts that train does not hear, spoken by fast engines
+    (espeak, pico), music-like tones, babble and noises. Thresholds and their proof need hours; see
+    docs/explanation/evaluation.md."""
     sentences: UserPath = ""
     """UTF-8 text file with one sentence per line for `speech_clips` and near misses. Empty: the built-in sentences of
     the languages that docs/explanation/voices.md lists, and English ones for other languages."""
@@ -140,8 +152,8 @@ class SynthesisConfig(Section):
     """Source of the phonemes that distances are measured in: espeak, or in addition the CMU dictionary, whose words
     also become near misses (`cmu`; English, needs the extra [mining])."""
     check_words: bool = False
-    """Check each wake-word clip with a speech recogniser (pocketsphinx, extra [mining]) and quarantine clips for which
-    one of twenty other texts fits better than the phrase. See docs/explanation/voices.md for its errors."""
+    """Listen to each clip of a phrase with the phoneme recogniser (extra [phonetics]) and quarantine clips that do not
+    say it. See docs/explanation/voices.md for its errors."""
     rates: tuple[float, float] = (0.8, 1.25)
     """Speaking rate, times normal, drawn uniformly from [low, high]."""
     pitch_semitones: tuple[float, float] = (-2.5, 2.5)
@@ -174,11 +186,24 @@ class SynthesisConfig(Section):
             fault = "carriers are the English ones: write some in that language, or set carrier_share to 0"
         if self.pronunciations == "cmu":
             fault = "pronunciations: cmu is a dictionary of English: choose espeak"
-        if self.check_words:
-            fault = "check_words uses a recogniser of English: set it to false"
         if fault:
             raise ValueError(f"language is {self.language}, but {fault}")
         return self
+
+    def _check_held_out(self) -> None:
+        both = sorted(set(self.engines) & set(self.hold_out))
+        if both:
+            raise ValueError(f"{', '.join(both)} cannot be trained on and held out: name it in engines or in hold_out")
+        for entry in self.hold_out:
+            spec, part = held_part(entry, self.engines)
+            if not part and "/" in entry.partition(":")[0]:
+                name = entry.rpartition("/")[0]
+                raise ValueError(
+                    f"hold_out: {entry} names voices of an engine that engines does not name: write {name} to hold out "
+                    f"the whole engine, or add {name} to engines"
+                )
+            if part.isdecimal() and int(part) < 1:
+                raise ValueError(f"hold_out: {entry} holds out no voice: name at least one, such as {spec}/1")
 
     @model_validator(mode="after")
     def _sensible(self) -> SynthesisConfig:
@@ -207,9 +232,7 @@ class SynthesisConfig(Section):
                 raise ValueError(f"carriers: {template!r} is no sentence with one {{phrase}} and words around it")
         if self.carrier_share and not self.carriers:
             raise ValueError("carriers is empty: name a sentence such as '{phrase}, stop', or set carrier_share to 0")
-        both = sorted(set(self.engines) & set(self.hold_out))
-        if both:
-            raise ValueError(f"{', '.join(both)} cannot be trained on and held out: name it in engines or in hold_out")
+        self._check_held_out()
         if self.enabled and not self.engines:
             raise ValueError("engines is empty: name at least one, such as {espeak: 1.0}")
         return self

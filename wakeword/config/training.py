@@ -66,17 +66,49 @@ class TrainingConfig(Section):
 
 
 class DistillationConfig(Section):
-    """Knowledge distillation from a teacher, whose soft targets are computed once, before training."""
+    """Knowledge distillation from a teacher, whose targets are computed once, before training.
+
+    A teacher either scores the words (`run`, `ensemble`), or it has features of speech (`hama`, `speech_embedding`,
+    `transformers`), which a linear layer on the student's frames learns to predict; that layer is not exported.
+    """
 
     teacher: UserPath = ""
-    """Run folder of a trained model, or `TYPE:PATH` of a registered type of teacher; empty for no distillation."""
+    """Run folder of a trained model, or `TYPE` or `TYPE:ARGUMENT`: `run:FOLDER`, `ensemble:FOLDER=WEIGHT,FOLDER=WEIGHT`
+    (evaluated runs), `hama`, `speech_embedding`, `transformers:FOLDER_OR_ID`; empty for no distillation."""
     weight: float = Field(0.5, ge=0, le=1)
-    """Weight of the teacher's soft targets in the loss; the rest is the weight of the labels."""
+    """Weight of the scores of a teacher of the words in the loss; the rest is the weight of the labels."""
     temperature: float = Field(2.0, gt=0)
     """Temperature that divides both models' logits; larger values soften the targets."""
     views: int = Field(4, ge=1)
-    """Augmented views of each clip that the teacher scores. More views cost time and disk space, and the keyword model
-    sees more variation."""
+    """Augmented views of each clip that a teacher of the words scores. More views cost time and disk space, and the
+    keyword model sees more variation. Features are those of the clean clip, for any number of views."""
+    feature_weight: float = Field(0.5, ge=0)
+    """Weight of the distance to a teacher's features, in addition to the loss of the words."""
+    feature_loss: Literal["cosine", "mse"] = "cosine"
+    """Distance to a teacher's features, each dimension normalised: 1 - cosine, or the mean squared error."""
+    feature_latency_s: float = Field(0.1, ge=0, le=1)
+    """A student's frame predicts the teacher's frame this long before. Students hear the past alone, many teachers also
+    what follows."""
+    layers: tuple[int, ...] = ()
+    """Hidden layers of a `transformers` teacher: 0 is the input of its first block, negative numbers count from the
+    end. Empty: the last layer."""
+    layer_weights: tuple[float, ...] = ()
+    """Weight of each of `layers` in their mean; empty: all equal."""
+    batch_s: float = Field(32.0, gt=0)
+    """Seconds of audio per call of a teacher of features. Where memory runs out, a worker halves it by itself."""
+    gpus: float = Field(1.0, gt=0)
+    """Share of a GPU that a worker of the teacher reserves, where one is used; 0.25 runs four workers on each."""
+
+    @model_validator(mode="after")
+    def _weights_fit(self) -> DistillationConfig:
+        if self.layer_weights and len(self.layer_weights) != len(self.layers):
+            raise ValueError(
+                f"layer_weights has {len(self.layer_weights)} numbers for {len(self.layers)} layers: give one for each "
+                "of `layers`, or none"
+            )
+        if self.layer_weights and sum(self.layer_weights) <= 0:
+            raise ValueError("layer_weights must have a positive sum: they are the weights of a mean")
+        return self
 
 
 class ComputeConfig(Section):

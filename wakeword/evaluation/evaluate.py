@@ -19,6 +19,8 @@ from wakeword.config.loading import apply_override, validate_config
 from wakeword.data.shards import ShardSet
 from wakeword.errors import ConfigError, DataError
 from wakeword.evaluation.analyse import analyse
+from wakeword.evaluation.cascade.run import Measured, SecondStage, measure_tracks
+from wakeword.evaluation.cascade.store import TRIGGERS_NAME, open_triggers, write_triggers
 from wakeword.evaluation.metrics.outcomes import OUTCOMES_NAME, write_outcomes
 from wakeword.evaluation.report.examples import copy_audio, drop_other_audio, write_audio
 from wakeword.evaluation.report.page import write_html
@@ -30,6 +32,7 @@ from wakeword.evaluation.tracks.clips import Pool
 from wakeword.evaluation.tracks.plan import TrackPlan, plan_tracks
 from wakeword.evaluation.tracks.recordings import RecordingTrack, with_recordings
 from wakeword.runtime.bundle import VARIANTS, Bundle, load_bundle
+from wakeword.runtime.manifest import VERIFIER_NAME
 from wakeword.stages.progress import Progress
 from wakeword.stages.runner import Runner, session
 from wakeword.system.files import atomic_path, sha256_of
@@ -72,8 +75,8 @@ def evaluate(
 ) -> EvaluationReport:
     """Evaluate a bundle on the val and test clips of prepared data.
 
-    Writes `scores.parquet`, `truth.parquet`, `outcomes.parquet`, `examples/`, `plots/`, `report.html` and, last,
-    `report.json` into `out_dir`.
+    Writes `scores.parquet`, `truth.parquet`, `triggers.parquet` (if the bundle holds a verifier), `outcomes.parquet`,
+    `examples/`, `plots/`, `report.html` and, last, `report.json` into `out_dir`.
 
     Args:
         bundle_dir: bundle folder or zip, with the words, detector times and graph to evaluate.
@@ -102,6 +105,8 @@ def evaluate(
     with session(config, runner):
         cache, workers = Path(cache_dir) if cache_dir else None, config.compute.data_cpus if runner == "ray" else None
         scores = _score(bundle, plans, partial(score_tracks, workers=workers, runner=runner, cache_dir=cache))
+        measure = partial(measure_tracks, workers=workers, runner=runner, cache_dir=cache)
+        measured = _measure(bundle, plans, scores, config.evaluation, measure)
     provenance = _provenance(bundle, shards)
     about = {
         "provenance": provenance,
@@ -112,6 +117,8 @@ def evaluate(
     }
     write_truth(out / TRUTH_NAME, [track for plan in plans for track in plan.tracks], provenance)
     write_scores(out / SCORES_NAME, plans, scores, bundle, about)
+    names = [track.name for plan in plans for track in plan.tracks]
+    write_triggers(out / TRIGGERS_NAME, measured, names, scores, bundle)
     tracks = {track.name: track for plan in plans for track in plan.tracks}
     report = report_of(out, config.evaluation, partial(write_audio, tracks=tracks, folder=out), run_dir, command)
     # Audio of earlier evaluations is removed. `evaluate_scores` keeps it, since other settings may need it again.
@@ -138,7 +145,10 @@ def evaluate_scores(
     out = Path(out_dir) if out_dir else store.folder
     if out.resolve() != store.folder.resolve():
         out.mkdir(parents=True, exist_ok=True)
-        for name in (SCORES_NAME, TRUTH_NAME):
+        for name in (SCORES_NAME, TRUTH_NAME, TRIGGERS_NAME):
+            if name == TRIGGERS_NAME and not (store.folder / name).is_file():
+                (out / name).unlink(missing_ok=True)
+                continue
             with atomic_path(out / name) as temporary:
                 shutil.copyfile(store.folder / name, temporary)
     copy_examples = partial(copy_audio, source=store.folder, folder=out)
@@ -174,15 +184,15 @@ def report_of(
 
     `write_examples` writes the audio of the examples into the folder.
     """
-    store = ScoreStore(folder)
-    analysis = analyse(store, config)
+    store, triggers = ScoreStore(folder), open_triggers(folder)
+    analysis = analyse(store, config, triggers)
     report = analysis.report
     thresholds = [word.operating.threshold for word in report.words]
     write_outcomes(folder / OUTCOMES_NAME, analysis.test, thresholds, report.provenance)
     examples = [example for word in report.words for example in word.examples]
     write_examples(examples)
     write_plots(report, folder / PLOTS)
-    write_html(report, folder / "report.html", Path(run_dir) if run_dir else None, command, store)
+    write_html(report, folder / "report.html", Path(run_dir) if run_dir else None, command, store, triggers)
     report.save(folder / REPORT_NAME)
     return report
 
@@ -206,10 +216,37 @@ def _score(
         return score(bundle, tracks, progress=lambda seconds: bar.advance(seconds / 3600))
 
 
+def _measure(
+    bundle: Bundle,
+    plans: Sequence[TrackPlan],
+    scores: Sequence[NDArray[np.float32]],
+    config: EvaluationConfig,
+    measure: Callable[..., Measured],
+) -> Measured:
+    """What the bundle's verifier finds at the triggers of all tracks, for all smoothing times that are tried."""
+    second = SecondStage.of(bundle)
+    if second is None:
+        return Measured()
+    tracks = [track for plan in plans for track in plan.tracks]
+    shipped = bundle.manifest.detector
+    times = [shipped, *(shipped.model_copy(update={"smoothing_s": s}) for s in config.smoothing_grid_s)]
+    timings = [detector.timing(bundle.step_s) for detector in times]
+    with Progress("verifying triggers", unit="triggers") as bar:
+
+        def started(total: int) -> Callable[[float], None]:
+            bar.to(0, total)
+            return bar.advance
+
+        return measure(second, tracks, scores, bundle.labels, timings, progress=started)
+
+
 def _provenance(bundle: Bundle, shards: ShardSet) -> dict[str, str]:
+    files = bundle.manifest.files
+    verifier = {"verifier_sha256": files[VERIFIER_NAME].sha256} if VERIFIER_NAME in files else {}
     return {
         "bundle": bundle.manifest.name,
-        "model_sha256": bundle.manifest.files[VARIANTS[bundle.variant]].sha256,
+        "model_sha256": files[VARIANTS[bundle.variant]].sha256,
+        **verifier,
         "precision": bundle.variant,
         "manifest_sha256": sha256_of(shards.root / "manifest.parquet"),
         "prepared_config_hash": shards.config_hash,

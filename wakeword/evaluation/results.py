@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Literal
 
-from wakeword.evaluation.statistics.records import Rate, Record, StoredRecord
-from wakeword.runtime.bundle import ProbabilityMap
+from wakeword.evaluation.slices.results import SliceReport
+from wakeword.evaluation.statistics.records import Rate, Record, StoredRecord, TailCurve
+from wakeword.runtime.manifest import ProbabilityMap
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 class FiredShare(Record):
@@ -73,100 +75,6 @@ class CalibrationResult(Record):
     test_after: CalibrationFigures | None
 
 
-class WordSlice(Record):
-    """Misses of a slice of the words. With too little data `too_little` states the counts and the figures are None."""
-
-    name: str
-    words: int
-    speakers: int
-    too_little: str | None = None
-    missed: int | None = None
-    frr: float | None = None
-    wilson: tuple[float, float] | None = None
-    by_speaker: tuple[float, float] | None = None
-    """`intervals.speaker_wilson`: the interval to use, because misses of one speaker are correlated."""
-
-
-class WordDimension(Record):
-    """Slices by one property of the words. Only the `known` words, whose property is known, are in a slice."""
-
-    name: str
-    known: int
-    words: int
-    slices: tuple[WordSlice, ...]
-
-
-class SpeakerMisses(Record):
-    """Misses of one speaker."""
-
-    speaker: str
-    words: int
-    missed: int
-    frr: float
-    wilson: tuple[float, float]
-
-
-class SpeakerSpread(Record):
-    """Distribution of the misses over speakers."""
-
-    speakers: int
-    without_miss: int
-    holding_half: int
-    """The smallest number of speakers who have half of all misses; 0 without a miss."""
-    worst: tuple[SpeakerMisses, ...]
-    """Speakers with a miss, the highest lower bound of the interval first."""
-
-
-class AlarmSlice(Record):
-    """False alarms of a slice of negative audio. With too few hours `too_little` states them and `rate` is None."""
-
-    name: str
-    hours: float
-    too_little: str | None = None
-    rate: Rate | None = None
-
-
-class AlarmDimension(Record):
-    """Slices by one property of the negative audio."""
-
-    name: str
-    slices: tuple[AlarmSlice, ...]
-
-
-class WorseSlice(Record):
-    """A slice that is significantly worse than the rest of its dimension: FRR or false alarms per hour of both."""
-
-    dimension: str
-    name: str
-    value: float
-    rest: float
-    p_value: float
-    """One-sided, after Holm's correction over all compared slices."""
-    sentence: str
-
-
-class SliceReport(Record):
-    """All slices at one threshold. `tested`: number of slices that were compared with the rest of their dimension."""
-
-    threshold: float
-    confidence: float
-    conditions: tuple[str, ...]
-    """Conditions whose words are in the slices by other properties than the condition."""
-    dimensions: tuple[WordDimension, ...]
-    speakers: SpeakerSpread | None
-    """None without words."""
-    alarms: tuple[AlarmDimension, ...]
-    tested: int
-    worse: tuple[WorseSlice, ...]
-    """The smallest p value first."""
-    summary: tuple[str, ...]
-    """Sentences on the slices that are worse, or that none is."""
-
-    def dimension(self, name: str) -> WordDimension | None:
-        """The slices of the words by `name`; None if there are none."""
-        return next((dimension for dimension in self.dimensions if dimension.name == name), None)
-
-
 class ConditionResult(Record):
     """One condition at one threshold."""
 
@@ -218,14 +126,20 @@ class TargetResult(Record):
     reached: bool
     reason: str
     """How the threshold was chosen on val."""
-    ready: bool
+    state: Literal["proven", "promising", "not ready"]
+    """Whether test keeps `fah_target` and `operating_frr`, and whether its hours prove it: `metrics.readiness`."""
     verdict: str
-    """Whether test keeps `fah_target` and `operating_frr`, as a sentence."""
+    """The state and its reason, as a sentence."""
     hours_needed: float
     """Hours without a false alarm that prove the target (one-sided)."""
     val: SplitResult | None
     test: SplitResult | None
     oracle: Oracle | None
+
+    @property
+    def ready(self) -> bool:
+        """True when the target is proven."""
+        return self.state == "proven"
 
 
 class ClipLevel(Record):
@@ -273,8 +187,45 @@ class AlarmTimes(Record):
     total_h: float
 
 
+class StageResult(Record):
+    """One of the detector alone, the verifier alone and the fusion of both, at its own operating point."""
+
+    name: Literal["detector", "verifier", "fusion"]
+    operating: TargetResult
+    near_miss_curve: NearMissCurve | None
+    """On test, clean words."""
+
+
+class CascadeResult(Record):
+    """Detector and verifier of a bundle that holds both, each alone and fused.
+
+    The verifier alone scores the detector's triggers by the path of the phrase, without the detector's score.
+    """
+
+    recogniser: str
+    """Name of the phoneme recogniser."""
+    before_s: float
+    after_s: float
+    """The audio around a peak that the verifier hears."""
+    added_latency_s: float
+    """Time for which an event waits longer than that of the detector alone, which waits for higher scores anyway."""
+    trigger_threshold: float
+    """Peaks of the detector's smoothed score from here on are verified."""
+    stages: tuple[StageResult, ...]
+    """Detector, verifier, fusion."""
+    detector_targets: tuple[TargetResult, ...]
+    """The operating points of the detector alone."""
+    detector_map: ProbabilityMap | None
+    """The probability map of the detector alone."""
+    speech_minutes: float
+    triggers_per_minute: float | None
+    """On the speech of val and test; None without speech."""
+    cpu_ms: float | None
+    """Mean CPU time of the verifier per trigger of any word; None without a trigger."""
+
+
 class WordResult(Record):
-    """All results of one word."""
+    """All results of one word, of what is shipped: the fusion if the bundle holds a verifier, else the detector."""
 
     label: str
     phrase: str
@@ -283,6 +234,10 @@ class WordResult(Record):
     """Mean clean FRR over false-alarm targets of 0 to 1 per hour, on test."""
     clip_level: ClipLevel | None
     targets: tuple[TargetResult, ...]
+    synthetic_only: tuple[str, ...]
+    """Which of `words` and `negatives` of test are synthetic without exception."""
+    tail: TailCurve | None
+    """On val; None without negatives."""
     det: dict[str, Det]
     near_miss_curve: NearMissCurve | None
     """On test, clean words; None without near misses or words."""
@@ -295,6 +250,8 @@ class WordResult(Record):
     """The worst misses and false alarms of test at the operating point."""
     histogram: dict[str, tuple[int, ...]]
     """Counts of clip scores in 40 equal bins of [0, 1]: clips of the word per condition, and `other speech`."""
+    cascade: CascadeResult | None
+    """None if the bundle holds no verifier."""
 
     @property
     def operating(self) -> TargetResult:
@@ -303,8 +260,13 @@ class WordResult(Record):
 
     @property
     def ready(self) -> bool:
-        """True when test keeps the limits of the operating point."""
+        """True when test proves the limits of the operating point."""
         return self.operating.ready
+
+    @property
+    def state(self) -> str:
+        """`proven`, `promising` or `not ready`, at the operating point."""
+        return self.operating.state
 
     @property
     def reason(self) -> str:
@@ -338,14 +300,30 @@ class EvaluationReport(StoredRecord):
 
     @property
     def operating_points(self) -> dict[str, list[dict[str, Any]]]:
-        """For `export.bundle.set_operating_points`: per label one record for each target, rising."""
-        return {word.label: [_point(target) for target in word.targets] for word in self.words}
+        """For `export.bundle.set_operating_points`: per label one record for each target, rising, of the detector."""
+        return {
+            word.label: [_point(target) for target in (word.cascade.detector_targets if word.cascade else word.targets)]
+            for word in self.words
+        }
 
     @property
     def probability_maps(self) -> dict[str, dict[str, float] | None]:
-        """For `export.bundle.set_operating_points`: per label the map from score to probability, or None."""
-        maps = {word.label: word.calibration.probability_map for word in self.words}
-        return {label: found.model_dump() if found else None for label, found in maps.items()}
+        """For `export.bundle.set_operating_points`: per label the map of the detector's score, or None."""
+        return _maps(self.words, lambda w: w.cascade.detector_map if w.cascade else w.calibration.probability_map)
+
+    @property
+    def verifier_points(self) -> dict[str, list[dict[str, Any]]] | None:
+        """As `operating_points`, on the fused score; None if the bundle holds no verifier."""
+        if not all(word.cascade for word in self.words):
+            return None
+        return {word.label: [_point(target) for target in word.targets] for word in self.words}
+
+    @property
+    def verifier_maps(self) -> dict[str, dict[str, float] | None] | None:
+        """As `probability_maps`, on the fused score; None if the bundle holds no verifier."""
+        if not all(word.cascade for word in self.words):
+            return None
+        return _maps(self.words, lambda word: word.calibration.probability_map)
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -355,6 +333,8 @@ class EvaluationReport(StoredRecord):
             clip = word.clip_level
             figures["words"][word.label] = {
                 "ready": word.ready,
+                "state": word.state,
+                "synthetic_only": list(word.synthetic_only),
                 "reason": word.reason,
                 "eer": clip.eer if clip else None,
                 "pauc": clip.pauc if clip else None,
@@ -362,7 +342,18 @@ class EvaluationReport(StoredRecord):
                 "calibration": _calibration(word.calibration),
                 "worse_slices": [part.sentence for part in word.slices.worse],
             }
+            if word.cascade is not None:
+                figures["words"][word.label]["stages"] = {
+                    stage.name: _point(stage.operating) for stage in word.cascade.stages
+                }
         return figures
+
+
+def _maps(
+    words: Iterable[WordResult], choose: Callable[[WordResult], ProbabilityMap | None]
+) -> dict[str, dict[str, float] | None]:
+    maps = {word.label: choose(word) for word in words}
+    return {label: found.model_dump() if found else None for label, found in maps.items()}
 
 
 def _point(target: TargetResult) -> dict[str, Any]:
@@ -371,6 +362,7 @@ def _point(target: TargetResult) -> dict[str, Any]:
         "threshold": target.threshold,
         "reached_on_val": target.reached,
         "ready": target.ready,
+        "state": target.state,
         "verdict": target.verdict,
     }
     if target.test is not None:

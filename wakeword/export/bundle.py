@@ -6,15 +6,19 @@ import logging
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from wakeword.config.runtime import ExportConfig
 from wakeword.errors import BundleError
 from wakeword.export.manifest import build_manifest, graph_metadata, write_bundle_files
-from wakeword.runtime.bundle import MANIFEST_NAME, Bundle, load_bundle
+from wakeword.runtime.bundle import Bundle, load_bundle
+from wakeword.runtime.manifest import MANIFEST_NAME
 from wakeword.system.files import atomic_folder, atomic_path
+
+if TYPE_CHECKING:
+    from wakeword.export.verifier import VerifierMade
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +36,8 @@ def export_bundle(
     recordings are used.
 
     With `export.int8` the bundle also contains a quantised model, calibrated on the same recordings; with
-    `export.tflite` a TFLite file, which must give the same scores and events.
+    `export.tflite` a TFLite file, which must give the same scores and events. With `export.verifier` it contains the
+    recogniser of its second stage.
 
     Raises RunError if the run has no model, the export fails or the parity check fails; an earlier bundle is kept then.
     Raises DataError if the prepared data cannot be read, MissingExtraError for TFLite without its packages.
@@ -56,10 +61,18 @@ def export_bundle(
     if model.network.PRETRAINED:
         training_data["pretrained_weights"] = model.network.PRETRAINED
     manifest = build_manifest(config, model.step_samples, model.state_size, model.context_samples, training_data)
+    made = None
+    if config.export.verifier == "phonetic":
+        from wakeword.export.verifier import make_verifier
+
+        made = make_verifier(config)
+        manifest["verifier"] = dict(made.part)
     graph = export_onnx(model, config.export.opset, graph_metadata(manifest))
     with atomic_folder(target) as folder:
-        write_bundle_files(folder, graph, manifest)
+        write_bundle_files(folder, graph, manifest, verifier=made.model if made else b"")
         report = verify_parity(model, load_bundle(folder), config.export.parity_tolerance, parity_audio or None)
+        if made is not None:
+            _check_verifier(load_bundle(folder), made, config.export.parity_tolerance, parity_audio)
         _add_variants(folder, config.export, manifest, parity_audio)
     log.info(
         "bundle %s: %d bytes, %d scores differ by at most %.2g from the model, %d events are identical",
@@ -70,6 +83,15 @@ def export_bundle(
         report.events,
     )
     return target
+
+
+def _check_verifier(
+    bundle: Bundle, made: VerifierMade, tolerance: float, recordings: Sequence[NDArray[Any]] | None
+) -> None:
+    from wakeword.export.verifier import verify_verifier
+
+    difference = verify_verifier(bundle, made.recogniser, tolerance, recordings)
+    log.info("verifier %s: %d bytes, differs by at most %.2g", made.recogniser.name, len(made.model), difference)
 
 
 def _add_variants(
@@ -90,7 +112,7 @@ def _add_variants(
         others["tflite"] = convert_tflite(plain)
     if not others:
         return
-    write_bundle_files(folder, plain.model, manifest, others)
+    write_bundle_files(folder, plain.model, manifest, others, plain.verifier_model)
     facts: dict[str, dict[str, Any]] = {}
     for variant, content in others.items():
         other = load_bundle(folder, variant)
@@ -112,7 +134,7 @@ def _add_variants(
             found.events_changed,
             found.events,
         )
-    write_bundle_files(folder, plain.model, {**manifest, "variants": facts}, others)
+    write_bundle_files(folder, plain.model, {**manifest, "variants": facts}, others, plain.verifier_model)
 
 
 def set_operating_points(
@@ -122,6 +144,8 @@ def set_operating_points(
     default_fah: float | None = None,
     detector: Mapping[str, float] | None = None,
     probability_maps: Mapping[str, Mapping[str, float] | None] | None = None,
+    verifier_points: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    verifier_maps: Mapping[str, Mapping[str, float] | None] | None = None,
 ) -> Bundle:
     """Write the results of an evaluation into `wake.json` and `MODEL_CARD.md`; the models are unchanged.
 
@@ -134,32 +158,56 @@ def set_operating_points(
     `probability_maps`: for each label, the values of its `ProbabilityMap`; the map of a label with None or without an
     entry is removed. None instead of a mapping keeps the maps of the bundle.
 
-    Raises BundleError for a bundle that does not load, an unknown label or invalid values.
+    `verifier_points` and `verifier_maps`: the same on the fused score of the bundle's verifier; None keeps its own.
+
+    Raises BundleError for a bundle that does not load, an unknown label, invalid values, or results for a verifier that
+    the bundle lacks.
     """
     bundle = load_bundle(bundle_dir)
-    if unknown := sorted({*points, *(probability_maps or {})} - set(bundle.labels)):
+    given = {*points, *(probability_maps or {}), *(verifier_points or {}), *(verifier_maps or {})}
+    if unknown := sorted(given - set(bundle.labels)):
         raise BundleError(f"{bundle_dir}: has no word {', '.join(unknown)} (it has {', '.join(bundle.labels)})")
     manifest = bundle.manifest.model_dump(mode="json", exclude={"files", "checksum"})
-    for word in manifest["words"]:
-        label = word["label"]
-        if probability_maps is not None:
-            word["probability_map"] = probability_maps.get(label)
-        if label not in points:
-            continue
-        word["operating_points"] = sorted(map(dict, points[label]), key=lambda record: record["fah_target"])
-        target = default_fah
-        if target is None:
-            target = metrics.get("words", {}).get(label, {}).get("operating_point", {}).get("fah_target")
-        for record in word["operating_points"]:
-            if record["fah_target"] == target:
-                word.update(threshold=record["threshold"], ready=bool(record.get("ready", True)))
+    targets = {label: _default_target(label, metrics, default_fah) for label in bundle.labels}
+    _write_points(manifest["words"], points, targets, probability_maps)
+    if verifier_points is not None or verifier_maps is not None:
+        if manifest["verifier"] is None:
+            raise BundleError(f"{bundle_dir}: holds no verifier; export it again with export.verifier=phonetic")
+        _write_points(manifest["verifier"]["words"], verifier_points or {}, targets, verifier_maps)
     manifest["metrics"] = dict(metrics)
     if detector is not None:
         manifest["detector"] = dict(detector)
     others = {name: load_bundle(bundle_dir, name).model for name in bundle.variants if name != bundle.variant}
     with atomic_folder(Path(bundle_dir)) as folder:
-        write_bundle_files(folder, bundle.model, manifest, others)
+        write_bundle_files(folder, bundle.model, manifest, others, bundle.verifier_model)
     return load_bundle(bundle_dir)
+
+
+def _default_target(label: str, metrics: Mapping[str, Any], default_fah: float | None) -> float | None:
+    """The false alarms per hour whose record sets the threshold of a word."""
+    if default_fah is not None:
+        return default_fah
+    target: float | None = metrics.get("words", {}).get(label, {}).get("operating_point", {}).get("fah_target")
+    return target
+
+
+def _write_points(
+    words: Sequence[dict[str, Any]],
+    points: Mapping[str, Sequence[Mapping[str, Any]]],
+    targets: Mapping[str, float | None],
+    maps: Mapping[str, Mapping[str, float] | None] | None,
+) -> None:
+    """Set operating points, default threshold and map of `words`, entries of `wake.json`, in place."""
+    for word in words:
+        label = word["label"]
+        if maps is not None:
+            word["probability_map"] = maps.get(label)
+        if label not in points:
+            continue
+        word["operating_points"] = sorted(map(dict, points[label]), key=lambda record: record["fah_target"])
+        for record in word["operating_points"]:
+            if record["fah_target"] == targets[label]:
+                word.update(threshold=record["threshold"], ready=bool(record.get("ready", True)))
 
 
 def pack(bundle_dir: str | Path, target: str | Path | None = None) -> Path:

@@ -9,15 +9,8 @@ from typing import Any
 
 from wakeword.config import SAMPLE_RATE_HZ, Config
 from wakeword.export.model_card import render_card
-from wakeword.runtime.bundle import (
-    CARD_NAME,
-    MANIFEST_NAME,
-    MODEL_NAME,
-    SCHEMA_VERSION,
-    VARIANTS,
-    complete_manifest,
-    seal_manifest,
-)
+from wakeword.runtime.bundle import SCHEMA_VERSION, VARIANTS, complete_manifest, seal_manifest
+from wakeword.runtime.manifest import CARD_NAME, MANIFEST_NAME, MODEL_NAME, VERIFIER_NAME
 
 
 def build_manifest(
@@ -55,11 +48,16 @@ def graph_metadata(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 
 def write_bundle_files(
-    folder: Path, model: bytes, manifest: Mapping[str, Any], others: Mapping[str, bytes] | None = None
+    folder: Path,
+    model: bytes,
+    manifest: Mapping[str, Any],
+    others: Mapping[str, bytes] | None = None,
+    verifier: bytes = b"",
 ) -> None:
     """Write `model.onnx`, `MODEL_CARD.md` and `wake.json` (`manifest` plus `files` and `checksum`) into `folder`.
 
-    `others`: further models by their names in `VARIANTS`. To replace a bundle, use `system.files.atomic_folder`.
+    `others`: further models by their names in `VARIANTS`. `verifier`: the recogniser of `manifest["verifier"]`, written
+    as `verifier.onnx`. To replace a bundle, use `system.files.atomic_folder`.
 
     Raises BundleError if `manifest` is not valid; nothing is written then.
     """
@@ -72,6 +70,8 @@ def write_bundle_files(
 
     # The card is rendered from the complete manifest, and the manifest lists the card.
     further = {VARIANTS[variant]: content for variant, content in (others or {}).items()}
+    if verifier:
+        further[VERIFIER_NAME] = verifier
     contents = {MODEL_NAME: model, CARD_NAME: b"", **further}
     complete = complete_manifest({**manifest, "files": listed(contents)})
     contents[CARD_NAME] = render_card(complete).encode()

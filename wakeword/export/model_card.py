@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wakeword.export.tflite_operators import missing_in_micro
-from wakeword.runtime.bundle import MODEL_NAME, VARIANTS
+from wakeword.runtime.bundle import VARIANTS
+from wakeword.runtime.manifest import MODEL_NAME, VERIFIER_NAME
 
 _FORMS = {
     "float32": "ONNX, float32",
     "int8": "ONNX, convolutions in int8, the same interface",
     "tflite": "TFLite, float32, the same interface for one stream and one step a call",
+    "verifier": "ONNX, the phoneme recogniser of the verifier, weights in float16",
 }
 
 _RUN = """\
@@ -40,6 +42,7 @@ def render_card(manifest: Mapping[str, Any]) -> str:
         f"# {manifest['name']}: wake-word detector for {phrases}\n",
         "## Intended use\n\n" + _USE.format(step_ms=step_ms),
         "## Words\n\n" + _words(manifest["words"]),
+        *(["## Verifier\n\n" + _verifier(manifest["verifier"])] if manifest.get("verifier") else []),
         "## Metrics\n\n" + (_values(manifest["metrics"]) or "Not evaluated: the thresholds are not chosen yet.\n"),
         "## Training data\n\n" + (_values(manifest["training_data"]) or "Not recorded.\n"),
         "## Files\n\n" + _files(manifest),
@@ -49,10 +52,30 @@ def render_card(manifest: Mapping[str, Any]) -> str:
     return "\n".join(sections)
 
 
+def _verifier(part: Mapping[str, Any]) -> str:
+    """What the second stage is, under which licence, and its thresholds."""
+    fusion = part["fusion"]
+    terms = [f"{weight:+.3g} {name}" for name, weight in fusion["weights"].items()]
+    terms += [f"{weight:+.3g} {name} × clarity" for name, weight in fusion["clarity_weights"].items()]
+    return (
+        f"At each peak of the detector's score, the phoneme recogniser `{part['recogniser']}` hears the audio from"
+        f" {part['before_s']:g} s before it to {part['after_s']:g} s after it (`{VERIFIER_NAME}`:"
+        f" `audio (windows, samples)` to `log_probs (windows, frames, {part['tokens']})`). An event is decided by the"
+        f" fused score, sigmoid({fusion['offset']:+.3g} {' '.join(terms)}); `Detector(…, verify=False)` and"
+        " `--no-verifier` use the detector alone. The server does not use the verifier.\n\n"
+        f"The recogniser was not trained for this model. Licence: {part['licence']}. Fusion:"
+        f" {fusion['made'] or 'how it was made is not recorded'}.\n\n"
+        "Thresholds on the fused score:\n\n" + _words(part["words"])
+    )
+
+
 def _words(words: Sequence[Mapping[str, Any]]) -> str:
     lines = []
     for word in words:
-        lines.append(f"* `{word['label']}`, “{word['phrase']}”: threshold {word['threshold']:.4f} ({_basis(word)})")
+        phrase = f", “{word['phrase']}”" if "phrase" in word else ""
+        lines.append(f"* `{word['label']}`{phrase}: threshold {word['threshold']:.4f} ({_basis(word)})")
+        if "trigger_threshold" in word:
+            lines[-1] += f"; hears peaks of the detector from {word['trigger_threshold']:.4f}"
         if found := word.get("probability_map"):
             lines[-1] += (
                 f"; probability of a detection = sigmoid({found['slope']:.3g} × logit(score) {found['offset']:+.3g}),"
@@ -65,13 +88,11 @@ def _words(words: Sequence[Mapping[str, Any]]) -> str:
 
 def _basis(word: Mapping[str, Any]) -> str:
     """The origin of the threshold, and whether the word met its target."""
-    if word["ready"]:
-        return "chosen by evaluation, **ready**"
     if not word["operating_points"]:
         return "not evaluated: a default"
     points = [point for point in word["operating_points"] if point["threshold"] == word["threshold"]]
     point = points[0] if points else {}
-    return f"chosen by evaluation, **{point.get('verdict') or 'not ready'}**"
+    return f"chosen by evaluation, **{point.get('verdict') or ('ready' if word['ready'] else 'not ready')}**"
 
 
 def _interface(manifest: Mapping[str, Any], step_ms: float) -> str:
@@ -90,7 +111,8 @@ def _interface(manifest: Mapping[str, Any], step_ms: float) -> str:
 def _files(manifest: Mapping[str, Any]) -> str:
     """The model files with their sizes and their differences to `model.onnx`."""
     lines = []
-    for variant, name in VARIANTS.items():
+    files = {**VARIANTS, "verifier": VERIFIER_NAME}
+    for variant, name in files.items():
         if name not in manifest["files"]:
             continue
         lines.append(f"* `{name}`: {_FORMS[variant]}; {manifest['files'][name]['bytes'] / 1024:.0f} KiB")

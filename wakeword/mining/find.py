@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from wakeword.audio.fingerprint import HOP
 from wakeword.audio.locators import stamp_of
 from wakeword.config import SAMPLE_RATE_HZ, Config, WordConfig, config_hash
-from wakeword.config.data import SourceConfig
+from wakeword.config.data import DataConfig, SourceConfig
 from wakeword.data.manifest import Row, quarantine_row, quarantine_table
 from wakeword.data.mined import CANDIDATE_SCHEMA, CANDIDATES, CLIPS, DECISIONS, counts, read_decisions, write_decisions
 from wakeword.data.plan import as_ipc, guessed_s
@@ -33,8 +33,10 @@ from wakeword.mining.cluster import clusters_of, copies_of
 from wakeword.mining.negatives import Evaluated, find_negatives
 from wakeword.mining.review import SUMMARY, write_page
 from wakeword.mining.stage import MINING_VERSION, PART_SCHEMA, MiningStage
-from wakeword.runtime.bundle import MODEL_NAME, Bundle
+from wakeword.runtime.bundle import Bundle
+from wakeword.runtime.manifest import MODEL_NAME
 from wakeword.stages.runner import Runner, RunStage, stage_runner
+from wakeword.stages.stage import Stage
 from wakeword.system.files import atomic_path, sha256_of, write_json
 from wakeword.system.locks import lock_folder
 
@@ -76,6 +78,23 @@ class Mined:
     per_word: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Method:
+    """A way of mining.
+
+    Attributes:
+        stage: scores units of recordings; its part files have `PART_SCHEMA`.
+        plan: what decisions depend on; a folder belongs to one plan.
+        words: whose clips are no negatives.
+        per_hour: most candidates for an hour of negatives; 0 for no limit.
+    """
+
+    stage: Stage
+    plan: dict[str, Any]
+    words: list[WordConfig]
+    per_hour: float = 0.0
+
+
 def mine(
     bundle: Bundle,
     config: Config,
@@ -87,7 +106,7 @@ def mine(
     runner: Runner = "ray",
     progress: bool | None = None,
 ) -> Mined:
-    """Mine into `out_dir`; a repeated call continues, and decisions stay.
+    """Mine with a bundle into `out_dir`; a repeated call continues, and decisions stay.
 
     Args:
         bundle: any bundle, also of another recipe.
@@ -105,41 +124,55 @@ def mine(
         ConfigError: `out_dir` holds the mining of another bundle or threshold.
         RunError: another process mines into `out_dir`.
     """
-    if most < 1:
-        raise ConfigError(f"the number of candidates must be at least 1, got {most}")
     if threshold is None:
         limits = [min(1.0, LIMIT_SHARE * limit) for limit in bundle.thresholds]
     else:
         limits = bundle.thresholds_for(threshold=threshold)
-    evaluated = Evaluated(prepared_dir)
-    words = _words(bundle, config, evaluated)
-    out = Path(out_dir).absolute()
-    recordings, left_out = find_negatives(sources, prepared_dir, words, evaluated, out)
-    out.mkdir(parents=True, exist_ok=True)
-    with lock_folder(out, ".mine.lock"):
-        _keep_plan(out, bundle, limits)
-        stage = MiningStage(bundle, limits, config.data)
-        with stage_runner(config, runner, progress) as run:
-            files, resumed = _score(out, stage, recordings, run)
-        return _Collected(out, files, recordings, left_out, evaluated).finish(most, resumed)
-
-
-def _words(bundle: Bundle, config: Config, evaluated: Evaluated) -> list[WordConfig]:
-    words = {word.label: word for word in config.words}
-    for word in bundle.manifest.words:
-        words.setdefault(word.label, WordConfig(label=word.label, phrase=word.phrase))
-    for label in evaluated.labels:
-        words.setdefault(label, WordConfig(label=label))
-    return list(words.values())
-
-
-def _keep_plan(out: Path, bundle: Bundle, limits: list[float]) -> None:
-    """Refuse a folder of another model or limit, whose decisions would not apply."""
     plan = {
         "model": bundle.manifest.files[MODEL_NAME].sha256,
         "detector": bundle.manifest.detector.model_dump(),
         "limits": dict(zip(bundle.labels, limits, strict=True)),
     }
+    words = [WordConfig(label=word.label, phrase=word.phrase) for word in bundle.manifest.words]
+    method = Method(MiningStage(bundle, limits, config.data), plan, words)
+    return mine_by(method, config, prepared_dir, out_dir, sources, most, runner, progress)
+
+
+def mine_by(
+    method: Method,
+    config: Config,
+    prepared_dir: str | Path,
+    out_dir: str | Path,
+    sources: Sequence[SourceConfig] = (),
+    most: int = MOST,
+    runner: Runner = "ray",
+    progress: bool | None = None,
+) -> Mined:
+    """Mine with any method; see `mine`."""
+    if most < 1:
+        raise ConfigError(f"the number of candidates must be at least 1, got {most}")
+    evaluated = Evaluated(prepared_dir)
+    words = _words([*config.words, *method.words], evaluated)
+    out = Path(out_dir).absolute()
+    recordings, left_out = find_negatives(sources, prepared_dir, words, evaluated, out)
+    out.mkdir(parents=True, exist_ok=True)
+    with lock_folder(out, ".mine.lock"):
+        _keep_plan(out, method.plan)
+        with stage_runner(config, runner, progress) as run:
+            files, resumed = _score(out, method.stage, config.data, recordings, run)
+        return _Collected(out, files, recordings, left_out, evaluated).finish(most, method.per_hour, resumed)
+
+
+def _words(given: Sequence[WordConfig], evaluated: Evaluated) -> list[WordConfig]:
+    """One word for each label: the first given, and those of the prepared data."""
+    words = {word.label: word for word in reversed(given)}
+    for label in evaluated.labels:
+        words.setdefault(label, WordConfig(label=label))
+    return list(words.values())
+
+
+def _keep_plan(out: Path, plan: dict[str, Any]) -> None:
+    """Refuse a folder of another model or limit, whose decisions would not apply."""
     path = out / PLAN
     if not path.is_file():
         write_json(path, plan)
@@ -152,13 +185,13 @@ def _keep_plan(out: Path, bundle: Bundle, limits: list[float]) -> None:
     if changed:
         raise ConfigError(
             f"{out} holds what was mined with another {' and '.join(changed)}: give another --out, or the same bundle "
-            "and threshold to continue there"
+            "and threshold (or the same sounds) to continue there"
         )
 
 
-def _score(out: Path, stage: MiningStage, recordings: pa.Table, run: RunStage) -> tuple[list[Path], int]:
+def _score(out: Path, stage: Stage, data: DataConfig, recordings: pa.Table, run: RunStage) -> tuple[list[Path], int]:
     """Files of all units of work, and how many of them an earlier run wrote."""
-    quality = config_hash(stage.data.quality)
+    quality = config_hash(data.quality)
     plan = json.loads((out / PLAN).read_text(encoding="utf-8"))
     settings = json.dumps([MINING_VERSION, plan, quality], sort_keys=True).encode()
     files, open_parts = [], []
@@ -206,9 +239,12 @@ class _Collected:
         self.hours = 0.0
         self.decisions = read_decisions(out) if (out / DECISIONS).is_file() else {}
 
-    def finish(self, most: int, resumed: int) -> Mined:
+    def finish(self, most: int, per_hour: float, resumed: int) -> Mined:
         """Write clips, candidates, decisions, what was left out, the summary and the page."""
-        chosen = self._distinct([one for one in self._highest(most) if self._apart(one)], most)
+        highest = self._highest(most)
+        if per_hour:
+            most = min(most, max(1, round(per_hour * self.hours)))
+        chosen = self._distinct([one for one in highest if self._apart(one)], most)
         embeddings = np.array([np.frombuffer(one["embedding"], np.float32) for one in chosen])
         clusters, ranks = clusters_of(embeddings, [one["score"] for one in chosen])
         rows = [

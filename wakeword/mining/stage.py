@@ -139,28 +139,20 @@ class MiningStage(Stage):
         from wakeword.audio.frontend import Frontend
 
         wide = ClipSpan(SPAN.before_s + CONTEXT_S, SPAN.after_s + CONTEXT_S)
-        self.recorder = ClipRecorder(self.bundle, self.limits, wide)
+        # The detector is trained on what is mined, so it searches alone.
+        self.recorder = ClipRecorder(self.bundle, self.limits, wide, verify=False)
         self.frontend = Frontend(FrontendConfig())
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Score each unit and write its file."""
-        done = []
-        for row in table.to_pylist():
-            uris = pa.ipc.open_stream(row["clips"]).read_all().column("uri").to_pylist()
-            results = [self._mined(uri) for uri in uris]
-            with atomic_path(Path(row["file"])) as temporary:
-                pq.write_table(pa.Table.from_pylist(results, schema=PART_SCHEMA), temporary)
-            total_s = sum(one["heard_s"] for one in results)
-            done.append({"file": row["file"], "clips_done": len(uris), "duration_s": total_s})
-        schema = pa.schema([("file", pa.string()), ("clips_done", pa.int64()), ("duration_s", pa.float64())])
-        return pa.Table.from_pylist(done, schema=schema)
+        return write_parts(table, self._mined)
 
     def _mined(self, uri: str) -> dict[str, Any]:
         """The candidates of a recording; one that cannot be decoded to its end gives none."""
         digest, samples = hashlib.sha256(), 0
         highest = _Highest(self.apart_s, self._candidate)
         try:
-            for block in self._blocks(uri):
+            for block in recording_blocks(uri, self.data):
                 digest.update(to_int16(block).tobytes())
                 samples += len(block)
                 highest.add(self._found(self.recorder.process(block), samples))
@@ -175,11 +167,6 @@ class MiningStage(Stage):
         facts = {"uri": uri, "digest": digest.hexdigest(), "reason": "", "detail": ""}
         return {**facts, "heard_s": samples / SAMPLE_RATE_HZ, "candidates": highest.end()}
 
-    def _blocks(self, uri: str) -> Iterator[Audio]:
-        quality = self.data.quality
-        stream = shared_decoder().stream_blocks if quality.guarded else stream_blocks
-        return stream(uri, BLOCK_S, quality.decode_timeout_s)
-
     def _found(self, events: list[tuple[Detection, Audio]], samples: int) -> Iterator[_Found]:
         """Peaks with their audio, without the silence after the recording."""
         for event, audio in events:
@@ -187,22 +174,62 @@ class MiningStage(Stage):
             yield _Found(event, audio[: max(0, samples - first)], first)
 
     def _candidate(self, found: _Found) -> dict[str, Any]:
-        event, rate = found.event, SAMPLE_RATE_HZ
-        low = max(found.first, round((event.end_s - SPAN.before_s) * rate)) - found.first
-        high = min(len(found.audio), round((event.end_s + SPAN.after_s) * rate) - found.first)
-        clip = found.audio[low:high]
-        return {
-            "word": event.word,
-            "score": event.score,
-            "start_s": round(event.start_s, 4),
-            "end_s": round(event.end_s, 4),
-            "clip_start_s": round((found.first + low) / rate, 6),
-            "duration_s": len(clip) / rate,
-            "audio": flac_bytes(clip),
-            "print": fingerprint(found.audio).tobytes(),
-            "print_first": low // HOP,
-            "embedding": embedding(self.frontend, found.audio, round(event.end_s * rate) - found.first).tobytes(),
-        }
+        event = found.event
+        return candidate_row(
+            self.frontend, event.word, event.score, (event.start_s, event.end_s), found.audio, found.first
+        )
+
+
+def write_parts(units: pa.Table, mined: Callable[[str], dict[str, Any]]) -> pa.Table:
+    """Write the file of each unit (`file`, `clips`) with the row that `mined` gives for a recording's address."""
+    done = []
+    for row in units.to_pylist():
+        uris = pa.ipc.open_stream(row["clips"]).read_all().column("uri").to_pylist()
+        results = [mined(uri) for uri in uris]
+        with atomic_path(Path(row["file"])) as temporary:
+            pq.write_table(pa.Table.from_pylist(results, schema=PART_SCHEMA), temporary)
+        total_s = sum(one["heard_s"] for one in results)
+        done.append({"file": row["file"], "clips_done": len(uris), "duration_s": total_s})
+    schema = pa.schema([("file", pa.string()), ("clips_done", pa.int64()), ("duration_s", pa.float64())])
+    return pa.Table.from_pylist(done, schema=schema)
+
+
+def recording_blocks(uri: str, data: DataConfig) -> Iterator[Audio]:
+    """A recording in blocks of `BLOCK_S`, decoded in a child process unless `data.quality.guarded` is off."""
+    quality = data.quality
+    stream = shared_decoder().stream_blocks if quality.guarded else stream_blocks
+    return stream(uri, BLOCK_S, quality.decode_timeout_s)
+
+
+def candidate_row(
+    frontend: Frontend, word: str, score: float, span_s: tuple[float, float], audio: Audio, first: int
+) -> dict[str, Any]:
+    """A candidate of `PART_SCHEMA`: its clip, and what tells copies and similar sounds.
+
+    Args:
+        frontend: of the embedding.
+        word, score: what fired.
+        span_s: start and end (the peak) in the recording.
+        audio: `(samples,)`, the clip and `CONTEXT_S` on either side, where the recording has them.
+        first: the place of its first sample in the recording.
+    """
+    start_s, end_s = span_s
+    rate = SAMPLE_RATE_HZ
+    low = max(first, round((end_s - SPAN.before_s) * rate)) - first
+    high = min(len(audio), round((end_s + SPAN.after_s) * rate) - first)
+    clip = audio[low:high]
+    return {
+        "word": word,
+        "score": score,
+        "start_s": round(start_s, 4),
+        "end_s": round(end_s, 4),
+        "clip_start_s": round((first + low) / rate, 6),
+        "duration_s": len(clip) / rate,
+        "audio": flac_bytes(clip),
+        "print": fingerprint(audio).tobytes(),
+        "print_first": low // HOP,
+        "embedding": embedding(frontend, audio, round(end_s * rate) - first).tobytes(),
+    }
 
 
 def embedding(frontend: Frontend, audio: Audio, peak: int) -> np.ndarray:

@@ -4,164 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ValidationError
 
 from wakeword.errors import BundleError
-from wakeword.runtime.events import SCORE_LEVELS, EventTiming
+from wakeword.runtime.events import EventTiming
+from wakeword.runtime.manifest import (
+    MANIFEST_NAME,
+    MODEL_NAME,
+    PLAIN_NAME,
+    SAMPLE_RATE_HZ,
+    VERIFIER_NAME,
+    BundleManifest,
+    BundleWord,
+    VerifierWord,
+)
 from wakeword.runtime.onnx_file import has_external_data
 
 SCHEMA_VERSION = 1
-SAMPLE_RATE_HZ = 16_000
-MANIFEST_NAME = "wake.json"
-MODEL_NAME = "model.onnx"
 VARIANTS = {"float32": MODEL_NAME, "int8": "model.int8.onnx", "tflite": "model.tflite"}
 """Model files of a bundle; only float32 is required. They share words, thresholds and state size. The TFLite file takes
 one stream and one step per call."""
-CARD_NAME = "MODEL_CARD.md"
+SENSITIVITIES = ("low", "normal", "high")
+"""Operating point for the fewest false alarms, the default threshold, and the one for the most."""
 MAX_MANIFEST_BYTES = 1 << 20
-MAX_FILE_BYTES = 1 << 28
 _NO_CHECKSUM = "0" * 64
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
-
-
-class OperatingPoint(_Part):
-    """A threshold and its target; evaluation adds further fields with its measurements."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
-    fah_target: float = Field(gt=0)
-    """False alarms per hour that the threshold was chosen for."""
-    threshold: float = Field(ge=0, le=1.01)
-    """On the smoothed score; a value just above 1 disables the word."""
-
-
-class ProbabilityMap(_Part):
-    """Map from a smoothed peak score to a probability: `sigmoid(slope * logit(score) + offset)`, fitted on val.
-
-    It is the probability that a clip with this highest score contains the word, where a share `prior` of the clips
-    does. For another share q, add `logit(q) - logit(prior)` to `offset`. It is a common scale for different models:
-    scores of teachers or cascade stages can be averaged as log odds on it.
-    """
-
-    slope: float = Field(gt=0)
-    """Inverse of the temperature; below 1, the scores of the model are too extreme."""
-    offset: float
-    prior: float = Field(gt=0, lt=1)
-
-    def probability(self, score: ArrayLike) -> Any:
-        """Probabilities of scores in [0, 1], of the same shape; a float for a float."""
-        edge = 0.5 / SCORE_LEVELS  # Saturated scores are moved by half a rounding level from 0 or 1.
-        inside = np.clip(np.asarray(score, dtype=np.float64), edge, 1 - edge)
-        found = 0.5 + 0.5 * np.tanh(0.5 * (self.slope * np.log(inside / (1 - inside)) + self.offset))
-        return found if np.ndim(score) else float(found)
-
-
-class BundleWord(_Part):
-    """One output of the model."""
-
-    label: str = Field(min_length=1)
-    phrase: str
-    threshold: float = Field(0.5, ge=0, le=1.01)
-    ready: bool = False
-    """True if evaluation chose the threshold and the word met its targets."""
-    operating_points: tuple[OperatingPoint, ...] = ()
-    probability_map: ProbabilityMap | None = None
-    """None before evaluation, and if val is too small to fit the map."""
-
-
-class DetectorSettings(_Part):
-    """The `detector` section of the configuration."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _old_name(cls, values: Any) -> Any:
-        """Accept bundles of version 0.1, which name the window `peak_hold_s`."""
-        if isinstance(values, dict) and "peak_hold_s" in values:
-            values = dict(values)
-            values.setdefault("nms_window_s", values.pop("peak_hold_s"))
-        return values
-
-    smoothing_s: float = Field(ge=0)
-    nms_window_s: float = Field(ge=0)
-    refractory_s: float = Field(ge=0)
-
-    def timing(self, step_s: float) -> EventTiming:
-        """The times in scores of `step_s` seconds."""
-        return EventTiming.from_seconds(step_s, self.smoothing_s, self.nms_window_s, self.refractory_s)
-
-
-class FileEntry(_Part):
-    """Checksum and size of a file of the bundle."""
-
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    bytes: int = Field(ge=0, le=MAX_FILE_BYTES)
-
-
-class VariantFacts(_Part):
-    """Differences between another model file and `model.onnx` on streamed audio, measured by the export."""
-
-    score_difference: float = Field(ge=0)
-    """Largest absolute difference of a score."""
-    scores: int = Field(ge=0)
-    """Number of compared scores of all words."""
-    events: int = Field(ge=0)
-    """Number of events of `model.onnx`."""
-    events_changed: int = Field(ge=0)
-    """Number of events that only one of the two reports, or at another time."""
-    operators: dict[str, int] = {}
-    """Number of each operator in a TFLite file."""
-
-
-class BundleManifest(_Part):
-    """The contents of `wake.json`."""
-
-    schema_version: int
-    name: str
-    sample_rate_hz: int
-    step_samples: int = Field(ge=1, le=SAMPLE_RATE_HZ)
-    chunk_ms: float = Field(gt=0)
-    state_size: int = Field(ge=1, le=1 << 24)
-    context_samples: int = Field(ge=0, le=60 * SAMPLE_RATE_HZ)
-    words: tuple[BundleWord, ...] = Field(min_length=1)
-    detector: DetectorSettings
-    metrics: dict[str, Any] = {}
-    training_data: dict[str, Any] = {}
-    variants: dict[str, VariantFacts] = {}
-    """Measurements for each model file other than float32."""
-    files: dict[str, FileEntry]
-    checksum: str = Field(pattern="^[0-9a-f]{64}$")
-    """SHA-256 of this file with the 64 digits of the checksum replaced by zeros."""
-
-    @field_validator("words")
-    @classmethod
-    def _distinct(cls, words: tuple[BundleWord, ...]) -> tuple[BundleWord, ...]:
-        if len({word.label for word in words}) < len(words):
-            raise ValueError("two words share a label")
-        return words
-
-    @field_validator("files")
-    @classmethod
-    def _inside(cls, files: dict[str, FileEntry]) -> dict[str, FileEntry]:
-        for name in files:
-            if not _PLAIN_NAME.fullmatch(name) or name == MANIFEST_NAME:
-                raise ValueError(f"{name!r} is not the plain name of a file in the bundle")
-        if missing := {MODEL_NAME, CARD_NAME} - set(files):
-            raise ValueError(f"{', '.join(sorted(missing))} is not listed")
-        return files
 
 
 @dataclass(frozen=True)
@@ -172,6 +46,8 @@ class Bundle:
     manifest: BundleManifest
     model: bytes
     variant: str = "float32"
+    verifier_model: bytes = b""
+    """The recogniser of the verifier; empty without one."""
 
     @property
     def model_path(self) -> Path:
@@ -218,23 +94,37 @@ class Bundle:
 
     @property
     def fah_targets(self) -> list[float]:
+        """Sorted targets in false alarms per hour for which every word has an operating point of the detector."""
+        return self.fah_targets_for()
+
+    def decided_words(self, verified: bool = False) -> Sequence[BundleWord | VerifierWord]:
+        """The words with the verifier's thresholds if `verified` and the bundle has one, else with the detector's."""
+        part = self.manifest.verifier
+        return part.words if verified and part is not None else self.manifest.words
+
+    def fah_targets_for(self, verified: bool = False) -> list[float]:
         """Sorted targets in false alarms per hour for which every word has an operating point."""
-        targets = [{point.fah_target for point in word.operating_points} for word in self.manifest.words]
+        targets = [{point.fah_target for point in word.operating_points} for word in self.decided_words(verified)]
         return sorted(set.intersection(*targets))
 
-    def thresholds_for(self, fah_target: float | None = None, threshold: float | None = None) -> list[float]:
+    def thresholds_for(
+        self, fah_target: float | None = None, threshold: float | None = None, verified: bool = False
+    ) -> list[float]:
         """Thresholds of the words: `threshold` for all, or those for `fah_target`, or the defaults.
+
+        `verified`: on the fused score of the verifier, if the bundle has one, instead of the detector's.
 
         Raises BundleError for a `threshold` outside [0, 1] and for a `fah_target` without an operating point.
         """
+        words = self.decided_words(verified)
         if threshold is not None:
             if not 0 <= threshold <= 1:
                 raise BundleError(f"a threshold lies between 0 and 1, got {threshold}")
-            return [threshold] * len(self.manifest.words)
+            return [threshold] * len(words)
         if fah_target is None:
-            return self.thresholds
+            return [word.threshold for word in words]
         chosen = []
-        for word in self.manifest.words:
+        for word in words:
             points = {point.fah_target: point.threshold for point in word.operating_points}
             if fah_target not in points:
                 known = ", ".join(f"{target:g}" for target in sorted(points)) or "none: evaluate it first"
@@ -244,6 +134,23 @@ class Bundle:
                 )
             chosen.append(points[fah_target])
         return chosen
+
+    def thresholds_at(self, sensitivity: str, verified: bool = False) -> list[float]:
+        """Thresholds of the words at one of `SENSITIVITIES`, from their operating points.
+
+        Targets whose threshold disables a word are passed over. `verified`: as for `thresholds_for`.
+
+        Raises BundleError for another word and for a bundle without operating points.
+        """
+        if sensitivity not in SENSITIVITIES:
+            raise BundleError(f"no such sensitivity {sensitivity!r}: choose from {', '.join(SENSITIVITIES)}")
+        if sensitivity == "normal":
+            return self.thresholds_for(verified=verified)
+        targets = self.fah_targets_for(verified)
+        working = [one for one in targets if max(self.thresholds_for(one, verified=verified)) <= 1]
+        if not working:
+            raise BundleError(f"{self.path}: has no operating points to choose a sensitivity from: evaluate it first")
+        return self.thresholds_for(working[0 if sensitivity == "low" else -1], verified=verified)
 
 
 def manifest_checksum(text: bytes, stated: str) -> str:
@@ -256,8 +163,10 @@ def complete_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
     text = json.dumps({**manifest, "checksum": _NO_CHECKSUM}, allow_nan=False)
     parsed = _parse_manifest(text.encode(), Path(MANIFEST_NAME), verify=False)
     complete = parsed.model_dump(mode="json", exclude={"checksum"})
+    # Omitted instead of null, for runtimes that are older than the field.
+    if complete["verifier"] is None:
+        del complete["verifier"]
     for word in complete["words"]:
-        # Omitted instead of null, for runtimes that are older than the field.
         if word["probability_map"] is None:
             del word["probability_map"]
     return complete
@@ -285,7 +194,8 @@ def load_bundle(path: str | Path, variant: str = "float32") -> Bundle:
     elif not path.is_dir():
         raise BundleError(f"{path}: there is no bundle folder or zip; make one with `wakeword export`")
     manifest = _parse_manifest(_read(path, MANIFEST_NAME, MAX_MANIFEST_BYTES), path / MANIFEST_NAME)
-    model, model_name = b"", VARIANTS[variant]
+    model_name = VARIANTS[variant]
+    kept = {model_name: b"", VERIFIER_NAME: b""}
     if model_name not in manifest.files:
         raise BundleError(f"{path}: contains no {variant} model; export it again with export.{variant}=true")
     for name, entry in manifest.files.items():
@@ -294,10 +204,10 @@ def load_bundle(path: str | Path, variant: str = "float32") -> Bundle:
             raise BundleError(f"{path / name}: {len(content)} bytes, not {entry.bytes} as in {MANIFEST_NAME}; copy it")
         if hashlib.sha256(content).hexdigest() != entry.sha256:
             raise BundleError(f"{path / name}: changed since the export (its SHA-256 differs); copy it again")
-        if name == model_name:
-            model = content
-    _check_format(model, path / model_name)
-    return Bundle(path, manifest, model, variant)
+        if name in kept:
+            kept[name] = content
+            _check_format(content, path / name)
+    return Bundle(path, manifest, kept[model_name], variant, kept[VERIFIER_NAME])
 
 
 def _check_format(model: bytes, where: Path) -> None:
@@ -345,7 +255,7 @@ def _check_zip(path: Path) -> None:
     except (zipfile.BadZipFile, OSError) as error:
         raise BundleError(f"{path}: not a readable zip ({error}); a bundle is a folder or a zip") from error
     for name in names:
-        if not _PLAIN_NAME.fullmatch(name):
+        if not PLAIN_NAME.fullmatch(name):
             raise BundleError(f"{path}: contains {name!r}; a bundle's zip holds plain files without folders")
     if len(set(names)) < len(names):
         raise BundleError(f"{path}: contains the same file twice")

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wakeword.errors import DataError
-from wakeword.runtime.bundle import SAMPLE_RATE_HZ, Bundle
+from wakeword.runtime.bundle import Bundle
+from wakeword.runtime.cascade import VerifiedEvents
 from wakeword.runtime.engine import Engine
 from wakeword.runtime.events import Detection, EventDetector
+from wakeword.runtime.manifest import SAMPLE_RATE_HZ
 from wakeword.runtime.resampling import StreamResampler, checked_rate
 from wakeword.runtime.wav import wav_blocks, wav_rate_hz
 
@@ -67,8 +69,12 @@ class Detector:
         streams: int = 1,
         threshold: float | Sequence[float] | None = None,
         sample_rate_hz: int = SAMPLE_RATE_HZ,
+        verify: bool = True,
     ) -> None:
         """`threshold`: for all words, or one per word; None uses those of the bundle. `sample_rate_hz`: of the input.
+
+        `verify`: use the verifier of a bundle that has one. Thresholds are then on its fused score, and events are
+        `after_s` later. False uses the detector alone, with its own thresholds.
 
         Raises BundleError if the graph does not match the manifest or a threshold is outside [0, 1], DataError for a
         rate outside 4,000 to 384,000 Hz, MissingExtraError for a rate other than 16 kHz without soxr.
@@ -78,11 +84,15 @@ class Detector:
         self._resampler = None if sample_rate_hz == SAMPLE_RATE_HZ else StreamResampler(sample_rate_hz, streams)
         self.engine = Engine(bundle)
         self.streams = streams
+        verified = verify and bundle.manifest.verifier is not None
         if threshold is None or isinstance(threshold, int | float):
-            thresholds = bundle.thresholds_for(threshold=threshold)
+            thresholds = bundle.thresholds_for(threshold=threshold, verified=verified)
         else:
             thresholds = list(threshold)
-        self.events = events_for(bundle, streams, thresholds)
+        self.verification = VerifiedEvents(bundle, streams, thresholds) if verified else None
+        """Decides about the peaks of a bundle with a verifier; None if the detector is alone."""
+        self.events = self.verification.peaks if self.verification else events_for(bundle, streams, thresholds)
+        """Peaks and thresholds on the detector's score: of the events, or of the triggers of the verifier."""
         self._state = self.engine.initial_state(streams)
         self._rest: Float = np.zeros((streams, 0), dtype=np.float32)
         self._has_audio = False
@@ -98,21 +108,30 @@ class Detector:
 
     def process_scores(self, audio: ArrayLike) -> tuple[Float, list[Detection]]:
         """As `process`; also returns the raw scores `(streams, scores, words)` of this call."""
-        score = self.scores(audio)
-        return score, self.events.push(score)
+        samples = self._resampled(audio)
+        score = self._score(samples)
+        return score, self._push(samples, score)
 
     def scores(self, audio: ArrayLike) -> Float:
         """Raw scores `(streams, scores, words)` without smoothing and without a search for events.
 
         The time of score `i` of a stream is `(i + 1) * bundle.step_s` seconds.
         """
+        return self._score(self._resampled(audio))
+
+    def _resampled(self, audio: ArrayLike) -> Float:
+        """The given samples at 16 kHz: `(streams, samples)` float32."""
         samples = to_float(audio)
         if samples.ndim == 1 and self.streams == 1:
             samples = samples[None]
         if samples.ndim != 2 or samples.shape[0] != self.streams:
             raise DataError(f"audio must be ({self.streams}, samples), got {samples.shape}")
         self._has_audio |= samples.shape[1] > 0
-        return self._score(samples if self._resampler is None else self._resampler.push(samples))
+        return samples if self._resampler is None else self._resampler.push(samples)
+
+    def _push(self, samples: Float, score: Float) -> list[Detection]:
+        """Events that became certain with `samples (streams, n)` at 16 kHz and the scores of the whole steps."""
+        return self.verification.push(samples, score) if self.verification else self.events.push(score)
 
     def _score(self, samples: Float) -> Float:
         """Scores of the waiting samples and `(streams, samples)` at 16 kHz."""
@@ -143,15 +162,16 @@ class Detector:
         """As `flush`; also returns the raw scores `(streams, scores, words)` of the silence."""
         tail = self._resampler.finish() if self._resampler else np.zeros((self.streams, 0), dtype=np.float32)
         silence = self.bundle.tail_samples(self._rest.shape[1] + tail.shape[1]) if self._has_audio else 0
-        score = self._score(np.pad(tail, ((0, 0), (0, silence))))
-        events = self.events.push(score)
-        events += self.events.flush()
+        samples = np.pad(tail, ((0, 0), (0, silence)))
+        score = self._score(samples)
+        events = self._push(samples, score)
+        events += (self.verification or self.events).flush()
         self.reset()
         return score, events
 
     def reset(self, stream: int | None = None) -> None:
         """Reset one stream or all streams. The waiting samples of a single stream become silence."""
-        self.events.reset(stream)
+        (self.verification or self.events).reset(stream)
         if self._resampler is not None:
             self._resampler.restart(stream)
         if stream is None:
@@ -168,12 +188,13 @@ def detect_file(
     audio: str | Path | Iterable[Any],
     threshold: float | Sequence[float] | None = None,
     sample_rate_hz: int | None = None,
+    verify: bool = True,
 ) -> list[Detection]:
     """All detections in a file, in time order; only a few seconds of audio are in memory.
 
     `audio` is the path of a 16-bit WAV, or blocks `(samples,)` for example of `wakeword.audio.io.stream_blocks(path)`,
     which reads other formats. `sample_rate_hz` is the rate of the blocks; None means 16 kHz. Times are seconds of the
-    input audio.
+    input audio. `verify`: use the verifier of a bundle that has one, as `Detector` does.
 
     Raises DataError for a file that cannot be used or whose header states another rate than `sample_rate_hz`, and
     MissingExtraError for a rate other than 16 kHz without soxr.
@@ -185,7 +206,7 @@ def detect_file(
         blocks: Iterable[Any] = wav_blocks(audio)
     else:
         rate_hz, blocks = SAMPLE_RATE_HZ if sample_rate_hz is None else sample_rate_hz, audio
-    detector = Detector(bundle, threshold=threshold, sample_rate_hz=rate_hz)
+    detector = Detector(bundle, threshold=threshold, sample_rate_hz=rate_hz, verify=verify)
     found: list[Detection] = []
     for block in blocks:
         found += detector.process(block)

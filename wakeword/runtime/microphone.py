@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wakeword.errors import DeviceError, MissingExtraError
-from wakeword.runtime.bundle import SAMPLE_RATE_HZ
+from wakeword.runtime.manifest import SAMPLE_RATE_HZ
 from wakeword.runtime.resampling import MAX_RATE_HZ, MIN_RATE_HZ, can_resample
 
 COMMON_RATES_HZ = (SAMPLE_RATE_HZ, 48_000, 44_100)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ _STATUS_CODES = (
     "EPFail EngineError Fail InvalidArgument InvalidGraph InvalidProtobuf NoModel NoSuchFile NotImplemented"
     " RuntimeException"
 )
-_ORT_ERRORS: tuple[type[Exception], ...] = (
+ORT_ERRORS: tuple[type[Exception], ...] = (
     *(getattr(onnxruntime.capi.onnxruntime_pybind11_state, name) for name in _STATUS_CODES.split()),
     RuntimeError,
     ValueError,
@@ -48,6 +49,14 @@ def _session_options() -> Any:
     return options
 
 
+def open_session(model: bytes, where: Path) -> Any:
+    """A session on one thread of the processor. Raises BundleError if ONNX Runtime cannot load the model."""
+    try:
+        return onnxruntime.InferenceSession(model, sess_options=_session_options(), providers=["CPUExecutionProvider"])
+    except ORT_ERRORS as error:
+        raise BundleError(f"{where}: ONNX Runtime cannot load it ({reason(error)})") from error
+
+
 class OnnxGraph:
     """A session with the graph; safe for several threads."""
 
@@ -57,12 +66,7 @@ class OnnxGraph:
     def __init__(self, bundle: Bundle) -> None:
         """Raises BundleError if names, types or sizes do not match the manifest."""
         self._where = bundle.model_path
-        try:
-            self.session = onnxruntime.InferenceSession(
-                bundle.model, sess_options=_session_options(), providers=["CPUExecutionProvider"]
-            )
-        except _ORT_ERRORS as error:
-            raise BundleError(f"{self._where}: ONNX Runtime cannot load it ({reason(error)})") from error
+        self.session = open_session(bundle.model, self._where)
         self._check(bundle.manifest.state_size, len(bundle.manifest.words))
 
     def _check(self, state_size: int, words: int) -> None:
@@ -94,7 +98,7 @@ class OnnxGraph:
         """As `wakeword.runtime.engine.Engine.run`."""
         try:
             score, next_state = self.session.run(OUTPUTS, {"audio": audio, "state": state})
-        except _ORT_ERRORS as error:
+        except ORT_ERRORS as error:
             raise BundleError(
                 f"{self._where}: fails on audio {audio.shape} with state {state.shape} ({reason(error)})"
             ) from error

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wakeword.errors import DataError, MissingExtraError
-from wakeword.runtime.bundle import SAMPLE_RATE_HZ
+from wakeword.runtime.manifest import SAMPLE_RATE_HZ
 
 Float = NDArray[np.float32]
 

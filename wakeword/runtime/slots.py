@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wakeword.errors import DataError, ServingError
-from wakeword.runtime.bundle import SAMPLE_RATE_HZ, Bundle
+from wakeword.runtime.bundle import Bundle
 from wakeword.runtime.detector import STEPS_PER_CALL, events_for, to_float
 from wakeword.runtime.engine import Engine
 from wakeword.runtime.events import Detection
+from wakeword.runtime.manifest import SAMPLE_RATE_HZ
 from wakeword.runtime.resampling import StreamResampler, checked_rate
 
 

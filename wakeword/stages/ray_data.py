@@ -84,8 +84,11 @@ def _actors(stage: Stage, batches: int, max_cpus: int | None) -> Any:
     import ray
     from ray.data import ActorPoolStrategy
 
-    cpus = min(max_cpus or 1e9, ray.cluster_resources().get("CPU", 1.0))
-    most = max(1, min(batches, int(cpus / max(stage.resources.cpus, 1e-3))))
+    cluster, wanted = ray.cluster_resources(), stage.resources
+    cpus = min(max_cpus or 1e9, cluster.get("CPU", 1.0))
+    most = max(1, min(batches, int(cpus / max(wanted.cpus, 1e-3))))
+    if wanted.gpus:
+        most = max(1, min(most, int(cluster.get("GPU", 0.0) / wanted.gpus)))
     return ActorPoolStrategy(min_size=1, max_size=most)
 
 

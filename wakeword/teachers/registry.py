@@ -1,21 +1,21 @@
-"""Teachers: models whose scores of training windows are the targets of a student.
+"""The interfaces of teachers, and the decorator that registers a type of teacher by name.
 
-`distillation.teacher` is `TYPE:PATH`, or a path alone for the type `run`, the folder of a trained run. Other types are
-added with `@register_teacher`.
+A teacher *of the words* scores a student's words; a teacher *of features* describes speech frame by frame, and a linear
+layer on the student's frames learns to predict what it says. `distillation.teacher` is `TYPE` or `TYPE:ARGUMENT`, or a
+path alone for the type `run`; `wakeword.teachers.types` opens it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import torch
 
 from wakeword.config import Config
-from wakeword.errors import ConfigError
-from wakeword.system.files import sha256_of
-from wakeword.training.checkpoint import best_epoch, load_trained
+
+Kind = Literal["words", "features"]
 
 
 class Teacher(Protocol):
@@ -31,80 +31,65 @@ class Teacher(Protocol):
         """Logits `(batch, scores, words)` of audio `(batch, samples)`, of the student's words, one per step."""
 
 
-Opener = Callable[[Path, Config, torch.device], Teacher]
-Fingerprint = Callable[[Path], str]
-"""The fingerprint of the teacher at a path, without loading its model."""
+class FeatureTeacher(Protocol):
+    """A model that describes audio at 16 kHz in frames.
+
+    Frame `i` is centred at sample `first_sample + i * step_samples` of the audio, and depends on at most
+    `context_samples` before and after its centre, except for attention over the whole audio.
+    """
+
+    dims: int
+    step_samples: int
+    first_sample: int
+    context_samples: int
+    longest_samples: int | None
+    """Longest audio of one call; None for any length."""
+    fingerprint: str
+
+    @property
+    def rate_hz(self) -> float:
+        """Frames per second."""
+
+    def features(self, audio: torch.Tensor) -> torch.Tensor:
+        """Features `(batch, frames, dims)` of audio `(batch, samples)` in [-1, 1], at `rate_hz`."""
 
 
-_TYPES: dict[str, tuple[Opener, Fingerprint]] = {}
+class PhoneticTeacher(FeatureTeacher, Protocol):
+    """A teacher of features that also recognises sounds."""
+
+    tokens: tuple[str, ...]
+    """Its inventory: symbols of the IPA, and special ones."""
+
+    def log_probs(self, audio: torch.Tensor) -> torch.Tensor:
+        """Log-probabilities `(batch, frames, tokens)` of audio `(batch, samples)`, at `rate_hz`."""
 
 
-def register_teacher(name: str, fingerprint: Fingerprint) -> Callable[[Opener], Opener]:
-    """Decorator: register a teacher as `distillation.teacher: name:path`."""
+Opener = Callable[[str, Config, torch.device], Teacher | FeatureTeacher]
+"""Opens the teacher of an argument."""
+Fingerprint = Callable[[str, Config], str]
+"""The fingerprint of the teacher of an argument, without loading its model."""
+
+
+@dataclass(frozen=True)
+class TeacherType:
+    """A registered type."""
+
+    kind: Kind
+    opener: Opener
+    fingerprint: Fingerprint
+
+
+TYPES: dict[str, TeacherType] = {}
+"""Registered types by name. Read them through `wakeword.teachers.types`, which imports all of them."""
+
+
+def register_teacher(name: str, kind: Kind, fingerprint: Fingerprint) -> Callable[[Opener], Opener]:
+    """Decorator: register a teacher as `distillation.teacher: name:argument`. Raises ValueError for a taken name."""
 
     def add(opener: Opener) -> Opener:
-        _TYPES[name] = opener, fingerprint
+        if name in TYPES:
+            raise ValueError(f"two types of teachers are called {name!r}")
+        TYPES[name] = TeacherType(kind, opener, fingerprint)
         return opener
 
     return add
-
-
-def open_teacher(config: Config, device: torch.device) -> Teacher:
-    """Open the teacher that `distillation.teacher` names.
-
-    Raises:
-        ConfigError: its type is unknown, or it lacks one of the words.
-        RunError: its run folder holds no trained model.
-    """
-    (opener, _), path = _type_of(config)
-    return opener(path, config, device)
-
-
-def teacher_fingerprint(config: Config) -> str:
-    """The fingerprint of the teacher that `distillation.teacher` names; its model is not loaded.
-
-    Raises:
-        ConfigError: its type is unknown.
-        RunError: its run folder holds no trained model.
-    """
-    (_, fingerprint), path = _type_of(config)
-    return fingerprint(path)
-
-
-def _type_of(config: Config) -> tuple[tuple[Opener, Fingerprint], Path]:
-    spec = config.distillation.teacher
-    name, path = spec.split(":", 1) if ":" in spec else ("run", spec)
-    if name not in _TYPES:
-        raise ConfigError(
-            f"distillation.teacher = {spec!r}: unknown type {name!r}; known: {', '.join(sorted(_TYPES))} "
-            "(a path alone is a run folder)"
-        )
-    return _TYPES[name], Path(path)
-
-
-def _weights_hash(run_dir: Path) -> str:
-    return sha256_of(best_epoch(run_dir) / "ema.safetensors")
-
-
-@register_teacher("run", _weights_hash)
-class RunTeacher:
-    """A trained run: the averaged weights of its best epoch."""
-
-    def __init__(self, run_dir: Path, config: Config, device: torch.device) -> None:
-        model, _ = load_trained(run_dir)
-        missing = [label for label in config.labels if label not in model.labels]
-        if missing:
-            raise ConfigError(
-                f"distillation.teacher {run_dir} was trained for {', '.join(model.labels)}, not for "
-                f"{', '.join(missing)}: train a teacher for all words"
-            )
-        self.model = model.to(device)
-        self.columns = [model.labels.index(label) for label in config.labels]
-        self.context_samples = model.context_samples
-        self.step_samples = model.step_samples
-        self.fingerprint = _weights_hash(run_dir)
-
-    @torch.inference_mode()
-    def logits(self, audio: torch.Tensor) -> torch.Tensor:
-        """See `Teacher.logits`."""
-        return self.model.offline(audio)[:, :, self.columns]

@@ -1,116 +1,52 @@
-"""A teacher's scores of fixed views of the training clips, made once before training.
+"""A teacher's targets for training, made once, in parts that are files.
 
-A *view* is one placed, filled and augmented window of a clip, a function of (run seed, clip, view number) alone: see
-`BatchSampler.plan_views`. The teacher scores `distillation.views` of each clip; the student trains on exactly these
-windows, so that teacher and student score the same audio.
+A teacher of the words scores *views*: a view is one placed, filled and augmented window of a clip, a function of (run
+seed, clip, view number) alone (`BatchSampler.plan_views`), and the student trains on exactly these windows. A teacher
+of features hears each clip once, as it is: its frames depend on clip and teacher alone, so that all words, seeds,
+trials and augmentations share them, and the student's windows take theirs from the place and the tempo that they have.
 """
 
 from __future__ import annotations
 
 import json
+import logging
+import math
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 
-from wakeword.batching.device import resolve_device
-from wakeword.batching.material import training_augmenter, training_clips
-from wakeword.batching.plans import BatchSampler
-from wakeword.batching.views import ViewMaker
-from wakeword.batching.windows import WindowMaker
-from wakeword.config import Config, validate_config
+from wakeword.batching.material import AUDIBLE, training_clips
+from wakeword.config import SAMPLE_RATE_HZ, Config
 from wakeword.data.shards import ShardSet
 from wakeword.errors import ConfigError, DataError
-from wakeword.models.streaming import StreamingModel
 from wakeword.stages.runner import Runner, stage_runner
-from wakeword.stages.stage import Stage, StageResources
-from wakeword.system.files import atomic_path, write_json
-from wakeword.teachers.registry import Teacher, open_teacher
-from wakeword.training.targets import TARGET_SCHEMA, TeacherTargets, read_part, target_parts, targets_identity
+from wakeword.system.files import write_json
+from wakeword.system.locks import lock_folder
+from wakeword.teachers.stages import FeatureStage, TargetStage, ViewStage, window_context
+from wakeword.teachers.types import open_teacher, teacher_fingerprint, teacher_kind
+from wakeword.training.targets import TeacherTargets, feature_identity, read_part, target_parts, targets_identity
 
-_BATCH_CLIPS = 16
-_PART_ROWS = 2_048
-
-
-class TeacherStage(Stage):
-    """Scores all views of a batch of clips; each worker loads the teacher and the clips."""
-
-    name = "teacher targets"
-    reads = ("clip", "clip_id")
-    writes = tuple(TARGET_SCHEMA.names)
-
-    def __init__(self, config: Config, prepared_dir: Path, device: str = "cpu") -> None:
-        self.tree = config.model_dump(mode="json")
-        self.prepared_dir = str(Path(prepared_dir).resolve())
-        self.device = device
-        self.resources = StageResources(
-            cpus=1.0, gpus=1.0 if device == "cuda" else 0.0, batch_size=_BATCH_CLIPS, stateful=True
-        )
-
-    def setup(self) -> None:
-        """Load teacher and clips.
-
-        Raises:
-            ConfigError: the teacher does not fit the student.
-        """
-        config = validate_config(self.tree, "teacher stage")
-        device = resolve_device(self.device)
-        shards = ShardSet.open(self.prepared_dir)
-        clips = training_clips(shards, "train", device)
-        self.teacher = open_teacher(config, device)
-        self.context_samples = window_context(config, self.teacher)
-        self.sampler = BatchSampler(config, clips, self.context_samples, config.distillation.views)
-        windows = WindowMaker(clips, self.sampler.window_samples)
-        self.views = ViewMaker(windows, training_augmenter(config, shards, clips, device))
-        self.count = config.distillation.views
-
-    def __call__(self, table: pa.Table) -> pa.Table:
-        """One row per clip and view, from columns `clip` (row among the worker's clips) and `clip_id`."""
-        clips = np.repeat(table.column("clip").to_numpy(), self.count).astype(np.int64)
-        views = np.tile(np.arange(self.count, dtype=np.int64), table.num_rows)
-        with torch.inference_mode():
-            audio, _ = self.views(self.sampler.plan_views(clips, views))
-            logits = self.teacher.logits(audio[:, self.context_samples - self.teacher.context_samples :])
-        rows = logits.float().cpu().numpy().astype("<f2")
-        return pa.table(
-            {
-                "clip_id": np.repeat(np.array(table.column("clip_id").to_pylist(), dtype=object), self.count),
-                "view": views.astype(np.int32),
-                "scores": np.full(len(rows), rows.shape[1], dtype=np.int32),
-                "logits": [row.tobytes() for row in rows],
-            },
-            schema=TARGET_SCHEMA,
-        )
-
-
-def window_context(config: Config, teacher: Teacher) -> int:
-    """Samples in front of the first score: the larger context of teacher and student.
-
-    Raises:
-        ConfigError: their steps differ.
-    """
-    student = StreamingModel(config, config.labels)
-    if teacher.step_samples != student.step_samples:
-        raise ConfigError(
-            f"distillation.teacher scores every {teacher.step_samples} samples, the student every "
-            f"{student.step_samples}: give both the same frontend.hop_ms and model.frame_stride"
-        )
-    return max(student.context_samples, teacher.context_samples)
+log = logging.getLogger(__name__)
+_PART_ROWS = 512
+"""Views in a part."""
+_PART_S = 600.0
+"""Seconds of audio in a part of features."""
 
 
 def make_targets(
     config: Config, prepared_dir: str | Path, out_dir: str | Path, runner: Runner = "ray"
 ) -> TeacherTargets:
-    """Score all views of all train clips with the teacher, or continue targets that `out_dir` holds.
+    """Make the targets of all train clips, or the parts that `out_dir` lacks; complete targets stay as they are.
 
     Args:
         config: the recipe, with `distillation.teacher`.
         prepared_dir: shards and index.
-        out_dir: folder of `part-*.arrow` and of `index.json`, which is written last.
+        out_dir: folder of `part-*.arrow` and of `index.json`, which is written last; every worker must see it.
         runner: `ray` runs the teacher in Ray Data actors, `local` in this process.
 
     Raises:
@@ -118,27 +54,110 @@ def make_targets(
         DataError: `out_dir` holds other targets.
     """
     if not config.distillation.teacher:
-        raise ConfigError("distillation.teacher is empty: name the run folder of a trained teacher")
-    out_dir = Path(out_dir)
-    shards = ShardSet.open(prepared_dir)
+        raise ConfigError(
+            "distillation.teacher is empty: name the run folder of a trained teacher, or a type such as hama"
+        )
+    out_dir, shards = Path(out_dir), ShardSet.open(prepared_dir)
+    kind, fingerprint = teacher_kind(config), teacher_fingerprint(config)
+    facts: dict[str, Any]
+    if kind == "words":
+        facts = _word_facts(config, shards, fingerprint)
+        parts = _view_parts(shards, config.distillation.views)
+    else:
+        facts = {"kind": "features", "identity": feature_identity(shards.config_hash, fingerprint)}
+        parts = _feature_parts(shards)
+    # Runs that share the prepared data may want the same features at the same time.
+    with lock_folder(out_dir, ".targets.lock", math.inf, "makes targets in"):
+        _claim(out_dir, facts)
+        if not (out_dir / "index.json").is_file():
+            _make(config, Path(prepared_dir), out_dir, runner, parts, ViewStage if kind == "words" else FeatureStage)
+            clips = sum(len(part) for part in parts)
+            write_json(out_dir / "index.json", facts | {"clips": clips} | _measured(out_dir, kind))
+    return TeacherTargets(out_dir, fingerprint)
+
+
+def _word_facts(config: Config, shards: ShardSet, fingerprint: str) -> dict[str, Any]:
     teacher = open_teacher(config, torch.device("cpu"))
-    facts = {
-        "identity": targets_identity(config, shards, teacher.fingerprint),
+    assert hasattr(teacher, "logits")
+    return {
+        "kind": "words",
+        "identity": targets_identity(config, shards, fingerprint),
         "views": config.distillation.views,
         "context_samples": window_context(config, teacher),
         "words": config.labels,
     }
-    _claim(out_dir, facts)
-    clips = training_clips(shards, "train", torch.device("cpu"))
-    ids = [str(clip_id) for clip_id in clips.columns["clip_id"]]
-    done = {clip_id for path in target_parts(out_dir) for clip_id in read_part(path).column("clip_id").to_pylist()}
-    left = [row for row, clip_id in enumerate(ids) if clip_id not in done]
-    table = pa.table({"clip": pa.array(left, pa.int64()), "clip_id": pa.array([ids[row] for row in left], pa.string())})
-    device = "cuda" if config.compute.device == "cuda" else "cpu"
+
+
+def _view_parts(shards: ShardSet, views: int) -> list[list[int]]:
+    """Rows of `training_clips` in each part."""
+    clips, size = len(_audible(shards)), max(1, _PART_ROWS // views)
+    return [list(range(at, min(at + size, clips))) for at in range(0, clips, size)]
+
+
+def _feature_parts(shards: ShardSet) -> list[list[int]]:
+    """Rows of the train split's table in each part, of about equal length."""
+    lengths = pc.binary_length(shards.table("train").column("audio")).to_numpy() / 2
+    parts: list[list[int]] = [[]]
+    seconds = 0.0
+    for row in _audible(shards).tolist():
+        if parts[-1] and seconds + lengths[row] / SAMPLE_RATE_HZ > _PART_S:
+            parts.append([])
+            seconds = 0.0
+        parts[-1].append(row)
+        seconds += lengths[row] / SAMPLE_RATE_HZ
+    return parts
+
+
+def _audible(shards: ShardSet) -> np.ndarray:
+    """Rows of the train split's table that `training_clips` loads, in its order. Raises DataError without any."""
+    kinds = shards.table("train").column("kind")
+    rows = np.flatnonzero(pc.is_in(kinds, pa.array(AUDIBLE, pa.string())))
+    if not len(rows):
+        training_clips(shards, "train", torch.device("cpu"))  # raises the same error as training
+    return rows
+
+
+def _make(
+    config: Config,
+    prepared_dir: Path,
+    out_dir: Path,
+    runner: Runner,
+    parts: list[list[int]],
+    stage: type[TargetStage],
+) -> None:
+    """Make the parts that are absent."""
+    names = [f"part-{number:05d}.arrow" for number in range(len(parts))]
+    left = [number for number, name in enumerate(names) if not (out_dir / name).is_file()]
+    if len(left) < len(parts):
+        log.info("%s: %d of %d parts are there already", out_dir, len(parts) - len(left), len(parts))
+    table = pa.table(
+        {
+            "part": pa.array([names[number] for number in left], pa.string()),
+            "clips": pa.array([parts[number] for number in left], pa.list_(pa.int64())),
+        }
+    )
+    halved: set[int] = set()
     with stage_runner(config, runner, None) as run:
-        _write_parts(out_dir, run(TeacherStage(config, Path(prepared_dir), device), table, "teacher targets"))
-    write_json(out_dir / "index.json", facts | {"clips": len(ids)})
-    return TeacherTargets(out_dir, teacher.fingerprint)
+        work = stage(config, prepared_dir, out_dir, _device(config, runner))
+        for done in run(work, table, "teacher targets"):
+            halved |= set(done.column("halved").to_pylist()) - {0}
+    if halved:
+        log.warning(
+            "the teacher ran out of memory and went on with %d pieces at a time: lower distillation.batch_s (now %g)",
+            min(halved),
+            config.distillation.batch_s,
+        )
+
+
+def _device(config: Config, runner: Runner) -> str:
+    """`cuda` where the workers have GPUs; inside the session of Ray."""
+    if config.compute.device != "auto":
+        return config.compute.device
+    if runner == "ray":
+        import ray
+
+        return "cuda" if ray.cluster_resources().get("GPU", 0) > 0 else "cpu"
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _claim(out_dir: Path, facts: dict[str, Any]) -> None:
@@ -150,14 +169,23 @@ def _claim(out_dir: Path, facts: dict[str, Any]) -> None:
         raise DataError(f"{out_dir} holds targets of another teacher, clips or settings: remove it or name another")
 
 
-def _write_parts(out_dir: Path, tables: Iterator[pa.Table]) -> None:
-    """Write tables as files of at least `_PART_ROWS` rows; the last may have fewer."""
-    pending: list[pa.Table] = []
-    for table in chain(tables, [None]):
-        if table is not None:
-            pending.append(table)
-        if pending and (table is None or sum(part.num_rows for part in pending) >= _PART_ROWS):
-            path = out_dir / f"part-{len(target_parts(out_dir)):04d}.arrow"
-            with atomic_path(path) as temporary, pa.ipc.new_file(str(temporary), TARGET_SCHEMA) as writer:
-                writer.write_table(pa.concat_tables(pending))
-            pending = []
+def _measured(out_dir: Path, kind: str) -> dict[str, Any]:
+    """Of features: their grid, and mean and deviation of each dimension over all frames."""
+    if kind == "words":
+        return {}
+    total, count = np.zeros((2, 1)), 0
+    facts: dict[str, Any] = {}
+    for table in _tables(out_dir):
+        facts = {name.decode(): int(value) for name, value in table.schema.metadata.items()}
+        for data in table.column("features").to_pylist():
+            values = np.frombuffer(data, "<f2").reshape(-1, facts["dims"]).astype(np.float64)
+            total = total + np.stack([values.sum(0), np.square(values).sum(0)])
+            count += len(values)
+    mean = total[0] / count
+    deviation = np.sqrt(np.maximum(total[1] / count - mean**2, 0.0))
+    return facts | {"mean": mean.tolist(), "deviation": deviation.tolist()}
+
+
+def _tables(out_dir: Path) -> Iterator[pa.Table]:
+    for path in target_parts(out_dir):
+        yield read_part(path)

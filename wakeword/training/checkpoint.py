@@ -1,8 +1,8 @@
 """Checkpoints in safetensors and JSON, one folder per epoch; damaged or incomplete ones are not used.
 
-`checkpoints/epoch-0007/{model,ema,optimizer}.safetensors + state.json`; `state.json` holds each file's
-SHA-256. Checkpoints hold no random state: every draw of a step is a function of (seed, step), see
-`wakeword.batching.plans`.
+`checkpoints/epoch-0007/{model,ema,optimizer}.safetensors + state.json`, with a teacher of features also
+`projection.safetensors`; `state.json` holds each file's SHA-256. Checkpoints hold no random state: every draw of a step
+is a function of (seed, step), see `wakeword.batching.plans`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from wakeword.system.files import atomic_folder, sha256_of, write_json
 
 log = logging.getLogger(__name__)
 _FILES = ("model.safetensors", "ema.safetensors", "optimizer.safetensors")
+_PROJECTION = "projection.safetensors"
 _NAME = re.compile(r"epoch-(\d{4,})")
 FORMAT = 1
 
@@ -61,6 +62,7 @@ def save_checkpoint(
     average: nn.Module,
     optimizer: torch.optim.Optimizer,
     keep: int,
+    projection: nn.Module | None = None,
 ) -> Path:
     """Write a checkpoint as one atomic folder, then remove all but the last `keep` and the best."""
     target = epoch_folder(run_dir, state.epoch)
@@ -68,7 +70,11 @@ def save_checkpoint(
         save_file(_tensors(model.state_dict()), folder / "model.safetensors")
         save_file(_tensors(average.state_dict()), folder / "ema.safetensors")
         save_file(_optimizer_tensors(optimizer), folder / "optimizer.safetensors")
-        body = {"format": FORMAT, **vars(state), "files": {name: sha256_of(folder / name) for name in _FILES}}
+        names: tuple[str, ...] = _FILES
+        if projection is not None:
+            save_file(_tensors(projection.state_dict()), folder / _PROJECTION)
+            names = (*_FILES, _PROJECTION)
+        body = {"format": FORMAT, **vars(state), "files": {name: sha256_of(folder / name) for name in names}}
         write_json(folder / "state.json", body)
     kept = set(sorted(_epochs(run_dir))[-keep:]) | {state.best.get("epoch", state.epoch)}
     for epoch in _epochs(run_dir) - kept:
@@ -86,7 +92,7 @@ def read_state(folder: Path) -> RunState:
         body = json.loads((folder / "state.json").read_text(encoding="utf-8"))
         if body["format"] != FORMAT:
             raise RunError(f"checkpoint {folder} has format {body['format']}, this version reads {FORMAT}")
-        for name in _FILES:
+        for name in dict.fromkeys((*_FILES, *body["files"])):
             if sha256_of(folder / name) != body["files"][name]:
                 raise RunError(f"checkpoint {folder} is damaged: the SHA-256 of {name} differs; delete the folder")
         return RunState(**{key: body[key] for key in RunState.__dataclass_fields__})
@@ -107,7 +113,13 @@ def newest_checkpoint(run_dir: Path) -> tuple[Path, RunState] | None:
     return None
 
 
-def restore(folder: Path, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def restore(
+    folder: Path,
+    model: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    projection: nn.Module | None = None,
+) -> None:
     """Load a verified checkpoint into existing objects.
 
     Raises:
@@ -115,6 +127,8 @@ def restore(folder: Path, model: nn.Module, average: nn.Module, optimizer: torch
     """
     load_weights(folder / "model.safetensors", model)
     load_weights(folder / "ema.safetensors", average)
+    if projection is not None:
+        load_weights(folder / _PROJECTION, projection)
     _load_optimizer(optimizer, load_file(folder / "optimizer.safetensors"))
 
 

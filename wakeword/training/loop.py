@@ -25,6 +25,7 @@ from wakeword.batching.plans import BatchSampler
 from wakeword.batching.views import ViewMaker
 from wakeword.batching.windows import WindowMaker
 from wakeword.config import Config, config_hash, save_config
+from wakeword.data.resident import ResidentClips
 from wakeword.data.shards import ShardSet
 from wakeword.errors import DataError, RunError, WakewordError
 from wakeword.models.streaming import StreamingModel
@@ -34,9 +35,10 @@ from wakeword.system.locks import lock_folder
 from wakeword.training import checkpoint
 from wakeword.training.checkpoint import RunState
 from wakeword.training.ema import ModelAverage
+from wakeword.training.features import FeatureStore, FrameProjection
 from wakeword.training.schedule import learning_rate
 from wakeword.training.step import TrainingStep, make_optimizer
-from wakeword.training.targets import TargetStore, TeacherTargets
+from wakeword.training.targets import TargetStore, TeacherTargets, complete_facts
 from wakeword.training.tracking import RunTracker, epoch_text
 from wakeword.training.validation import Validator
 
@@ -131,6 +133,17 @@ def _start(
     return run
 
 
+def _open_targets(
+    targets: TeacherTargets | None, config: Config, shards: ShardSet, clips: ResidentClips, model: StreamingModel
+) -> tuple[TargetStore | None, FeatureStore | None]:
+    """Scores of the words, or features, that a teacher has made."""
+    if targets is None:
+        return None, None
+    if complete_facts(targets.folder).get("kind") == "features":
+        return None, FeatureStore.open(targets, shards, clips)
+    return TargetStore.open(targets, config, shards, clips, model), None
+
+
 class _Run:
     """A run in one process."""
 
@@ -146,9 +159,11 @@ class _Run:
         torch.manual_seed(config.training.seed)
         self.model = StreamingModel(config, config.labels).to(device)
         self.average = ModelAverage(self.model, config.training.ema_decay)
-        self.optimizer = make_optimizer(self.model, config.training)
         clips = training_clips(shards, "train", device)
-        soft = TargetStore.open(targets, config, shards, clips, self.model) if targets is not None else None
+        soft, features = _open_targets(targets, config, shards, clips, self.model)
+        # After the average, which would copy its hooks.
+        self.projection = FrameProjection(self.model.network, features.dims).to(device) if features else None
+        self.optimizer = make_optimizer(self.model, config.training, self.projection)
         extra = soft.extra_context_samples if soft else 0
         views = config.distillation.views if soft else 0
         self.sampler = BatchSampler(config, clips, self.model.context_samples + extra, views)
@@ -160,6 +175,8 @@ class _Run:
             ViewMaker(windows, training_augmenter(config, shards, clips, device)),
             soft,
             context.world,
+            features,
+            self.projection,
         )
         self.state = RunState(identity=identity(config, shards.config_hash))
         self._resume(run_dir)
@@ -191,7 +208,7 @@ class _Run:
                 f"{run_dir} holds a run with other settings ({', '.join(changed)}): "
                 "choose another `name`, or remove the folder to start again"
             )
-        checkpoint.restore(folder, self.model, self.average.model, self.optimizer)
+        checkpoint.restore(folder, self.model, self.average.model, self.optimizer, self.projection)
         self.step.load_scaler(state.scaler)
         self.average.updates = state.ema_updates
         self.state = state
@@ -268,6 +285,8 @@ class _Run:
         }
         if self.step.soft is not None:
             metrics["loss_soft"] = soft
+        if self.step.features is not None:
+            metrics["loss_features"] = soft
         if self.validator:
             metrics |= self.validator(self.average.model)
         return metrics | {"seconds": time.monotonic() - started}
@@ -281,7 +300,13 @@ class _Run:
         state.scaler = self.step.scaler_state()
         state.ema_updates = self.average.updates
         checkpoint.save_checkpoint(
-            self.run_dir, state, self.model, self.average.model, self.optimizer, self.config.training.keep_checkpoints
+            self.run_dir,
+            state,
+            self.model,
+            self.average.model,
+            self.optimizer,
+            self.config.training.keep_checkpoints,
+            self.projection,
         )
         assert self.tracker is not None
         self.tracker.epoch(metrics)

@@ -17,6 +17,7 @@ from wakeword.config import SAMPLE_RATE_HZ, Config
 from wakeword.config.training import TrainingConfig
 from wakeword.errors import ConfigError
 from wakeword.models.streaming import FeatureHook, StreamingModel
+from wakeword.training.features import FeatureStore, FrameProjection, feature_distance
 from wakeword.training.losses import distillation_loss, peak_scores_of, score_times_s, wake_loss
 from wakeword.training.replay import Replay, Windows
 
@@ -31,9 +32,11 @@ class SoftTargets(Protocol):
         """The teacher's logits of the views of a plan: `(batch, scores, words)` on the training device."""
 
 
-def make_optimizer(model: nn.Module, settings: TrainingConfig) -> torch.optim.AdamW:
+def make_optimizer(
+    model: nn.Module, settings: TrainingConfig, projection: FrameProjection | None = None
+) -> torch.optim.AdamW:
     """AdamW (Loshchilov and Hutter 2019); weight decay on matrices and kernels only, not on biases and norms."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    parameters = [p for p in _parameters(model, projection) if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
@@ -41,17 +44,25 @@ def make_optimizer(model: nn.Module, settings: TrainingConfig) -> torch.optim.Ad
     return torch.optim.AdamW(groups, lr=settings.learning_rate)
 
 
+def _parameters(model: nn.Module, projection: FrameProjection | None) -> list[nn.Parameter]:
+    return [*model.parameters(), *(projection.parameters() if projection is not None else ())]
+
+
 class _Scored(nn.Module):
-    """Logits of audio, or of embeddings of a frozen body, as `forward`, for DistributedDataParallel."""
+    """Logits of audio, or of embeddings of a frozen body, as `forward`, for DistributedDataParallel; with a projection
+    also the teacher's features that the student's frames predict."""
 
-    def __init__(self, model: StreamingModel, embedded: bool) -> None:
+    def __init__(self, model: StreamingModel, embedded: bool, projection: FrameProjection | None) -> None:
         super().__init__()
-        self.model, self.embedded = model, embedded
+        self.model, self.embedded, self.projection = model, embedded, projection
 
-    def forward(self, content: torch.Tensor, hook: FeatureHook | None = None) -> torch.Tensor:
+    def forward(
+        self, content: torch.Tensor, hook: FeatureHook | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
         if self.embedded:
-            return self.model.network.classify_embeddings(content)
-        return self.model.offline(content, hook)
+            return self.model.network.classify_embeddings(content), None
+        logits = self.model.offline(content, hook)
+        return logits, self.projection() if self.projection is not None else None
 
 
 class TrainingStep:
@@ -71,9 +82,19 @@ class TrainingStep:
         views: ViewMaker,
         soft: SoftTargets | None = None,
         world: int = 1,
+        features: FeatureStore | None = None,
+        projection: FrameProjection | None = None,
     ) -> None:
+        """
+        Args:
+            soft: targets of a teacher of the words.
+            features: targets of a teacher of features, which `projection` predicts.
+
+        Raises:
+            ConfigError: `training.replay_windows` without a frozen body, or with a teacher of features.
+        """
         self.config, self.model, self.optimizer = config, model, optimizer
-        self.views, self.soft = views, soft
+        self.views, self.soft, self.features, self.projection = views, soft, features, projection
         settings = config.training
         self.device = views.device
         if settings.channels_last:
@@ -85,7 +106,12 @@ class TrainingStep:
                 f"training.replay_windows = {settings.replay_windows} needs a family with a frozen body, which "
                 f"{config.model.family} has not: leave it at 0"
             )
-        scored = _Scored(model, self.replay is not None)
+        if self.replay is not None and features is not None:
+            raise ConfigError(
+                f"training.replay_windows = {settings.replay_windows} keeps windows without their places in the clips, "
+                "which a teacher of features needs: set training.replay_windows=0"
+            )
+        scored = _Scored(model, self.replay is not None, projection)
         self.scored = DistributedDataParallel(scored) if world > 1 else scored
         self.half = torch.float16 if self.device.type == "cuda" else torch.bfloat16
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=settings.amp and self.device.type == "cuda")
@@ -97,7 +123,8 @@ class TrainingStep:
         """One update on this worker's rows of global batch `step`.
 
         Returns:
-            `(4,)` float64 on the device: loss, its positive, negative and soft part, before the update.
+            `(4,)` float64 on the device: loss, its positive and negative part and that of the teacher, before the
+            update.
         """
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -107,7 +134,7 @@ class TrainingStep:
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(terms[0]).backward()
         self.scaler.unscale_(self.optimizer)
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.training.gradient_clip)
+        nn.utils.clip_grad_norm_(_parameters(self.model, self.projection), self.config.training.gradient_clip)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return torch.stack([term.detach().double() for term in terms])
@@ -125,8 +152,12 @@ class TrainingStep:
         self.replay_draws.manual_seed(seed)
 
     def losses(self, plan: WindowPlan) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Total loss (differentiable) and its positive, negative and soft part for the rows of a plan."""
-        logits, windows = self._replayed(plan) if self.replay is not None else self._rendered(plan)
+        """Total loss (differentiable), its positive and negative part, and the teacher's, for the rows of a plan."""
+        if self.replay is not None:
+            logits, windows = self._replayed(plan)
+            distance = None
+        else:
+            logits, windows, distance = self._rendered(plan)
         settings, mix = self.config.training, self.config.distillation
         hard = wake_loss(
             logits,
@@ -137,24 +168,48 @@ class TrainingStep:
             settings.negative_weight,
             peak_scores_of(self.model.step_samples, SAMPLE_RATE_HZ),
         )
+        if distance is not None:
+            return hard.total + mix.feature_weight * distance, hard.positive, hard.negative, distance
         if windows.soft is None:
             return hard.total, hard.positive, hard.negative, torch.zeros((), device=self.device)
         soft = distillation_loss(logits, windows.soft, mix.temperature)
         return (1 - mix.weight) * hard.total + mix.weight * soft, hard.positive, hard.negative, soft
 
-    def _rendered(self, plan: WindowPlan) -> tuple[torch.Tensor, Windows]:
-        """Logits of the plan's windows, and the windows with a target per row of logits."""
-        windows = self._windows(plan)
+    def _rendered(self, plan: WindowPlan) -> tuple[torch.Tensor, Windows, torch.Tensor | None]:
+        """Logits of the plan's windows, the windows with a target per row of logits, and the distance to the teacher's
+        features where there are any."""
+        if self.features is None:
+            windows, speed = self._windows(plan), None
+        else:
+            audio, word_end_s, speed = self.views.with_speed(plan)
+            windows = Windows(audio, torch.as_tensor(plan.target, device=self.device), word_end_s)
         with self._precision():
-            logits = self.scored(windows.content, self._mask_features).float()
+            logits, predicted = self.scored(windows.content, self._mask_features)
+        logits = logits.float()
         # The logits of several heads are rows of the batch; all heads have the same targets.
         heads = logits.shape[0] // len(plan)
-        return logits, replace(
+        distance = None
+        if predicted is not None and self.features is not None and speed is not None:
+            times = self._frame_times(logits.shape[1], predicted.shape[1])
+            target, inside = self.features.at(plan, times, speed)
+            kind = self.config.distillation.feature_loss
+            distance = feature_distance(predicted, target.repeat(heads, 1, 1), inside.repeat(heads, 1), kind)
+        windows = replace(
             windows,
             target=windows.target.repeat(heads, 1),
             word_end_s=windows.word_end_s.repeat(heads),
             soft=None if windows.soft is None else windows.soft.repeat(heads, 1, 1),
         )
+        return logits, windows, distance
+
+    def _frame_times(self, scores: int, frames: int) -> torch.Tensor:
+        """Samples of the window that the student's frames predict: `(frames,)`.
+
+        The last frame belongs to the last score; a mean over time after the classifier makes scores fewer than frames.
+        """
+        first = self.model.context_samples - (frames - scores) * self.model.step_samples
+        latency = self.config.distillation.feature_latency_s * SAMPLE_RATE_HZ
+        return first + torch.arange(frames, device=self.device) * self.model.step_samples - latency
 
     def _replayed(self, plan: WindowPlan) -> tuple[torch.Tensor, Windows]:
         """Keep the plan's windows; logits of windows drawn from all kept ones, and these windows."""
@@ -162,7 +217,7 @@ class TrainingStep:
         self._keep(plan)
         drawn = self.replay.draw(self.config.model.heads * self.config.training.replay_batch, self.replay_draws)
         with self._precision():
-            return self.scored(drawn.content).float(), drawn
+            return self.scored(drawn.content)[0].float(), drawn
 
     def _keep(self, plan: WindowPlan) -> None:
         assert self.replay is not None

@@ -1,4 +1,7 @@
-"""A teacher's targets for training: scores of fixed views of the training clips (see `teachers.targets`)."""
+"""A teacher's targets for training: scores of fixed views of the training clips, or features of the clips.
+
+`wakeword.teachers.targets` makes them; `wakeword.training.features` reads features.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +27,9 @@ TARGET_SCHEMA = pa.schema(
     [("clip_id", pa.string()), ("view", pa.int32()), ("scores", pa.int32()), ("logits", pa.large_binary())]
 )
 """`logits`: little-endian float16, `(scores, words)` in rows."""
+FEATURE_SCHEMA = pa.schema([("clip_id", pa.string()), ("frames", pa.int32()), ("features", pa.large_binary())])
+"""`features`: little-endian float16, `(frames, dims)` in rows. The files' metadata hold `dims`, `step_samples` and
+`first_sample`: frame `i` is centred at sample `first_sample + i * step_samples` of its clip."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,18 @@ def targets_identity(config: Config, shards: ShardSet, fingerprint: str) -> str:
     training = {"seed": config.training.seed, "window_s": config.training.window_s}
     facts = [config_hash(*sections), training, shards.config_hash, fingerprint]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def feature_identity(data_hash: str, fingerprint: str) -> str:
+    """Hash of what features depend on: the prepared data (`ShardSet.config_hash`) and the teacher."""
+    return hashlib.sha256(json.dumps(["features", data_hash, fingerprint]).encode()).hexdigest()[:16]
+
+
+def complete_facts(folder: Path) -> dict[str, Any]:
+    """The facts of complete targets. Raises DataError when they are incomplete."""
+    if not (folder / "index.json").is_file():
+        raise DataError(f"{folder} holds no complete teacher targets: make them first (`wakeword train` does)")
+    return dict(json.loads((folder / "index.json").read_text(encoding="utf-8")))
 
 
 def target_parts(out_dir: Path) -> list[Path]:
@@ -85,12 +104,10 @@ class TargetStore:
             DataError: they are incomplete, or belong to another teacher, other clips or other settings.
         """
         folder = targets.folder
-        if not (folder / "index.json").is_file():
-            raise DataError(f"{folder} holds no complete teacher targets: make them first (`wakeword train` does)")
-        facts = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        facts = complete_facts(folder)
         expected = targets_identity(config, shards, targets.fingerprint)
         views = config.distillation.views
-        if facts["identity"] != expected or facts["views"] != views or facts["words"] != config.labels:
+        if facts["identity"] != expected or facts.get("views") != views or facts.get("words") != config.labels:
             raise DataError(f"{folder} holds targets of another teacher, clips or settings: make them again")
         place = {str(clip_id): row for row, clip_id in enumerate(clips.columns["clip_id"])}
         table = pa.concat_tables([read_part(path) for path in target_parts(folder)])

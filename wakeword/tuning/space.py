@@ -23,8 +23,10 @@ SEARCHABLE = ("frontend", "model", "augmentation", "training", "distillation")
 _FIXED = {
     "training.epochs": "all trials need the same number of epochs to be comparable",
     "training.keep_checkpoints": "it does not change the weights",
-    "distillation.teacher": "the teacher's targets are made once for all trials",
-    "distillation.views": "the teacher's targets are made once for all trials",
+    **{
+        f"distillation.{name}": "the teacher's targets are made once for all trials"
+        for name in ("teacher", "views", "layers", "layer_weights", "batch_s", "gpus")
+    },
 }
 
 

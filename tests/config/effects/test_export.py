@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,18 @@ def exported(config: Config, folder: Path) -> Any:
     return made if isinstance(made, str) else load_bundle(made).variants
 
 
+def with_verifier(config: Config, folder: Path) -> Any:
+    """Whether the bundle holds a verifier, or why there is no bundle; the recogniser's package is not installed."""
+    graph()
+    save_config(config, trained() / "config.yaml")
+    with (
+        mock.patch.object(onnx_export, "export_onnx", return_value=graph()),
+        mock.patch.dict(sys.modules, {"hama": None}),
+    ):
+        made = outcome(lambda: export_bundle(trained(), folder / "bundle", prepared_dir=prepared()))
+    return made if isinstance(made, str) else load_bundle(made).manifest.verifier is not None
+
+
 def chunk(config: Config, folder: Path) -> float:
     return build_manifest(config, STEP_SAMPLES, CONTEXT_SAMPLES, CONTEXT_SAMPLES, {})["chunk_ms"]
 
@@ -103,6 +116,7 @@ EFFECTS: Effects = {
     "export.opset": Effect(opset, 18, given=SMALL, holds=falls),
     "export.int8": Effect(exported, True, given=SMALL),
     "export.tflite": Effect(exported, True, given=SMALL),
+    "export.verifier": Effect(with_verifier, "phonetic", given=SMALL),
     "export.parity_tolerance": Effect(exported, 1e-12, given=SMALL),
 }
 

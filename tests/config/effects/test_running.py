@@ -13,7 +13,6 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 
@@ -23,6 +22,7 @@ from tests.config.effects.effect import (
     Observe,
     check,
     config_with,
+    falls,
     outcome,
     rises,
     shared_folder,
@@ -30,6 +30,7 @@ from tests.config.effects.effect import (
 from tests.config.effects.material import CPU, prepared, train_clips
 from tests.config.effects.test_data import corpus
 from tests.config.effects.test_training import SMALL, run
+from tests.teachers.pretrained_models import save_model
 from wakeword.batching.material import training_augmenter
 from wakeword.batching.plans import BatchSampler
 from wakeword.batching.views import ViewMaker
@@ -41,7 +42,8 @@ from wakeword.models.streaming import StreamingModel
 from wakeword.pipeline import prepared_folder, run_folder, run_pipeline
 from wakeword.stages.ray_session import cluster_address
 from wakeword.system.log import configure_logging
-from wakeword.teachers.targets import TeacherStage, make_targets
+from wakeword.teachers.stages import FeatureStage, ViewStage
+from wakeword.teachers.targets import make_targets
 from wakeword.training import distributed, loop
 from wakeword.training.step import TrainingStep, make_optimizer
 from wakeword.training.targets import TargetStore, TeacherTargets
@@ -162,9 +164,9 @@ def made_targets(config: Config, folder: Path) -> Any:
 
 def views(config: Config, folder: Path) -> int:
     """Rows of targets for two clips."""
-    stage = TeacherStage(config, prepared())
+    stage = ViewStage(config, prepared(), folder)
     stage.setup()
-    return stage(pa.table({"clip": [0, 1], "clip_id": stage.sampler.clip_ids[:2]})).num_rows
+    return stage.make([0, 1])[0].num_rows
 
 
 def distilled_loss(config: Config, folder: Path) -> float:
@@ -178,6 +180,54 @@ def distilled_loss(config: Config, folder: Path) -> float:
     return float(np.float64(step(sampler.batch(0), 1e-2, 0)[0]))
 
 
+HEARD = {**SMALL, "distillation.teacher": "speech_embedding"}
+
+
+@cache
+def heard() -> TeacherTargets:
+    return make_targets(config_with(HEARD), prepared(), shared_folder("heard") / "made", runner="local")
+
+
+def feature_loss(config: Config, folder: Path) -> float:
+    """The loss after a step towards the features of the embedding."""
+    trained = loop.train(config, prepared(), folder, targets=heard())
+    return float(trained.metrics["loss"])
+
+
+@cache
+def encoder() -> str:
+    """A random encoder of transformers, with its setting `teacher`."""
+    pytest.importorskip("transformers", reason="the extra [teachers] (transformers) is not installed")
+    return f"transformers:{save_model(shared_folder('encoder') / 'hubert', 'hubert')}"
+
+
+def first_features(config: Config, folder: Path) -> bytes:
+    """The teacher's features of the first clip."""
+    stage = FeatureStage(config, prepared(), folder)
+    stage.setup()
+    return bytes(stage.make([0])[0].column("features")[0].as_py())
+
+
+def most_rows(config: Config, folder: Path) -> int:
+    """The largest batch that the teacher hears."""
+    stage = FeatureStage(config, prepared(), folder)
+    stage.setup()
+    real, rows = stage.teacher.features, []
+
+    def hearing(audio: torch.Tensor) -> torch.Tensor:
+        rows.append(len(audio))
+        return real(audio)
+
+    stage.teacher.features = hearing  # type: ignore[method-assign]
+    stage.make(list(range(6)))
+    return max(rows)
+
+
+def reserved_gpus(config: Config, folder: Path) -> float:
+    return FeatureStage(config, prepared(), folder, "cuda").resources.gpus
+
+
+LAYERED = {**SMALL, "distillation.teacher": encoder}
 WORKERS = {"compute.workers": 1, "compute.device": "cpu"}
 PREPARED = {
     "data.sources": lambda: [{"type": "csv", "uri": corpus()}],
@@ -201,6 +251,13 @@ EFFECTS: Effects = {
     "distillation.teacher": Effect(made_targets, teacher, "", {**SMALL, "distillation.views": 1}),
     "distillation.weight": Effect(distilled_loss, 0.9, given=TAUGHT),
     "distillation.temperature": Effect(distilled_loss, 5, given=TAUGHT),
+    "distillation.feature_weight": Effect(feature_loss, 5.0, given=HEARD, holds=rises),
+    "distillation.feature_loss": Effect(feature_loss, "mse", given=HEARD),
+    "distillation.feature_latency_s": Effect(feature_loss, 0.4, given=HEARD),
+    "distillation.layers": Effect(first_features, [1], given=LAYERED),
+    "distillation.layer_weights": Effect(first_features, [3.0, 1.0], given={**LAYERED, "distillation.layers": [0, 2]}),
+    "distillation.batch_s": Effect(most_rows, 2.0, given=HEARD, holds=falls),
+    "distillation.gpus": Effect(reserved_gpus, 0.25, given=HEARD, holds=falls),
     "distillation.views": Effect(views, 3, given=TAUGHT, holds=rises),
 }
 

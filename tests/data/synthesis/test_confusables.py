@@ -21,6 +21,7 @@ from wakeword.data.words import holds
 from wakeword.errors import ConfigError
 
 pytest.importorskip("espeakng_loader", reason="the text-to-speech extra [tts] is not installed")
+from wakeword.data.synthesis import confusables as module
 from wakeword.data.synthesis.confusables import confusables
 from wakeword.data.synthesis.pronunciation import contains, sounds_of, split_ipa
 
@@ -82,6 +83,24 @@ def test_parts_and_orders_of_a_phrase_are_among_them() -> None:
 def test_what_holds_another_word_is_no_confusable() -> None:
     other = WordConfig(label="nova")
     assert not [o for o in confusables(NOVA, [NOVA, other], "espeak", 0) if contains(o.sounds, ("n", "oʊ", "v", "ə"))]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "same", "near"),
+    [
+        ("jarvis", {"jawvis", "jahvis", "jarvus"}, {"jarvin", "jarfis"}),
+        ("alexa", {"lexa", "elexa", "alexr"}, {"flexa"}),
+        ("hey nova", {"hey nover"}, {"hey noving"}),
+    ],
+)
+def test_what_an_accent_makes_equal_to_the_phrase_is_no_confusable(
+    phrase: str, same: set[str], near: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TEXTS_PER_DISTANCE", 10_000)
+    word = WordConfig(label="word", phrase=phrase)
+    texts = {one.text for one in confusables(word, [word], "espeak", 0)}
+    assert not same & texts
+    assert near <= texts
 
 
 def test_training_and_evaluation_share_neither_text_nor_sound() -> None:

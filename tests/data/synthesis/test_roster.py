@@ -14,11 +14,11 @@ import pytest
 from wakeword.config import Config, validate_config
 from wakeword.data.prepare import prepare
 from wakeword.data.synthesis import load_engine
-from wakeword.errors import MissingExtraError
+from wakeword.errors import ConfigError, MissingExtraError
 
 pytest.importorskip("espeakng_loader", reason="the text-to-speech extra [tts] is not installed")
 from wakeword.data.synthesis.plan import plan_utterances
-from wakeword.data.synthesis.roster import Cast, Deal, cast_voices
+from wakeword.data.synthesis.roster import Cast, Deal, cast_voices, held_out
 
 KINDS = ("wakeword", "speech", "confusable")
 
@@ -148,3 +148,65 @@ def test_voices_without_clips_are_counted_and_named(tmp_path: Path) -> None:
     assert messages[0].endswith("no model)")
     assert messages[1].startswith("the voice mute of command:some spoke none of ")
     assert messages[2].startswith(f"command:some spoke hey_nova in none of {unsaid} clips (no_speech: ")
+
+
+HELD = {"engines": {"espeak": 0.7, "kokoro": 0.3}, "hold_out": ["hibari", "kokoro/af_bella", "espeak/8"]}
+
+
+def test_voices_of_a_training_engine_are_held_out_by_name_and_by_number() -> None:
+    made = config(clips_per_word=200, **HELD)
+    try:
+        casts = cast_voices(made.synthesis, made.data.splits)
+    except MissingExtraError as error:
+        pytest.skip(str(error))
+    held = held_out(made.synthesis)
+    assert list(held) == ["hibari", "kokoro", "espeak"]
+    unheard = {(voice.engine, who) for voices in held.values() for voice in voices for who in voice.speakers}
+    assert ("kokoro", "af_bella") in unheard
+    assert Counter(spec for spec, _ in unheard) == {"hibari": 1, "kokoro": 1, "espeak": 8}
+    seen = {
+        split: {(voice.engine, who) for voices in cast.voices.values() for voice in voices for who in voice.speakers}
+        for split, cast in casts.items()
+    }
+    assert unheard <= seen["test"]
+    assert not unheard & (seen["train"] | seen["val"])
+    assert not seen["test"] & seen["train"]
+    rows = [row for row in plan_utterances(made).to_pylist() if row["split"] == "test"]
+    tested = Counter((row["engine"], row["speaker"].partition(":")[2]) for row in rows if row["kind"] == "confusable")
+    assert len(set(tested) & unheard) == 10, "every held-out voice speaks near misses"
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        (["kokoro/af_nobody"], "kokoro has no speaker 'af_nobody': its speakers are af_alloy"),
+        (["piper/en_US-joe-medium"], "leaves piper no voice to train on: name piper in hold_out"),
+        (["pico/en-US"], "pico/en-US names voices of an engine that engines does not name: write pico"),
+        (["kokoro/0"], "kokoro/0 holds out no voice"),
+        (["kokoro", "espeak"], "espeak, kokoro cannot be trained on and held out"),
+    ],
+)
+def test_what_cannot_be_held_out_is_refused(entries: list[str], message: str) -> None:
+    engines = {"espeak": 0.4, "kokoro": 0.3, "piper": 0.3}
+    try:
+        with pytest.raises(ConfigError, match=message):
+            held_out(config(engines=engines, hold_out=entries).synthesis)
+    except MissingExtraError as error:
+        pytest.skip(str(error))
+
+
+def test_a_number_takes_at_most_half_of_the_voices_and_follows_the_language() -> None:
+    def held(language: str, *entries: str) -> dict[str, set[str]]:
+        engines = {"espeak": 0.5, "kokoro": 0.5}
+        made = config(engines=engines, hold_out=entries, language=language).synthesis
+        return {spec: {who for voice in voices for who in voice.speakers} for spec, voices in held_out(made).items()}
+
+    try:
+        assert len(held("en", "kokoro/8")["kokoro"]) == 8
+        assert len(held("en", "kokoro/100")["kokoro"]) == 14
+        assert len(held("es", "kokoro/8")["kokoro"]) == 1
+        assert held("fr", "kokoro/8") == {}, "its only French voice is trained on"
+        assert held("es", "kokoro/af_bella") == {}, "an English voice has no part in a Spanish recipe"
+        assert held("es", "kokoro/em_alex") == {"kokoro": {"em_alex"}}
+    except MissingExtraError as error:
+        pytest.skip(str(error))

@@ -20,8 +20,8 @@ from wakeword.evaluation.metrics.calibration import (
 from wakeword.evaluation.metrics.threshold_curve import HitWindow, Truth, track_peaks
 from wakeword.evaluation.results import CalibrationFigures, CalibrationResult
 from wakeword.evaluation.tracks.plan import TruthRow
-from wakeword.runtime.bundle import ProbabilityMap
 from wakeword.runtime.events import EventTiming
+from wakeword.runtime.manifest import ProbabilityMap
 
 
 def drawn(count: int, slope: float = 1.0, offset: float = 0.0, seed: int = 0) -> ScoredClips:

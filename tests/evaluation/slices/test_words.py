@@ -13,7 +13,7 @@ from wakeword.evaluation.metrics.measure import measure_word
 from wakeword.evaluation.results import EvaluationReport
 from wakeword.evaluation.scoring.store import ScoreStore
 from wakeword.evaluation.slices.words import duration_edges, slice_alarms, slice_words
-from wakeword.runtime.bundle import DetectorSettings
+from wakeword.runtime.manifest import DetectorSettings
 
 
 @pytest.fixture(scope="module")

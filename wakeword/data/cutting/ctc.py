@@ -6,10 +6,7 @@ Times are multiples of the model's frames, 20 ms for most. CTC models emit a let
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,9 +14,8 @@ import numpy as np
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.data.cutting.aligner import AlignedWord, AlignmentError
 from wakeword.data.cutting.viterbi import best_path
-from wakeword.errors import ConfigError, DeviceError, MissingExtraError
-from wakeword.system.files import sha256_of
-from wakeword.system.torchaudio_guard import guard_torchaudio
+from wakeword.errors import ConfigError, DeviceError
+from wakeword.phonetics.pretrained import load_pretrained, weights_identity
 
 
 class Ctc:
@@ -36,32 +32,23 @@ class Ctc:
     """
 
     def __init__(self, name: str, device: str) -> None:
-        guard_torchaudio()  # transformers imports torchaudio wherever it is installed
-        try:
-            import torch
-            from safetensors import SafetensorError
-            from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoTokenizer
-        except ImportError as error:
-            raise MissingExtraError(f"The aligner ctc:{name}", "teachers", error) from error
+        owner = "cutting.aligner = ctc:"
+        model, self.features = load_pretrained(owner, name, "AutoModelForCTC")
+        import torch
+        from transformers import AutoTokenizer
+
         try:
             self.tokenizer: Any = AutoTokenizer.from_pretrained(name)
-            self.features: Any = AutoFeatureExtractor.from_pretrained(name)
-            # Weights in the old pickle format could run code.
-            model = AutoModelForCTC.from_pretrained(name, use_safetensors=True)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
             raise ConfigError(
-                f"cutting.aligner = ctc:{name} cannot be loaded ({' '.join(str(error).split())[:200]}): give a folder "
+                f"{owner}{name} cannot be loaded ({' '.join(str(error).split())[:200]}): give a folder "
                 "or an id with a CTC model (safetensors), its tokenizer and its feature extractor"
             ) from error
-        if self.features.sampling_rate != SAMPLE_RATE_HZ:
-            raise ConfigError(
-                f"cutting.aligner = ctc:{name} takes {self.features.sampling_rate} Hz: use a model for 16000 Hz"
-            )
         if device == "cuda" and not torch.cuda.is_available():
             raise DeviceError("compute.device is cuda, but torch finds none for the aligner: set it to auto or cpu")
         self.model: Any = model.to(torch.device(device)).eval()
         self.blank = int(model.config.pad_token_id or 0)
-        self.identity = f"ctc {_weights_identity(name, model.config)}"
+        self.identity = f"ctc {weights_identity(name)}"
 
     def align(self, audio: np.ndarray, words: Sequence[str]) -> list[AlignedWord]:
         """See `Aligner.align`."""
@@ -121,14 +108,6 @@ class Ctc:
             if ids and self.tokenizer.unk_token_id not in ids and self.blank not in ids:
                 return ids
         raise AlignmentError("unknown_words", f"the model has no letters for {word!r}")
-
-
-def _weights_identity(name: str, config: Any) -> str:
-    """Hash of a folder's weights, or the revision of a model of the hub."""
-    if not os.path.isdir(name):
-        return f"{name} {getattr(config, '_commit_hash', None) or 'main'}"
-    files = sorted(Path(name).glob("*.safetensors")) + sorted(Path(name).glob("*.json"))
-    return hashlib.sha256("".join(sha256_of(path) for path in files).encode()).hexdigest()[:16]
 
 
 def make(argument: str, device: str) -> Ctc:

@@ -23,6 +23,7 @@ from wakeword.data.synthesis.pronunciation import (
 )
 from wakeword.data.synthesis.sentences import pairs_of, says, sentences, words_of
 from wakeword.data.words import spoken
+from wakeword.phonetics.accents import forms
 
 DISTANCES = (1, 2, 3)
 """Classes of distance in phonemes; the last includes all larger distances."""
@@ -33,6 +34,8 @@ NEIGHBOURS = 24
 """Number of similar words that replace a word of the phrase."""
 DICTIONARY_WORDS = 200
 """Words of the CMU dictionary to consider for the phrase and for each of its words."""
+_MERGED = {"ɔ": "ɑ", "ɪ": "ə", "ɚ": "ə", "a": "æ"}
+"""Vowels that are one in some accent of English: cot and caught, roses and Rosa's, panda and pander, bath."""
 _ENDINGS, _BEGINNINGS = ("", "er", "ing", "al", "ate", "o"), ("", "re", "a", "per", "un")
 
 
@@ -73,7 +76,8 @@ def confusables(
     """Confusables of a word, at most `TEXTS_PER_DISTANCE` per class: parts first, then real words, then invented ones.
 
     A text is left out if one of its pronunciations contains a pronunciation of a configured word (a plural, a longer
-    name, another spelling), since it would be a positive.
+    name, another spelling), or if an accent makes it equal to one ("jawvis" and "jarvis" without r), since it would be
+    a positive.
 
     Args:
         word: the word to resemble.
@@ -84,6 +88,7 @@ def confusables(
         pool: sentences whose words and pairs of words are candidates; None for the built-in English ones.
     """
     refused = [target for other in words for target in word_sounds(other, source, language)]
+    heard = {form for target in refused for form in _as_heard(target, language)}
     targets = word_sounds(word, source, language)
     if not targets:
         return []  # espeak does not speak the language, so the pronunciation is unknown.
@@ -95,6 +100,8 @@ def confusables(
             continue
         if any(contains(sounds, target) for sounds in variants for target in refused):
             continue
+        if any(form in heard for sounds in variants for form in _as_heard(sounds, language)):
+            continue
         distance, longest = min((edit_distance(s, target), len(target)) for s in variants for target in targets)
         if ways[text] != "part" and distance > max(DISTANCES[1], MAX_SHARE * longest):
             continue
@@ -104,6 +111,13 @@ def confusables(
             found[sounds] = made
     ordered = sorted(found.values(), key=lambda one: _rank(one, seed))
     return [one for near in DISTANCES for one in [c for c in ordered if c.near == near][:TEXTS_PER_DISTANCE]]
+
+
+def _as_heard(sounds: Phonemes, language: str) -> set[Phonemes]:
+    """What accents make of a pronunciation, with one symbol for vowels that English accents merge."""
+    english = is_english(language)
+    merged = _MERGED if english else {}
+    return {tuple(merged.get(sound, sound) for sound in form) for form in forms(sounds, english)}
 
 
 def serves_training(sounds: Phonemes, seed: int) -> bool:

@@ -14,10 +14,11 @@ from wakeword.data.synthesis.carriers import carriers_by_split
 from wakeword.data.synthesis.confusables import DISTANCES, Confusable, confusables
 from wakeword.data.synthesis.espeak import phonemes, speakable
 from wakeword.data.synthesis.languages import is_english
+from wakeword.data.synthesis.negatives import negative_utterances
 from wakeword.data.synthesis.pronunciation import split_ipa
 from wakeword.data.synthesis.reading import check_phonemes, engine_input, unable_of
 from wakeword.data.synthesis.roster import Cast, Deal, cast_voices, casts_without, engine_of, speakers_of
-from wakeword.data.synthesis.sentences import draw_text, own_texts_of, require_free, texts_identity, texts_of
+from wakeword.data.synthesis.sentences import draw_text, own_texts_of, pool_of, require_free, texts_identity
 from wakeword.errors import ConfigError
 
 UTTERANCE_SCHEMA = pa.schema(
@@ -47,7 +48,7 @@ UTTERANCE_SCHEMA = pa.schema(
 """`text` is the text in the manifest; `respelling` or `phonemes`, where not empty, is the engine's input instead.
 `resembles`, `phoneme_distance` and `way` describe a confusable, `gender` and `accent` the voice. `carrier` is the
 sentence around a phrase; `sounds` are the phonemes of the engine's input without the carrier."""
-PLAN_VERSION = 3
+PLAN_VERSION = 4
 """Incremented when a config gives another plan."""
 CARRIER_VERSION = 1
 """Incremented when the parts of a sentence are joined differently."""
@@ -87,7 +88,7 @@ def plan_utterances(config: Config) -> pa.Table:
                 given = _engine_input(config, word, str(row["engine"]), number)
                 rows.append({**row, "kind": "wakeword", "label": word.label, "text": word.text, **given})
                 rows[-1]["carrier"] = _carrier(synthesis.carrier_share, carriers.get(split, []), number)
-    pool = _pool(synthesis)
+    pool = pool_of(synthesis)
     if pool is not None and synthesis.speech_clips:
         require_free(pool, phrases, synthesis.sentences or f"the built-in list of {synthesis.language}")
     for split, count in _per_split(synthesis.speech_clips, config.data.splits).items():
@@ -96,15 +97,11 @@ def plan_utterances(config: Config) -> pa.Table:
             row, chance = deal.next()
             text = draw_text(chance, phrases, short=row["engine"] in slow, pool=pool)
             rows.append({**row, "kind": "speech", "label": "speech", "text": text})
+    rows += negative_utterances(synthesis, casts, phrases)
     rows += _near_miss_rows(config, by_word)
     rows.sort(key=lambda row: (row["engine"] not in slow, row["engine"], row["key"]))
     _add_sounds(rows, synthesis.language)
     return pa.Table.from_pylist(rows, schema=UTTERANCE_SCHEMA)
-
-
-def _pool(synthesis: SynthesisConfig) -> tuple[str, ...] | None:
-    """Sentences of a file or another language; None for the built-in English ones."""
-    return None if not synthesis.sentences and is_english(synthesis.language) else texts_of(synthesis)
 
 
 def _casts_for(config: Config, word: WordConfig, casts: dict[str, Cast]) -> dict[str, Cast]:

@@ -15,7 +15,7 @@ from itertools import accumulate
 import numpy as np
 
 from wakeword.config.data import SplitConfig
-from wakeword.config.synthesis import CommandConfig, SynthesisConfig
+from wakeword.config.synthesis import CommandConfig, SynthesisConfig, held_part
 from wakeword.data.splits import draw
 from wakeword.data.synthesis import Engine, load_engine
 from wakeword.data.synthesis.engine import Voice, stable_seed
@@ -24,6 +24,7 @@ from wakeword.errors import ConfigError, DataError, MissingExtraError
 
 HELD_OUT_SHARE = 0.5
 """Share of the held-out engines in the test split."""
+_AWAY = "held out"
 _GOLDEN = 0.6180339887498949
 _PLANE = (0.7548776662466927, 0.5698402909980532)
 """Steps whose multiples modulo 1 fill an interval and a square evenly: 1 / g with g^2 = g + 1; 1 / p and 1 / p^2 with
@@ -70,19 +71,55 @@ def shares_of(config: SynthesisConfig) -> dict[str, float]:
     return speaking
 
 
-def held_out(config: SynthesisConfig) -> list[str]:
-    """Engines of `hold_out` that speak the language.
+def held_out(config: SynthesisConfig) -> dict[str, list[Voice]]:
+    """Held-out voices of the language by engine, in the order of `hold_out`: whole engines, and parts of others.
 
     Raises:
-        ConfigError: no such engine.
-        MissingExtraError: one is not installed.
+        ConfigError: no such engine or speaker, or none of an engine in `engines` would be left for training.
+        MissingExtraError: an engine is not installed.
     """
-    return [spec for spec in config.hold_out if engine_of(config, spec).speaks(config.language)]
+    found: dict[str, list[Voice]] = {}
+    trained = shares_of(config)
+    parts: dict[str, list[str]] = {}
+    for entry in config.hold_out:
+        spec, part = held_part(entry, config.engines)
+        if part:
+            parts.setdefault(spec, []).append(part)
+        elif engine_of(config, spec).speaks(config.language):
+            found[spec] = engine_of(config, spec).voices(config.language)
+    for spec in (spec for spec in parts if spec in trained):
+        held = _held_speakers(config, spec, parts[spec])
+        voices = engine_of(config, spec).voices(config.language)
+        if kept := [voice for voice in voices if held.issuperset(voice.speakers)]:
+            found[spec] = kept
+    return found
+
+
+def _held_speakers(config: SynthesisConfig, spec: str, parts: list[str]) -> set[str]:
+    """Speakers of an engine that are held out: the named ones, then as many by hash as a number says."""
+    engine = engine_of(config, spec)
+    speakers = {who for voice in engine.voices(config.language) for who in voice.speakers}
+    named = {part for part in parts if not part.isdecimal()}
+    for name in sorted(named - speakers):
+        others = {who for tag in engine.languages() for voice in engine.voices(tag) for who in voice.speakers}
+        if name not in others:
+            raise ConfigError(
+                f"synthesis.hold_out: {spec} has no speaker {name!r}: its speakers are {', '.join(sorted(speakers))}"
+            )
+    held = named & speakers
+    if held and held == speakers:
+        raise ConfigError(
+            f"synthesis.hold_out: {', '.join(f'{spec}/{name}' for name in sorted(held))} leaves {spec} no voice to "
+            f"train on: name {spec} in hold_out and take it out of engines"
+        )
+    count = min(sum(int(part) for part in parts if part.isdecimal()), len(speakers) // 2 - len(held))
+    rest = sorted(speakers - held, key=lambda who: (draw(f"held:{spec}:{who}"), who))
+    return held | set(rest[: max(0, count)])
 
 
 def speakers_of(config: SynthesisConfig) -> list[str]:
     """All engines in use: those of training, then the held-out ones."""
-    return [*shares_of(config), *held_out(config)]
+    return list(dict.fromkeys([*shares_of(config), *held_out(config)]))
 
 
 def _spoken_by(config: SynthesisConfig, spec: str) -> str:
@@ -95,7 +132,8 @@ def left_out(config: SynthesisConfig) -> list[str]:
     """A sentence for each engine that is left out because it is absent or does not speak the language."""
     missing = _missing(config)
     messages = [f"the engine {spec} is left out, the others speak its share: {why}" for spec, why in missing.items()]
-    for spec in (*config.engines, *config.hold_out):
+    tested = (held_part(entry, config.engines)[0] for entry in config.hold_out)
+    for spec in dict.fromkeys((*config.engines, *tested)):
         if spec not in missing and not engine_of(config, spec).speaks(config.language):
             what = "the others speak its share" if spec in config.engines else "no voice of it is in the test split"
             messages.append(
@@ -124,31 +162,32 @@ def _loaded(spec: str, name: str, command: CommandConfig | None) -> Engine:
 def cast_voices(config: SynthesisConfig, splits: SplitConfig) -> dict[str, Cast]:
     """Voices of each split; no speaker is in two splits.
 
-    The speakers of an engine are ordered by hash; val and test take their shares of them (at least one each where the
-    engine has three or more speakers, none otherwise). A blend of speakers of different splits is not used.
+    Held-out speakers are in test. The other speakers of an engine are ordered by hash; val and test take their shares
+    of them (at least one each where three or more are left, none otherwise). A blend of speakers of different splits is
+    not used.
 
     Raises:
         DataError: a split with clips has no voice.
     """
     found: dict[str, dict[str, list[Voice]]] = {"train": {}, "val": {}, "test": {}}
-    engines = shares_of(config)
+    engines, held = shares_of(config), held_out(config)
     for spec in engines:
         voices = engine_of(config, spec).voices(config.language)
-        home = _homes(voices, splits)
+        away = {who for voice in held.get(spec, []) for who in voice.speakers}
+        home = _homes(voices, splits, away)
         for voice in voices:
             homes = {home[speaker] for speaker in voice.speakers}
-            if len(homes) == 1:
+            if len(homes) == 1 and not homes & {_AWAY}:
                 found[homes.pop()].setdefault(spec, []).append(voice)
     casts = {}
     for split, by_engine in found.items():
         shares = {spec: engines[spec] for spec in by_engine}
-        if split == "test" and (others := held_out(config)):
-            held = {spec: engine_of(config, spec).voices(config.language) for spec in others}
+        if split == "test" and held:
             total = sum(shares.values())
             own = (1 - HELD_OUT_SHARE) / total if total else 0.0
             shares = {spec: share * own for spec, share in shares.items()}
-            shares |= {spec: HELD_OUT_SHARE / len(held) for spec in held}
-            by_engine = {**by_engine, **held}
+            shares |= {spec: shares.get(spec, 0.0) + HELD_OUT_SHARE / len(held) for spec in held}
+            by_engine = {spec: [*by_engine.get(spec, []), *held.get(spec, [])] for spec in shares}
         if not by_engine and (split == "train" or getattr(splits, split) > 0):
             raise DataError(
                 f"synthesis: the engines {', '.join(engines)} have too few voices to give {split} a "
@@ -169,9 +208,10 @@ def casts_without(casts: dict[str, Cast], specs: Collection[str]) -> dict[str, C
     }
 
 
-def _homes(voices: list[Voice], splits: SplitConfig) -> dict[str, str]:
+def _homes(voices: list[Voice], splits: SplitConfig, away: set[str]) -> dict[str, str]:
     engine = voices[0].engine
-    speakers = sorted({s for voice in voices for s in voice.speakers}, key=lambda s: (draw(f"voice:{engine}:{s}"), s))
+    left = {s for voice in voices for s in voice.speakers} - away
+    speakers = sorted(left, key=lambda s: (draw(f"voice:{engine}:{s}"), s))
     few = len(speakers) < 3
     counts = {
         split: 0 if few or not share else max(1, round(share * len(speakers)))
@@ -180,7 +220,7 @@ def _homes(voices: list[Voice], splits: SplitConfig) -> dict[str, str]:
     home = dict.fromkeys(speakers, "train")
     for place, speaker in enumerate(speakers[: counts["test"] + counts["val"]]):
         home[speaker] = "test" if place < counts["test"] else "val"
-    return home
+    return home | dict.fromkeys(away, _AWAY)
 
 
 class Deal:

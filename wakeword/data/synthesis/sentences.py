@@ -67,6 +67,11 @@ def texts_of(config: SynthesisConfig) -> tuple[str, ...]:
     return sentences(config.language) or sentences()
 
 
+def pool_of(config: SynthesisConfig) -> tuple[str, ...] | None:
+    """The sentences for `draw_text`: None for the built-in English ones."""
+    return None if not config.sentences and is_english(config.language) else texts_of(config)
+
+
 def own_texts_of(config: SynthesisConfig) -> tuple[str, ...]:
     """As `texts_of`, but empty where only English ones are left for another language."""
     return texts_of(config) if config.sentences or sentences(config.language) else ()

@@ -32,9 +32,10 @@ from wakeword.audio.locators import Entry
 from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.errors import ConfigError, DataError
 from wakeword.evaluation.audit.results import AuditReport, BadRecording, Recording, Trigger, summarise
-from wakeword.runtime.bundle import MODEL_NAME, Bundle
+from wakeword.runtime.bundle import Bundle
 from wakeword.runtime.detector import Detector
 from wakeword.runtime.events import Detection
+from wakeword.runtime.manifest import MODEL_NAME
 from wakeword.system.files import write_json
 from wakeword.system.locks import lock_folder
 
@@ -57,6 +58,8 @@ class ClipSpan:
 
 
 DEFAULT_SPAN = ClipSpan()
+_LATER = {"threshold", "ready", "operating_points", "probability_map"}
+"""What an evaluation writes about a verified word: the plan holds the thresholds that count."""
 
 
 class ClipRecorder:
@@ -65,11 +68,14 @@ class ClipRecorder:
     `process` and `finish` return the triggers whose clip is complete, with the clip.
     """
 
-    def __init__(self, bundle: Bundle, thresholds: list[float], span: ClipSpan) -> None:
-        self._detector = Detector(bundle, threshold=thresholds)
+    def __init__(self, bundle: Bundle, thresholds: list[float], span: ClipSpan, verify: bool = True) -> None:
+        """`verify`: use the bundle's verifier if it has one; `thresholds` are then on its score."""
+        self._detector = Detector(bundle, threshold=thresholds, verify=verify)
         self._span = span
-        # The detector reports an event `nms_window_s` after its peak, within the current block.
-        self._kept_s = span.before_s + bundle.manifest.detector.nms_window_s + 2 * BLOCK_S
+        # The detector reports an event `nms_window_s` after its peak, within the current block; a verifier waits too.
+        part = bundle.manifest.verifier if verify else None
+        later_s = bundle.manifest.detector.nms_window_s + (part.after_s if part else 0.0)
+        self._kept_s = span.before_s + later_s + 2 * BLOCK_S
         self._blocks: deque[Audio] = deque()
         self._first = self.samples = 0
         self._waiting: list[Detection] = []
@@ -139,6 +145,10 @@ class _Audit:
             "clip_before_s": self.span.before_s,
             "clip_after_s": self.span.after_s,
         }
+        if self.bundle.manifest.verifier is not None:
+            plan["verifier"] = self.bundle.manifest.verifier.model_dump(
+                mode="json", exclude={"words": {"__all__": _LATER}}
+            )
         path = self.out / PLAN_NAME
         if path.is_file():
             try:

@@ -18,8 +18,8 @@ from wakeword.errors import DataError
 from wakeword.evaluation.metrics.threshold_curve import Peaks
 from wakeword.evaluation.results import CalibrationFigures, CalibrationResult, ReliabilityBin
 from wakeword.evaluation.tracks.plan import TruthRow
-from wakeword.runtime.bundle import ProbabilityMap
 from wakeword.runtime.events import SCORE_LEVELS
+from wakeword.runtime.manifest import ProbabilityMap
 
 LEAST_CLIPS = 20
 """Minimum number of clips of each class to fit a map."""

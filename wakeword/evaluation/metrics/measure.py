@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,8 @@ from wakeword.evaluation.statistics.intervals import alarm_rate, speaker_bootstr
 from wakeword.evaluation.tracks.track import TruthRow
 from wakeword.runtime.events import EventTiming
 
+_Highest = Callable[[float, float], float]
+"""The highest score of a section of a track, from its start and end in seconds."""
 AROUND_WORDS = "around the words"
 """False alarms in the clean positive tracks, before the words and in the quiet after them."""
 
@@ -84,8 +87,12 @@ def measure_word(
     read: Callable[[str, str], NDArray[np.float32]],
     timing: EventTiming,
     config: EvaluationConfig,
+    rescore: Callable[[str, Peaks], Peaks] | None = None,
 ) -> WordOnSplit:
     """Measure the word `label` on tracks; `read(track, label)` returns its raw scores `(n,)` on a track.
+
+    `rescore`: from a track's name and the detector's peaks to those of a second stage (`cascade.triggers.Rescore`).
+    The scores of clips are then those of their highest peak, 0 without one.
 
     False alarms are counted over all negative tracks and the *clean* positive tracks (of this word outside the windows
     of its utterances, of other words everywhere). The other conditions repeat the same clips, so their false alarms are
@@ -93,7 +100,7 @@ def measure_word(
     rest of the recording is negative audio.
     """
     window = HitWindow(config.hit_before_s, config.hit_after_s)
-    found = _Measurements(label, timing.step_s, window.after_s)
+    found = _Measurements(label, window.after_s)
     for track in tracks:
         own = track.kind == "positives" and track.word == label
         if track.kind == "positives" and not own and track.condition != "clean":
@@ -103,14 +110,18 @@ def measure_word(
         truth = Truth.of(_spans(rows), _spans(ignored))
         values = read(track.name, label)
         peaks = track_peaks(values, truth, window, timing)
+        highest = partial(_highest_score, values, timing.step_s)
+        if rescore is not None:
+            peaks = rescore(track.name, peaks)
+            highest = partial(_highest_peak, peaks)
         if own or (track.kind == "recording" and rows):
-            found.add_words(track, peaks, rows, values)
+            found.add_words(track, peaks, rows, highest)
         if track.kind == "near_misses":
             found.near.append(near_miss_clips(peaks, track.truth, label, window.after_s))
         elif not own or track.condition == "clean":
             found.add_negatives(track, peaks, rows, ignored)
         if track.kind in ("speech", "noise"):
-            found.add_clips(track, peaks, ignored, values)
+            found.add_clips(track, peaks, ignored, highest)
     return found.joined()
 
 
@@ -121,18 +132,17 @@ def _spans(rows: Sequence[TruthRow]) -> list[tuple[float, float]]:
 class _Measurements:
     """Measurements of one word on the tracks added so far."""
 
-    def __init__(self, label: str, step_s: float, after_s: float) -> None:
-        self.label, self.step_s, self.after_s = label, step_s, after_s
+    def __init__(self, label: str, after_s: float) -> None:
+        self.label, self.after_s = label, after_s
         self.near: list[NearMissClips] = []
         self._conditions: dict[str, list[tuple[Peaks, list[TruthRow]]]] = {}
         self._negatives: dict[str, list[tuple[Peaks, float, TrackInfo]]] = {}
         self._highest: dict[str, list[NDArray[np.float64]]] = {}
         self._others: list[NDArray[np.float64]] = []
 
-    def add_words(self, track: TrackInfo, peaks: Peaks, rows: list[TruthRow], values: NDArray[np.float32]) -> None:
+    def add_words(self, track: TrackInfo, peaks: Peaks, rows: list[TruthRow], highest: _Highest) -> None:
         self._conditions.setdefault(track.condition, []).append((peaks, rows))
-        highest = _clip_scores(values, rows, self.step_s, self.after_s)
-        self._highest.setdefault(track.condition, []).append(highest)
+        self._highest.setdefault(track.condition, []).append(_clip_scores(highest, rows, self.after_s))
 
     def add_negatives(
         self, track: TrackInfo, peaks: Peaks, rows: Sequence[TruthRow], ignored: Sequence[TruthRow]
@@ -142,15 +152,12 @@ class _Measurements:
         taken = _spans(ignored) + [(row.start_s, row.end_s + self.after_s) for row in rows]
         self._negatives.setdefault(kind, []).append((peaks, (track.duration_s - _covered(taken)) / 3600, track))
 
-    def add_clips(
-        self, track: TrackInfo, peaks: Peaks, ignored: Sequence[TruthRow], values: NDArray[np.float32]
-    ) -> None:
+    def add_clips(self, track: TrackInfo, peaks: Peaks, ignored: Sequence[TruthRow], highest: _Highest) -> None:
         containing = {row.clip_id for row in ignored}
         others = [row for row in track.truth if row.role == "clip" and row.clip_id not in containing]
         self._others.append(stretch_scores(peaks, others))
         if track.kind == "speech":
-            highest = _clip_scores(values, others, self.step_s, 0.0)
-            self._highest.setdefault("other speech", []).append(highest)
+            self._highest.setdefault("other speech", []).append(_clip_scores(highest, others, 0.0))
 
     def joined(self) -> WordOnSplit:
         joined = {
@@ -187,16 +194,22 @@ def _covered(spans: Sequence[tuple[float, float]]) -> float:
     return total
 
 
-def _clip_scores(
-    scores: NDArray[np.float32], rows: Sequence[TruthRow], step_s: float, after_s: float
-) -> NDArray[np.float64]:
-    """Highest raw score in each row's section of the track."""
-    highest = []
-    for row in rows:
-        first = min(max(0, round(row.start_s / step_s) - 1), len(scores) - 1)
-        last = max(first + 1, round((row.end_s + after_s) / step_s))
-        highest.append(float(scores[first:last].max()))
-    return np.asarray(highest, dtype=np.float64)
+def _clip_scores(highest: _Highest, rows: Sequence[TruthRow], after_s: float) -> NDArray[np.float64]:
+    """Highest score in each row's section of the track."""
+    return np.asarray([highest(row.start_s, row.end_s + after_s) for row in rows], dtype=np.float64)
+
+
+def _highest_score(scores: NDArray[np.float32], step_s: float, start_s: float, end_s: float) -> float:
+    """Highest raw score of a section."""
+    first = min(max(0, round(start_s / step_s) - 1), len(scores) - 1)
+    last = max(first + 1, round(end_s / step_s))
+    return float(scores[first:last].max())
+
+
+def _highest_peak(peaks: Peaks, start_s: float, end_s: float) -> float:
+    """Highest peak of a section, 0 without one."""
+    first, last = np.searchsorted(peaks.time_s, [start_s, end_s], side="left")
+    return float(peaks.score[first:last].max(initial=0.0))
 
 
 def alarm_times(view: WordOnSplit, threshold: float) -> AlarmTimes:

@@ -14,6 +14,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from wakeword.config import SAMPLE_RATE_HZ
+from wakeword.evaluation.cascade.compare import fusion_of
+from wakeword.evaluation.cascade.store import TriggerStore
+from wakeword.evaluation.metrics.threshold_curve import HitWindow, Truth, track_peaks
 from wakeword.evaluation.report.examples import FOLDER, audio_name
 from wakeword.evaluation.results import Example, WordResult
 from wakeword.evaluation.scoring.store import ScoreStore
@@ -36,7 +39,11 @@ class ExampleView:
 
 
 def example_views(
-    word: WordResult, folder: Path, store: ScoreStore | None, detector: Mapping[str, float]
+    word: WordResult,
+    folder: Path,
+    store: ScoreStore | None,
+    detector: Mapping[str, float],
+    triggers: TriggerStore | None = None,
 ) -> list[ExampleView]:
     """The examples of a word, the worst first.
 
@@ -45,8 +52,9 @@ def example_views(
         folder: folder of the report, with the audio in `examples/`.
         store: the scores to draw; None draws no score.
         detector: the detector's times, for the smoothing of the scores.
+        triggers: what the bundle's verifier found; its fused scores are dots.
     """
-    return [_view(example, word, folder, store, detector) for example in word.examples]
+    return [_view(example, word, folder, store, detector, triggers) for example in word.examples]
 
 
 def summary(word: WordResult) -> str:
@@ -56,16 +64,24 @@ def summary(word: WordResult) -> str:
     text = f"The worst {' and '.join(names)}." if names else "There are no misses."
     if "nearest" in kinds:
         text += " There are no false alarms; the highest scores of negative audio are listed."
+    if word.cascade is not None:
+        text += " Line: the detector's score. Dots: the fused scores, to which the threshold applies."
     return text
 
 
 def _view(
-    example: Example, word: WordResult, folder: Path, store: ScoreStore | None, detector: Mapping[str, float]
+    example: Example,
+    word: WordResult,
+    folder: Path,
+    store: ScoreStore | None,
+    detector: Mapping[str, float],
+    triggers: TriggerStore | None,
 ) -> ExampleView:
     path, picture, sound = folder / FOLDER / audio_name(example), "", ""
     if path.is_file():
         audio, _ = soundfile.read(path, dtype="float32")
-        picture = png_address(_picture(audio, example, word, _trace(example, word, store, detector)))
+        dots = _fused(example, word, store, detector, triggers)
+        picture = png_address(_picture(audio, example, word, _trace(example, word, store, detector), dots))
         sound = flac_address(path.read_bytes())
     who = ", ".join(part for part in (example.speaker and f"speaker {example.speaker}", example.source) if part)
     about = f"({example.condition}), score {example.score:.3f}, threshold {word.operating.threshold:.3f}"
@@ -88,13 +104,31 @@ def _trace(
     return times_s, scores
 
 
+def _fused(
+    example: Example,
+    word: WordResult,
+    store: ScoreStore | None,
+    detector: Mapping[str, float],
+    triggers: TriggerStore | None,
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Times within the example in seconds and fused scores of its triggers; empty without a verifier."""
+    if store is None or triggers is None:
+        return np.zeros(0), np.zeros(0)
+    timing = EventTiming.from_seconds(store.step_s, **detector)
+    peaks = track_peaks(store.scores(example.track, word.label), Truth.of(), HitWindow(0.0, 0.0), timing)
+    peaks = fusion_of(triggers, word.label)(example.track, peaks)
+    inside = (peaks.time_s >= example.start_s) & (peaks.time_s <= example.end_s)
+    return peaks.time_s[inside] - example.start_s, peaks.score[inside]
+
+
 def _picture(
     audio: NDArray[np.float32],
     example: Example,
     word: WordResult,
     trace: tuple[NDArray[Any], NDArray[Any]],
+    dots: tuple[NDArray[Any], NDArray[Any]],
 ) -> bytes:
-    """PNG: spectrogram above, smoothed score with the threshold below."""
+    """PNG: spectrogram above, smoothed score with the threshold below, fused scores as dots."""
     from librosa.display import specshow
 
     # Fixed margins, because a layout engine would draw each picture twice.
@@ -111,6 +145,8 @@ def _picture(
         for edge in example.word_s:
             above.axvline(edge - example.start_s, color="white", linewidth=0.8, linestyle=":")
     below.plot(*trace, color=COLOURS[0], linewidth=1.2)
+    if len(dots[0]):
+        below.plot(*dots, "o", color=COLOURS[1], markersize=4)
     below.axhline(min(word.operating.threshold, 1.0), color=COLOURS[3], linewidth=0.8, linestyle="--")
     below.set(ylim=(0, 1.02), xlim=(0, max(len(audio) / SAMPLE_RATE_HZ, 0.1)))
     below.set_xlabel("s", fontsize=7)

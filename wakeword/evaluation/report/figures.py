@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from wakeword.errors import DataError
-from wakeword.evaluation.results import EvaluationReport, WordResult
+from wakeword.evaluation.results import EvaluationReport, NearMissCurve, TargetResult, WordResult
 from wakeword.pages.figures import GREY, INK, colour, error_bars, styled
 
 
@@ -65,34 +65,45 @@ def histogram_figure(word: WordResult) -> go.Figure | None:
 
 
 def near_miss_figure(word: WordResult) -> go.Figure | None:
-    """Clean miss rate against the share of near misses that fires, at all thresholds; None without the curve."""
-    curve = word.near_miss_curve
-    if curve is None:
+    """Clean miss rate against the share of near misses that fires, at all thresholds; None without the curve.
+
+    A bundle with a verifier has a curve of the detector alone beside that of both.
+    """
+    if word.near_miss_curve is None:
         return None
     figure = go.Figure()
+    _near_miss_curve(figure, "both" if word.cascade else "", word.near_miss_curve, word.operating, colour(0))
+    for stage in word.cascade.stages if word.cascade else ():
+        if stage.name == "detector" and stage.near_miss_curve is not None:
+            _near_miss_curve(figure, "detector alone", stage.near_miss_curve, stage.operating, GREY)
+    figure.update_xaxes(title="near misses that fire, %", range=[0, 100])
+    figure.update_yaxes(title="missed words, %", rangemode="tozero")
+    return styled(figure, 320)
+
+
+def _near_miss_curve(figure: go.Figure, name: str, curve: NearMissCurve, target: TargetResult, ink: str) -> None:
+    """A curve over all thresholds with a dot at the operating point."""
     figure.add_scatter(
         x=[100 * share for share in curve.fired_share],
         y=[100 * frr for frr in curve.frr],
         mode="lines",
-        line={"color": colour(0), "width": 2},
+        line={"color": ink, "width": 2},
         customdata=curve.threshold,
         hovertemplate="threshold %{customdata:.3f}: %{x:.0f} % of near misses fire, %{y:.1f} % missed<extra></extra>",
-        showlegend=False,
+        name=name,
+        showlegend=bool(name),
     )
-    near = word.operating.test.near_misses if word.operating.test else None
-    clean = word.operating.test.condition("clean") if word.operating.test else None
+    near = target.test.near_misses if target.test else None
+    clean = target.test.condition("clean") if target.test else None
     if near and clean:
         figure.add_scatter(
             x=[100 * near.share],
             y=[100 * clean.frr],
             mode="markers",
-            marker={"color": colour(0), "size": 10, "line": {"color": "white", "width": 1.5}},
+            marker={"color": ink, "size": 10, "line": {"color": "white", "width": 1.5}},
             showlegend=False,
             hovertemplate="operating point<extra></extra>",
         )
-    figure.update_xaxes(title="near misses that fire, %", range=[0, 100])
-    figure.update_yaxes(title="missed words, %", rangemode="tozero")
-    return styled(figure, 320)
 
 
 def training_figure(run_dir: Path) -> go.Figure | None:

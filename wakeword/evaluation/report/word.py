@@ -5,25 +5,36 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from wakeword.evaluation.report import example_views, figures, wording
+from wakeword.evaluation.cascade.store import TriggerStore
+from wakeword.evaluation.report import cascade, example_views, figures, wording
 from wakeword.evaluation.report.det import PUBLISHED_NOTE, det_figure, timeline_figure
 from wakeword.evaluation.report.reliability import reliability_figure
+from wakeword.evaluation.report.shares import away, fired_share
+from wakeword.evaluation.report.tail import tail_figure
 from wakeword.evaluation.results import EvaluationReport, TargetResult, WordResult
 from wakeword.evaluation.scoring.store import ScoreStore
 from wakeword.evaluation.slices.figures import alarms_figure, slices_figure
 from wakeword.evaluation.statistics import numbers
 
 
-def word_values(word: WordResult, report: EvaluationReport, folder: Path, store: ScoreStore | None) -> dict[str, Any]:
+def word_values(
+    word: WordResult,
+    report: EvaluationReport,
+    folder: Path,
+    store: ScoreStore | None,
+    triggers: TriggerStore | None = None,
+) -> dict[str, Any]:
     """Texts, rows and figures for `evaluation_word.html.j2`; `folder` holds the audio of the examples."""
     target, slices = word.operating, word.slices
     return {
         "name": word.phrase or word.label,
         "det": det_figure(word, report.confidence),
+        "tail": tail_figure(word),
         "histogram": figures.histogram_figure(word),
         "published": PUBLISHED_NOTE,
         "ranking": _ranking(word),
         "threshold": f"Threshold {target.threshold:.3f}: {target.reason}.",
+        "cascade": _cascade(word),
         "conditions": _condition_rows(target),
         "alarms": _alarm_rows(target),
         "timeline": timeline_figure(word, report.confidence),
@@ -35,7 +46,7 @@ def word_values(word: WordResult, report: EvaluationReport, folder: Path, store:
         },
         "speakers": _speakers(word),
         "calibration": _calibration(word),
-        "examples": example_views.example_views(word, folder, store, report.detector),
+        "examples": example_views.example_views(word, folder, store, report.detector, triggers),
         "examples_about": example_views.summary(word),
     }
 
@@ -48,6 +59,15 @@ def _ranking(word: WordResult) -> str:
         f"Clip level ({clip.positives} clips of the word, {clip.negatives} of other speech): EER "
         f"{numbers.percent(clip.eer)}, partial AUC (FPR up to 0.1) {clip.pauc:.3f}, ROC AUC {clip.roc_auc:.3f}."
     )
+
+
+def _cascade(word: WordResult) -> dict[str, Any] | None:
+    """The stages of a bundle with a verifier; None without one."""
+    if word.cascade is None:
+        return None
+    columns, rows = cascade.stage_table(word, word.cascade)
+    about = f"{cascade.legend(word.cascade)} {cascade.cost(word.cascade)}"
+    return {"columns": columns, "rows": rows, "marked": [len(rows) - 1], "about": about}
 
 
 def _condition_rows(target: TargetResult) -> list[list[str]]:
@@ -72,7 +92,7 @@ def _alarm_rows(target: TargetResult) -> list[list[str]]:
             rows.append([split, kind, str(rate.false_alarms), numbers.rate_with_interval(rate)])
         if result and result.near_misses:
             near = result.near_misses
-            rows.append([split, "near misses (outside FAH)", str(near.fired), wording.fired_share(near)])
+            rows.append([split, "near misses (outside FAH)", str(near.fired), fired_share(near)])
     return rows
 
 
@@ -81,11 +101,11 @@ def _near_misses(word: WordResult) -> dict[str, Any] | None:
     near = word.operating.test.near_misses if word.operating.test else None
     if near is None:
         return None
-    rows = [[wording.away(name), wording.fired_share(part)] for name, part in near.by_distance.items()]
+    rows = [[away(name), fired_share(part)] for name, part in near.by_distance.items()]
     about = "No speaker speaks both the phrase and a near miss, so the two cannot be compared."
     if near.own_phrase is not None:
         own = f"the phrase itself, by the same {near.shared_speakers} speakers"
-        rows.append([own, wording.fired_share(near.own_phrase)])
+        rows.append([own, fired_share(near.own_phrase)])
         about = "Voices of the training data score higher than other speakers, and so do their near misses."
     return {"rows": rows, "about": about, "figure": figures.near_miss_figure(word)}
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from wakeword.evaluation.results import SliceReport, WordSlice
+from wakeword.evaluation.slices.results import SliceReport, WordSlice
 from wakeword.evaluation.slices.slices import BY_AUDIO, alarms_by
 from wakeword.evaluation.statistics.numbers import number
 from wakeword.evaluation.statistics.records import Rate

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from wakeword.evaluation.results import (
+from wakeword.evaluation.slices.results import (
     AlarmDimension,
     AlarmSlice,
     SliceReport,

@@ -8,8 +8,9 @@ import numpy as np
 
 from wakeword.audio.io import resample, to_int16
 from wakeword.config import SAMPLE_RATE_HZ, Config
-from wakeword.data.synthesis import load_engine
-from wakeword.data.synthesis.sentences import draw_text
+from wakeword.data.synthesis import Engine, Voice
+from wakeword.data.synthesis.roster import engine_of, held_out
+from wakeword.data.synthesis.sentences import draw_text, pool_of
 from wakeword.errors import ConfigError
 from wakeword.runtime.bundle import Bundle
 from wakeword.runtime.detector import Detector
@@ -48,14 +49,9 @@ class Trial:
         return self.detected >= REQUIRED_SHARE * self.phrases and self.fired == 0
 
 
-def speak_track(name: str, engine_spec: str, texts: list[str], seed: int) -> SpokenTrack:
-    """Synthesise texts with the engine's voices in turn, with random rate and pitch and a pause after each.
-
-    Raises:
-        MissingExtraError: the engine is not installed.
-    """
-    engine, chance = load_engine(engine_spec), np.random.default_rng(seed)
-    voices = engine.voices()
+def speak_track(name: str, engine: Engine, voices: list[Voice], texts: list[str], seed: int) -> SpokenTrack:
+    """Synthesise texts with some voices of an engine in turn, with random rate and pitch and a pause after each."""
+    chance = np.random.default_rng(seed)
     gap = np.zeros(round(GAP_S * SAMPLE_RATE_HZ), np.float32)
     parts, spans, length = [gap], [], len(gap)
     for number, text in enumerate(texts):
@@ -88,16 +84,23 @@ def run_trial(bundle: Bundle, phrases: SpokenTrack, other: SpokenTrack, word: st
 
 
 def make_tracks(config: Config, word_index: int = 0) -> tuple[SpokenTrack, SpokenTrack, str]:
-    """Tracks of the phrase and of other sentences by the first engine of `synthesis.hold_out`, and its name.
+    """Tracks of the phrase and of other sentences by the first held-out voices, and the name of their engine.
 
     Raises:
-        ConfigError: `synthesis.hold_out` is empty.
+        ConfigError: `synthesis.hold_out` has no voice of the language.
+        MissingExtraError: an engine is not installed.
     """
-    if not config.synthesis.hold_out:
-        raise ConfigError("synthesis.hold_out is empty: the demo needs an engine that is not used for training")
-    engine = config.synthesis.hold_out[0]
+    synthesis = config.synthesis
+    held = held_out(synthesis)
+    if not held:
+        raise ConfigError(
+            f"synthesis.hold_out has no voice of the language {synthesis.language}: the demo needs one that is not "
+            "used for training"
+        )
+    spec, voices = next(iter(held.items()))
+    engine = engine_of(synthesis, spec)
     chance = np.random.default_rng(_SEED)
     phrases = [word.text for word in config.words]
-    texts = [draw_text(chance, phrases) for _ in range(SENTENCES)]
-    spoken = speak_track("phrase", engine, [config.words[word_index].text] * PHRASES, _SEED)
-    return spoken, speak_track("other", engine, texts, _SEED + 1), engine
+    texts = [draw_text(chance, phrases, pool=pool_of(synthesis)) for _ in range(SENTENCES)]
+    spoken = speak_track("phrase", engine, voices, [config.words[word_index].text] * PHRASES, _SEED)
+    return spoken, speak_track("other", engine, voices, texts, _SEED + 1), spec

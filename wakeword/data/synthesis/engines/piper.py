@@ -1,8 +1,4 @@
-"""Piper (VITS): the American male voice `joe` from a package, or any Piper voice by its path.
-
-The noise in the ONNX graph has no seed, so that equal requests give different samples; only the cache of clips makes a
-prepared set repeatable.
-"""
+"""Piper (VITS): the American male voice `joe` from a package, or any Piper voice by its path."""
 
 from __future__ import annotations
 
@@ -15,12 +11,15 @@ import numpy as np
 
 from wakeword.config.synthesis import ENGLISH
 from wakeword.data.synthesis.engine import Engine, SpeechError, Voice, package_version, resampled_pitch
+from wakeword.data.synthesis.engines.seeded import SeededSession
 from wakeword.data.synthesis.languages import any_matches, plain_tag
 from wakeword.errors import DataError
 from wakeword.system.files import user_path
 
 NOISE_SCALE, NOISE_W_SCALE = (0.4, 0.95), (0.5, 1.1)
 """Ranges of the random variation in timbre and in rhythm."""
+NOISE_VERSION = 1
+"""Incremented when a seed gives other noise."""
 _PUNCTUATION = "_^$!'(),-.:;?#"
 """Symbols of a voice that are not sounds."""
 
@@ -51,7 +50,8 @@ class Piper(Engine):
         self._voice: Any = None
 
     def identity(self) -> str:
-        return f"{package_version('piper-tts')}:{self._path.name}:{self._path.stat().st_size}"
+        size = self._path.stat().st_size
+        return f"{package_version('piper-tts')}:{self._path.name}:{size}:noise={NOISE_VERSION}"
 
     def languages(self) -> tuple[str, ...]:
         """The voice file's `language.code`, else its espeak voice."""
@@ -90,14 +90,11 @@ class Piper(Engine):
 
     def _load(self) -> Any:
         if self._voice is None:
-            import onnxruntime
             from piper import PiperVoice
             from piper.config import PiperConfig
 
-            options = onnxruntime.SessionOptions()
-            # One thread, since many workers run in parallel.
-            options.intra_op_num_threads = options.inter_op_num_threads = 1
-            session = onnxruntime.InferenceSession(str(self._path), options, providers=["CPUExecutionProvider"])
+            self._session = SeededSession(self._path)
+            session: Any = self._session
             self._voice = PiperVoice(session=session, config=PiperConfig.from_dict(self._config))
         return self._voice
 
@@ -107,6 +104,7 @@ class Piper(Engine):
         from piper.config import SynthesisConfig
 
         model = self._load()
+        self._session.seed(seed)
         draw = np.random.default_rng(seed)
         read_hz, engine_rate = resampled_pitch(model.config.sample_rate, rate, pitch)
         settings = SynthesisConfig(

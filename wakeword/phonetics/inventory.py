@@ -22,11 +22,14 @@ Place = tuple[tuple[int, ...], tuple[float, ...]]
 """Outputs of one sound, and their costs."""
 
 COSTS = "costs.json"
-RULE_COST = 1.5
-"""Of a sound that an accent says instead."""
-LEARNT_SCALE, LEARNT_MOST = 1.5, 3.0
+RULE_COST, CONTEXT_COST = 3.0, 1.5
+"""Of a sound that an accent says instead, and of one that its neighbours bring about, beside learnt costs.
+
+Lower ones let in more other speech than they find people: `docs/explanation/phonetics.md`.
+"""
+LEARNT_SCALE, LEARNT_MOST = 2.5, 5.0
 """Factor on learnt costs, and the highest one of an alternative."""
-DROP_COST = 2.0
+DROP_COST = 3.0
 """Of a sound that an accent leaves out, taken off the sound beside it."""
 FARTHEST = 3.0
 """Steps of the chart beyond which one sound does not stand for another."""
@@ -63,7 +66,8 @@ class Inventory:
             costs[output] = round(further, 2)
         learnt = self._learnt.get(sounds[at], {}) if english else {}
         others = accents.in_context(sounds, at, english) if learnt else accents.others(sounds, at, english)
-        for output, cost in [*learnt.items(), *((o, RULE_COST) for other in others for o in self._exact(other))]:
+        by_rule = CONTEXT_COST if learnt else RULE_COST
+        for output, cost in [*learnt.items(), *((o, by_rule) for other in others for o in self._exact(other))]:
             costs[output] = min(costs.get(output, cost), cost)
         return tuple(costs), tuple(costs.values())
 

@@ -176,7 +176,7 @@ class _Merge:
         self._index = triggers
         self._missing = {key: len(index) for key, index in triggers.items()}
         self._cpu_s = dict.fromkeys(triggers, 0.0)
-        self._values = {
+        self._values: dict[tuple[int, str], dict[str, NDArray[Any]]] = {
             key: {name: np.zeros(len(index), np.int64 if name in INTEGERS else np.float32) for name in FEATURES}
             for key, index in triggers.items()
         }

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.harness import RECORDINGS, ROOT, detect_on, timing_of, write_manifest
+from benchmarks.harness import RECORDINGS, ROOT, detect_on, recording_rows, timing_of, write_manifest
 from benchmarks.synthetic.kept import Embedded, Lab
 from wakeword.config import SAMPLE_RATE_HZ, Config, config_hash, load_config
 from wakeword.config.labels import label_of
@@ -30,14 +30,9 @@ MISSES = 0.05
 """Share of the phrase's own clips, of val and test, that the detector's threshold misses."""
 _SMALL = (
     *("synthesis.engines={espeak: 0.6, pico: 0.4}", "synthesis.near_miss_test_clips=0", "synthesis.noises=24"),
-    *("synthesis.rooms=12", "data.splits.val=0.2", "data.splits.test=0.2", "compute.workers=0", "evaluation.snr_db=[]"),
-    *(
-        "evaluation.near=false",
-        "evaluation.far=false",
-        "evaluation.codecs=[]",
-        "data.quality.guarded=false",
-        "data.quality.duplicates=equal",
-    ),
+    *("synthesis.rooms=12", "data.splits.val=0.2", "data.splits.test=0.2", "compute.workers=0"),
+    *("evaluation.snr_db=[]", "evaluation.near=false", "evaluation.far=false", "evaluation.codecs=[]"),
+    *("data.quality.guarded=false", "data.quality.duplicates=equal"),
 )
 
 
@@ -48,7 +43,12 @@ def training_config(phrases: Sequence[str], folder: Path, clips: int, seed: int)
     name = labels[0] if len(labels) == 1 else f"together-{len(labels)}"
     overrides = [
         *(f"name={name}-{seed}", f"words=[{words}]", f"runs_dir={folder}"),
-        *(f"synthesis.clips_per_word={clips}", "synthesis.speech_clips=150", f"training.seed={seed}"),
+        *(
+            f"synthesis.clips_per_word={clips}",
+            "synthesis.speech_clips=150",
+            "synthesis.negative_hours=0",
+            f"training.seed={seed}",
+        ),
         *(f"synthesis.cache_dir={folder / 'voices'}", *_SMALL),
     ]
     return load_config(ROOT / "configs" / "demo.yaml", overrides)
@@ -67,15 +67,15 @@ def negatives_config(folder: Path, most: int) -> Config:
         rows = [{**row, "path": str(NEGATIVES / row["path"])} for row in csv.DictReader(file)]
     if most:
         rows = rows[:: max(1, len(rows) // most)]
+    # Data are prepared for a word: one clip of some word stands for it, in train, where nothing listens to it.
+    word = next(row for row in recording_rows() if row["kind"] == "wakeword")
+    named = {"path": word["path"], "label": "none", "speaker": word["speaker"], "kind": "wakeword", "split": "train"}
+    rows.append({**dict.fromkeys(rows[0], ""), **named})
     manifest = write_manifest(rows, folder / f"negatives-{len(rows)}.csv")
     overrides = [
         *("name=negatives", "words=[{label: none, phrase: none}]", f"runs_dir={folder}", "synthesis.enabled=false"),
-        *(
-            f"data.sources=[{{type: csv, uri: {manifest}}}]",
-            "compute.workers=0",
-            "data.quality.guarded=false",
-            "data.quality.duplicates=keep",
-        ),
+        *(f"data.sources=[{{type: csv, uri: {manifest}}}]", "compute.workers=0", "data.quality.guarded=false"),
+        "data.quality.duplicates=keep",
     ]
     return load_config(ROOT / "configs" / "demo.yaml", overrides)
 

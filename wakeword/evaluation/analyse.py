@@ -18,7 +18,7 @@ from wakeword.evaluation.metrics.calibration import calibrate
 from wakeword.evaluation.metrics.detector_times import choose_times, timing_of
 from wakeword.evaluation.metrics.measure import Rescore, WordOnSplit, alarm_times, at_threshold, measure_word
 from wakeword.evaluation.metrics.near_misses import near_miss_curve, near_miss_floor
-from wakeword.evaluation.metrics.readiness import readiness_of, synthetic_only
+from wakeword.evaluation.metrics.readiness import readiness_of, recorded
 from wakeword.evaluation.metrics.tail import Tail, fit_tail, tail_curve, tail_events
 from wakeword.evaluation.metrics.thresholds import NEVER, Choice, choose_threshold, raise_to
 from wakeword.evaluation.report.examples import find_examples
@@ -114,7 +114,7 @@ def _word(word: dict[str, Any], val: WordOnSplit, test: WordOnSplit, config: Eva
         frr_area=metrics.frr_area(clean, test.alarms, test.hours) if clean is not None and test.hours > 0 else None,
         clip_level=_clip_level(test),
         targets=targets,
-        synthetic_only=synthetic_only(test),
+        synthetic_only=recorded(test, operating.threshold).synthetic_only,
         tail=tail_curve(tail, config.confidence) if tail else None,
         det=_det(test),
         near_miss_curve=near_miss_curve(test.near_misses, clean),
@@ -149,7 +149,7 @@ def _target(
         reason = f"val has no negative audio: the threshold {shipped:g} of the bundle is kept"
         choice = Choice(target, shipped, False, reason)
     on_test = _on_split(test, choice.threshold, config)
-    readiness = readiness_of(choice, on_test, synthetic_only(test), config)
+    readiness = readiness_of(choice, on_test, recorded(test, choice.threshold), config)
     return TargetResult(
         fah_target=target,
         threshold=choice.threshold,

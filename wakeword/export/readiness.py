@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wakeword.runtime.bundle import VARIANTS, Bundle
-from wakeword.runtime.manifest import VERIFIER_NAME, BundleWord, OperatingPoint
+from wakeword.runtime.manifest import VERIFIER_NAME, BundleWord, OperatingPoint, VerifierWord
 
 
-def state_of(word: BundleWord) -> str:
+def state_of(word: BundleWord | VerifierWord) -> str:
     """`proven`, `promising` or `not ready`; `not evaluated` for a default threshold, `ready` in older bundles."""
     point = _point(word)
     if point is None:
@@ -16,7 +16,7 @@ def state_of(word: BundleWord) -> str:
     return str(getattr(point, "state", "ready" if word.ready else "not ready"))
 
 
-def _point(word: BundleWord) -> OperatingPoint | None:
+def _point(word: BundleWord | VerifierWord) -> OperatingPoint | None:
     """The operating point of the word's threshold; None if an evaluation chose none."""
     return next((point for point in word.operating_points if point.threshold == word.threshold), None)
 

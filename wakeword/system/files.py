@@ -24,6 +24,11 @@ def user_path(text: str) -> str:
     return os.path.expanduser(text)
 
 
+def user_cache() -> Path:
+    """Folder of what can be made again: WAKEWORD_CACHE, or `~/.cache/wakeword`."""
+    return Path(os.environ.get("WAKEWORD_CACHE") or Path.home() / ".cache" / "wakeword")
+
+
 def fsync_folder(folder: Path) -> None:
     """Flush a rename inside `folder` to the disk."""
     descriptor = os.open(folder, os.O_RDONLY)

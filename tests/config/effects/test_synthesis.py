@@ -231,7 +231,7 @@ EFFECTS: Effects = {
     "synthesis.near_miss_shares": of(nearness, {1: 1.0}, falls, NEAR),
     "synthesis.near_miss_test_clips": of(count("confusable", "test"), 8, rises, NEAR, start=4),
     "synthesis.pronunciations": of(of_each("text"), "cmu", given=NEAR),
-    "synthesis.check_words": of(made("synthesis", respelling="good morning"), True, given=ONE_CLIP),
+    "synthesis.check_words": of(made("synthesis", respelling="birthday party"), True, given=ONE_CLIP),
     "synthesis.rates": of(mean("rate"), (1.5, 2.0), rises),
     "synthesis.pitch_semitones": of(mean("pitch"), (3, 4), rises),
     "synthesis.noises": of(made("scenery"), 2, rises, ONE_CLIP, start=1),

@@ -8,7 +8,15 @@ from scipy.special import expit
 
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.evaluation.metrics.measure import measure_word
-from wakeword.evaluation.metrics.tail import EVENTS, UPPER, TailEvents, fit_tail, log_odds, tail_curve, tail_events
+from wakeword.evaluation.metrics.tail import (
+    EVENTS,
+    TailEvents,
+    certainty,
+    fit_tail,
+    log_odds,
+    tail_curve,
+    tail_events,
+)
 from wakeword.evaluation.scoring.store import TrackInfo
 from wakeword.evaluation.tracks.track import TruthRow
 from wakeword.runtime.events import EventTiming
@@ -61,7 +69,7 @@ def test_many_hours_find_the_threshold_of_a_target() -> None:
 
 
 def test_a_steeper_tail_needs_a_lower_threshold() -> None:
-    steep, flat = (fit_tail(exponential_events(2.0, 5, scale)).level_at(0.2, UPPER) for scale in (0.7, 2.0))
+    steep, flat = (fit_tail(exponential_events(2.0, 5, scale)).level_at(0.2, 0.9) for scale in (0.7, 2.0))
     assert steep < flat - 2
 
 
@@ -114,8 +122,14 @@ def test_below_the_start_the_rate_is_counted() -> None:
     assert tail.rates(low, 0.5)[0, 0] == pytest.approx(counted, rel=0.05)
     # 5 per hour are 100 events: the counts decide.
     assert tail.level_at(5.0, 0.5) == pytest.approx(true_level(5.0), abs=0.25)
-    rates = tail.rates(np.linspace(START, 6, 60), UPPER)[0]
+    rates = tail.rates(np.linspace(START, 6, 60), 0.9)[0]
     assert np.all(np.diff(rates) <= 1e-9)
+
+
+def test_the_fewer_alarms_the_hours_allow_the_more_certain_a_threshold_must_be() -> None:
+    assert certainty(0.5, 0.1) == certainty(0.5, 1.0) == 0.95
+    assert certainty(0.5, 2.0) == pytest.approx(0.875)
+    assert certainty(0.5, 4.0) == certainty(2.0, 10.0) == 0.8
 
 
 def test_the_stored_curve_holds_counts_and_band() -> None:

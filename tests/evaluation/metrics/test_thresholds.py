@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 
 from tests.evaluation.metrics.test_tail import exponential_events
-from wakeword.evaluation.metrics.tail import UPPER, Tail, TailEvents, fit_tail, log_odds
+from wakeword.evaluation.metrics.tail import Tail, TailEvents, certainty, fit_tail, log_odds
 from wakeword.evaluation.metrics.threshold_curve import Curve
 from wakeword.evaluation.metrics.thresholds import CAUTION_FRR, LEAST, NEVER, Choice, choose_threshold
 
@@ -42,11 +42,11 @@ def test_the_target_is_kept_on_val_and_caution_costs_at_most_its_share(seed, tar
     choice = choose_threshold(words, alarms, tail, target)
     if not choice.reached:
         assert choice.threshold == NEVER
-        assert tail.level_at(target, UPPER) >= log_odds(1.0)
+        assert tail.level_at(target, certainty(target, hours)) >= log_odds(1.0)
         return
     assert LEAST <= choice.threshold < 1
     assert alarms.at(choice.threshold)[1] <= target * hours
-    certain = tail.rates(logit(choice.threshold), UPPER)[0, 0] <= target * 1.01
+    certain = tail.rates(logit(choice.threshold), certainty(target, hours))[0, 0] <= target * 1.01
     estimate = min(1.0, max(float(expit(tail.level_at(target, 0.5))), LEAST))
     lost = words.at(estimate)[0] - words.at(choice.threshold)[0]
     assert certain or "lowered to the words" in choice.reason

@@ -26,13 +26,12 @@ from wakeword.data.manifest import MANIFEST_SCHEMA, Row
 from wakeword.data.plan import guessed_s
 from wakeword.data.sources.types import read_source, source_types
 from wakeword.data.splits import draw
-from wakeword.data.synthesis.engines.kokoro import cache_folder
 from wakeword.data.words import assign_words
 from wakeword.errors import DataError
 from wakeword.phonetics.listening import Listener, compact, hear_blocks
 from wakeword.stages.progress import Progress
 from wakeword.stages.ray_session import available_cpus
-from wakeword.system.files import atomic_path
+from wakeword.system.files import atomic_path, user_cache
 
 KINDS = ("speech", "noise", "music")
 UNIT_S = 60.0
@@ -115,7 +114,7 @@ def hear_negatives(
     Raises:
         DataError: no recording can be read.
     """
-    folder = cache_folder() / "heard"
+    folder = user_cache() / "heard"
     parts: list[NDArray[np.uint8]] = []
     lengths: list[int] = []
     used: list[int] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +13,12 @@ from wakeword.config import Config, WordConfig
 from wakeword.data.forecast.negatives import Listed
 from wakeword.data.synthesis import load_engine
 from wakeword.data.synthesis.engine import Engine, SpeechError, Voice, stable_seed
-from wakeword.data.synthesis.engines.kokoro import cache_folder
 from wakeword.data.synthesis.reading import engine_input, unable_of
 from wakeword.data.synthesis.roster import speakers_of
 from wakeword.data.synthesis.sentences import says, sentences
 from wakeword.data.synthesis.stage import trimmed
 from wakeword.errors import MissingExtraError
+from wakeword.system.files import user_cache
 
 Audio = NDArray[np.float32]
 
@@ -84,7 +83,7 @@ def read_sentences(language: str, phrases: Sequence[str]) -> Listed:
             continue
         engine = engines[turn % len(engines)]
         name = stable_seed("sentence", engine.spec, engine.identity(), language, text)
-        path = cache_folder() / "sentences" / f"{name:010d}.flac"
+        path = user_cache() / "sentences" / f"{name:010d}.flac"
         if not path.is_file():
             try:
                 audio = _said(engine, text, _steady(engine.voices(language)), turn, len(pool), "")
@@ -92,7 +91,7 @@ def read_sentences(language: str, phrases: Sequence[str]) -> Listed:
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
             write_flac(path, audio)
-        uris.append(str(Path(path)))
+        uris.append(str(path))
         texts.append(text)
     return Listed(tuple(uris), tuple(texts), holding)
 

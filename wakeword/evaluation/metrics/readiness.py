@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from wakeword.config.evaluation import EvaluationConfig
-from wakeword.evaluation.metrics.measure import WordOnSplit
+from wakeword.evaluation.metrics.measure import AROUND_WORDS, WordOnSplit
+from wakeword.evaluation.metrics.threshold_curve import outcome
 from wakeword.evaluation.metrics.thresholds import Choice
 from wakeword.evaluation.results import SplitResult
+from wakeword.evaluation.scoring.store import TrackInfo
 from wakeword.evaluation.statistics.intervals import hours_needed, rate_bound
 from wakeword.evaluation.statistics.numbers import number, percent, whole
 
@@ -26,38 +28,65 @@ class Readiness:
     verdict: str
 
 
-def synthetic_only(test: WordOnSplit) -> tuple[str, ...]:
-    """Which of `words` and `negatives` of test are synthetic without exception."""
+@dataclass(frozen=True)
+class Recorded:
+    """What recordings of test show, without synthetic audio: `false_alarms` in `hours`.
+
+    `synthetic_only`: which of `words` and `negatives` of test are synthetic without exception.
+    """
+
+    false_alarms: int
+    hours: float
+    synthetic_only: tuple[str, ...] = ()
+
+
+def recorded(test: WordOnSplit, threshold: float) -> Recorded:
+    """The false alarms and hours of recorded audio at a threshold, and what is synthetic only."""
     words = [row.synthetic for _, rows in test.conditions.values() for row in rows]
-    negatives = [row.synthetic for part in test.negatives.values() for track in part.tracks for row in track.clips]
-    return tuple(name for name, made in (("words", words), ("negatives", negatives)) if made and all(made))
+    negatives: list[bool] = []
+    alarms, hours = 0, 0.0
+    for kind, part in test.negatives.items():
+        if kind != AROUND_WORDS:
+            negatives += [row.synthetic for track in part.tracks for row in track.clips]
+        hours += sum(held * _share(track) for track, held in zip(part.tracks, part.track_hours, strict=True))
+        for peak in outcome(part.peaks, threshold).false_alarms.tolist():
+            row = part.tracks[int(part.peaks.track[peak])].clip_at(float(part.peaks.time_s[peak]))
+            alarms += row is None or not row.synthetic
+    found = (("words", words), ("negatives", negatives))
+    return Recorded(alarms, hours, tuple(name for name, made in found if made and all(made)))
 
 
-def readiness_of(
-    choice: Choice, test: SplitResult | None, synthetic: tuple[str, ...], config: EvaluationConfig
-) -> Readiness:
+def _share(track: TrackInfo) -> float:
+    """Share of recorded audio in the clips of a track."""
+    total = sum(row.end_s - row.start_s for row in track.clips)
+    made = sum(row.end_s - row.start_s for row in track.clips if row.synthetic)
+    return 1 - made / total if total > 0 else 1.0
+
+
+def readiness_of(choice: Choice, test: SplitResult | None, real: Recorded, config: EvaluationConfig) -> Readiness:
     """The readiness of a threshold by its results on test.
 
     Not ready: the threshold misses the target on val; test lacks words or negatives; its false alarms per hour or its
-    misses are above the limits; or it has less than `ALARMS_TO_SHOW` / target hours. Proven: in addition to the
-    estimates, the upper (one-sided) Poisson bound of the false alarms keeps the target, on recordings of people and of
-    real negatives. Promising: the rest.
+    misses are above the limits; or it has less than `ALARMS_TO_SHOW` / target hours. Proven: in addition, the upper
+    (one-sided) Poisson bound of the false alarms keeps the target, in recorded audio alone, and not all words are
+    synthetic. Promising: the rest.
     """
     fault = _fault(choice, test, config)
     if fault or test is None:
         return Readiness("not ready", f"not ready: {fault}")
     alarms, target = test.alarms, choice.fah_target
-    bound = rate_bound(alarms.false_alarms, alarms.hours, config.confidence)
     limits = f"{target:g} false alarms per hour and {percent(config.operating_frr)} missed clean words"
+    bound = rate_bound(alarms.false_alarms, alarms.hours, config.confidence)
     count = f"{alarms.false_alarms or 'no'} false alarm{'' if alarms.false_alarms == 1 else 's'}"
     seen = f"{count} in {number(alarms.hours)} h, at most {number(bound)} per hour ({whole(config.confidence)})"
-    if bound <= target and not synthetic:
+    missing = _missing(real, target, config.confidence)
+    if not missing and "words" not in real.synthetic_only:
         return Readiness("proven", f"proven: test keeps the limits of {limits}: {seen}")
     verdict = f"promising: test keeps the limits of {limits}, {seen}"
-    if bound > target:
-        verdict += f"; {_missing(alarms.false_alarms, alarms.hours, target, config.confidence)}"
-    if synthetic:
-        verdict += f"; the {' and '.join(synthetic)} of test are synthetic only, so people's are not measured"
+    if missing:
+        verdict += f"; {missing}"
+    if real.synthetic_only:
+        verdict += f"; the {' and '.join(real.synthetic_only)} of test are synthetic only"
     return Readiness("promising", verdict)
 
 
@@ -85,11 +114,14 @@ def _fault(choice: Choice, test: SplitResult | None, config: EvaluationConfig) -
     return " and ".join(faults)
 
 
-def _missing(count: int, hours: float, target: float, confidence: float) -> str:
-    """The hours that would prove the target, without another false alarm and with one."""
-    now, one_more = (hours_needed(target, count + more, confidence) - hours for more in (0, 1))
-    another = "another" if count else "a"
+def _missing(real: Recorded, target: float, confidence: float) -> str:
+    """The recorded hours that would prove the target, without another false alarm and with one; empty if proven."""
+    now, one_more = (hours_needed(target, real.false_alarms + more, confidence) - real.hours for more in (0, 1))
+    if now <= 0:
+        return ""
+    another = "another" if real.false_alarms else "a"
+    kind = "" if real.hours > 0 else " of recorded audio"
     return (
-        f"{number(now)} h more without {another} false alarm would prove {target:g} per hour, or "
+        f"{number(now)} h more{kind} without {another} false alarm would prove {target:g} per hour, or "
         f"{number(one_more)} h with one more"
     )

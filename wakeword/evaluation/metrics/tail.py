@@ -11,6 +11,7 @@ both.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +25,10 @@ from wakeword.runtime.events import SCORE_LEVELS
 
 EDGE = 0.5 / SCORE_LEVELS
 """Scores within half a rounding level of 0 or 1 are taken as that far from it: their log odds are +-11.8."""
-UPPER = 0.8
-"""Probability that the rate lies below the upper bound that a threshold must keep."""
+CERTAINTY = {0.5: 0.95, 2.0: 0.8}
+"""Probability that the rate lies below the upper bound that a threshold must keep, by the false alarms that the target
+allows in the hours: where less than half a one is allowed, nothing but the extrapolation speaks for the threshold; from
+two on the counts do, and the bound is close to the estimate anyway. Log-linear between them."""
 EVENTS = 30
 """Number of the highest events that the tail is fitted to."""
 SCALE, SCALE_SPREAD = 1.3, 0.5
@@ -42,9 +45,15 @@ ABOVE = 1e-6
 Floats = NDArray[np.float64]
 
 
+def certainty(target: float, hours: float) -> float:
+    """The probability with which a threshold for `target` per hour, chosen on so many hours, must keep it."""
+    allowed = np.log(max(target * hours, 1e-9))
+    return float(np.interp(allowed, np.log(list(CERTAINTY)), list(CERTAINTY.values())))
+
+
 def log_odds(score: ArrayLike) -> Floats:
     """Log odds of scores in [0, 1], finite at 0 and 1."""
-    return special.logit(np.clip(np.asarray(score, dtype=np.float64), EDGE, 1 - EDGE))
+    return np.asarray(special.logit(np.clip(np.asarray(score, dtype=np.float64), EDGE, 1 - EDGE)))
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,7 @@ def tail_events(view: WordOnSplit) -> TailEvents:
     return TailEvents(levels[order], clusters[order], np.asarray(hours, dtype=np.float64))
 
 
-def _clusters(part: NegativeAudio, names: dict[str, int], hours: list[float]):
+def _clusters(part: NegativeAudio, names: dict[str, int], hours: list[float]) -> Callable[[int], int]:
     """Add the hours of each cluster of `part`; returns the function from a peak to its cluster."""
 
     def number(name: str) -> int:
@@ -180,7 +189,7 @@ def _survival(excess: Floats, scale: Floats, shape: Floats) -> Floats:
 
 def _rate_quantile(count: ArrayLike, hours: float, effect: float, quantile: ArrayLike) -> Floats:
     """Quantile of a rate per hour from `count` events, of which `effect` count as one; Jeffreys' prior."""
-    return special.gammaincinv(np.asarray(count) / effect + 0.5, quantile) * effect / hours
+    return np.asarray(special.gammaincinv(np.asarray(count) / effect + 0.5, quantile) * effect / hours)
 
 
 def fit_tail(events: TailEvents, most: int = EVENTS, seed: int = 0) -> Tail:

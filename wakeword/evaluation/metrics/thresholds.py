@@ -9,9 +9,9 @@ from scipy.special import expit
 
 from wakeword.evaluation.metrics.det import lowest_threshold
 from wakeword.evaluation.metrics.near_misses import NearMissFloor
-from wakeword.evaluation.metrics.tail import UPPER, Tail, log_odds
+from wakeword.evaluation.metrics.tail import Tail, certainty, log_odds
 from wakeword.evaluation.metrics.threshold_curve import Curve
-from wakeword.evaluation.statistics.numbers import number, percent, whole
+from wakeword.evaluation.statistics.numbers import number, percent
 
 MARGIN_FRR = 0.01
 """Share of val's words by which detector times must be better than the bundle's to replace them."""
@@ -39,7 +39,8 @@ def choose_threshold(words: Curve, alarms: Curve, tail: Tail, target: float) -> 
 
     1. The floor is the lowest threshold from which on val has at most `target` false alarms per hour, and not below
        `LEAST`.
-    2. The threshold is the lowest one above the floor at which the upper bound of the tail's rate keeps the target.
+    2. The threshold is the lowest one above the floor at which the upper bound of the tail's rate keeps the target
+       (`tail.certainty`).
     3. If that misses more than `CAUTION_FRR` of the words in addition to those that are missed where the tail's
        estimate keeps the target, it is lowered to the highest threshold that does not.
     """
@@ -48,7 +49,8 @@ def choose_threshold(words: Curve, alarms: Curve, tail: Tail, target: float) -> 
         return Choice(target, NEVER, False, f"on val every threshold has more than {target:g} per hour")
     floor = max(float(np.nextafter(bound, np.inf)) if blocked else 0.0, LEAST)
     least = max(floor, _threshold(tail, target, _MIDDLE))
-    threshold = max(floor, _threshold(tail, target, UPPER))
+    sure = certainty(target, tail.hours)
+    threshold = max(floor, _threshold(tail, target, sure))
     about = _counted(tail, floor, blocked, bound)
     if words.words and not int(words.at(min(least, 1.0))[0]):
         about += "; on val no word scores above the lowest threshold for this target"
@@ -60,10 +62,10 @@ def choose_threshold(words: Curve, alarms: Curve, tail: Tail, target: float) -> 
             threshold = max(least, ceiling)
             about += f"; lowered to the words, of which the bound would cost more than {percent(CAUTION_FRR)}"
     if threshold >= expit(log_odds(1.0)):
-        reason = f"no score below 1 keeps {target:g} false alarms per hour with certainty {whole(UPPER)}: {about}"
+        reason = f"no score below 1 keeps {target:g} false alarms per hour with certainty {percent(sure)}: {about}"
         return Choice(target, NEVER, False, reason)
-    middle, upper = tail.rates(log_odds(threshold), (_MIDDLE, UPPER))[:, 0]
-    reason = f"estimate {number(middle)} and upper bound ({whole(UPPER)}) {number(upper)} per hour from {about}"
+    middle, upper = tail.rates(log_odds(threshold), (_MIDDLE, sure))[:, 0]
+    reason = f"estimate {number(middle)} and upper bound ({percent(sure)}) {number(upper)} per hour from {about}"
     return Choice(target, threshold, True, reason)
 
 

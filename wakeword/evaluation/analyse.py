@@ -13,11 +13,10 @@ from wakeword import ranking
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.evaluation.cascade.compare import cascade_result, fusion_of
 from wakeword.evaluation.cascade.store import TriggerStore
-from wakeword.evaluation.cascade.triggers import Rescore
 from wakeword.evaluation.metrics import det as metrics
 from wakeword.evaluation.metrics.calibration import calibrate
 from wakeword.evaluation.metrics.detector_times import choose_times, timing_of
-from wakeword.evaluation.metrics.measure import WordOnSplit, alarm_times, at_threshold, measure_word
+from wakeword.evaluation.metrics.measure import Rescore, WordOnSplit, alarm_times, at_threshold, measure_word
 from wakeword.evaluation.metrics.near_misses import near_miss_curve, near_miss_floor
 from wakeword.evaluation.metrics.readiness import readiness_of, recorded
 from wakeword.evaluation.metrics.tail import Tail, fit_tail, tail_curve, tail_events

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Literal
 
-from wakeword.evaluation.slices.results import SliceReport
 from wakeword.evaluation.statistics.records import Rate, Record, StoredRecord, TailCurve
+from wakeword.evaluation.statistics.slice_records import SliceReport
 from wakeword.runtime.manifest import ProbabilityMap
 
 SCHEMA_VERSION = 5

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from itertools import product
 
 from wakeword.config.evaluation import EvaluationConfig
-from wakeword.evaluation.cascade.triggers import Rescore
-from wakeword.evaluation.metrics.measure import measure_word
+from wakeword.evaluation.metrics.measure import Rescore, measure_word
 from wakeword.evaluation.metrics.near_misses import near_miss_floor
 from wakeword.evaluation.metrics.tail import fit_tail, tail_events
 from wakeword.evaluation.metrics.thresholds import MARGIN_FRR, choose_threshold, raise_to

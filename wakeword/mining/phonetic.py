@@ -134,8 +134,8 @@ class PhoneticStage(Stage):
 class _Section:
     """Audio `(samples,)` from sample `first` of a recording.
 
-    Samples from `fresh` on are new. Stretches that end after sample `low`, up to `high`, belong to this section: on both
-    sides there is the audio that their windows and clips need, where the recording has it.
+    Samples from `fresh` on are new. Stretches that end after sample `low`, up to `high`, belong to this section: on
+    both sides there is the audio that their windows and clips need, where the recording has it.
     """
 
     audio: Audio

@@ -104,23 +104,30 @@ def test_fewer_per_hour_are_the_highest_and_another_number_needs_another_folder(
         mine_by_sound(config, prepared, tmp_path / "none", runner="local", per_hour=0)
 
 
-def test_sections_give_each_stretch_once(speech, tmp_path, monkeypatch) -> None:
-    audio = np.concatenate([read_audio(RECORDINGS / row["path"]) for row in speech[:4]])
+def test_sections_give_each_stretch_once(speech, phrase, tmp_path, monkeypatch) -> None:
+    parts = [read_audio(RECORDINGS / speech[number]["path"]) for number in (1, 2, 0, 3)]
+    audio = np.concatenate(parts)
     write_flac(tmp_path / "long.flac", audio)
     config = Config.model_validate(
-        {"words": [{"label": "wanted", "phrase": "something"}], "data": {"quality": {"guarded": False}}}
+        {"words": [{"label": "wanted", "phrase": phrase}], "data": {"quality": {"guarded": False}}}
     )
     stage = phonetic.PhoneticStage(sought(config), "hama", "en", 1000.0, config.data)
     stage.setup()
     whole = stage._mined(str(tmp_path / "long.flac"))
-    monkeypatch.setattr(phonetic, "SECTION_S", 10.0)
-    pieces = stage._mined(str(tmp_path / "long.flac"))
-    assert pieces["digest"] == whole["digest"]
-    assert pieces["heard_s"] == whole["heard_s"] == pytest.approx(len(audio) / 16_000)
-    ends = [one["end_s"] for one in pieces["candidates"]]
-    assert len(set(ends)) == len(ends)
     best = max(whole["candidates"], key=lambda one: one["score"])
-    assert min(abs(end - best["end_s"]) for end in ends) < 0.1
+    said_s = len(np.concatenate(parts[:2])) / 16_000
+    assert said_s < best["end_s"] < said_s + len(parts[2]) / 16_000
+    for section_s in (3.0, 10.0):
+        monkeypatch.setattr(phonetic, "SECTION_S", section_s)
+        pieces = stage._mined(str(tmp_path / "long.flac"))
+        assert pieces["digest"] == whole["digest"]
+        assert pieces["heard_s"] == whole["heard_s"] == pytest.approx(len(audio) / 16_000)
+        ends = [one["end_s"] for one in pieces["candidates"]]
+        assert len(set(ends)) == len(ends)
+        same = max(pieces["candidates"], key=lambda one: one["score"])
+        assert same["end_s"] == pytest.approx(best["end_s"], abs=0.1)
+        # The clip is whole, wherever the section ends.
+        assert same["duration_s"] == pytest.approx(best["duration_s"], abs=0.1)
 
 
 @pytest.mark.ray

@@ -46,6 +46,8 @@ SECTION_S = 300.0
 """Audio in memory; a longer recording is searched section by section."""
 EDGE_S = SPAN.before_s + CONTEXT_S + 2.0
 """Audio before a section that its first clip and window may need."""
+TAIL_S = SPAN.after_s + CONTEXT_S
+"""Audio after its last stretch that the clip needs."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,8 @@ class PhoneticStage(Stage):
         found: list[dict[str, Any]] = []
         try:
             for section in _sections(recording_blocks(uri, self.data)):
-                digest.update(to_int16(section.audio[section.own :]).tobytes())
-                samples += len(section.audio) - section.own
+                digest.update(to_int16(section.audio[section.fresh :]).tobytes())
+                samples += len(section.audio) - section.fresh
                 found += self._candidates(section)
         except AudioError as error:
             empty = {"uri": uri, "digest": "", "heard_s": 0.0, "candidates": []}
@@ -118,8 +120,7 @@ class PhoneticStage(Stage):
         ends = np.asarray([len(heard)])
         for label, scorer in self.scorers.items():
             for spot in spots(scorer, heard, self.listener.rate_hz, self._most(len(section.audio)), ends):
-                # A spot in the part before the section's own belongs to the section before it.
-                if round(spot.end_s * SAMPLE_RATE_HZ) <= section.own and section.first:
+                if not section.low < round(spot.end_s * SAMPLE_RATE_HZ) <= section.high:
                     continue
                 low = max(0, round((spot.end_s - SPAN.before_s - CONTEXT_S) * SAMPLE_RATE_HZ))
                 high = round((spot.end_s + SPAN.after_s + CONTEXT_S) * SAMPLE_RATE_HZ)
@@ -131,28 +132,37 @@ class PhoneticStage(Stage):
 
 @dataclass(frozen=True)
 class _Section:
-    """Audio `(samples,)` from sample `first` of a recording; its first `own` samples were in the section before."""
+    """Audio `(samples,)` from sample `first` of a recording.
+
+    Samples from `fresh` on are new. Stretches that end after sample `low`, up to `high`, belong to this section: on
+    both sides there is the audio that their windows and clips need, where the recording has it.
+    """
 
     audio: Audio
     first: int
-    own: int
+    fresh: int
+    low: int
+    high: int
 
 
 def _sections(blocks: Iterator[Audio]) -> Iterator[_Section]:
-    size, edge = round(SECTION_S * SAMPLE_RATE_HZ), round(EDGE_S * SAMPLE_RATE_HZ)
+    size, edge, tail = (round(span_s * SAMPLE_RATE_HZ) for span_s in (SECTION_S, EDGE_S, TAIL_S))
     held: list[Audio] = []
     before = np.zeros(0, np.float32)
-    first = fresh = 0
+    first = fresh = low = 0
     for block in blocks:
         held.append(block)
         fresh += len(block)
         if fresh >= size:
             audio = np.concatenate([before, *held])
-            yield _Section(audio, first, len(before))
-            first += len(audio) - min(edge, len(audio))
-            before, held, fresh = audio[-edge:], [], 0
-    if fresh:
-        yield _Section(np.concatenate([before, *held]), first, len(before))
+            high = len(audio) - tail
+            yield _Section(audio, first, len(before), low, high)
+            keep = max(0, high - edge)
+            before, held, fresh = audio[keep:], [], 0
+            first, low = first + keep, high - keep
+    audio = np.concatenate([before, *held])
+    if len(audio) > low:
+        yield _Section(audio, first, len(before), low, len(audio))
 
 
 def mine_by_sound(

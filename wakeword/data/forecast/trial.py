@@ -11,7 +11,7 @@ from wakeword.data.forecast.forecast import MOST_SPOTS, ByEar, by_ear, clip_scor
 from wakeword.data.forecast.negatives import Heard, hear_negatives, list_negatives
 from wakeword.data.forecast.running_speech import Stretch, nearest_stretches, resemblance, running_speech
 from wakeword.data.forecast.sound_alikes import SoundAlike, sound_alikes
-from wakeword.data.forecast.verdict import Verdict, verdict_on
+from wakeword.data.forecast.verdict import MANY, Verdict, verdict_on
 from wakeword.data.forecast.voices import own_clips, read_sentences
 from wakeword.data.synthesis.languages import is_english
 from wakeword.data.synthesis.pronunciation import Phonemes, word_sounds
@@ -74,7 +74,9 @@ class Trial:
         if not speech.phonemes:
             notes.append(f"there are no built-in sentences in {tag}: no text is compared with the phrase")
         alikes: list[SoundAlike] = []
-        if is_english(tag):
+        if min(map(len, sounds)) > MANY:
+            notes.append(f"no two words sound like more than {MANY} phonemes: the dictionary is not searched")
+        elif is_english(tag):
             try:
                 alikes = sound_alikes(sounds, spoken(word.text), SHOWN)
             except ConfigError:

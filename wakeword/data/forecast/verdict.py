@@ -69,14 +69,14 @@ def verdict_on(
     """
     fewest = min((len(one) for one in sounds), default=0)
     found: list[tuple[Word, str]] = []
-    if resemblance is not None:
-        found.append((graded(resemblance, RESEMBLES), "by its sounds against running speech"))
-    if per_hour is not None and hours >= LEAST_HOURS:
-        found.append((graded(per_hour, PER_HOUR), f"by ear on {hours:.1f} h"))
     if holding:
         found.append(("risky", "it is said in ordinary speech"))
     if fewest < FEW:
         found.append(("risky", f"it has {fewest} phoneme{'' if fewest == 1 else 's'}"))
+    if resemblance is not None:
+        found.append((graded(resemblance, RESEMBLES), "by its sounds against running speech"))
+    if per_hour is not None and hours >= LEAST_HOURS:
+        found.append((graded(per_hour, PER_HOUR), f"by ear on {hours:.1f} h"))
     order: tuple[Word, ...] = ("unusual", "usable", "risky")
     word, reason = max(found, key=lambda one: order.index(one[0]), default=("usable", "only its length is known"))
     return Verdict(word, reason, tuple(_advice(word, words, fewest, alikes, holding)))

@@ -138,7 +138,7 @@ def test_examples_are_the_worst_and_sound_as_they_were_scored(evaluated) -> None
 
 def test_plots_are_written_for_model_cards(evaluated) -> None:
     names = {path.name for path in (evaluated[1] / "plots").iterdir()}
-    of_words = {f"{label}-{what}.png" for label in ("alpha", "beta") for what in ("det", "scores")}
+    of_words = {f"{label}-{what}.png" for label in ("alpha", "beta") for what in ("det", "scores", "tail")}
     assert names == {"conditions.png", "misses.png"} | of_words
     for path in (evaluated[1] / "plots").iterdir():
         assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"

@@ -54,9 +54,8 @@ def test_it_is_one_offline_file_that_names_all_it_should(page) -> None:
     assert "CC-BY &lt;4.0&gt;" in body
     assert "wakeword evaluate B P --out &#39;x &amp; y&#39;" in body
     assert '"val_frr"' in body
-    assert (
-        body.count("Plotly.newPlot") == 14
-    )  # conditions, training; DET, scores, timeline, two of slices, reliability of two words
+    # conditions, training; DET, scores, tail, timeline, two of slices, reliability of two words
+    assert body.count("Plotly.newPlot") == 16
     assert "audio not available" in body
 
 

@@ -281,12 +281,11 @@ def test_clips_that_engines_spoke_are_counted_by_engine_and_voice(folder: Path, 
         ("espeak", "en+f1", "alpha", "wrong_words", 2),
         ("espeak", "en+f2", "alpha", "clipped", 1),
         ("espeak", "en+f2", "alpha", "wrong_words", 3),
-        ("espeak", "en+f3", "alpha", "", 8),
-        ("espeak", "en+f1", "speech", "clipped", 9),
+        *(("espeak", "en+f3", "alpha", "", 8), ("espeak", "en+f1", "speech", "clipped", 9)),
         ("kokoro", "af_bella", "alpha", "", 5),
     ]
-    spoken = [dict(zip(("engine", "voice", "label", "reason", "clips"), row, strict=True)) for row in rows]
-    pq.write_table(pa.Table.from_pylist(spoken), copy / "voices.parquet")
+    names = ["engine", "voice", "label", "reason", "clips"]
+    pq.write_table(pa.table(dict(zip(names, zip(*rows, strict=True), strict=True))), copy / "voices.parquet")
     report = data_report(copy)
     table = wording.tables(report.facts)["spoken"]
     assert table.rows == [

@@ -175,7 +175,7 @@ def _style(voice: str, tokens: int) -> np.ndarray:
     """The style `(1, 256)` of a voice; of a blend the mean of both."""
     found = [_styles()[name] for name in voice.split("+")]
     rows = [style[min(tokens, len(style)) - 1].astype(np.float32) for style in found]
-    return np.mean(rows, axis=0, dtype=np.float32)[None]
+    return np.stack(rows).mean(axis=0, dtype=np.float32, keepdims=True)
 
 
 def _voice(*names: str) -> Voice:

@@ -43,7 +43,12 @@ def training_config(phrases: Sequence[str], folder: Path, clips: int, seed: int)
     name = labels[0] if len(labels) == 1 else f"together-{len(labels)}"
     overrides = [
         *(f"name={name}-{seed}", f"words=[{words}]", f"runs_dir={folder}"),
-        *(f"synthesis.clips_per_word={clips}", "synthesis.speech_clips=150", f"training.seed={seed}"),
+        *(
+            f"synthesis.clips_per_word={clips}",
+            "synthesis.speech_clips=150",
+            "synthesis.negative_hours=0",
+            f"training.seed={seed}",
+        ),
         *(f"synthesis.cache_dir={folder / 'voices'}", *_SMALL),
     ]
     return load_config(ROOT / "configs" / "demo.yaml", overrides)

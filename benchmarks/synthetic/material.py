@@ -135,6 +135,8 @@ def training_config(cell: Cell, folder: Path, quick: bool, rows: Callable[[], li
         f"synthesis.cache_dir={folder / 'voices' / cell.word}",
         f"training.seed={cell.seed}",
         "compute.workers=0",
+        # Recordings judge.
+        "synthesis.negative_hours=0",
         *(
             ["training.epochs=1", "training.steps_per_epoch=4", "synthesis.clips_per_word=30",
              "synthesis.speech_clips=20", "synthesis.near_miss_test_clips=9"]

@@ -6,9 +6,13 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from wakeword.config import Config
 from wakeword.config.loading import load_config
 from wakeword.errors import ConfigError, DataError
+from wakeword.export.readiness import state_of
+from wakeword.runtime.manifest import BundleManifest
 from wakeword.training.tracking import read_metrics
 
 _QUIET_S = 120.0
@@ -54,11 +58,25 @@ def summarise(name: str, folder: Path) -> RunSummary:
     return RunSummary(
         name=name,
         status=_status(folder, len(metrics), total, changed),
-        words=", ".join(config.labels) if config else "",
+        words=_words(folder, config),
         epochs=f"{len(metrics)}/{total}" if total else str(len(metrics)),
         best_epoch=best["epoch"] if best else None,
         best_val_frr=round(best["val_frr"], 4) if best else None,
         changed=time.strftime("%Y-%m-%d %H:%M", time.localtime(changed)),
+    )
+
+
+def _words(folder: Path, config: Config | None) -> str:
+    """The run's words, with the state of each that the bundle was evaluated for, such as `hey_nova (promising)`."""
+    path = folder / "bundle" / "wake.json"
+    try:
+        bundle = BundleManifest.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return ", ".join(config.labels) if config else ""
+    decided = {word.label: word for word in (bundle.verifier or bundle).words}
+    states = {label: state_of(word) for label, word in decided.items() if word.operating_points}
+    return ", ".join(
+        f"{word.label} ({states[word.label]})" if word.label in states else word.label for word in bundle.words
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wakeword.audio.noises import babble, band_noise, hum, synthesise_noises
+from wakeword.audio.noises import babble, band_noise, hum, synthesise_noises, tones
 from wakeword.errors import DataError
 
 
@@ -50,6 +50,24 @@ def test_babble_holds_several_voices_without_pauses() -> None:
     mix = babble([pulse], 32000, np.random.default_rng(1))
     assert (np.abs(mix.reshape(-1, 4000)).max(axis=1) > 0).all()
     assert (np.abs(mix) > 1e-6).mean() > 0.5
+
+
+def test_tones_are_notes_of_one_scale_with_rests() -> None:
+    mix = tones(16000 * 8, np.random.default_rng(3))
+    power = np.abs(np.fft.rfft(mix * np.hanning(len(mix)))) ** 2
+    # A few lines hold the power, as of notes, and not of noise.
+    assert np.sort(power)[::-1][: len(power) // 50].sum() > 0.9 * power.sum()
+    level = np.abs(mix.reshape(-1, 800)).max(axis=1)
+    assert level.min() < 0.1 * level.max()
+    assert not np.array_equal(mix, tones(16000 * 8, np.random.default_rng(4)))
+
+
+def test_kinds_are_made_in_their_order() -> None:
+    only = synthesise_noises(2, 0, 1.0, speech(), kinds=("tones", "hum"))
+    again = [synthesise_noises(2, 0, 1.0, kinds=(kind,) * 2)[place] for place, kind in enumerate(("tones", "hum"))]
+    assert all(np.array_equal(first, second) for first, second in zip(only, again, strict=True))
+    with pytest.raises(DataError, match="babble need speech"):
+        synthesise_noises(1, 0, 1.0, kinds=("babble",))
 
 
 def test_too_short_a_noise_is_refused() -> None:

@@ -35,6 +35,7 @@ OVERRIDES: dict[str, list[str]] = {
         "synthesis.hold_out=[]",
         "synthesis.clips_per_word=24",
         "synthesis.speech_clips=24",
+        "synthesis.negative_hours=0.01",
         "synthesis.near_miss_test_clips=4",
         "synthesis.noises=4",
         "synthesis.rooms=4",

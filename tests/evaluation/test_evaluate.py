@@ -66,7 +66,8 @@ def test_a_good_detector_misses_nothing_and_its_one_false_alarm_is_counted(done)
     lengths = {track.name: track.duration_s for track in ScoreStore(out).tracks}
     counted = sum(lengths[f"test/{name}"] for name in ("speech", "noise", "alpha/clean", "beta/clean"))
     assert alpha.operating.test.alarms.hours * 3600 == pytest.approx(counted - 8 * (0.5 + 1.0))
-    assert alpha.ready
+    assert not alpha.ready
+    assert "too few to estimate 0.5 false alarms per hour: 1.0 h are needed" in alpha.reason
     assert beta.operating.test.alarms.false_alarms == beta.operating.test.by_kind["speech"].false_alarms == 1
     assert not beta.ready
     assert "false alarms per hour on test, the limit is 0.5" in beta.reason
@@ -182,7 +183,10 @@ def run(bundle, data, out, **evaluation) -> EvaluationReport:
 def test_the_limits_decide_whether_a_word_is_ready(bundle, data, tmp_path) -> None:
     report = run(bundle, data, tmp_path, operating_fah=60.0, fah_targets=[2.0, 60.0])
     assert [target.fah_target for target in report.words[0].targets] == [2.0, 60.0]
-    assert report.words[1].ready  # one false alarm in 0.02 h is within 60 an hour
+    # One false alarm in 0.02 h is within 60 an hour, and does not prove it.
+    assert report.words[1].state == "promising"
+    assert "h more without another false alarm would prove 60 per hour" in report.words[1].reason
+    assert run(bundle, data, tmp_path, operating_fah=1000.0).words[1].state == "proven"
     strict = run(bundle, data, tmp_path, operating_fah=60.0, operating_frr=0.001, hit_before_s=0.01)
     assert not strict.words[0].ready
     assert "clean words missed" in strict.words[0].reason

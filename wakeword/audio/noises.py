@@ -29,35 +29,45 @@ def coloured_gain(frequency: Any, slope: Any, flat_below: float = FLAT_BELOW_HZ)
     return frequency.clip(min=flat_below) ** (-slope / 2) * (frequency > 0)
 
 
-def synthesise_noises(count: int, seed: int, duration_s: float, speech: Sequence[np.ndarray] = ()) -> list[np.ndarray]:
-    """Make noises of several kinds in turn: white, pink, brown, hum, band noise and, with `speech`, babble.
+USUAL_KINDS = ("white", "pink", "brown", "hum", "band", "babble")
+
+
+def synthesise_noises(
+    count: int, seed: int, duration_s: float, speech: Sequence[np.ndarray] = (), kinds: Sequence[str] = USUAL_KINDS
+) -> list[np.ndarray]:
+    """Make noises of several kinds in turn: `white`, `pink`, `brown`, `hum`, `band` noise, `tones` and `babble`.
 
     Noise `i` depends only on `seed`, `i`, the duration and the speech.
 
     Args:
-        speech: float32 clips at 16 kHz from which babble is mixed.
+        speech: float32 clips at 16 kHz from which babble is mixed; without them there is none.
+        kinds: the kinds and their order.
 
     Returns:
         `count` float32 arrays of `duration_s` at 16 kHz, RMS -40 to -20 dBFS, below full scale.
 
     Raises:
-        DataError: the duration is shorter than a tenth of a second.
+        DataError: the duration is shorter than a tenth of a second, or no kind is left.
+        KeyError: a kind is unknown.
     """
     samples = round(duration_s * SAMPLE_RATE_HZ)
     if samples < SAMPLE_RATE_HZ // 10:
         raise DataError(f"a noise of {duration_s} s is too short: set 0.1 s or more")
     voices = [clip for clip in speech if len(clip) and float(np.abs(clip).max()) > 1e-4]
-    kinds: list[Callable[[int, np.random.Generator], np.ndarray]] = [
-        *(partial(coloured, slope) for slope in (0.0, 1.0, 2.0)),
-        hum,
-        band_noise,
-    ]
-    if voices:
-        kinds.append(partial(babble, voices))
+    makers: dict[str, Callable[[int, np.random.Generator], np.ndarray]] = {
+        **{name: partial(coloured, slope) for slope, name in enumerate(("white", "pink", "brown"))},
+        "hum": hum,
+        "band": band_noise,
+        "tones": tones,
+        "babble": partial(babble, voices),
+    }
+    chosen = [makers[kind] for kind in kinds if voices or kind != "babble"]
+    if not chosen:
+        raise DataError("noises of the kind babble need speech to be mixed from")
     result = []
     for number in range(count):
         draw = np.random.default_rng((seed, number))
-        noise = kinds[number % len(kinds)](samples, draw)
+        noise = chosen[number % len(chosen)](samples, draw)
         result.append(_levelled(noise, draw))
     return result
 
@@ -97,6 +107,41 @@ def band_noise(samples: int, draw: np.random.Generator) -> np.ndarray:
     time_s = np.arange(samples) / SAMPLE_RATE_HZ
     swell = 1.0 + draw.uniform(0.0, 0.8) * np.sin(2 * np.pi * (draw.uniform(0.1, 2.0) * time_s + draw.uniform()))
     return np.fft.irfft(spectrum, samples) * swell
+
+
+SCALE_SEMITONES = (0, 2, 4, 7, 9)
+"""The pentatonic scale: any of its notes sound together."""
+
+
+def tones(samples: int, draw: np.random.Generator) -> np.ndarray:
+    """Music-like tones: two to four voices of a pentatonic scale, each a timbre of six harmonics, in one rhythm.
+
+    Notes last 0.15 to 0.9 s, fade, and a third of them rest; a soft noise beats time.
+    """
+    beat = int(SAMPLE_RATE_HZ * draw.uniform(0.15, 0.45))
+    base_hz = float(np.exp(draw.uniform(np.log(80.0), np.log(330.0))))
+    mix = np.zeros(samples)
+    for _ in range(int(draw.integers(2, 5))):
+        octave = float(2 ** draw.integers(0, 3))
+        timbre = draw.uniform(0, 1, 6) / np.arange(1, 7) ** draw.uniform(0.5, 2.0)
+        decay_s, start = draw.uniform(0.1, 0.8), 0
+        while start < samples:
+            length = min(beat * int(draw.integers(1, 3)), samples - start)
+            if draw.random() > 1 / 3:
+                note_hz = base_hz * octave * 2 ** (SCALE_SEMITONES[int(draw.integers(5))] / 12)
+                time_s = np.arange(length) / SAMPLE_RATE_HZ
+                envelope = np.minimum(1, time_s / 0.01) * np.exp(-time_s / decay_s)
+                sound = sum(
+                    level * np.sin(2 * np.pi * note_hz * harmonic * time_s)
+                    for harmonic, level in enumerate(timbre, 1)
+                    if note_hz * harmonic < SAMPLE_RATE_HZ / 2
+                )
+                mix[start : start + length] += envelope * sound
+            start += length
+    ticks = np.zeros(samples)
+    ticks[:: 2 * beat] = 1.0
+    drum = draw.standard_normal(1600) * np.exp(-np.arange(1600) / 240)
+    return mix + draw.uniform(0.0, 0.4) * np.convolve(ticks, drum)[:samples]
 
 
 def babble(speech: Sequence[np.ndarray], samples: int, draw: np.random.Generator) -> np.ndarray:

@@ -53,6 +53,7 @@ def detect(
     folders whose format is not supported are reported at the end.
     """
     from wakeword.audio.listing import list_given
+    from wakeword.export.readiness import state_of
     from wakeword.runtime import Detector, load_bundle
     from wakeword.runtime.score_file import ScoreFile
     from wakeword.system.resources import peak_rss_mib
@@ -67,8 +68,7 @@ def detect(
     detector = Detector(loaded, threshold=thresholds, verify=verified)
     for word in loaded.decided_words(verified):
         if not word.ready and threshold is None:
-            state = "missed its target on test" if word.operating_points else "has no evaluated threshold"
-            print(f"note: {word.label} {state}; its threshold is {word.threshold:.3g}", file=sys.stderr)
+            print(f"note: {word.label} is {state_of(word)}; its threshold is {word.threshold:.3g}", file=sys.stderr)
     found, skipped, others = list_given(files)
     with ScoreFile(scores, loaded.labels, loaded.step_s) if scores else nullcontext() as score_file:
         events, failed = _detect_in_files(detector, found, score_file, as_json)

@@ -13,12 +13,13 @@ from wakeword import ranking
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.evaluation.cascade.compare import cascade_result, fusion_of
 from wakeword.evaluation.cascade.store import TriggerStore
-from wakeword.evaluation.cascade.triggers import Rescore
 from wakeword.evaluation.metrics import det as metrics
 from wakeword.evaluation.metrics.calibration import calibrate
 from wakeword.evaluation.metrics.detector_times import choose_times, timing_of
-from wakeword.evaluation.metrics.measure import WordOnSplit, alarm_times, at_threshold, measure_word
+from wakeword.evaluation.metrics.measure import Rescore, WordOnSplit, alarm_times, at_threshold, measure_word
 from wakeword.evaluation.metrics.near_misses import near_miss_curve, near_miss_floor
+from wakeword.evaluation.metrics.readiness import readiness_of, recorded
+from wakeword.evaluation.metrics.tail import Tail, fit_tail, tail_curve, tail_events
 from wakeword.evaluation.metrics.thresholds import NEVER, Choice, choose_threshold, raise_to
 from wakeword.evaluation.report.examples import find_examples
 from wakeword.evaluation.results import (
@@ -34,7 +35,6 @@ from wakeword.evaluation.scoring.store import ScoreStore
 from wakeword.evaluation.slices.slices import slice_report
 from wakeword.evaluation.slices.words import duration_edges, slice_alarms, slice_words
 from wakeword.evaluation.statistics.intervals import hours_needed
-from wakeword.evaluation.statistics.numbers import number, percent
 from wakeword.runtime.manifest import DetectorSettings
 
 HISTOGRAM_BINS = 40
@@ -101,7 +101,8 @@ def _views(
 
 
 def _word(word: dict[str, Any], val: WordOnSplit, test: WordOnSplit, config: EvaluationConfig) -> WordResult:
-    targets = _targets(val, test, word["threshold"], config)
+    tail = _tail(val, config)
+    targets = _targets(val, test, word["threshold"], config, tail)
     operating = next(target for target in targets if target.fah_target == config.operating_fah)
     clean = test.curves.get("clean")
     alarms_by_audio = slice_alarms(test, operating.threshold)
@@ -113,6 +114,8 @@ def _word(word: dict[str, Any], val: WordOnSplit, test: WordOnSplit, config: Eva
         frr_area=metrics.frr_area(clean, test.alarms, test.hours) if clean is not None and test.hours > 0 else None,
         clip_level=_clip_level(test),
         targets=targets,
+        synthetic_only=recorded(test, operating.threshold).synthetic_only,
+        tail=tail_curve(tail, config.confidence) if tail else None,
         det=_det(test),
         near_miss_curve=near_miss_curve(test.near_misses, clean),
         calibration=calibrate(val.scored, test.scored),
@@ -124,29 +127,36 @@ def _word(word: dict[str, Any], val: WordOnSplit, test: WordOnSplit, config: Eva
     )
 
 
-def _targets(val: WordOnSplit, test: WordOnSplit, shipped: float, config: EvaluationConfig) -> tuple[TargetResult, ...]:
+def _targets(
+    val: WordOnSplit, test: WordOnSplit, shipped: float, config: EvaluationConfig, tail: Tail | None = None
+) -> tuple[TargetResult, ...]:
     """Results at every target; `shipped` is the threshold that is kept if val has no negatives."""
-    return tuple(_target(val, test, target, shipped, config) for target in config.targets)
+    tail = tail or _tail(val, config)
+    return tuple(_target(val, test, target, shipped, config, tail) for target in config.targets)
+
+
+def _tail(val: WordOnSplit, config: EvaluationConfig) -> Tail | None:
+    return fit_tail(tail_events(val), seed=config.seed) if val.hours > 0 else None
 
 
 def _target(
-    val: WordOnSplit, test: WordOnSplit, target: float, shipped: float, config: EvaluationConfig
+    val: WordOnSplit, test: WordOnSplit, target: float, shipped: float, config: EvaluationConfig, tail: Tail | None
 ) -> TargetResult:
-    if val.hours > 0:
-        choice = choose_threshold(val.words, val.alarms, val.hours, target)
+    if tail:
+        choice = choose_threshold(val.words, val.alarms, tail, target)
         choice = raise_to(choice, near_miss_floor(val.near_misses, config.near_miss_limits))
     else:
         reason = f"val has no negative audio: the threshold {shipped:g} of the bundle is kept"
         choice = Choice(target, shipped, False, reason)
     on_test = _on_split(test, choice.threshold, config)
-    ready, verdict = _verdict(choice, on_test, config)
+    readiness = readiness_of(choice, on_test, recorded(test, choice.threshold), config)
     return TargetResult(
         fah_target=target,
         threshold=choice.threshold,
         reached=choice.reached,
         reason=choice.reason,
-        ready=ready,
-        verdict=verdict,
+        state=readiness.state,
+        verdict=readiness.verdict,
         hours_needed=hours_needed(target, 0, config.confidence),
         val=_on_split(val, choice.threshold, config),
         test=on_test,
@@ -164,26 +174,6 @@ def _oracle(test: WordOnSplit, target: float) -> Oracle | None:
     threshold = metrics.oracle_threshold(test.alarms, target * test.hours)
     frr = {name: float(curve.frr(threshold)) for name, curve in test.curves.items()}
     return Oracle(threshold=min(threshold, NEVER), frr=frr)
-
-
-def _verdict(choice: Choice, test: SplitResult | None, config: EvaluationConfig) -> tuple[bool, str]:
-    """Whether test keeps the limits of the operating point, and the verdict as a sentence."""
-    if not choice.reached:
-        return False, f"not ready: {choice.reason}"
-    if test is None or test.alarms.fah is None:
-        return False, "not ready: test has no negative audio"
-    clean = test.condition("clean")
-    if clean is None:
-        return False, "not ready: test has no clips of the word with known times"
-    target, allowed = f"{choice.fah_target:g} false alarms per hour", percent(config.operating_frr)
-    faults = []
-    if test.alarms.fah > choice.fah_target:
-        faults.append(f"{number(test.alarms.fah)} false alarms per hour on test, the limit is {choice.fah_target:g}")
-    if clean.frr > config.operating_frr:
-        faults.append(f"{percent(clean.frr)} of clean words missed on test, the limit is {allowed}")
-    if faults:
-        return False, "not ready: " + " and ".join(faults)
-    return True, f"test keeps the limits of {target} and {allowed} missed clean words"
 
 
 def _clip_level(test: WordOnSplit) -> ClipLevel | None:

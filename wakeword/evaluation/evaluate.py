@@ -99,14 +99,13 @@ def evaluate(
     out.mkdir(parents=True, exist_ok=True)
     (out / REPORT_NAME).unlink(missing_ok=True)
     words = [WordConfig(label=word.label, phrase=word.phrase) for word in bundle.manifest.words]
-    rest_s = bundle.manifest.detector.refractory_s
-    planned = _plans(shards, words, config.evaluation)
+    rest_s, planned = bundle.manifest.detector.refractory_s, _plans(shards, words, config.evaluation)
     plans = [with_recordings(plan, words, config.evaluation, rest_s) for plan in planned]
     with session(config, runner):
         cache, workers = Path(cache_dir) if cache_dir else None, config.compute.data_cpus if runner == "ray" else None
-        scores = _score(bundle, plans, partial(score_tracks, workers=workers, runner=runner, cache_dir=cache))
-        measure = partial(measure_tracks, workers=workers, runner=runner, cache_dir=cache)
-        measured = _measure(bundle, plans, scores, config.evaluation, measure)
+        settings: dict[str, Any] = {"workers": workers, "runner": runner, "cache_dir": cache}
+        scores = _score(bundle, plans, partial(score_tracks, **settings))
+        measured = _measure(bundle, plans, scores, config.evaluation, partial(measure_tracks, **settings))
     provenance = _provenance(bundle, shards)
     about = {
         "provenance": provenance,
@@ -117,9 +116,8 @@ def evaluate(
     }
     write_truth(out / TRUTH_NAME, [track for plan in plans for track in plan.tracks], provenance)
     write_scores(out / SCORES_NAME, plans, scores, bundle, about)
-    names = [track.name for plan in plans for track in plan.tracks]
-    write_triggers(out / TRIGGERS_NAME, measured, names, scores, bundle)
     tracks = {track.name: track for plan in plans for track in plan.tracks}
+    write_triggers(out / TRIGGERS_NAME, measured, list(tracks), scores, bundle)
     report = report_of(out, config.evaluation, partial(write_audio, tracks=tracks, folder=out), run_dir, command)
     # Audio of earlier evaluations is removed. `evaluate_scores` keeps it, since other settings may need it again.
     drop_other_audio([example for word in report.words for example in word.examples], out)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Literal
 
-from wakeword.evaluation.slices.results import SliceReport
-from wakeword.evaluation.statistics.records import Rate, Record, StoredRecord
+from wakeword.evaluation.statistics.records import Rate, Record, StoredRecord, TailCurve
+from wakeword.evaluation.statistics.slice_records import SliceReport
 from wakeword.runtime.manifest import ProbabilityMap
 
 SCHEMA_VERSION = 5
@@ -126,14 +126,20 @@ class TargetResult(Record):
     reached: bool
     reason: str
     """How the threshold was chosen on val."""
-    ready: bool
+    state: Literal["proven", "promising", "not ready"]
+    """Whether test keeps `fah_target` and `operating_frr`, and whether its hours prove it: `metrics.readiness`."""
     verdict: str
-    """Whether test keeps `fah_target` and `operating_frr`, as a sentence."""
+    """The state and its reason, as a sentence."""
     hours_needed: float
     """Hours without a false alarm that prove the target (one-sided)."""
     val: SplitResult | None
     test: SplitResult | None
     oracle: Oracle | None
+
+    @property
+    def ready(self) -> bool:
+        """True when the target is proven."""
+        return self.state == "proven"
 
 
 class ClipLevel(Record):
@@ -228,6 +234,10 @@ class WordResult(Record):
     """Mean clean FRR over false-alarm targets of 0 to 1 per hour, on test."""
     clip_level: ClipLevel | None
     targets: tuple[TargetResult, ...]
+    synthetic_only: tuple[str, ...]
+    """Which of `words` and `negatives` of test are synthetic without exception."""
+    tail: TailCurve | None
+    """On val; None without negatives."""
     det: dict[str, Det]
     near_miss_curve: NearMissCurve | None
     """On test, clean words; None without near misses or words."""
@@ -250,8 +260,13 @@ class WordResult(Record):
 
     @property
     def ready(self) -> bool:
-        """True when test keeps the limits of the operating point."""
+        """True when test proves the limits of the operating point."""
         return self.operating.ready
+
+    @property
+    def state(self) -> str:
+        """`proven`, `promising` or `not ready`, at the operating point."""
+        return self.operating.state
 
     @property
     def reason(self) -> str:
@@ -318,6 +333,8 @@ class EvaluationReport(StoredRecord):
             clip = word.clip_level
             figures["words"][word.label] = {
                 "ready": word.ready,
+                "state": word.state,
+                "synthetic_only": list(word.synthetic_only),
                 "reason": word.reason,
                 "eer": clip.eer if clip else None,
                 "pauc": clip.pauc if clip else None,
@@ -345,6 +362,7 @@ def _point(target: TargetResult) -> dict[str, Any]:
         "threshold": target.threshold,
         "reached_on_val": target.reached,
         "ready": target.ready,
+        "state": target.state,
         "verdict": target.verdict,
     }
     if target.test is not None:

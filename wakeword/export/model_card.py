@@ -88,13 +88,11 @@ def _words(words: Sequence[Mapping[str, Any]]) -> str:
 
 def _basis(word: Mapping[str, Any]) -> str:
     """The origin of the threshold, and whether the word met its target."""
-    if word["ready"]:
-        return "chosen by evaluation, **ready**"
     if not word["operating_points"]:
         return "not evaluated: a default"
     points = [point for point in word["operating_points"] if point["threshold"] == word["threshold"]]
     point = points[0] if points else {}
-    return f"chosen by evaluation, **{point.get('verdict') or 'not ready'}**"
+    return f"chosen by evaluation, **{point.get('verdict') or ('ready' if word['ready'] else 'not ready')}**"
 
 
 def _interface(manifest: Mapping[str, Any], step_ms: float) -> str:

@@ -5,11 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wakeword.runtime.bundle import VARIANTS, Bundle
-from wakeword.runtime.manifest import VERIFIER_NAME
+from wakeword.runtime.manifest import VERIFIER_NAME, BundleWord, OperatingPoint, VerifierWord
+
+
+def state_of(word: BundleWord | VerifierWord) -> str:
+    """`proven`, `promising` or `not ready`; `not evaluated` for a default threshold, `ready` in older bundles."""
+    point = _point(word)
+    if point is None:
+        return "not evaluated"
+    return str(getattr(point, "state", "ready" if word.ready else "not ready"))
+
+
+def _point(word: BundleWord | VerifierWord) -> OperatingPoint | None:
+    """The operating point of the word's threshold; None if an evaluation chose none."""
+    return next((point for point in word.operating_points if point.threshold == word.threshold), None)
 
 
 def readiness_lines(bundle: Bundle) -> Iterator[str]:
-    """One line per further model file and per word: ready, not ready and why, or not evaluated."""
+    """One line per further model file and per word: its state and why, or that it is not evaluated."""
     manifest = bundle.manifest
     for variant in bundle.variants:
         if (facts := manifest.variants.get(variant)) is None:
@@ -24,8 +37,8 @@ def readiness_lines(bundle: Bundle) -> Iterator[str]:
         size_kib = manifest.files[VERIFIER_NAME].bytes / 1024
         yield f"{VERIFIER_NAME}: {size_kib:.0f} KiB, {manifest.verifier.recogniser}, hears each trigger again"
     for word in bundle.decided_words(verified):
-        point = next((p for p in word.operating_points if p.threshold == word.threshold), None)
+        point = _point(word)
         if point is None:
             yield f"{word.label}: not evaluated, its threshold is a default"
         else:
-            yield f"{word.label}: {getattr(point, 'verdict', 'ready' if word.ready else 'not ready')}"
+            yield f"{word.label}: {getattr(point, 'verdict', state_of(word))}"

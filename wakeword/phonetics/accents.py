@@ -94,34 +94,32 @@ def is_vowel(sound: str) -> bool:
 
 def others(sounds: Sequence[str], place: int, english: bool) -> tuple[str, ...]:
     """What the sound at `place` may be heard as beside itself, the most usual first."""
+    usual = (_ENGLISH if english else _ANY).get(sounds[place], "").split()
+    return (*usual, *in_context(sounds, place, english))
+
+
+def in_context(sounds: Sequence[str], place: int, english: bool) -> tuple[str, ...]:
+    """Of `others` those that depend on the sounds beside it: i and j before a vowel, t between vowels."""
     sound = sounds[place]
     before = sounds[place - 1] if place else ""
     after = sounds[place + 1] if place + 1 < len(sounds) else ""
-    found = (_ENGLISH if english else _ANY).get(sound, "").split()
-    if sound == "i" and after and is_vowel(after):
-        found.append("j")
-    if sound == "j" and after and is_vowel(after):
-        found.append("i")
-    if english and sound == "t" and before and after and is_vowel(before) and is_vowel(after):
-        found += ["ɾ", "d"]
-    return tuple(found)
+    if not after or not is_vowel(after):
+        return ()
+    if sound in ("i", "j"):
+        return ("j" if sound == "i" else "i",)
+    return ("ɾ", "d") if english and sound == "t" and before and is_vowel(before) else ()
 
 
-def forms(sounds: Sounds, english: bool) -> list[Sounds]:
-    """The pronunciation, and those with sounds left out that some accent or weak form leaves out.
-
-    In other languages than English: the pronunciation, and the one whose nasal vowels are a vowel and n.
-    """
-    if not english:
-        return list(dict.fromkeys((sounds, tuple(part for sound in sounds for part in _oral(sound)))))
+def droppable(sounds: Sounds) -> list[tuple[int, ...]]:
+    """Places of an English pronunciation that some accent or weak form leaves out together, none of them first."""
     optional = [place for place in range(len(sounds)) if _may_drop(sounds, place)]
-    found = [sounds]
-    for count in range(1, len(optional) + 1):
-        for dropped in combinations(optional, count):
-            form = tuple(sound for place, sound in enumerate(sounds) if place not in dropped)
-            if form and form not in found:
-                found.append(form)
-    return found[:MOST_FORMS]
+    groups = [group for count in range(len(optional) + 1) for group in combinations(optional, count)]
+    return [group for group in groups if len(group) < len(sounds)][:MOST_FORMS]
+
+
+def oral(sounds: Sounds) -> Sounds:
+    """The pronunciation with each nasal vowel as a vowel and n, as a recogniser without nasal vowels hears it."""
+    return tuple(part for sound in sounds for part in _oral(sound))
 
 
 def _oral(sound: str) -> tuple[str, ...]:

@@ -152,17 +152,23 @@ def read_archive(path: Path) -> dict[str, np.ndarray]:
     Raises:
         DataError: the file is no archive, or is cut off.
     """
+    if not path.is_file():
+        raise DataError(
+            f"{path} does not exist: the recogniser is read from the wheel hama==1.7.0, install that version"
+        )
     data = path.read_bytes()
+    if data[: len(_MAGIC)] != _MAGIC:
+        if path.suffix == ".onnx":
+            raise DataError(f"{path} is an ONNX file, as hama 1.3 held: install hama==1.7.0, whose archive is read")
+        raise DataError(f"{path} is no archive of hama: it does not start with {_MAGIC.decode()}")
     try:
-        if data[: len(_MAGIC)] != _MAGIC:
-            raise DataError(f"{path} is no archive of hama: it does not start with {_MAGIC.decode()}")
         entries, at = _entries(data)
         start = -(-at // _ALIGNMENT) * _ALIGNMENT
         found = {}
         for name, kind, shape, offset, size in entries:
             content = data[start + offset : start + offset + size]
             found[name] = np.frombuffer(content, _TYPES[kind]).reshape(shape).astype(np.float32)
-    except (struct.error, KeyError, ValueError, UnicodeDecodeError) as error:
+    except (struct.error, IndexError, KeyError, ValueError) as error:
         raise DataError(f"{path} is a damaged archive of hama ({error}): install hama==1.7.0 again") from error
     return found
 
@@ -194,18 +200,26 @@ def load_hama(archive: Path | None = None, vocabulary: Path | None = None) -> tu
     if archive is None or vocabulary is None:
         archive, vocabulary = installed_archive()
     tensors = read_archive(archive)
-    tokens = (*json.loads(vocabulary.read_text(encoding="utf-8"))["decoder"], *SPECIAL)
+    tokens = (*_symbols(vocabulary), *SPECIAL)
     network = HamaNetwork(len(tokens))
     try:
         weights = _renamed(tensors)
     except (KeyError, StopIteration) as error:
-        raise DataError(f"{archive} holds another network than hama 1.7: it lacks {error or 'weights'}") from error
+        lacks = error if isinstance(error, KeyError) else "weights of its products or convolutions"
+        raise DataError(f"{archive} holds another network than hama 1.7: it lacks {lacks}") from error
     for name, own in network.state_dict().items():
         if name not in weights or tuple(weights[name].shape) != tuple(own.shape):
             other = tuple(weights[name].shape) if name in weights else "nothing"
             raise DataError(f"{archive} holds another network: {name} is {other} instead of {tuple(own.shape)}")
     network.load_state_dict(weights)
     return network.eval().requires_grad_(False), tokens
+
+
+def _symbols(vocabulary: Path) -> list[str]:
+    try:
+        return [str(symbol) for symbol in json.loads(vocabulary.read_text(encoding="utf-8"))["decoder"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{vocabulary} is no vocabulary of hama ({error!r}): install hama==1.7.0 again") from error
 
 
 def _renamed(tensors: dict[str, np.ndarray]) -> dict[str, Tensor]:

@@ -40,10 +40,13 @@ def phrase_pronunciations(
     if replaced:
         told = ", ".join(f"{sound} by {other}" for sound, other in replaced.items())
         _log.warning("the phoneme recogniser %s lacks sounds of the phrase: replaced %s", recogniser.name, told)
-    forms = [accents.forms(one, english) for one in given]
-    # The full forms first, so that the limit cuts the rarest ones.
-    ordered = dict.fromkeys(form for row in range(accents.MOST_FORMS) for one in forms for form in one[row : row + 1])
-    made = dict.fromkeys(as_pronunciation(form, inventory, english) for form in ordered)
+    if english:
+        # The full forms first, so that the limit cuts the rarest ones.
+        forms = [(one, dropped) for one in given for dropped in accents.droppable(inventory.spelled(one))]
+        forms.sort(key=lambda form: len(form[1]))
+    else:
+        forms = [(one, ()) for one in [*given, *map(accents.oral, given)]]
+    made = dict.fromkeys(as_pronunciation(one, inventory, english, dropped) for one, dropped in forms)
     return list(made)[:MOST_PRONUNCIATIONS]
 
 

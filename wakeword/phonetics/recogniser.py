@@ -81,6 +81,7 @@ class HamaRecogniser:
     """The recogniser of `wakeword.phonetics.hama`."""
 
     name = "hama"
+    boundary: int | None
     rate_hz = hama.RATE_HZ
     dims = hama.SIZE
     _SHORTEST = hama.WINDOW

@@ -43,7 +43,7 @@ class HamaTeacher:
     first_sample = 0
     # Attention reaches further; the convolutions of the four blocks hear this much.
     context_samples = SAMPLE_RATE_HZ
-    longest_samples = None
+    longest_samples: int | None = None
 
     def __init__(self, argument: str, config: Config, device: torch.device) -> None:
         _no_argument("hama", argument)
@@ -78,7 +78,7 @@ class EmbeddingTeacher:
     """Embeddings of 0.76 s, every 80 ms, each at its middle; silence surrounds the audio."""
 
     dims = EMBEDDING
-    longest_samples = None
+    longest_samples: int | None = None
 
     def __init__(self, argument: str, config: Config, device: torch.device) -> None:
         self.fingerprint = _embedding_hash(argument, config)

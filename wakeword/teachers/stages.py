@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -99,9 +100,7 @@ class ViewStage(TargetStage):
         """See `TargetStage.setup`."""
         config, device = self.config, self.where
         self.clips = training_clips(self.shards, "train", device)
-        teacher = open_teacher(config, device)
-        assert hasattr(teacher, "logits")
-        self.teacher = teacher
+        self.teacher = cast(Teacher, open_teacher(config, device))
         self.context_samples = window_context(config, self.teacher)
         self.sampler = BatchSampler(config, self.clips, self.context_samples, config.distillation.views)
         windows = WindowMaker(self.clips, self.sampler.window_samples)
@@ -141,9 +140,7 @@ class FeatureStage(TargetStage):
 
     def load(self) -> None:
         """See `TargetStage.setup`. The audio stays memory-mapped."""
-        teacher = open_teacher(self.config, self.where)
-        assert hasattr(teacher, "features")
-        self.teacher = teacher
+        self.teacher = cast(FeatureTeacher, open_teacher(self.config, self.where))
         self.table = self.shards.table("train").select(["clip_id", "audio"])
 
     def make(self, clips: list[int]) -> tuple[pa.Table, float]:

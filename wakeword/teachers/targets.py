@@ -13,7 +13,7 @@ import logging
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,7 @@ from wakeword.errors import ConfigError, DataError
 from wakeword.stages.runner import Runner, stage_runner
 from wakeword.system.files import write_json
 from wakeword.system.locks import lock_folder
+from wakeword.teachers.registry import Teacher
 from wakeword.teachers.stages import FeatureStage, TargetStage, ViewStage, window_context
 from wakeword.teachers.types import open_teacher, teacher_fingerprint, teacher_kind
 from wakeword.training.targets import TeacherTargets, feature_identity, read_part, target_parts, targets_identity
@@ -77,8 +78,7 @@ def make_targets(
 
 
 def _word_facts(config: Config, shards: ShardSet, fingerprint: str) -> dict[str, Any]:
-    teacher = open_teacher(config, torch.device("cpu"))
-    assert hasattr(teacher, "logits")
+    teacher = cast(Teacher, open_teacher(config, torch.device("cpu")))
     return {
         "kind": "words",
         "identity": targets_identity(config, shards, fingerprint),

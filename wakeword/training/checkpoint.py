@@ -70,7 +70,7 @@ def save_checkpoint(
         save_file(_tensors(model.state_dict()), folder / "model.safetensors")
         save_file(_tensors(average.state_dict()), folder / "ema.safetensors")
         save_file(_optimizer_tensors(optimizer), folder / "optimizer.safetensors")
-        names = _FILES
+        names: tuple[str, ...] = _FILES
         if projection is not None:
             save_file(_tensors(projection.state_dict()), folder / _PROJECTION)
             names = (*_FILES, _PROJECTION)

@@ -26,6 +26,9 @@ PIECE_S = 3.0
 TAIL_S = 0.5
 """Time after a clip's end that is scored too, because the peak may come late."""
 FALSE_SHARE = 0.005
+NEGATIVES_S = 1200.0
+"""Validation takes at most about this much negative audio, evenly chosen: it runs after every epoch and only ranks
+epochs. All of it chooses the thresholds, in evaluation."""
 _FLOOR_GAIN = 10 ** (-70 / 20)
 _BATCH = 64
 
@@ -41,9 +44,11 @@ class Validator:
         piece = round(PIECE_S * SAMPLE_RATE_HZ)
         self.windows = WindowMaker(clips, context_samples + piece)
         lengths = clips.length.cpu().numpy()
+        positive = self.targets.any(1)
+        kept = positive | _some(self.safe & ~positive, lengths, round(NEGATIVES_S * SAMPLE_RATE_HZ))
         owners, starts = [], []
         for clip, length in enumerate(lengths):
-            if not (self.safe[clip] or self.targets[clip].any()):
+            if not kept[clip]:
                 continue
             count = math.ceil((int(length) + TAIL_S * SAMPLE_RATE_HZ) / piece)
             owners += [clip] * count
@@ -110,3 +115,15 @@ def miss_rate(positive: np.ndarray, negative: np.ndarray, false_share: float) ->
 def _mean_loss(logits: np.ndarray, target: float) -> float:
     values = torch.as_tensor(logits)
     return float(F.binary_cross_entropy_with_logits(values, torch.full_like(values, target)))
+
+
+def _some(chosen: np.ndarray, lengths: np.ndarray, most: int) -> np.ndarray:
+    """`chosen (clips,)` bool, thinned out evenly where its clips are longer than `most` samples together."""
+    total = np.cumsum(np.where(chosen, lengths, 0).astype(np.float64))
+    share = min(1.0, most / total[-1]) if len(total) and total[-1] else 1.0
+    if share == 1.0:
+        return chosen
+    # A clip is kept where the kept length passes a multiple of the mean length.
+    step = total[-1] / max(1, int(chosen.sum()))
+    passed = np.floor(total * share / step)
+    return chosen & (passed > np.append(0, passed[:-1]))

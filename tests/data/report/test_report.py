@@ -274,6 +274,32 @@ def test_near_misses_of_a_synthesised_folder_come_from_its_texts(folder: Path, t
     assert read_facts(copy).near_misses.values.tolist() == [["alpha", 2, "alfa", "val", 7]]
 
 
+def test_clips_that_engines_spoke_are_counted_by_engine_and_voice(folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    rows = [
+        ("espeak", "en+f1", "alpha", "", 6),
+        ("espeak", "en+f1", "alpha", "wrong_words", 2),
+        ("espeak", "en+f2", "alpha", "clipped", 1),
+        ("espeak", "en+f2", "alpha", "wrong_words", 3),
+        ("espeak", "en+f3", "alpha", "", 8),
+        ("espeak", "en+f1", "speech", "clipped", 9),
+        ("kokoro", "af_bella", "alpha", "", 5),
+    ]
+    spoken = [dict(zip(("engine", "voice", "label", "reason", "clips"), row, strict=True)) for row in rows]
+    pq.write_table(pa.Table.from_pylist(spoken), copy / "voices.parquet")
+    report = data_report(copy)
+    table = wording.tables(report.facts)["spoken"]
+    assert table.rows == [
+        ("espeak", "all 3", "20", "6", "30%", "clipped 1, wrong_words 5"),
+        ("espeak", "en+f2", "4", "4", "100%", "clipped 1, wrong_words 3"),
+        ("espeak", "en+f1", "8", "2", "25%", "wrong_words 2"),
+        ("kokoro", "all 1", "5", "0", "0%", ""),
+    ]
+    write_html(report, tmp_path / "report.html")
+    assert "clipped 1, wrong_words 3" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert wording.tables(read_facts(folder))["spoken"].rows == []
+
+
 def test_a_speaker_in_two_splits_is_an_error(tmp_path: Path) -> None:
     rows = measured_rows()
     rows[-1]["speaker"] = "test-1"

@@ -1,8 +1,7 @@
-"""Checks of spoken clips: length against phonemes, level, clipping, and recognised words."""
+"""Checks of spoken clips: length against phonemes, level and clipping."""
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,12 @@ from wakeword.errors import MissingExtraError
 
 pytest.importorskip("espeakng_loader", reason="the text-to-speech extra [tts] is not installed")
 from wakeword.data.synthesis.carriers import spoken_bounds
-from wakeword.data.synthesis.checks import check_length, check_sound, check_words
+from wakeword.data.synthesis.checks import check_length, check_sound
 from wakeword.data.synthesis.espeak import Espeak
 from wakeword.data.synthesis.plan import plan_utterances
 from wakeword.data.synthesis.pronunciation import sounds_of
-from wakeword.data.synthesis.stage import trimmed
 
 TONE = np.sin(np.arange(16_000) * 0.7).astype(np.float32)
-RECOGNISER = importlib.util.find_spec("pocketsphinx") is not None
 
 
 def config(**synthesis: Any) -> Config:
@@ -91,15 +88,6 @@ class Drawling(Espeak):
         return super().speak(text, voice, *rest)
 
 
-class Mistaken(Espeak):
-    """Every other utterance was not requested."""
-
-    def speak(
-        self, text: str, voice: str, rate: float, pitch: float, seed: int, phonemes: str = ""
-    ) -> tuple[np.ndarray, int]:
-        return super().speak("good morning" if seed % 2 else text, voice, rate, pitch, seed, phonemes)
-
-
 def test_a_clip_that_is_too_long_is_quarantined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wakeword.data.synthesis.espeak.Espeak", Drawling)
     made = config(clips_per_word=60, speech_clips=6)
@@ -110,47 +98,3 @@ def test_a_clip_that_is_too_long_is_quarantined(tmp_path: Path, monkeypatch: pyt
     assert sum(row["reason"] == "wrong_length" for row in bad) >= len(wrong)
     assert summary.quarantined["wrong_length"] == sum(row["reason"] == "wrong_length" for row in bad)
     assert "phonemes at the rate" in bad[0]["detail"]
-
-
-def test_a_missing_recogniser_is_an_error_that_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wakeword.data.synthesis.espeak.Espeak", Mistaken)
-    options = {"cache_dir": str(tmp_path / "cache"), "clips_per_word": 28, "speech_clips": 2}
-
-    def made(**more: Any) -> Config:
-        return config(**options, **more)
-
-    if not RECOGNISER:
-        with pytest.raises(MissingExtraError, match=r"synthesis\.check_words needs the extra \[mining\]"):
-            prepare(made(check_words=True), tmp_path / "out", runner="local")
-        return
-    assert prepare(made(), tmp_path / "unchecked", runner="local").clips(kind="wakeword") == 28
-    # Clips that are there from a run without the check are listened to as well.
-    summary = prepare(made(check_words=True), tmp_path / "checked", runner="local")
-    left_out = summary.quarantined["wrong_words"]
-    assert 8 <= left_out <= 20, "half of them say something else"
-    assert summary.clips(kind="wakeword") == 28 - left_out
-
-
-@pytest.mark.skipif(not RECOGNISER, reason="the extra [mining] (pocketsphinx) is not installed")
-def test_the_recogniser_tells_the_phrase_from_others() -> None:
-    texts = ["computer", "alexa", "good morning"]
-    sounds = [" ".join(found) for (found,) in sounds_of(texts)]
-    engine = Espeak()
-
-    def passes(audio: np.ndarray, own: str) -> bool:
-        try:
-            check_words(audio, own)
-        except SpeechError as error:
-            return error.reason != "wrong_words"
-        return True
-
-    right, wrong = [], []
-    for number, text in enumerate(texts):
-        for voice in engine.voices()[::60]:
-            audio = trimmed(resample(*engine.speak(text, voice.name, 1.0, 0.0, number)))
-            for other, own in zip(texts, sounds, strict=True):
-                (right if other == text else wrong).append(passes(audio, own))
-    assert np.mean(right) > 0.5
-    assert np.mean(wrong) < 0.2
-    assert not passes(np.zeros(16_000, np.float32), sounds[0])
-    check_words(np.zeros(100, np.float32), "")

@@ -263,7 +263,6 @@ def test_near_misses_are_of_the_language_and_never_the_phrase(phrase: str, langu
         ({"language": "german"}, "'german' is no language tag"),
         ({"carrier_share": 0.5}, "carriers are the English ones"),
         ({"pronunciations": "cmu"}, "a dictionary of English"),
-        ({"check_words": True}, "a recogniser of English"),
         ({"commands": {"a": {"argv": ["a"], "languages": ["klingon!"]}}}, "'klingon!' is no language tag"),
     ],
 )

@@ -70,16 +70,23 @@ def test_the_verifier_hears_what_the_detector_does_not(done) -> None:
     alpha = report.words[0]
     cascade = alpha.cascade
     assert [stage.name for stage in cascade.stages] == ["detector", "verifier", "fusion"]
-    detector, verifier, fusion = (stage.operating.test for stage in cascade.stages)
-    for stage in (verifier, fusion):
-        assert stage.condition("clean").missed == 0
-        assert stage.alarms.false_alarms == 0
-        assert stage.near_misses.by_distance["2"].fired == 1
-    assert detector.condition("clean").missed == 3 or detector.alarms.false_alarms >= 6
+    # Without a false alarm on test, and with all words, whatever the thresholds that little audio of val allows.
+    missed = [stage.operating.oracle.frr["clean"] for stage in cascade.stages]
+    assert missed[0] > 0
+    assert missed[1:] == [0.0, 0.0]
+    fired = [
+        min(
+            share
+            for share, frr in zip(stage.near_miss_curve.fired_share, stage.near_miss_curve.frr, strict=True)
+            if frr == 0
+        )
+        for stage in cascade.stages
+    ]
+    assert fired[0] > 0.25
+    assert fired[1:] == [0.25, 0.25]
     # What is shipped is judged: the fusion.
     assert alpha.operating == cascade.stages[2].operating
-    assert alpha.ready
-    assert not next(t for t in cascade.detector_targets if t.fah_target == 0.5).ready
+    assert cascade.stages[0].operating in cascade.detector_targets
     assert alpha.clip_level.eer == 0.0
 
 
@@ -171,10 +178,11 @@ def test_the_detector_of_the_runtime_has_the_same_events(bundle, data, done, tmp
     )
     part = loaded.manifest.verifier
     assert [word.threshold for word in part.words] == [word.operating.threshold for word in report.words]
-    assert [word.ready for word in part.words] == [word.ready for word in report.words]
-    assert [word.ready for word in loaded.manifest.words] == [
-        next(t for t in word.cascade.detector_targets if t.fah_target == 0.5).ready for word in report.words
+    assert [word.threshold for word in loaded.manifest.words] == [
+        next(t for t in word.cascade.detector_targets if t.fah_target == 0.5).threshold for word in report.words
     ]
+    states = [[point.state for point in word.operating_points] for word in part.words]
+    assert states == [[target.state for target in word.targets] for word in report.words]
     store = ScoreStore(out)
     shards = ShardSet.open(data)
     plan = plan_tracks({"test": shards.table("test")}, "test", config().words, config().evaluation, shards.root)

@@ -54,9 +54,8 @@ def test_it_is_one_offline_file_that_names_all_it_should(page) -> None:
     assert "CC-BY &lt;4.0&gt;" in body
     assert "wakeword evaluate B P --out &#39;x &amp; y&#39;" in body
     assert '"val_frr"' in body
-    assert (
-        body.count("Plotly.newPlot") == 14
-    )  # conditions, training; DET, scores, timeline, two of slices, reliability of two words
+    # conditions, training; DET, scores, tail, timeline, two of slices, reliability of two words
+    assert body.count("Plotly.newPlot") == 16
     assert "audio not available" in body
 
 
@@ -138,7 +137,7 @@ def test_examples_are_the_worst_and_sound_as_they_were_scored(evaluated) -> None
 
 def test_plots_are_written_for_model_cards(evaluated) -> None:
     names = {path.name for path in (evaluated[1] / "plots").iterdir()}
-    of_words = {f"{label}-{what}.png" for label in ("alpha", "beta") for what in ("det", "scores")}
+    of_words = {f"{label}-{what}.png" for label in ("alpha", "beta") for what in ("det", "scores", "tail")}
     assert names == {"conditions.png", "misses.png"} | of_words
     for path in (evaluated[1] / "plots").iterdir():
         assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(1800)]
 @pytest.mark.parametrize(
     ("recipe", "more", "needs"),
     [
-        ("demo", ["synthesis.clips_per_word=60"], "espeakng_loader"),
+        ("demo", ["synthesis.clips_per_word=60", "synthesis.negative_hours=0.05"], "espeakng_loader"),
         ("real", [], ""),
     ],
 )

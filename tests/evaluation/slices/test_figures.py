@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from wakeword.evaluation.slices.figures import alarms_figure, slices_figure
-from wakeword.evaluation.slices.results import SliceReport
 from wakeword.evaluation.slices.slices import slice_report
 from wakeword.evaluation.slices.words import SliceWord
+from wakeword.evaluation.statistics.slice_records import SliceReport
 from wakeword.pages.figures import colour
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wakeword.evaluation.slices.results import SliceReport, WordSlice
 from wakeword.evaluation.slices.slices import slice_report, word_slice
 from wakeword.evaluation.slices.words import SliceWord, in_range, noise_kinds, phrase_position
 from wakeword.evaluation.statistics.intervals import poisson_interval, speaker_wilson, wilson
+from wakeword.evaluation.statistics.slice_records import SliceReport, WordSlice
 
 
 def said(missed: int, words: int, speakers: int = 10, name: str = "s", **slices: str) -> list[SliceWord]:

@@ -43,6 +43,12 @@ def test_the_state_of_runs(tmp_path: Path) -> None:
     assert (summary.status, summary.epochs, summary.best_epoch, summary.best_val_frr) == ("evaluated", "4/4", 3, 0.0)
     assert list(found)[-1] == "dead"
     assert run_data.summarise("trained", trained).words == "alpha"
+    assert run_data.summarise("done", done).words == "alpha, beta"
+    manifest = json.loads((done / "bundle" / "wake.json").read_text())
+    point = {"fah_target": 0.5, "threshold": 0.7, "state": "promising", "verdict": "promising: for now"}
+    manifest["words"][0] |= {"threshold": 0.7, "operating_points": [point]}
+    (done / "bundle" / "wake.json").write_text(json.dumps(manifest))
+    assert run_data.summarise("done", done).words == "alpha (promising), beta"
     assert list(run_data.find_reports(tmp_path)) == ["done"]
     assert list(run_data.find_bundles(tmp_path, running / "bundle")) == ["served: bundle", "done"]
 

@@ -14,11 +14,13 @@ import pyarrow.parquet as pq
 from wakeword.data.label_uses import LabelUse, uses_of
 from wakeword.data.manifest import MANIFEST_SCHEMA, SPLITS, VOICED
 from wakeword.data.shards import ShardSet
+from wakeword.data.synthesis.listing import CONFUSABLES, VOICES, VOICES_SCHEMA
 from wakeword.errors import DataError
 
 MEASURES = ["pitch_hz", "loudness_db", "snr_db", "duration_s"]
 PLACE = ["split", "kind", "label", "source", "licence"]
 REFUSED = ["reason", "uri", "detail"]
+SPOKEN = VOICES_SCHEMA.names
 NEAR_MISSES = ["word", "phoneme_distance", "text", "split", "clips"]
 SUMS = ["clips", "hours", "unnamed", "guessed", "synthetic", "weight", "people_weight"]
 _READ = ["text", "speaker", "speaker_source", "synthetic", "weight", "resembles", "phoneme_distance", "gender"]
@@ -37,6 +39,7 @@ class DataFacts:
         measures: a row per clip with its split, kind and `MEASURES` (NaN where nothing was measured).
         refused: reason, uri and detail of each row of the quarantine table.
         near_misses: a row per text with the `NEAR_MISSES` columns.
+        spoken: clips that engines spoke, a row per voice, label and reason to leave them out (`SPOKEN`).
         duplicates: pairs of equal clips, pairs of copies, clips removed from a split; empty if not searched for.
         warnings: those of the preparation.
         labelled: the use that was made of each label of each source.
@@ -50,6 +53,7 @@ class DataFacts:
     measures: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["split", "kind", *MEASURES]))
     refused: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=REFUSED))
     near_misses: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=NEAR_MISSES))
+    spoken: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=SPOKEN))
     duplicates: dict[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     labelled: tuple[LabelUse, ...] = ()
@@ -93,6 +97,7 @@ def read_facts(folder: str | Path) -> DataFacts:
     """
     shards = ShardSet.open(folder)
     manifest, quarantine = shards.root / "manifest.parquet", shards.root / "quarantine.parquet"
+    spoken = shards.root / VOICES
     table = _table(manifest)
     if not table.schema.equals(MANIFEST_SCHEMA):
         raise DataError(f"{manifest} has other columns than this version writes: run `wakeword prepare` again")
@@ -105,7 +110,8 @@ def read_facts(folder: str | Path) -> DataFacts:
         voices=_voices(clips),
         measures=clips[["split", "kind", *MEASURES]],
         refused=_table(quarantine).to_pandas()[REFUSED] if quarantine.is_file() else pd.DataFrame(columns=REFUSED),
-        near_misses=_near_misses(shards.root / "confusables.parquet", clips),
+        near_misses=_near_misses(shards.root / CONFUSABLES, clips),
+        spoken=_table(spoken).to_pandas()[SPOKEN] if spoken.is_file() else pd.DataFrame(columns=SPOKEN),
         duplicates=dict(shards.index.get("duplicates", {})),
         warnings=tuple(shards.index.get("warnings", ())),
         labelled=tuple(uses_of(shards.index)),

@@ -12,6 +12,8 @@ from wakeword.data.manifest import SPLITS, VOICED
 from wakeword.data.report.advice import Advice, sides_of
 from wakeword.data.report.facts import DataFacts
 
+_WORST_VOICES = 5
+"""Voices of each engine that the table names."""
 _MEASURES = {"pitch_hz": "pitch, Hz", "loudness_db": "level, dBFS", "snr_db": "SNR, dB"}
 
 
@@ -41,6 +43,7 @@ def tables(facts: DataFacts) -> dict[str, Table]:
     voices = ("word", "split", "female or high", "male or low", "unknown", "stated by the source")
     sources = ("source", "licence", "kinds", "splits", "clips", "hours")
     near = ("word", "phonemes away", "texts", *SPLITS)
+    spoken = ("engine", "voice", "clips of words", "left out", "share", "why")
     measures = ("kind", "split", *_MEASURES.values())
     return {
         "clips": Table("clips", ("kind", "label", *SPLITS), list(_clips(facts))),
@@ -50,6 +53,7 @@ def tables(facts: DataFacts) -> dict[str, Table]:
         "measures": Table("median (5 % to 95 %)", measures, list(_measures(facts))),
         "sources": Table("sources", sources, list(_sources(facts))),
         "near_misses": Table("phrases that resemble a word", near, list(_near_misses(facts))),
+        "spoken": Table("synthetic clips of the words", spoken, list(_spoken(facts))),
         "quarantine": Table("left out", ("reason", "rows", "for example"), list(_refused(facts))),
     }
 
@@ -117,6 +121,23 @@ def _near_misses(facts: DataFacts) -> Iterator[tuple[Any, ...]]:
     for (word, distance), own in facts.near_misses.groupby(["word", "phoneme_distance"], dropna=False):
         clips = own.groupby("split")["clips"].sum().reindex(SPLITS, fill_value=0)
         yield word or "(no word)", _away(distance), str(own["text"].nunique()), *map(str, clips)
+
+
+def _spoken(facts: DataFacts) -> Iterator[tuple[Any, ...]]:
+    """Each engine, and those of its voices with most clips left out."""
+    words = facts.spoken[facts.spoken["label"].isin(facts.labels)]
+    for engine, own in words.groupby("engine"):
+        yield engine, f"all {own['voice'].nunique()}", *_left_out(own)
+        refused = own[own["reason"] != ""].groupby("voice")["clips"].sum().sort_values(ascending=False, kind="stable")
+        for voice in refused.index[:_WORST_VOICES]:
+            yield engine, voice, *_left_out(own[own["voice"] == voice])
+
+
+def _left_out(rows: pd.DataFrame) -> tuple[str, str, str, str]:
+    refused = rows[rows["reason"] != ""]
+    why = refused.groupby("reason")["clips"].sum()
+    made, bad = int(rows["clips"].sum()), int(refused["clips"].sum())
+    return str(made), str(bad), f"{bad / made:.0%}", ", ".join(f"{reason} {count}" for reason, count in why.items())
 
 
 def near_miss_texts(facts: DataFacts) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from wakeword.data.synthesis.carriers import carriers_by_split
 from wakeword.data.synthesis.confusables import DISTANCES, Confusable, confusables
 from wakeword.data.synthesis.espeak import phonemes, speakable
 from wakeword.data.synthesis.languages import is_english
+from wakeword.data.synthesis.negatives import negative_utterances
 from wakeword.data.synthesis.pronunciation import split_ipa
 from wakeword.data.synthesis.reading import check_phonemes, engine_input, unable_of
 from wakeword.data.synthesis.roster import Cast, Deal, cast_voices, casts_without, engine_of, speakers_of
@@ -96,6 +97,7 @@ def plan_utterances(config: Config) -> pa.Table:
             row, chance = deal.next()
             text = draw_text(chance, phrases, short=row["engine"] in slow, pool=pool)
             rows.append({**row, "kind": "speech", "label": "speech", "text": text})
+    rows += negative_utterances(synthesis, casts, phrases)
     rows += _near_miss_rows(config, by_word)
     rows.sort(key=lambda row: (row["engine"] not in slow, row["engine"], row["key"]))
     _add_sounds(rows, synthesis.language)

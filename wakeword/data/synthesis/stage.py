@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from wakeword.audio.io import length_s, level_dbfs, read_audio, resample, write_flac
+from wakeword.audio.noises import USUAL_KINDS
 from wakeword.config import Config
 from wakeword.config.frontend import SAMPLE_RATE_HZ
-from wakeword.config.synthesis import CommandConfig
+from wakeword.config.synthesis import ENGLISH, CommandConfig
 from wakeword.data.manifest import MANIFEST_SCHEMA, Row, clip_row, clip_table, quarantine_row
 from wakeword.data.synthesis import load_engine
 from wakeword.data.synthesis.carriers import Placed, joined, parts_of, spoken_bounds
-from wakeword.data.synthesis.checks import check_length, check_sound, check_words
+from wakeword.data.synthesis.checks import check_length, check_sound
 from wakeword.data.synthesis.command import absolute_paths
 from wakeword.data.synthesis.engine import Engine, SpeechError, stable_seed
+from wakeword.data.synthesis.listing import write_lists
+from wakeword.data.synthesis.negatives import negative_scenery
 from wakeword.data.synthesis.plan import UTTERANCE_SCHEMA, plan_utterances, utterance_digest
+from wakeword.data.synthesis.pronunciation import Phonemes
 from wakeword.data.synthesis.roster import left_out
 from wakeword.data.synthesis.sentences import texts_warning
 from wakeword.stages.stage import Stage, StageResources
-from wakeword.system.files import atomic_path, write_json
+from wakeword.system.files import write_json
+
+if TYPE_CHECKING:
+    from wakeword.data.synthesis.word_check import WordCheck
 
 MARGIN_S = 0.2
 """Silence that is kept before and after the speech."""
@@ -52,21 +58,30 @@ RESULT_SCHEMA = pa.schema(
     ]
 )
 
-CONFUSABLES_SCHEMA = pa.schema(
+SCENERY_SCHEMA = pa.schema(
     [
-        ("resembles", pa.string()),
+        ("kind", pa.string()),
+        ("first", pa.int64()),
+        ("count", pa.int64()),
+        ("seed", pa.int64()),
+        ("speech", pa.list_(pa.string())),
         ("split", pa.string()),
-        ("phoneme_distance", pa.int32()),
-        ("text", pa.string()),
-        ("way", pa.string()),
-        ("clips", pa.int64()),
+        ("length_s", pa.float64()),
+        ("kinds", pa.list_(pa.string())),
     ]
 )
-_TEXT_KEYS = ("resembles", "split", "phoneme_distance", "text", "way")
+"""Rows of `SceneryStage`. `split`: empty where the splits share the clips out."""
 
 
 class SpeechStage(Stage):
-    """Utterances to FLAC files; existing files are reused."""
+    """Utterances to FLAC files; existing files are reused.
+
+    Args:
+        folder: of the files.
+        commands: `synthesis.commands`.
+        check: pronunciations of the words whose clips are checked, by label.
+        language: of the words.
+    """
 
     name = "synthesis"
     reads = tuple(UTTERANCE_SCHEMA.names)
@@ -74,11 +89,17 @@ class SpeechStage(Stage):
     resources = StageResources(cpus=1.0, batch_size=8, stateful=True)
 
     def __init__(
-        self, folder: str | Path, commands: Mapping[str, CommandConfig] | None = None, check_words: bool = False
+        self,
+        folder: str | Path,
+        commands: Mapping[str, CommandConfig] | None = None,
+        check: Mapping[str, Collection[Phonemes]] | None = None,
+        language: str = ENGLISH,
     ) -> None:
         self.folder = str(folder)
-        self.check_words = check_words
+        self.check_sounds = {label: sorted(sounds) for label, sounds in (check or {}).items()}
+        self.language = language
         self.commands = absolute_paths(commands or {})
+        self._word_check: WordCheck | None = None
         self._engines: dict[str, Engine] = {}
         self._identities: dict[str, str] = {}
 
@@ -97,7 +118,7 @@ class SpeechStage(Stage):
         times = _word_times(path) if row["carrier"] else {}
         result = _result(row["key"], path, **(times or {}))
         there = result["duration_s"] is not None and times is not None
-        checked = self.check_words and row["kind"] == "wakeword"
+        checked = row["kind"] == "wakeword" and row["label"] in self.check_sounds
         if there and not checked:
             return result
         try:
@@ -110,7 +131,7 @@ class SpeechStage(Stage):
                 first, last = spoken_bounds(phrase)
                 check_length((last - first) / SAMPLE_RATE_HZ, row["rate"], row["sounds"])
             if checked:
-                check_words(phrase, row["sounds"])
+                self._check(phrase, row["label"])
         except SpeechError as error:
             return {**result, "reason": error.reason, "detail": str(error)}
         if there:
@@ -122,12 +143,20 @@ class SpeechStage(Stage):
         write_flac(path, clip.audio)
         return {**result, **(times or {}), "duration_s": len(clip.audio) / SAMPLE_RATE_HZ}
 
+    def _check(self, phrase: np.ndarray, label: str) -> None:
+        if self._word_check is None:
+            # Imported here, since torch imports slowly.
+            from wakeword.data.synthesis.word_check import WordCheck
+
+            self._word_check = WordCheck(self.check_sounds, self.language)
+        self._word_check(phrase, label)
+
 
 class SceneryStage(Stage):
     """Noises and room responses to FLAC files, several per row."""
 
     name = "scenery"
-    reads = ("kind", "first", "count", "seed", "speech")
+    reads = ("kind", "first", "count", "seed", "speech", "split", "length_s", "kinds")
     writes = tuple(RESULT_SCHEMA.names)
     resources = StageResources(cpus=1.0, batch_size=1)
 
@@ -152,11 +181,11 @@ class SceneryStage(Stage):
                 made = simulate_rirs(row["count"], row["seed"])
             else:
                 speech = [read_audio(uri) for uri in row["speech"]]
-                made = synthesise_noises(row["count"], row["seed"], NOISE_S, speech)
+                made = synthesise_noises(row["count"], row["seed"], row["length_s"], speech, row["kinds"])
             for path, audio in zip(paths, made, strict=True):
                 write_flac(path, peak_limited(np.asarray(audio, np.float32)))
         for i, path in enumerate(paths):
-            yield _result(f"{row['kind']}:{row['first'] + i}", path)
+            yield _result(":".join(filter(None, (row["kind"], row["split"], f"{row['first'] + i}"))), path)
 
 
 def _synthesised(engine: Engine, row: Row, text: str = "") -> np.ndarray:
@@ -244,7 +273,8 @@ def synthesise(config: Config, out_dir: Path, run: Callable[[Stage, pa.Table, st
     """
     folder = Path(config.synthesis.cache_dir or out_dir / "synthetic").absolute()
     utterances = plan_utterances(config)
-    stage = SpeechStage(folder, config.synthesis.commands, config.synthesis.check_words)
+    checked, unchecked = _checked_words(config)
+    stage = SpeechStage(folder, config.synthesis.commands, checked, config.synthesis.language)
     spoken = _collect(run(stage, utterances, "text to speech"))
     rows, bad = [], []
     for row in utterances.to_pylist():
@@ -258,15 +288,25 @@ def synthesise(config: Config, out_dir: Path, run: Callable[[Stage, pa.Table, st
         rows.append(_synthetic(result, row["key"], source, speaker_source="synthetic", **copied))
     scenery = _collect(run(SceneryStage(folder), _scenery_plan(config, rows), "noises and rooms"))
     for key, result in sorted(scenery.items()):
-        kind = key.partition(":")[0]
-        rows.append(_synthetic(result, f"synthetic-{key}", "synthesis/scenery", kind=kind, label=kind))
-    _write_confusables(out_dir, utterances.to_pylist())
+        kind, *split = key.split(":")[:-1]
+        known = {"split": split[0]} if split else {}
+        rows.append(_synthetic(result, f"synthetic-{key}", "synthesis/scenery", kind=kind, label=kind, **known))
+    write_lists(out_dir, utterances.to_pylist(), {key: result["reason"] for key, result in spoken.items()})
     warnings = [
         *left_out(config.synthesis),
+        *unchecked,
         texts_warning(config.synthesis),
         *_unspoken(utterances.to_pylist(), spoken),
     ]
     return Spoken(clip_table(rows), bad, [warning for warning in warnings if warning])
+
+
+def _checked_words(config: Config) -> tuple[dict[str, set[Phonemes]], list[str]]:
+    if not config.synthesis.check_words:
+        return {}, []
+    from wakeword.data.synthesis.word_check import checked_words
+
+    return checked_words(config)
 
 
 def _word_by_engine(row: Row) -> str:
@@ -295,15 +335,6 @@ def _unspoken(utterances: list[Row], spoken: dict[str, Row]) -> list[str]:
                 reason, detail = faults.most_common(1)[0][0], spoken[rows[0]["key"]]["detail"]
                 warnings.append(f"{way.format(name, len(rows))} ({reason}: {detail})")
     return warnings
-
-
-def _write_confusables(out_dir: Path, utterances: list[Row]) -> None:
-    """Write `confusables.parquet` for the report: a row per word, split and text."""
-    clips = Counter(tuple(row[name] for name in _TEXT_KEYS) for row in utterances if row["kind"] == "confusable")
-    rows = [{**dict(zip(_TEXT_KEYS, key, strict=True)), "clips": number} for key, number in sorted(clips.items())]
-    out_dir.mkdir(parents=True, exist_ok=True)
-    with atomic_path(out_dir / "confusables.parquet") as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, schema=CONFUSABLES_SCHEMA), temporary)
 
 
 def _synthetic(result: Row, clip_id: str, source: str, **values: Any) -> Row:
@@ -335,6 +366,7 @@ def _scenery_plan(config: Config, spoken: list[Row]) -> pa.Table:
             order = np.random.default_rng(seed).permutation(len(sentences))
             voices = order[: BABBLE_VOICES if kind == "noise" else 0]
             speech = [sentences[i] for i in voices]
-            rows.append({"kind": kind, "first": first, "count": count, "seed": seed, "speech": speech})
-    types = [("kind", pa.string()), ("first", pa.int64()), ("count", pa.int64()), ("seed", pa.int64())]
-    return pa.Table.from_pylist(rows, schema=pa.schema([*types, ("speech", pa.list_(pa.string()))]))
+            usual = {"split": "", "length_s": NOISE_S, "kinds": list(USUAL_KINDS)}
+            rows.append({"kind": kind, "first": first, "count": count, "seed": seed, "speech": speech, **usual})
+    rows += negative_scenery(config.synthesis, spoken)
+    return pa.Table.from_pylist(rows, schema=SCENERY_SCHEMA)

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.evaluation.cascade.store import TriggerStore
-from wakeword.evaluation.cascade.triggers import Rescore, rescorer, verifier_alone
+from wakeword.evaluation.cascade.triggers import rescorer, verifier_alone
 from wakeword.evaluation.metrics.calibration import fit_probability_map
 from wakeword.evaluation.metrics.detector_times import timing_of
-from wakeword.evaluation.metrics.measure import WordOnSplit
+from wakeword.evaluation.metrics.measure import Rescore, WordOnSplit
 from wakeword.evaluation.metrics.near_misses import near_miss_curve
 from wakeword.evaluation.results import CascadeResult, StageResult, TargetResult, WordResult
 from wakeword.evaluation.scoring.store import ScoreStore

@@ -88,9 +88,10 @@ class Measured:
         """Number of all triggers."""
         return sum(len(found.index) for found in self.triggers.values())
 
-    def of(self, word: str) -> dict[str, TrackTriggers]:
-        """The triggers of one word by track."""
-        return {track: found for (track, label), found in self.triggers.items() if label == word}
+    def add(self, track: Track, word: str, index: Ints, features: PathFeatures, cpu_s: float) -> None:
+        """Add the triggers of one word on one track."""
+        self.triggers[track.name, word] = TrackTriggers(index, features)
+        self.cpu_s += cpu_s
 
 
 def measure_tracks(
@@ -125,13 +126,7 @@ def measure_tracks(
         DataError: the verifier gives values that are not finite.
         RunError: Ray could not finish.
     """
-    kept = list(timings)
-    wanted = {
-        (number, label): trigger_index(scores[number][:, column], kept, second.thresholds[label])
-        for number, track in enumerate(tracks)
-        for column, label in enumerate(labels)
-        if _is_read(track, label)
-    }
+    wanted = _wanted(second, tracks, scores, labels, list(timings))
     found, cached = Measured(), _Cache(cache_dir, second)
     open_triggers: dict[tuple[int, str], Ints] = {}
     for (number, label), index in wanted.items():
@@ -139,8 +134,7 @@ def measure_tracks(
         if held is None:
             open_triggers[number, label] = index
         else:
-            found.triggers[tracks[number].name, label] = TrackTriggers(index, held[0])
-            found.cpu_s += held[1]
+            found.add(tracks[number], label, index, *held)
     advance = progress(sum(map(len, wanted.values()))) if progress is not None else _ignore
     advance(found.count)
     merge = _Merge(open_triggers)
@@ -154,19 +148,28 @@ def measure_tracks(
     for (number, label), index in open_triggers.items():
         if not merge.complete((number, label)):
             raise RunError(f"some triggers of track {tracks[number].name} are missing: evaluate again")
-        features, cpu_s = merge.result((number, label))
-        found.triggers[tracks[number].name, label] = TrackTriggers(index, features)
-        found.cpu_s += cpu_s
+        found.add(tracks[number], label, index, *merge.result((number, label)))
     return found
+
+
+def _wanted(
+    second: SecondStage,
+    tracks: Sequence[Track],
+    scores: Sequence[NDArray[np.float32]],
+    labels: Sequence[str],
+    timings: Sequence[EventTiming],
+) -> dict[tuple[int, str], Ints]:
+    """The triggers by track number and word, of the tracks that `measure_word` reads for the word."""
+    return {
+        (number, label): trigger_index(scores[number][:, column], timings, second.thresholds[label])
+        for number, track in enumerate(tracks)
+        for column, label in enumerate(labels)
+        if track.kind != "positives" or track.word == label or track.condition == "clean"
+    }
 
 
 def _ignore(_: float) -> None:
     """No progress is shown."""
-
-
-def _is_read(track: Track, label: str) -> bool:
-    """Whether `measure_word` reads the track for this word."""
-    return track.kind != "positives" or track.word == label or track.condition == "clean"
 
 
 class _Merge:
@@ -176,7 +179,7 @@ class _Merge:
         self._index = triggers
         self._missing = {key: len(index) for key, index in triggers.items()}
         self._cpu_s = dict.fromkeys(triggers, 0.0)
-        self._values = {
+        self._values: dict[tuple[int, str], dict[str, NDArray[Any]]] = {
             key: {name: np.zeros(len(index), np.int64 if name in INTEGERS else np.float32) for name in FEATURES}
             for key, index in triggers.items()
         }

@@ -18,6 +18,7 @@ from scipy.special import expit
 
 from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.errors import DataError
+from wakeword.evaluation.metrics.measure import Rescore
 from wakeword.evaluation.metrics.threshold_curve import Floats, Ints, Peaks
 from wakeword.evaluation.tracks.clips import Audio
 from wakeword.evaluation.tracks.track import Track
@@ -37,8 +38,6 @@ VERIFIER_OFFSET = 4.0
 
 Fuse = Callable[[Floats, PathFeatures], NDArray[Any]]
 """From the detector's smoothed scores `(triggers,)` and the features to new scores in (0, 1), `(triggers,)`."""
-Rescore = Callable[[str, Peaks], Peaks]
-"""From a track's name and the detector's peaks there to the peaks with the scores of the second stage."""
 
 
 class PhraseVerifier(Protocol):
@@ -85,7 +84,7 @@ def trigger_audio(track: Track, ends: Ints, before: int, after: int) -> Iterator
     """
     apart = before + after + JOIN_SAMPLES
     # A file is decoded from its start, so it is read once.
-    cuts = np.flatnonzero(np.diff(ends) > apart) + 1 if track.random_access else []
+    cuts = np.flatnonzero(np.diff(ends) > apart) + 1 if track.random_access else np.zeros(0, dtype=np.int64)
     for run in np.split(ends, cuts) if len(ends) else ():
         yield from _windows(track, run, before, after)
 

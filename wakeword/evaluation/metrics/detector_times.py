@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from itertools import product
 
 from wakeword.config.evaluation import EvaluationConfig
-from wakeword.evaluation.cascade.triggers import Rescore
-from wakeword.evaluation.metrics.measure import measure_word
+from wakeword.evaluation.metrics.measure import Rescore, measure_word
 from wakeword.evaluation.metrics.near_misses import near_miss_floor
+from wakeword.evaluation.metrics.tail import fit_tail, tail_events
 from wakeword.evaluation.metrics.thresholds import MARGIN_FRR, choose_threshold, raise_to
 from wakeword.evaluation.scoring.store import ScoreStore
 from wakeword.runtime.events import EventTiming
@@ -74,7 +74,8 @@ def _missed(
         view = measure_word(word["label"], store.of("val"), store.scores, timing, config, rescore)
         if view.hours <= 0:
             continue
-        choice = choose_threshold(view.words, view.alarms, view.hours, config.operating_fah)
+        tail = fit_tail(tail_events(view), seed=config.seed)
+        choice = choose_threshold(view.words, view.alarms, tail, config.operating_fah)
         choice = raise_to(choice, near_miss_floor(view.near_misses, config.near_miss_limits))
         words += view.words.words
         missed += view.words.words - int(view.words.at(choice.threshold)[0])

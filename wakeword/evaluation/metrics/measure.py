@@ -37,6 +37,8 @@ from wakeword.runtime.events import EventTiming
 
 _Highest = Callable[[float, float], float]
 """The highest score of a section of a track, from its start and end in seconds."""
+Rescore = Callable[[str, Peaks], Peaks]
+"""From a track's name and the detector's peaks there to the peaks with the scores of a second stage."""
 AROUND_WORDS = "around the words"
 """False alarms in the clean positive tracks, before the words and in the quiet after them."""
 
@@ -87,12 +89,12 @@ def measure_word(
     read: Callable[[str, str], NDArray[np.float32]],
     timing: EventTiming,
     config: EvaluationConfig,
-    rescore: Callable[[str, Peaks], Peaks] | None = None,
+    rescore: Rescore | None = None,
 ) -> WordOnSplit:
     """Measure the word `label` on tracks; `read(track, label)` returns its raw scores `(n,)` on a track.
 
-    `rescore`: from a track's name and the detector's peaks to those of a second stage (`cascade.triggers.Rescore`).
-    The scores of clips are then those of their highest peak, 0 without one.
+    `rescore`: the second stage, if there is one. The scores of clips are then those of their highest peak, 0 without
+    one.
 
     False alarms are counted over all negative tracks and the *clean* positive tracks (of this word outside the windows
     of its utterances, of other words everywhere). The other conditions repeat the same clips, so their false alarms are

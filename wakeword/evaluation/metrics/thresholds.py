@@ -5,18 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from wakeword.evaluation.metrics.det import lowest_threshold
 from wakeword.evaluation.metrics.near_misses import NearMissFloor
+from wakeword.evaluation.metrics.tail import Tail, certainty, log_odds
 from wakeword.evaluation.metrics.threshold_curve import Curve
+from wakeword.evaluation.statistics.numbers import number, percent
 
 MARGIN_FRR = 0.01
-"""Share of val's words that a threshold may miss in addition to the lowest threshold that keeps the target."""
+"""Share of val's words by which detector times must be better than the bundle's to replace them."""
+CAUTION_FRR = 0.05
+"""Share of val's words that may be missed in addition because the hours of negatives leave the rate uncertain."""
+LEAST = 0.1
+"""The lowest threshold that is chosen, where false alarms would allow any."""
 NEVER = 1.001
 """A threshold that no score reaches; bundles read it as `never`."""
-_EDGE = 1e-3
-"""Scores are clipped to [_EDGE, 1 - _EDGE] for log odds: closer to 0 or 1 they differ only by rounding."""
+_MIDDLE = 0.5
 
 
 @dataclass(frozen=True)
@@ -29,33 +34,49 @@ class Choice:
     reason: str
 
 
-def choose_threshold(words: Curve, alarms: Curve, hours: float, target: float) -> Choice:
-    """Threshold for at most `target` false alarms per hour, from val's curves and its `hours` of negatives.
+def choose_threshold(words: Curve, alarms: Curve, tail: Tail, target: float) -> Choice:
+    """Threshold for at most `target` false alarms per hour, from val's curves and the tail of its false alarms.
 
-    1. The floor is the highest threshold with more than `target * hours` false alarms, rounded down.
-    2. The ceiling is the highest threshold that misses at most `MARGIN_FRR` of the words more than the lowest threshold
-       above the floor. Without words it is 1.
-    3. The threshold lies half-way between them on the log-odds scale. If no threshold has too many false alarms, the
-       highest false alarm up to the ceiling replaces the floor.
+    1. The floor is the lowest threshold from which on val has at most `target` false alarms per hour, and not below
+       `LEAST`.
+    2. The threshold is the lowest one above the floor at which the upper bound of the tail's rate keeps the target
+       (`tail.certainty`).
+    3. If that misses more than `CAUTION_FRR` of the words in addition to those that are missed where the tail's
+       estimate keeps the target, it is lowered to the highest threshold that does not.
     """
-    floor, blocked = lowest_threshold(alarms, np.floor(target * hours + 1e-9))
-    if floor >= 1 and blocked:
+    bound, blocked = lowest_threshold(alarms, np.floor(target * tail.hours + 1e-9))
+    if bound >= 1 and blocked:
         return Choice(target, NEVER, False, f"on val every threshold has more than {target:g} per hour")
-    least = float(np.nextafter(floor, np.inf)) if blocked else 0.0
-    kept = int(words.at(least)[0])
-    if words.words and not kept:
-        reason = f"on val no word scores above the lowest threshold for {target:g} false alarms per hour"
-        return Choice(target, max(_middle(floor, 1.0), least), True, reason)
-    ceiling = 1.0
-    if words.words:
-        enough = words.hits >= kept - np.floor(MARGIN_FRR * words.words)
-        ceiling = float(words.threshold[np.flatnonzero(enough & (words.threshold >= least))[-1]])
-    if not blocked:
-        below = alarms.threshold[(alarms.false_alarms > 0) & (alarms.threshold <= ceiling)]
-        floor = float(below[-1]) if len(below) else 0.0
-    threshold = min(max(_middle(floor, ceiling), least), ceiling)
-    reason = f"half-way (log odds) between the false alarms up to {floor:.3f} and the words from {ceiling:.3f} on"
+    floor = max(float(np.nextafter(bound, np.inf)) if blocked else 0.0, LEAST)
+    least = max(floor, _threshold(tail, target, _MIDDLE))
+    sure = certainty(target, tail.hours)
+    threshold = max(floor, _threshold(tail, target, sure))
+    about = _counted(tail, floor, blocked, bound)
+    if words.words and not int(words.at(min(least, 1.0))[0]):
+        about += "; on val no word scores above the lowest threshold for this target"
+    elif words.words:
+        kept = int(words.at(least)[0]) - np.floor(CAUTION_FRR * words.words)
+        enough = words.threshold[words.hits >= kept]
+        ceiling = float(enough[-1]) if len(enough) else least
+        if threshold > max(least, ceiling):
+            threshold = max(least, ceiling)
+            about += f"; lowered to the words, of which the bound would cost more than {percent(CAUTION_FRR)}"
+    if threshold >= expit(log_odds(1.0)):
+        reason = f"no score below 1 keeps {target:g} false alarms per hour with certainty {percent(sure)}: {about}"
+        return Choice(target, NEVER, False, reason)
+    middle, upper = tail.rates(log_odds(threshold), (_MIDDLE, sure))[:, 0]
+    reason = f"estimate {number(middle)} and upper bound ({percent(sure)}) {number(upper)} per hour from {about}"
     return Choice(target, threshold, True, reason)
+
+
+def _threshold(tail: Tail, target: float, quantile: float) -> float:
+    return float(expit(tail.level_at(target, quantile)))
+
+
+def _counted(tail: Tail, floor: float, blocked: bool, bound: float) -> str:
+    """The data behind a choice: floor, events and hours."""
+    last = f"too many false alarms up to {bound:.3f}" if blocked else f"no floor from counts, at least {floor:g}"
+    return f"the tail of the {tail.used} highest events in {number(tail.hours)} h of val ({last})"
 
 
 def raise_to(choice: Choice, floor: NearMissFloor) -> Choice:
@@ -71,8 +92,3 @@ def raise_to(choice: Choice, floor: NearMissFloor) -> Choice:
             choice, threshold=NEVER, reached=False, reason=f"{floor.reason}, and no threshold keeps this limit"
         )
     return replace(choice, threshold=floor.threshold, reason=f"raised to where {floor.reason}; before: {reason}")
-
-
-def _middle(low: float, high: float) -> float:
-    ends = np.clip([low, high], _EDGE, 1 - _EDGE)
-    return float(expit(np.mean(logit(ends))))

@@ -15,6 +15,9 @@ from wakeword.evaluation.statistics import numbers
 from wakeword.pages.page import render
 from wakeword.system.files import write_text
 
+TONES = {"proven": "good", "promising": "fair", "not ready": "bad"}
+"""Colour of the badge of each state: green, amber, red."""
+
 
 def write_html(
     report: EvaluationReport,
@@ -46,8 +49,9 @@ def write_html(
         heading=name,
         subtitle=f"{numbers.number(report.audio_hours)} h of continuous audio scored with the exported model; "
         "thresholds are chosen on val, and all results below are from test",
+        banners=wording.banners(report),
         headlines=_headlines(report),
-        targets={"columns": columns, "rows": rows, "marked": [n for n, row in enumerate(rows) if "*" in row[1]]},
+        targets={"columns": columns, "rows": rows, "marked": [n for n, row in enumerate(rows) if "*" in row[2]]},
         confidence=numbers.whole(report.confidence),
         wait_s=f"{cascade.wait_s(report):g}",
         detector_reason=f" Detector times: {report.detector_reason}." if report.detector_reason else "",
@@ -66,10 +70,10 @@ def _headlines(report: EvaluationReport) -> list[dict[str, Any]]:
     """A verdict per word, and whether the test hours prove its target."""
     return [
         {
-            "badge": "ready" if word.ready else "not ready",
-            "ready": word.ready,
+            "badge": word.state,
+            "tone": TONES[word.state],
             "text": wording.headline(word, report.confidence),
-            "about": wording.capitalised(f"{word.reason}; {wording.evidence(word.operating, report.confidence)}."),
+            "about": wording.capitalised(f"{word.reason}."),
         }
         for word in report.words
     ]

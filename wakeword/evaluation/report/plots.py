@@ -12,6 +12,7 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from wakeword.evaluation.report.tail import draw_tail
 from wakeword.evaluation.report.wording import conditions_of
 from wakeword.evaluation.results import EvaluationReport, SplitResult, WordResult
 from wakeword.pages.figures import GREY, INK, SOFT_INK, colour
@@ -28,7 +29,8 @@ def write_plots(report: EvaluationReport, folder: Path) -> list[Path]:
     """Write the figures for which the report has data, atomically, and remove other PNG files of the folder.
 
     `conditions.png`: missed words by condition at the operating point. `misses.png`: heat map of missed words,
-    operating points by conditions. For each word `<label>-det.png` and `<label>-scores.png`, its score distributions.
+    operating points by conditions. For each word `<label>-det.png`; `<label>-scores.png`, its score
+    distributions; and `<label>-tail.png`, the rate of false alarms that the thresholds were chosen by.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -43,6 +45,9 @@ def write_plots(report: EvaluationReport, folder: Path) -> list[Path]:
             if word.det and test is not None and test.alarms.hours > 0:
                 draw = partial(_det, word=word, test=test)
                 written.append(_save(folder / f"{word.label}-det.png", draw))
+            if word.tail:
+                draw = partial(draw_tail, word=word, tail=word.tail)
+                written.append(_save(folder / f"{word.label}-tail.png", draw))
             if word.histogram:
                 written.append(_save(folder / f"{word.label}-scores.png", partial(_scores, word=word)))
     for path in folder.glob("*.png"):

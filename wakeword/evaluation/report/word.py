@@ -10,6 +10,7 @@ from wakeword.evaluation.report import cascade, example_views, figures, wording
 from wakeword.evaluation.report.det import PUBLISHED_NOTE, det_figure, timeline_figure
 from wakeword.evaluation.report.reliability import reliability_figure
 from wakeword.evaluation.report.shares import away, fired_share
+from wakeword.evaluation.report.tail import tail_figure
 from wakeword.evaluation.results import EvaluationReport, TargetResult, WordResult
 from wakeword.evaluation.scoring.store import ScoreStore
 from wakeword.evaluation.slices.figures import alarms_figure, slices_figure
@@ -28,6 +29,7 @@ def word_values(
     return {
         "name": word.phrase or word.label,
         "det": det_figure(word, report.confidence),
+        "tail": tail_figure(word),
         "histogram": figures.histogram_figure(word),
         "published": PUBLISHED_NOTE,
         "ranking": _ranking(word),

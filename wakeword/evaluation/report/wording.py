@@ -8,7 +8,6 @@ from wakeword.evaluation.results import (
     CalibrationResult,
     EvaluationReport,
     SplitResult,
-    TargetResult,
     WordResult,
 )
 from wakeword.evaluation.statistics.numbers import (
@@ -58,15 +57,21 @@ def _alarms(rate: Rate, confidence: float) -> str:
     return f"{count} in {number(rate.hours)} h of negative audio, that is {most}"
 
 
-def evidence(target: TargetResult, confidence: float) -> str:
-    """Whether the test audio is long enough to prove the target."""
-    rate = target.test.alarms if target.test else None
-    if rate is None or rate.fah is None:
-        return f"{target.fah_target:g} false alarms per hour cannot be tested without negative audio"
-    needed = f"{number(target.hours_needed)} h without a false alarm prove {target.fah_target:g} per hour"
-    if rate.hours >= target.hours_needed:
-        return f"{needed} ({whole(confidence)}); test has {number(rate.hours)} h"
-    return f"{needed} ({whole(confidence)}); test has only {number(rate.hours)} h, so the target is not proven"
+def banners(report: EvaluationReport) -> list[str]:
+    """A warning for each group of words whose test has synthetic words or synthetic negatives only."""
+    named: dict[tuple[str, ...], list[str]] = {}
+    for word in report.words:
+        if word.synthetic_only:
+            named.setdefault(word.synthetic_only, []).append(f"“{word.phrase or word.label}”")
+    meaning = {
+        "words": "misses of people are not measured",
+        "negatives": "false alarms on real speech, music and noise are not measured",
+    }
+    return [
+        f"Synthetic only: the {' and '.join(kinds)} that tested {', '.join(words)} were made by a computer; "
+        f"{' and '.join(meaning[kind] for kind in kinds)}."
+        for kinds, words in named.items()
+    ]
 
 
 def calibration(found: CalibrationResult) -> str:
@@ -92,21 +97,29 @@ def table_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
     Targets with equal results share a row. ` *` marks the operating point.
     """
     conditions = conditions_of(report)
-    header = ["word", "FAH target", "threshold", "FAH on test", *(f"FRR {name}" for name in conditions), "oracle clean"]
+    header = [
+        "word",
+        "state",
+        "FAH target",
+        "threshold",
+        "FAH on test",
+        *(f"FRR {name}" for name in conditions),
+        "oracle clean",
+    ]
     rows: list[list[str]] = []
     for word in report.words:
         for target in word.targets:
             mark = " *" if target.fah_target == word.operating_fah else ""
             threshold = f"{target.threshold:.3f}" if target.reached else f"{target.threshold:.3f} (not reached)"
-            cells = [word.label, f"{target.fah_target:g}{mark}", threshold]
+            cells = [word.label, target.state, f"{target.fah_target:g}{mark}", threshold]
             cells.append(rate_with_interval(target.test.alarms) if target.test else "no test split")
             for name in conditions:
                 result = target.test.condition(name) if target.test else None
                 cells.append(share_with_interval(result.frr, result.wilson) if result else "no words")
             clean = target.oracle.frr.get("clean") if target.oracle else None
             cells.append("-" if clean is None else percent(clean))
-            if rows and [rows[-1][0], *rows[-1][2:]] == [cells[0], *cells[2:]]:
-                cells[1] = f"{rows.pop()[1]}, {cells[1]}"
+            if rows and [*rows[-1][:2], *rows[-1][3:]] == [*cells[:2], *cells[3:]]:
+                cells[2] = f"{rows.pop()[2]}, {cells[2]}"
             rows.append(cells)
     return header, rows
 
@@ -123,6 +136,7 @@ def text_table(report: EvaluationReport) -> str:
     lines.append(
         f"* operating point; intervals {whole(report.confidence)}; thresholds chosen on val, results from test"
     )
+    lines += banners(report)
     for word in report.words:
         lines.append(headline(word, report.confidence))
         clip = word.clip_level
@@ -141,6 +155,6 @@ def text_table(report: EvaluationReport) -> str:
             lines += stage_lines(word, word.cascade)
         lines.append(f"  {calibration(word.calibration)}")
         lines += [f"  worse than the rest: {part.sentence}" for part in word.slices.worse]
-        lines.append(f"  {word.reason}; {evidence(word.operating, report.confidence)}")
+        lines.append(f"  {word.reason}")
     lines += [f"note: {note}" for note in report.notes]
     return "\n".join(lines)

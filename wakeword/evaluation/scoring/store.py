@@ -27,7 +27,7 @@ from wakeword.system.files import atomic_path
 METADATA_KEY = b"wakeword"
 SCORES_NAME = "scores.parquet"
 TRUTH_NAME = "truth.parquet"
-STORE_VERSION = 3
+STORE_VERSION = 4
 
 SCORES_SCHEMA = pa.schema(
     [
@@ -42,6 +42,7 @@ _TRUTH_TYPES = {
     "end_s": pa.float64(),
     "phoneme_distance": pa.int32(),
     "pitch_hz": pa.float32(),
+    "synthetic": pa.bool_(),
 }
 _TRACK_FIELDS = ("name", "kind", "condition", "word", "duration_s")
 TRUTH_SCHEMA = pa.schema([(name, _TRUTH_TYPES.get(name, pa.string())) for name in TruthRow.__dataclass_fields__])

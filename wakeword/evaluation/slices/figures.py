@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from wakeword.evaluation.slices.results import SliceReport, WordSlice
 from wakeword.evaluation.slices.slices import BY_AUDIO, alarms_by
 from wakeword.evaluation.statistics.numbers import number
 from wakeword.evaluation.statistics.records import Rate
+from wakeword.evaluation.statistics.slice_records import SliceReport, WordSlice
 from wakeword.pages.figures import GREY, colour, error_bars, styled
 
 _ROW_PX = 24

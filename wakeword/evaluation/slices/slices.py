@@ -15,7 +15,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from wakeword.evaluation.slices.results import (
+from wakeword.evaluation.slices.words import CONDITIONS, PITCH_RANGES, AudioKey, SliceWord
+from wakeword.evaluation.statistics.intervals import alarm_rate, speaker_wilson, wilson
+from wakeword.evaluation.statistics.numbers import number, percent
+from wakeword.evaluation.statistics.significance import alarms_more, effective_counts, holm, misses_more
+from wakeword.evaluation.statistics.slice_records import (
     AlarmDimension,
     AlarmSlice,
     SliceReport,
@@ -25,10 +29,6 @@ from wakeword.evaluation.slices.results import (
     WordSlice,
     WorseSlice,
 )
-from wakeword.evaluation.slices.words import CONDITIONS, PITCH_RANGES, AudioKey, SliceWord
-from wakeword.evaluation.statistics.intervals import alarm_rate, speaker_wilson, wilson
-from wakeword.evaluation.statistics.numbers import number, percent
-from wakeword.evaluation.statistics.significance import alarms_more, effective_counts, holm, misses_more
 
 MIN_WORDS = 20
 """With fewer words, even a slice without a miss has an upper bound of the miss rate above 16 %."""

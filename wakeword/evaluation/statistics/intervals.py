@@ -48,6 +48,16 @@ def alarm_rate(false_alarms: int, hours: float, confidence: float = 0.95) -> Rat
     return Rate(false_alarms=false_alarms, hours=hours, fah=false_alarms / hours, low=low, high=high)
 
 
+def rate_bound(count: int, hours: float, confidence: float = 0.95) -> float:
+    """Upper one-sided bound of a Poisson rate per hour, from `count` events in `hours`.
+
+    Raises ValueError for a negative count or hours that are not above 0.
+    """
+    if count < 0 or hours <= 0:
+        raise ValueError(f"a rate needs a count >= 0 and hours > 0, got {count} in {hours} h")
+    return float(special.gammaincinv(count + 1, confidence) / hours)
+
+
 def hours_needed(rate_per_hour: float, count: int = 0, confidence: float = 0.95) -> float:
     """Hours that prove a rate below `rate_per_hour` (one-sided) with `count` false alarms in them.
 

@@ -1,4 +1,4 @@
-"""Base classes of the stored results, and the rate of false alarms."""
+"""Base classes of the stored results, the rate of false alarms and its tail."""
 
 from __future__ import annotations
 
@@ -45,3 +45,21 @@ class Rate(Record):
     fah: float | None
     low: float | None
     high: float | None
+
+
+class TailCurve(Record):
+    """Rate of false alarms per hour on val against the threshold: counted, and estimated by `metrics.tail`."""
+
+    hours: float
+    events: int
+    """Number of the highest events that the estimate is fitted to."""
+    start: float
+    """Log odds from which on the rate is estimated rather than counted."""
+    confidence: float
+    """Of the band from `low` to `high`."""
+    level: tuple[float, ...]
+    """Rising log odds of the threshold."""
+    counted: tuple[float, ...]
+    low: tuple[float, ...]
+    middle: tuple[float, ...]
+    high: tuple[float, ...]

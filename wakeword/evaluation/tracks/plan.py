@@ -244,8 +244,9 @@ def _track(plan: _Plan, name: str, kind: str, condition: str, word: str, pieces:
 def _truth(plan: _Plan, track: Track) -> tuple[TruthRow, ...]:
     clips, rows = plan.clips, []
     for piece, position in zip(track.pieces, track.piece_starts, strict=True):
-        about = {name: clips.table.column(name)[piece.row].as_py() or "" for name in _ABOUT}
+        about: dict[str, Any] = {name: clips.table.column(name)[piece.row].as_py() or "" for name in _ABOUT}
         about["pitch_hz"] = clips.table.column("pitch_hz")[piece.row].as_py()
+        about["synthetic"] = bool(clips.table.column("synthetic")[piece.row].as_py())
         start_s, end_s = position / SAMPLE_RATE_HZ, (position + piece.clip_samples) / SAMPLE_RATE_HZ
 
         def row(role: str, label: str, low_s: float, high_s: float, about: dict[str, Any] = about) -> TruthRow:

@@ -46,6 +46,7 @@ class TruthRow:
     age: str = ""
     gender: str = ""
     pitch_hz: float | None = None
+    synthetic: bool = False
 
 
 @dataclass(frozen=True)

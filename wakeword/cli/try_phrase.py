@@ -95,10 +95,7 @@ def _print_events(trial: Trial, files: list[str]) -> bool:
         print(f"error: {file}: {reason}" if file not in reason else f"error: {reason}", file=sys.stderr)
     if others:
         print(f"note: {others} other files are not audio", file=sys.stderr)
-    read = len(found) + len(skipped)
-    title = (
-        f"{len(events)} events in {read - len(skipped)} of {read} files (score at least {trial.bar:.1f}; 0 is exact)"
-    )
+    title = f"{len(events)} events of a score of at least {trial.bar:.1f} (0 is exact) in {len(found) - failed} files"
     print_table(title, ("file", "start_s", "end_s", "score"), events)
     return bool(skipped)
 

@@ -106,7 +106,7 @@ def align(
 def clips_of(recogniser: Recogniser, phonemes: dict[str, int]) -> Iterator[Clip]:
     """Transcribed training clips with their phonemes."""
     known = dictionary()
-    rows = [r for r in recording_rows() if r["split"] == "train" and r["kind"] == "speech" and r["text"]]
+    rows = [r for r in recording_rows() if r["split"] == "train" and r["text"] and "Common Voice" in r["source"]]
     said = Counter(word for row in rows for word in spoken(row["text"]))
     for row in rows:
         words = spoken(row["text"])

@@ -126,7 +126,7 @@ def scored(bundle: Bundle, tracks: list[Track], word: str, path: Path) -> list[N
         scores = [values[:, column] for values in score_tracks(bundle, tracks, workers=1)]
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, **{f"{place}": values for place, values in enumerate(scores)})
+            np.savez_compressed(file, allow_pickle=False, **{f"{place}": values for place, values in enumerate(scores)})
     with np.load(path, allow_pickle=False) as stored:
         return [stored[f"{place}"] for place in range(len(tracks))]
 

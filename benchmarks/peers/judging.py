@@ -12,6 +12,7 @@ from benchmarks.harness import detect_on, markdown_table
 from wakeword.config import Config
 from wakeword.evaluation.compare import MissComparison, compare_misses
 from wakeword.evaluation.metrics.measure import WordOnSplit, at_threshold
+from wakeword.evaluation.metrics.tail import fit_tail, tail_events
 from wakeword.evaluation.metrics.threshold_curve import outcome
 from wakeword.evaluation.metrics.thresholds import choose_threshold
 from wakeword.evaluation.results import SplitResult
@@ -59,7 +60,7 @@ def chosen_row(
 ) -> Row:
     """The protocol's rule: val chooses the threshold for `config.evaluation.operating_fah`, test is reported."""
     val = _detect(word, plans[0], found.val, timing, config)
-    choice = choose_threshold(val.words, val.alarms, val.hours, config.evaluation.operating_fah)
+    choice = choose_threshold(val.words, val.alarms, fit_tail(tail_events(val)), config.evaluation.operating_fah)
     test = _detect(word, plans[1], found.test, timing, config)
     return _row(found.name, CHOSEN, choice.threshold, test, config)
 

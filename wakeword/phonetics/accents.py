@@ -117,6 +117,14 @@ def droppable(sounds: Sounds) -> list[tuple[int, ...]]:
     return [group for group in groups if len(group) < len(sounds)][:MOST_FORMS]
 
 
+def forms(sounds: Sounds, english: bool) -> list[Sounds]:
+    """The pronunciation, and what is left of it where accents drop sounds; other languages: without nasal vowels."""
+    if not english:
+        return list(dict.fromkeys((sounds, oral(sounds))))
+    left = (tuple(s for place, s in enumerate(sounds) if place not in group) for group in droppable(sounds))
+    return list(dict.fromkeys(left))
+
+
 def oral(sounds: Sounds) -> Sounds:
     """The pronunciation with each nasal vowel as a vowel and n, as a recogniser without nasal vowels hears it."""
     return tuple(part for sound in sounds for part in _oral(sound))

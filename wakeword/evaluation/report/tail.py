@@ -43,12 +43,12 @@ def tail_figure(word: WordResult) -> go.Figure | None:
             hoverinfo="skip",
         )
     hover = "threshold %{customdata:.4f}: %{y:.2g} per hour<extra>"
-    for name, rates, line in (
-        ("estimate", tail.middle, {"color": blue, "width": 2}),
+    for name, values, line in (
+        ("estimate", list(tail.middle), {"color": blue, "width": 2}),
         ("counted", _counted(tail), {"color": INK, "width": 1.5, "shape": "hv"}),
     ):
         figure.add_scatter(
-            x=tail.level, y=rates, mode="lines", line=line, name=name, customdata=score,
+            x=tail.level, y=values, mode="lines", line=line, name=name, customdata=score,
             hovertemplate=f"{hover}{name}</extra>",
         )  # fmt: skip
     reached = [target for target in word.targets if target.threshold < 1]

@@ -4,8 +4,8 @@
 
 The detectors are those of `benchmarks.synthetic_to_real` (stage `words`: trained on synthetic voices alone, judged on
 all recordings of val and test); missing ones are trained. Each is judged alone, with the weights that were first set by
-eye, and with a map fitted on the detectors of the *other* words (`benchmarks.synthetic.fusion`). `--write` fits a map
-on all words and writes it as the package ships it.
+eye, and with the weights that are best on the detectors of the *other* words (`benchmarks.synthetic.fusion`). `--write`
+chooses on all words and writes the map as the package ships it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from scipy.special import expit
 from benchmarks.harness import Bar, markdown_table, run
 from benchmarks.synthetic.cascade import TRIGGER_LOGIT, Measured, measured, verifier_of
 from benchmarks.synthetic.cells import add_arguments, run_cells
-from benchmarks.synthetic.fusion import PLAIN, Triggers, fit_fusion, labelled
+from benchmarks.synthetic.fusion import BY_EYE, GRID, chosen
 from benchmarks.synthetic.judging import CONDITIONS, DISTANCES, figures, judge
 from benchmarks.synthetic.material import ALL_STAGES, WORDS, Cell, judging_config, training_config
 from benchmarks.synthetic_to_real import line, mean
@@ -34,11 +34,11 @@ from wakeword.system.files import write_json
 STAGE = "words"
 FREE = {"clean": 0.01, "10 dB": 0.03, "far + 10 dB": 0.08}
 LIMITED = {"clean": 0.02, "10 dB": 0.06, "far + 10 dB": 0.18}
-NEAR_MISS_WEIGHT = 1.0
-FEATURES = ("logit", "mean", "weakest", "second_weakest", "inserted", "frames_per_phoneme", "clarity")
-WITH_CLARITY = ("mean", "weakest")
-ALONE, BY_EYE, FITTED = "detector", "+ verifier, weights by eye", "+ verifier, weights of the other words"
+ALONE, EYE, CHOSEN = "detector", "+ verifier, weights by eye", "+ verifier, weights of the other words"
 COST_WINDOWS = 20
+
+Key = tuple[str, int]
+"""Word and seed of a detector."""
 
 
 def measure(args: argparse.Namespace) -> list[Bar]:
@@ -47,40 +47,36 @@ def measure(args: argparse.Namespace) -> list[Bar]:
     run_cells([STAGE], args, judge, line)
     words, seeds = args.word or list(WORDS), range(1 if args.quick else args.seeds)
     judging = judging_config(folder, args.quick)
-    found: dict[tuple[str, int], Measured] = {}
+    found: dict[Key, Measured] = {}
     for word in words:
         for seed in seeds:
             cell = Cell(word, ALL_STAGES[STAGE], seed, tuple(args.overrides))
             found[word, seed] = measured(cell, training_config(cell, folder, args.quick), judging, folder)
-    triggers = {key: labelled(one, judging, NEAR_MISS_WEIGHT) for key, one in found.items()}
-    rows = [row for key, one in found.items() for row in _judged(key, one, triggers, judging)]
+    grid = {key: [judged(one, fusion, judging) for fusion in GRID] for key, one in found.items()}
+    rows = [row for key, one in found.items() for row in _rows(key, one, grid, judging)]
     print(table(rows))
     if args.write:
-        fusion = _fitted(triggers.values(), f"logistic regression on detectors of {', '.join(words)}")
+        made = f"best of {len(GRID)} by the misses of detectors of {', '.join(words)}: benchmarks/verifier.py"
+        fusion = GRID[chosen(list(grid.values()))].model_copy(update={"made": made})
         write_json(args.write, fusion.model_dump(mode="json"))
         print(f"wrote {args.write}: {fusion.weights}")
     return [*bars(rows), *cost_bars(next(iter(found.values())))]
 
 
-def _fitted(parts: Any, made: str) -> FusionMap:
-    return fit_fusion(parts, FEATURES, WITH_CLARITY, made)
+def judged(one: Measured, fusion: FusionMap | None, judging: Config) -> dict[str, Any]:
+    """Figures of a detector, alone or with a second stage."""
+    fuse = fusion.fused if fusion else None
+    return figures(one.judged(one.real(), judging, fuse), one.judged(one.spoken(), judging, fuse), judging)
 
 
-def _judged(
-    key: tuple[str, int], one: Measured, triggers: dict[tuple[str, int], Triggers], judging: Config
-) -> list[dict[str, Any]]:
+def _rows(key: Key, one: Measured, grid: dict[Key, list[dict[str, Any]]], judging: Config) -> list[dict[str, Any]]:
     """Figures of one detector without a second stage and with each."""
     word, seed = key
-    maps: dict[str, FusionMap | None] = {ALONE: None, BY_EYE: PLAIN}
-    others = [part for (other, _), part in triggers.items() if other != word]
+    stages = {ALONE: judged(one, None, judging), EYE: judged(one, BY_EYE, judging)}
+    others = [row for (other, _), row in grid.items() if other != word]
     if others:
-        maps[FITTED] = _fitted(others, f"without {word}")
-    rows = []
-    for name, fusion in maps.items():
-        fuse = fusion.fused if fusion else None
-        judged = figures(one.judged(one.real(), judging, fuse), one.judged(one.spoken(), judging, fuse), judging)
-        rows.append({"word": word, "seed": seed, "stage": name, **judged})
-    return rows
+        stages[CHOSEN] = grid[key][chosen(others)]
+    return [{"word": word, "seed": seed, "stage": name, **values} for name, values in stages.items()]
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -100,9 +96,9 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def bars(rows: list[dict[str, Any]]) -> list[Bar]:
-    """Misses of the fitted map, free and within the limits on near misses; of the detector alone for comparison."""
+    """Misses of the chosen weights, free and within the limits on near misses; of the detector alone for comparison."""
     found = []
-    for stage, aims in ((ALONE, False), (FITTED, True)):
+    for stage, aims in ((ALONE, False), (CHOSEN, True)):
         own = [row for row in rows if row["stage"] == stage]
         for rule, targets in (("free", FREE), ("limited", LIMITED)):
             for name, aim in targets.items():

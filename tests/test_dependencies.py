@@ -46,6 +46,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "wakeword/data/synthesis/word_check.py": ("train+tts+phonetics",),
     "wakeword/data/synthesis/pronunciation.py": ("train+tts+mining",),
     "wakeword/phonetics": ("train+phonetics",),
+    "wakeword/data/forecast/sound_alikes.py": ("train+mining",),
     "wakeword/phonetics/pretrained.py": ("train+teachers",),
     "wakeword/export/tflite.py": ("tflite",),
     "wakeword/export/tflite_child.py": ("tflite",),

@@ -25,7 +25,9 @@ ALPHA = WordConfig(label="alpha")
 CONFIG = validate_config(
     {
         "words": [{"label": "alpha"}],
-        "evaluation": {"snr_db": [10.0], "near": False, "far": False, "codecs": [], "noise_kinds": []},
+        # Seconds of audio can hold no lower rate.
+        "evaluation": {"snr_db": [10.0], "near": False, "far": False, "codecs": [], "noise_kinds": []}
+        | {"fah_targets": [60.0], "operating_fah": 60.0},
     }
 )
 EVALUATION = CONFIG.evaluation

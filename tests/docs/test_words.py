@@ -20,7 +20,7 @@ from wakeword.models.families import families
 
 PAGES = [*sorted(DOCS.rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 SPAN = re.compile(r"`([^`\n]+)`")
-FILES = ("py", "yaml", "md", "json", "txt", "parquet", "npz", "onnx", "tflite", "")
+FILES = ("py", "yaml", "md", "json", "txt", "parquet", "npz", "onnx", "tflite", "safetensors", "")
 
 
 def spans(page: Path) -> list[str]:

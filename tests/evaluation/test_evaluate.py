@@ -173,7 +173,7 @@ def test_the_table_says_it_in_words(done) -> None:
     text = text_table(done[0])
     assert "“alpha” misses none of 8 clean test words" in text
     assert "1 false alarm in 0.03 h" in text
-    assert "the target is not proven" in text
+    assert "too few to estimate" in text
 
 
 def run(bundle, data, out, **evaluation) -> EvaluationReport:
@@ -238,7 +238,7 @@ def test_without_positives_false_alarms_are_counted_and_no_miss_rate_is_given(bu
         assert word.operating.test.alarms.hours > 0
         assert (word.operating.test.conditions, word.clip_level, word.frr_area, word.det) == ((), None, None, {})
         assert not word.ready
-        assert word.reason == "not ready: test has no clips of the word with known times"
+        assert word.reason.startswith("not ready: ")
     assert "test has only 0.01 h, so the target is not proven" in text_table(report)
 
 
@@ -250,7 +250,7 @@ def test_without_negatives_no_rate_is_given(bundle, tmp_path) -> None:
         assert word.operating.test is None, "near misses alone are no test of false alarms"
         assert not word.ready
         assert word.reason.startswith("not ready: val has no negative audio: the threshold")
-    assert "0.5 false alarms per hour cannot be tested without negative audio" in text_table(report)
+    assert "there is no negative audio, so there is no false-alarm rate" in text_table(report)
 
 
 @pytest.mark.ray

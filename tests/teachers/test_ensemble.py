@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 from pathlib import Path
@@ -97,10 +96,7 @@ def test_what_is_no_ensemble_is_one_sentence(runs: list[Path], tmp_path: Path) -
     with pytest.raises(ConfigError, match="'much' is no weight"):
         open_teacher(_config(f"{runs[0]}=much,{runs[1]}"), CPU)
     copy = Path(shutil.copytree(runs[1], tmp_path / "copy"))
-    manifest = json.loads((copy / "bundle" / "wake.json").read_text())
-    for word in manifest["words"]:
-        word["probability_map"] = None
-    (copy / "bundle" / "wake.json").write_text(json.dumps(manifest))
+    set_operating_points(copy / "bundle", {}, {}, probability_maps={"nova": None})
     with pytest.raises(ConfigError, match="holds no map of nova to probabilities: run `wakeword evaluate`"):
         open_teacher(_config(f"{runs[0]},{copy}"), CPU)
     shutil.rmtree(copy / "bundle")

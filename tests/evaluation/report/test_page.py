@@ -157,5 +157,5 @@ def test_a_phrase_with_dollar_signs_is_no_formula(report, tmp_path) -> None:
     (tmp_path / "old.png").write_bytes(b"")
     words = tuple(word.model_copy(update={"phrase": r"$\oops$"}) for word in report.words)
     written = write_plots(report.model_copy(update={"words": words}), tmp_path)
-    assert len(written) == 6
+    assert len(written) == 8
     assert set(tmp_path.iterdir()) == set(written), "a figure of an earlier report is removed"

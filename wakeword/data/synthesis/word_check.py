@@ -12,13 +12,15 @@ from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.data.synthesis.engine import SpeechError
 from wakeword.data.synthesis.pronunciation import Phonemes, word_sounds
 from wakeword.errors import ConfigError
-from wakeword.phonetics.phrase import phrase_scorer
+from wakeword.phonetics.phrase import is_english, phrase_scorer
 from wakeword.phonetics.recogniser import open_recogniser
 
 PADDING_S = 0.2
 """Silence around the phrase for the recogniser."""
 MIN_MEAN, MIN_WEAKEST = -2.0, -8.0
 """Lowest scores of a clip that says its phrase: of the path per phoneme, and of its weakest phoneme."""
+MIN_MEAN_ELSEWHERE = -3.0
+"""The same for other languages than English, whose accents have no learnt costs: substitutes cost more there."""
 MOST_BESIDE = 3
 """Sounds beside the phrase that a clip may have: noises of some voices at the end are heard as one or two sounds."""
 
@@ -36,6 +38,7 @@ class WordCheck:
 
     def __init__(self, sounds: Mapping[str, Collection[Phonemes]], language: str) -> None:
         self._recogniser = open_recogniser()
+        self._min_mean = MIN_MEAN if is_english(language) else MIN_MEAN_ELSEWHERE
         self._scorers = {
             label: phrase_scorer(found, self._recogniser, language) for label, found in sounds.items() if found
         }
@@ -55,11 +58,11 @@ class WordCheck:
         heard = list(self._heard(log_probs[0]))
         start, end = int(found.start[0]), int(found.end[0])
         beside = sum(not start <= frame <= end for frame, _ in heard)
-        if mean < MIN_MEAN or weakest < MIN_WEAKEST or beside > MOST_BESIDE:
+        if mean < self._min_mean or weakest < MIN_WEAKEST or beside > MOST_BESIDE:
             raise SpeechError(
                 f"a recogniser heard /{''.join(token for _, token in heard)}/, of which {beside} sounds lie beside the "
                 f"phrase (at most {MOST_BESIDE}); its score for the phrase is {mean:.1f} a phoneme and {weakest:.1f} "
-                f"for the weakest one ({MIN_MEAN:g} and {MIN_WEAKEST:g} are needed)",
+                f"for the weakest one ({self._min_mean:g} and {MIN_WEAKEST:g} are needed)",
                 "wrong_words",
             )
 

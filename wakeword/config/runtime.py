@@ -36,8 +36,8 @@ class ExportConfig(Section):
     """Add `model.tflite` to the bundle (float32, one stream, one step per call). Needs the extra [tflite]."""
     verifier: Literal["none", "phonetic"] = "none"
     """`phonetic` adds a second stage to the bundle, `verifier.onnx`: a phoneme recogniser that hears the audio around
-    each trigger of the detector again. Fewer misses and fewer alarms at similar phrases, 0.3 s later; 5 MB more. Needs
-    the extra [phonetics]."""
+    each trigger of the detector again. Fewer misses at the same false alarms and more alarms at similar phrases, 0.3 s
+    later; 5 MB more. Needs the extra [phonetics]."""
     parity_tolerance: float = Field(1e-4, gt=0)
     """Largest allowed difference between scores of the trained model and of the exported graph, between that graph and
     the TFLite model, and between outputs of the verifier's recogniser and of its graph. A larger one fails the

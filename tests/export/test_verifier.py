@@ -27,6 +27,9 @@ from wakeword.runtime import Bundle, load_bundle
 from wakeword.runtime.manifest import ProbabilityMap
 from wakeword.runtime.verifier import Verifier
 
+pytestmark = pytest.mark.slow
+"""An export of the real recogniser takes a minute; `tests/runtime/test_verifier.py` holds the contract in seconds."""
+
 PHRASES = {"hey_nova": "alexa", "stop": "jarvis"}
 """The labels are those of `small_bundle`, whose graph is taken: tracing it once more would take long."""
 

@@ -135,7 +135,7 @@ def test_without_voices_the_recipe_is_written_and_says_so(
     assert main(["new", "hey nova", "--out", str(path)]) == 0
     printed = capsys.readouterr().out
     assert "the pronunciation of the phrase is not checked" in printed
-    assert "pip install 'wakeword[train,tts]'" in printed
+    assert "pip install 'wakeword[train,tts,phonetics]'" in printed
     assert load_config(path).words[0].text == "hey nova"
     for cached in (roster._loaded, espeak_data.data_folder, espeak_data.accents):
         cached.cache_clear()

@@ -60,7 +60,7 @@ def _print_reading(config: Config) -> None:
     except (ImportError, MissingExtraError) as error:
         print(
             f"note: the pronunciation of the phrase is not checked, because voices are missing ({error}): run "
-            "`pip install 'wakeword[train,tts]'` to install them"
+            "`pip install 'wakeword[train,tts,phonetics]'` to install them"
         )
         return
     print_table("pronunciation of the phrase", COLUMNS, rows)

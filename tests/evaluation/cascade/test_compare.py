@@ -204,7 +204,7 @@ def test_the_detector_of_the_runtime_has_the_same_events(bundle, data, done, tmp
                 np.testing.assert_allclose([event.end_s for event in own], peaks.time_s[events], atol=1e-9)
                 np.testing.assert_allclose([event.score for event in own], peaks.score[events], atol=1e-4)
                 compared += len(own)
-    assert compared > 15
+    assert compared >= 19
 
 
 def test_a_bundle_without_a_verifier_has_no_cascade(data, tmp_path) -> None:

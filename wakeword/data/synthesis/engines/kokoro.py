@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from functools import cache
 from importlib import resources
@@ -22,7 +21,7 @@ from wakeword.data.synthesis.engine import Engine, SpeechError, Voice, package_v
 from wakeword.data.synthesis.espeak_data import reader_of
 from wakeword.data.synthesis.languages import any_matches, is_english, matches
 from wakeword.errors import DataError
-from wakeword.system.files import atomic_path
+from wakeword.system.files import atomic_path, user_cache
 
 SAMPLE_RATE_HZ = 24_000
 PARTS = 4
@@ -41,11 +40,6 @@ _ALPHABET = (
 _ENGLISH = (("ʔ", "t"), ("əl", "ᵊl"), ("ɚ", "əɹ"), ("ɝ", "ɜɹ"), ("r", "ɹ"), ("ɐ", "ə"), ("\u0303", ""))
 _AMERICAN = (("oʊ", "O"), ("əʊ", "O"), ("ɜːɹ", "ɜɹ"), ("ɜː", "ɜɹ"), ("ɪə", "iə"), ("ː", ""))
 _BRITISH = (("eə", "ɛː"), ("iə", "ɪə"), ("əʊ", "Q"), ("oʊ", "Q"))
-
-
-def cache_folder() -> Path:
-    """Folder of the joined model: WAKEWORD_CACHE, or `~/.cache/wakeword`."""
-    return Path(os.environ.get("WAKEWORD_CACHE") or Path.home() / ".cache" / "wakeword")
 
 
 class Kokoro(Engine):
@@ -114,7 +108,7 @@ class Kokoro(Engine):
 
     def _joined_model(self) -> Path:
         expected = (self._data / "model.sha256").read_text().strip()
-        target = cache_folder() / f"kokoro-{expected[:16]}.onnx"
+        target = user_cache() / f"kokoro-{expected[:16]}.onnx"
         if target.is_file():
             return target
         digest = hashlib.sha256()

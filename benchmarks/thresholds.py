@@ -1,12 +1,13 @@
-"""Do thresholds transfer: chosen on about an hour of negatives, read on other hours of other sources.
+"""Do thresholds transfer: chosen on some hours of negatives, read on other hours of other sources.
 
-    python -m benchmarks.thresholds [--quick] [--json FILE] [--word W …] [--seeds N] [--detectors DIR]
+    python -m benchmarks.thresholds [--quick] [--json FILE] [--word W …] [--seeds N] [--stage S] [--detectors DIR]
 
-The detectors are those of `benchmarks.synthetic_to_real` (stage "words"), which must be there. For each one and each
-target, a threshold is chosen on the speech, noise and other wake words of the val and test recordings, and on the
-synthetic words of the detector's own val split: by `wakeword.evaluation.metrics.thresholds`, and by the rule before it.
-It is read on the hours of `../shared/negatives`, which had no part in making the rule, and on the real words. Scores
-are stored in `--folder`, so that a second run takes seconds.
+The detectors are those of `benchmarks.synthetic_to_real`, which must be there. For each one and each target, a
+threshold is chosen on the speech, noise and other wake words of the val and test recordings, on hours of synthetic
+negatives, and on the synthetic words of the detector's own val split: by the rule of version 0.1, by
+`wakeword.evaluation.metrics.thresholds`, and by the latter on the fused scores of detector and verifier. It is read on
+the hours of `../shared/negatives`, which had no part in making the rule, and on the real words. Scores are stored in
+`--folder`, so that a second run takes seconds.
 """
 
 from __future__ import annotations
@@ -20,44 +21,58 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from benchmarks.harness import RECORDINGS, ROOT, Bar, detect_on, markdown_table, run, timing_of, write_manifest
+from benchmarks.harness import RECORDINGS, ROOT, Bar, markdown_table, run, write_manifest
+from benchmarks.synthetic.cascade import measured_on
 from benchmarks.synthetic.judging import CONDITIONS, real_tracks
-from benchmarks.synthetic.material import WORDS, judging_config
+from benchmarks.synthetic.material import ALL_STAGES, WORDS, judging_config
 from wakeword.config import Config, load_config
 from wakeword.data.shards import ShardSet
+from wakeword.evaluation.cascade.triggers import Fuse
 from wakeword.evaluation.metrics.det import lowest_threshold, oracle_threshold
 from wakeword.evaluation.metrics.measure import AROUND_WORDS, WordOnSplit
 from wakeword.evaluation.metrics.tail import fit_tail, tail_events
 from wakeword.evaluation.metrics.threshold_curve import Curve, add_curves
 from wakeword.evaluation.metrics.thresholds import choose_threshold
-from wakeword.evaluation.scoring.run import score_tracks
 from wakeword.evaluation.statistics.numbers import number, percent
 from wakeword.evaluation.tracks.plan import Track, plan_tracks
+from wakeword.phonetics.fusion import shipped_fusion
 from wakeword.pipeline import prepared_folder, run_pipeline
-from wakeword.runtime.bundle import Bundle, load_bundle
-from wakeword.system.files import atomic_path
+from wakeword.runtime.bundle import load_bundle
 
-STAGE = "words"
 TARGETS = (0.5, 2.0)
 MOST_ALARMS = 5
 """False alarms of all detectors together at the first target."""
 FACTOR, OF_NINE = 3.0, 8
 """The measured rate lies within this factor of the second target in so many of nine detectors."""
-OLD, NEW = "before", "now"
+OLD, NEW, VERIFIED = "before", "now", "now, with the verifier"
+RULES = (OLD, NEW, VERIFIED)
+SPOKEN_HOURS = 1.5
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One detector, or one detector with its verifier: on the audio that chooses its threshold, on the negatives that
+    read it, and on its val words."""
+
+    chosen_on: WordOnSplit
+    read_on: WordOnSplit
+    val_words: Curve
 
 
 @dataclass(frozen=True)
 class Detector:
-    """One detector: on the recordings that choose its threshold, on the negatives that read it, and its val words."""
+    """One detector, alone and with the verifier."""
 
     word: str
     seed: int
-    chosen_on: WordOnSplit
-    read_on: WordOnSplit
-    val_words: Curve
+    alone: Scores
+    verified: Scores
+
+    def scores(self, rule: str) -> Scores:
+        """The scores that a rule chooses a threshold of."""
+        return self.verified if rule == VERIFIED else self.alone
 
 
 @dataclass(frozen=True)
@@ -91,6 +106,36 @@ def negatives_config(folder: Path, quick: bool) -> Config:
     )
 
 
+def spoken_config(folder: Path, quick: bool) -> Config:
+    """Hours of synthetic negatives in several languages, as the recipe of `wakeword new` makes them."""
+    return load_config(
+        ROOT / "configs" / "demo.yaml",
+        [
+            "name=spoken",
+            f"words=[{', '.join(f'{{label: {word}, phrase: {word}}}' for word in WORDS)}]",
+            f"runs_dir={folder}",
+            f"synthesis.negative_hours={0.05 if quick else SPOKEN_HOURS}",
+            *(f"synthesis.{name}=20" for name in ("clips_per_word", "speech_clips")),
+            "synthesis.near_miss_test_clips=0",
+            "synthesis.check_words=false",
+            "compute.workers=0",
+        ],
+    )
+
+
+def spoken_tracks(folder: Path, config: Config) -> list[Track]:
+    """Speech and noise of the synthetic hours, of val and test."""
+    shards = ShardSet.open(folder)
+    found = []
+    for split in ("val", "test"):
+        plan = plan_tracks({split: shards.table(split)}, split, config.words, config.evaluation, shards.root)
+        for track in plan.tracks:
+            if track.kind in ("speech", "noise"):
+                name = f"spoken/{track.name}"
+                found.append(replace(track, name=name, truth=tuple(replace(row, track=name) for row in track.truth)))
+    return found
+
+
 def choosing_tracks(folder: Path, word: str, config: Config) -> list[Track]:
     """Real clips of the word in all conditions, other wake words, speech and noise of the val and test recordings."""
     shards = ShardSet.open(folder)
@@ -119,37 +164,28 @@ def val_tracks(run_dir: Path, word: str) -> tuple[list[Track], Config]:
     return [track for track in plan.tracks if track.word == word], config
 
 
-def scored(bundle: Bundle, tracks: list[Track], word: str, path: Path) -> list[NDArray[np.float32]]:
-    """Scores of the word, `(n,)` per track, from the file or computed and stored there."""
-    if not path.is_file():
-        column = bundle.labels.index(word)
-        scores = [values[:, column] for values in score_tracks(bundle, tracks, workers=1)]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **{f"{place}": values for place, values in enumerate(scores)})
-    with np.load(path, allow_pickle=False) as stored:
-        return [stored[f"{place}"] for place in range(len(tracks))]
-
-
 def measured(word: str, seed: int, args: argparse.Namespace) -> Detector:
-    """Score a detector on both sets of recordings and on the words of its own val split."""
+    """Score a detector and measure its triggers on both sets of negatives and on the words of its own val split."""
     folder = args.folder / "quick" if args.quick else args.folder
-    run_dir = args.detectors / f"{word}-{STAGE}-{seed}"
+    run_dir = args.detectors / f"{word}-{args.stage}-{seed}"
     bundle = load_bundle(run_dir / "bundle")
-    judging, negatives = judging_config(folder, args.quick), negatives_config(folder, args.quick)
+    judging, negatives, spoken = (make(folder, args.quick) for make in CONFIGS)
     stored = folder / "scores" / f"{word}-{seed}-{bundle.manifest.files['model.onnx'].sha256[:12]}"
+    choosing = choosing_tracks(prepared_folder(judging), word, judging)
+    choosing += spoken_tracks(prepared_folder(spoken), spoken)
+    val, val_config = val_tracks(run_dir, word)
+    sets = {
+        "recordings": (choosing, judging),
+        "negatives": (reading_tracks(prepared_folder(negatives), negatives), negatives),
+        "val": (val, val_config),
+    }
+    found = {name: measured_on(bundle, word, tracks, stored / f"{name}.npz") for name, (tracks, _) in sets.items()}
 
-    def view(name: str, tracks: list[Track], config: Config) -> WordOnSplit:
-        scores = scored(bundle, tracks, word, stored / f"{name}.npz")
-        return detect_on(tracks, scores, word, timing_of(bundle.manifest, bundle.step_s), config)
+    def scores(fuse: Fuse | None) -> Scores:
+        views = {name: one.judged(list(one.tracks), sets[name][1], fuse) for name, one in found.items()}
+        return Scores(_without_surroundings(views["recordings"]), views["negatives"], views["val"].words)
 
-    return Detector(
-        word,
-        seed,
-        _without_surroundings(view("recordings", choosing_tracks(prepared_folder(judging), word, judging), judging)),
-        view("negatives", reading_tracks(prepared_folder(negatives), negatives), negatives),
-        view("val", *val_tracks(run_dir, word)).words,
-    )
+    return Detector(word, seed, scores(None), scores(shipped_fusion().fused))
 
 
 def _without_surroundings(view: WordOnSplit) -> WordOnSplit:
@@ -174,78 +210,84 @@ def rule_before(words: Curve, alarms: Curve, hours: float, target: float) -> flo
 
 def chosen(detector: Detector, rule: str, target: float) -> float:
     """The threshold of one rule for one target."""
-    view = detector.chosen_on
+    scores = detector.scores(rule)
+    view = scores.chosen_on
     if rule == OLD:
-        return rule_before(detector.val_words, view.alarms, view.hours, target)
-    return choose_threshold(detector.val_words, view.alarms, fit_tail(tail_events(view)), target).threshold
+        return rule_before(scores.val_words, view.alarms, view.hours, target)
+    return choose_threshold(scores.val_words, view.alarms, fit_tail(tail_events(view)), target).threshold
 
 
-def read(detector: Detector, threshold: float) -> Reading:
+def read(scores: Scores, threshold: float) -> Reading:
     """What a threshold gives on the negatives and on the real words."""
-    alarms = int(detector.read_on.alarms.at(threshold)[1])
-    missed = {name: float(curve.frr(threshold)) for name, curve in detector.chosen_on.curves.items()}
-    return Reading(threshold, alarms, detector.read_on.hours, missed)
+    alarms = int(scores.read_on.alarms.at(threshold)[1])
+    missed = {name: float(curve.frr(threshold)) for name, curve in scores.chosen_on.curves.items()}
+    return Reading(threshold, alarms, scores.read_on.hours, missed)
+
+
+def oracle(scores: Scores, target: float) -> Reading:
+    """The lowest threshold that keeps the target on the negatives that read it."""
+    return read(scores, oracle_threshold(scores.read_on.alarms, np.floor(target * scores.read_on.hours)))
 
 
 def table(detectors: Sequence[Detector]) -> str:
-    """Markdown: per detector and target, false alarms and misses of both rules, and of the oracle threshold."""
-    head = [
-        "detector",
-        "target",
-        "false alarms before",
-        "now",
-        *(f"missed {name}, before / now / oracle" for name in CONDITIONS),
-    ]
+    """Markdown: per detector, target and rule, false alarms and misses, and those of the oracle threshold."""
+    head = ["detector", "target", "rule", "threshold", "false alarms", "per hour"]
+    head += [f"missed {name}, oracle" for name in CONDITIONS]
     rows = []
     for one in detectors:
         for target in TARGETS:
-            oracle = read(one, oracle_threshold(one.read_on.alarms, np.floor(target * one.read_on.hours)))
-            before, now = (read(one, chosen(one, rule, target)) for rule in (OLD, NEW))
-            misses = [" / ".join(percent(part.missed[name]) for part in (before, now, oracle)) for name in CONDITIONS]
-            counts = [
-                f"{part.false_alarms} ({number(part.false_alarms / part.hours)} per hour)" for part in (before, now)
-            ]
-            rows.append([f"{one.word} {one.seed}", f"{target:g}", *counts, *misses])
+            for rule in RULES:
+                scores = one.scores(rule)
+                found, best = read(scores, chosen(one, rule, target)), oracle(scores, target)
+                rows.append(
+                    [
+                        f"{one.word} {one.seed}",
+                        f"{target:g}",
+                        rule,
+                        f"{found.threshold:.3f}",
+                        str(found.false_alarms),
+                        number(found.false_alarms / found.hours),
+                        *(f"{percent(found.missed[name])}, {percent(best.missed[name])}" for name in CONDITIONS),
+                    ]
+                )
     return markdown_table(head, rows)
 
 
 def bars(detectors: Sequence[Detector]) -> list[Bar]:
-    """The two bars for both rules, and the misses that the caution costs over the oracle threshold."""
+    """The two bars for each rule, the misses, and those that the caution costs over the oracle threshold."""
     result = []
-    for rule in (OLD, NEW):
-        few, some = ([read(one, chosen(one, rule, target)) for one in detectors] for target in TARGETS)
+    for rule in RULES:
+        few, some = ([read(one.scores(rule), chosen(one, rule, target)) for one in detectors] for target in TARGETS)
         alarms = sum(part.false_alarms for part in few)
         within = sum(1 / FACTOR <= part.false_alarms / part.hours / TARGETS[1] <= FACTOR for part in some)
-        goals = (float(MOST_ALARMS), OF_NINE * len(detectors) / 9) if rule == NEW else (None, None)
+        goals = (None, None) if rule == OLD else (float(MOST_ALARMS), OF_NINE * len(detectors) / 9)
         result.append(Bar(f"false alarms at {TARGETS[0]:g} per hour, {rule}", alarms, "in all", goals[0]))
         name = f"detectors within a factor of {FACTOR:g} of {TARGETS[1]:g} per hour, {rule}"
         result.append(Bar(name, within, f"of {len(detectors)}", goals[1], "least"))
         for target, parts in zip(TARGETS, (few, some), strict=True):
-            result += [_cost(detectors, parts, rule, target, name) for name in CONDITIONS]
+            for name in CONDITIONS:
+                mean = 100 * float(np.mean([part.missed[name] for part in parts]))
+                best = 100 * float(np.mean([oracle(one.scores(rule), target).missed[name] for one in detectors]))
+                result.append(Bar(f"misses {name} at {target:g} per hour, {rule}", mean, "%"))
+                result.append(Bar(f"over the oracle's, {name} at {target:g} per hour, {rule}", mean - best, "points"))
     return result
 
 
-def _cost(detectors: Sequence[Detector], parts: Sequence[Reading], rule: str, target: float, condition: str) -> Bar:
-    oracle = [
-        read(one, oracle_threshold(one.read_on.alarms, np.floor(target * one.read_on.hours))).missed[condition]
-        for one in detectors
-    ]
-    more = np.mean([part.missed[condition] for part in parts]) - np.mean(oracle)
-    return Bar(f"misses over the oracle's, {condition}, at {target:g} per hour, {rule}", 100 * float(more), "points")
+CONFIGS = (judging_config, negatives_config, spoken_config)
 
 
 def measure(args: argparse.Namespace) -> list[Bar]:
     """All detectors that are there, the table, the bars."""
     folder = args.folder / "quick" if args.quick else args.folder
-    for make in (judging_config, negatives_config):
+    for make in CONFIGS:
         run_pipeline(make(folder, args.quick), ["prepare"], runner="local")
     found = []
     for word in args.word or WORDS:
         for seed in range(1 if args.quick else args.seeds):
             found.append(measured(word, seed, args))
             print(f"{word} {seed}: scored", flush=True)
-    hours = found[0].chosen_on.hours
-    print(f"thresholds chosen on {hours:.2f} h, read on {found[0].read_on.hours:.2f} h\n\n{table(found)}\n")
+    hours, others = found[0].alone.chosen_on.hours, found[0].alone.read_on.hours
+    print(f"thresholds chosen on {hours:.2f} h, read on {others:.2f} h\n\n{table(found)}\n")
     return bars(found)
 
 
@@ -253,6 +295,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Words, seeds and folders."""
     parser.add_argument("--word", nargs="+", choices=WORDS)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--stage", choices=list(ALL_STAGES), default="words")
     parser.add_argument("--detectors", type=Path, default=ROOT / "runs" / "synthetic-to-real")
     parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "thresholds")
 

@@ -31,7 +31,6 @@ from wakeword.evaluation.cascade.triggers import trigger_index
 from wakeword.runtime.fusion import FusionMap
 from wakeword.system.files import write_json
 
-STAGE = "words"
 FREE = {"clean": 0.01, "10 dB": 0.03, "far + 10 dB": 0.08}
 LIMITED = {"clean": 0.02, "10 dB": 0.06, "far + 10 dB": 0.18}
 ALONE, EYE, CHOSEN = "detector", "+ verifier, weights by eye", "+ verifier, weights of the other words"
@@ -44,13 +43,16 @@ Key = tuple[str, int]
 def measure(args: argparse.Namespace) -> list[Bar]:
     """All detectors with each second stage, the table, the targets."""
     folder = args.folder / "quick" if args.quick else args.folder
-    run_cells([STAGE], args, judge, line)
+    if len(args.stage) > 1:
+        raise SystemExit("the maps of one stage are compared at a time: name one in --stage")
+    stage = args.stage[0]
+    run_cells([stage], args, judge, line)
     words, seeds = args.word or list(WORDS), range(1 if args.quick else args.seeds)
     judging = judging_config(folder, args.quick)
     found: dict[Key, Measured] = {}
     for word in words:
         for seed in seeds:
-            cell = Cell(word, ALL_STAGES[STAGE], seed, tuple(args.overrides))
+            cell = Cell(word, ALL_STAGES[stage], seed, tuple(args.overrides))
             found[word, seed] = measured(cell, training_config(cell, folder, args.quick), judging, folder)
     grid = {key: [judged(one, fusion, judging) for fusion in GRID] for key, one in found.items()}
     rows = [row for key, one in found.items() for row in _rows(key, one, grid, judging)]
@@ -129,7 +131,7 @@ def cost_bars(one: Measured) -> list[Bar]:
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    add_arguments(parser, folder="synthetic-to-real", stages=[STAGE], seeds=3)
+    add_arguments(parser, folder="synthetic-to-real", stages=["words"], seeds=3)
     parser.add_argument("--write", type=Path, help="write a map that is fitted on all words here")
 
 

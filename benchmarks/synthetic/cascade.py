@@ -36,7 +36,7 @@ from wakeword.evaluation.tracks.plan import Track
 from wakeword.phonetics.phrase import phrase_scorer
 from wakeword.phonetics.recogniser import Recogniser, open_recogniser
 from wakeword.pipeline import prepared_folder, run_pipeline
-from wakeword.runtime.bundle import load_bundle
+from wakeword.runtime.bundle import Bundle, load_bundle
 from wakeword.runtime.events import EventTiming
 from wakeword.runtime.phoneme_path import Float, PathFeatures, PhraseScorer
 from wakeword.system.files import atomic_path
@@ -104,23 +104,27 @@ def all_tracks(cell: Cell, training: Config, judging: Config) -> list[Track]:
 def measured(cell: Cell, training: Config, judging: Config, folder: Path) -> Measured:
     """The stored measures of a detector, made first where they are not there yet."""
     tracks = all_tracks(cell, training, judging)
-    path = folder / "triggers" / f"{cell.name}.npz"
     bundle = load_bundle(run_pipeline(training, ["prepare", "train", "export"], runner="local").bundle_dir)
+    return measured_on(bundle, cell.word, tracks, folder / "triggers" / f"{cell.name}.npz")
+
+
+def measured_on(bundle: Bundle, word: str, tracks: Sequence[Track], path: Path) -> Measured:
+    """Scores and triggers of a bundle's word on tracks, from the file or made and stored there."""
     timing = timing_of(bundle.manifest, bundle.step_s)
     if not path.is_file():
-        column = bundle.labels.index(cell.word)
+        column = bundle.labels.index(word)
         scores = [values[:, column] for values in score_tracks(bundle, tracks, workers=1)]
-        verifier = verifier_of(cell.word)
+        verifier = verifier_of(word)
         kept: dict[str, NDArray[Any]] = {}
         for number, (track, values) in enumerate(zip(tracks, scores, strict=True)):
             index = trigger_index(values, [timing], float(expit(TRIGGER_LOGIT)))
-            found = measure_triggers(verifier, cell.word, track, index, bundle.manifest.step_samples)
+            found = measure_triggers(verifier, word, track, index, bundle.manifest.step_samples)
             kept |= {f"{number}.scores": values, f"{number}.index": index}
             kept |= {f"{number}.{name}": getattr(found, name) for name in FEATURES}
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **kept)
-    return _read(path, cell.word, timing, tracks)
+    return _read(path, word, timing, tracks)
 
 
 def _read(path: Path, word: str, timing: EventTiming, tracks: Sequence[Track]) -> Measured:

@@ -67,12 +67,24 @@ POLICIES = tuple(
     )
 )
 """Near misses at these phoneme distances are added to training."""
+VOICES = (
+    # The recipe without one of its parts, or with Kokoro's voices among those of training.
+    Stage("unchecked", ("synthesis.check_words=false",)),
+    Stage("one-language", ("synthesis.other_languages=[]",)),
+    Stage(
+        "kokoro",
+        (
+            "synthesis.engines={espeak: 0.3, piper: 0.25, pico: 0.2, kokoro: 0.25}",
+            "synthesis.hold_out=[hibari, kokoro/10, espeak/8]",
+        ),
+    ),
+)
 ABLATIONS = (
     *(Stage(f"no-{name}", _probability((name,), 0)) for name in ON),
     *(Stage(f"with-{name}", _probability((name,), 0.3)) for name in OFF),
 )
 """Each augmentation of the recipe left out, and each other one put in."""
-ALL_STAGES = {stage.name: stage for stage in (*STAGES, *POLICIES, *ABLATIONS)}
+ALL_STAGES = {stage.name: stage for stage in (*STAGES, *POLICIES, *VOICES, *ABLATIONS)}
 
 
 @dataclass(frozen=True)
@@ -135,8 +147,9 @@ def training_config(cell: Cell, folder: Path, quick: bool, rows: Callable[[], li
         f"synthesis.cache_dir={folder / 'voices' / cell.word}",
         f"training.seed={cell.seed}",
         "compute.workers=0",
-        # Recordings judge.
+        # Recordings judge; half of the near misses are spoken by unheard voices.
         "synthesis.negative_hours=0",
+        "synthesis.near_miss_test_clips=180",
         *(
             ["training.epochs=1", "training.steps_per_epoch=4", "synthesis.clips_per_word=30",
              "synthesis.speech_clips=20", "synthesis.near_miss_test_clips=9"]

@@ -8,10 +8,10 @@ import pytest
 from scipy import stats
 
 from tests.evaluation import known
+from tests.evaluation.bare import evaluate
 from wakeword.config import validate_config
 from wakeword.errors import DataError
 from wakeword.evaluation.compare import compare, compare_alarms, compare_misses, judge
-from wakeword.evaluation.evaluate import evaluate
 from wakeword.evaluation.metrics.outcomes import OUTCOMES_NAME
 
 

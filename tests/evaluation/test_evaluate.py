@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.evaluation import known
+from tests.evaluation.bare import evaluate
 from wakeword.config import Config, validate_config
 from wakeword.errors import BundleError, ConfigError, DataError, RunError
-from wakeword.evaluation.evaluate import evaluate
 from wakeword.evaluation.metrics.threshold_curve import HitWindow, Truth, outcome, track_peaks
 from wakeword.evaluation.report.wording import text_table
 from wakeword.evaluation.results import EvaluationReport
@@ -206,6 +206,15 @@ def test_the_window_decides_what_hits(bundle, data, tmp_path, done) -> None:
         report = run(bundle, late, tmp_path / "out", hit_after_s=after_s)  # the second finds its scores again
         missed[after_s] = report.words[0].operating.test.condition("clean").missed
     assert missed == {0.1: 8, 0.5: 0}
+
+
+def test_without_a_page_the_numbers_stay_and_an_older_page_goes(bundle, data, tmp_path, done) -> None:
+    (tmp_path / "plots").mkdir()
+    (tmp_path / "report.html").write_text("older")
+    assert run(bundle, data, tmp_path) == done[0].model_copy(update={"command": ""})
+    assert not (tmp_path / "plots").exists()
+    assert not (tmp_path / "report.html").exists()
+    assert (tmp_path / "report.json").is_file()
 
 
 def test_confidence_widens_intervals(bundle, data, tmp_path, done) -> None:

@@ -133,6 +133,11 @@ class SynthesisConfig(Section):
     """Hours of further negatives for val, and as many for test: texts that train does not hear, spoken by fast engines
     (espeak, pico), music-like tones, babble and noises. Thresholds and their proof need hours; see
     docs/explanation/evaluation.md."""
+    other_languages: tuple[str, ...] = ()
+    """Languages besides that of the phrases in which a part of `speech_clips` and of `negative_hours` is spoken, such
+    as `[es, fr]`; the phrases' own is skipped. A detector that hears one language alone fires on words of others."""
+    other_language_share: float = Field(0.3, ge=0, lt=1)
+    """Share of `speech_clips` and of the speech in `negative_hours` that is in `other_languages`."""
     sentences: UserPath = ""
     """UTF-8 text file with one sentence per line for `speech_clips` and near misses. Empty: the built-in sentences of
     the languages that docs/explanation/voices.md lists, and English ones for other languages."""
@@ -176,6 +181,16 @@ class SynthesisConfig(Section):
     @classmethod
     def _tag(cls, value: str) -> str:
         return checked_tag(value)
+
+    @field_validator("other_languages", mode="before")
+    @classmethod
+    def _restored_each(cls, value: Any) -> Any:
+        return [_restored_tag(tag) for tag in value] if isinstance(value, list | tuple) else value
+
+    @field_validator("other_languages")
+    @classmethod
+    def _tags(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(checked_tag(tag) for tag in value)
 
     @model_validator(mode="after")
     def _speaks_its_language(self) -> SynthesisConfig:

@@ -39,6 +39,7 @@ from wakeword.system.files import atomic_path, sha256_of
 from wakeword.system.tracing import traced
 
 REPORT_NAME = "report.json"
+PAGE_NAME = "report.html"
 ANALYSIS_KEYS = (
     "fah_targets",
     "operating_fah",
@@ -72,11 +73,12 @@ def evaluate(
     runner: Runner = "local",
     cache_dir: str | Path | None = None,
     variant: str = "float32",
+    page: bool = True,
 ) -> EvaluationReport:
     """Evaluate a bundle on the val and test clips of prepared data.
 
     Writes `scores.parquet`, `truth.parquet`, `triggers.parquet` (if the bundle holds a verifier), `outcomes.parquet`,
-    `examples/`, `plots/`, `report.html` and, last, `report.json` into `out_dir`.
+    `examples/`, with `page` also `plots/` and `report.html`, and, last, `report.json` into `out_dir`.
 
     Args:
         bundle_dir: bundle folder or zip, with the words, detector times and graph to evaluate.
@@ -88,6 +90,7 @@ def evaluate(
         runner: `ray` scores on the workers of Ray Data, in the cluster of `compute`.
         cache_dir: folder that caches scores by the hash of model and samples.
         variant: form of the bundle's model: float32, int8 or tflite.
+        page: False leaves out the figures and the HTML page, which take longer than the analysis.
 
     Raises:
         BundleError: the bundle is damaged or fails.
@@ -118,14 +121,15 @@ def evaluate(
     write_scores(out / SCORES_NAME, plans, scores, bundle, about)
     tracks = {track.name: track for plan in plans for track in plan.tracks}
     write_triggers(out / TRIGGERS_NAME, measured, list(tracks), scores, bundle)
-    report = report_of(out, config.evaluation, partial(write_audio, tracks=tracks, folder=out), run_dir, command)
+    write_examples = partial(write_audio, tracks=tracks, folder=out)
+    report = report_of(out, config.evaluation, write_examples, run_dir, command, page)
     # Audio of earlier evaluations is removed. `evaluate_scores` keeps it, since other settings may need it again.
     drop_other_audio([example for word in report.words for example in word.examples], out)
     return report
 
 
 def evaluate_scores(
-    folder: str | Path, overrides: Sequence[str] = (), out_dir: str | Path | None = None
+    folder: str | Path, overrides: Sequence[str] = (), out_dir: str | Path | None = None, page: bool = True
 ) -> EvaluationReport:
     """Repeat the analysis of a finished evaluation from its stored scores.
 
@@ -133,6 +137,7 @@ def evaluate_scores(
         folder: output folder of `evaluate`.
         overrides: `key=value` of the `evaluation` section, such as `operating_fah=1`, for keys of `ANALYSIS_KEYS`.
         out_dir: output folder; default `folder`, whose report is then replaced.
+        page: as of `evaluate`.
 
     Raises:
         ConfigError: an override is unknown or invalid, or would change the tracks.
@@ -154,7 +159,7 @@ def evaluate_scores(
     if overrides:
         command = shlex.join(["wakeword", "evaluate", "--from-scores", str(folder), *overrides])
     # A run's evaluation folder lies in the folder of its training curves.
-    return report_of(out, settings, copy_examples, store.folder.parent, command)
+    return report_of(out, settings, copy_examples, store.folder.parent, command, page)
 
 
 def _changed(stored: dict[str, Any], overrides: Sequence[str]) -> EvaluationConfig:
@@ -177,10 +182,11 @@ def report_of(
     write_examples: Callable[[Sequence[Example]], None],
     run_dir: str | Path | None = None,
     command: str = "",
+    page: bool = True,
 ) -> EvaluationReport:
-    """Analyse the scores in `folder`; write outcomes, examples, plots, `report.html` and, last, `report.json` there.
+    """Analyse the scores in `folder`; write outcomes, examples and, last, `report.json` there, before it the page.
 
-    `write_examples` writes the audio of the examples into the folder.
+    `write_examples` writes the audio of the examples into the folder. Without `page` an older page is removed.
     """
     store, triggers = ScoreStore(folder), open_triggers(folder)
     analysis = analyse(store, config, triggers)
@@ -189,8 +195,12 @@ def report_of(
     write_outcomes(folder / OUTCOMES_NAME, analysis.test, thresholds, report.provenance)
     examples = [example for word in report.words for example in word.examples]
     write_examples(examples)
-    write_plots(report, folder / PLOTS)
-    write_html(report, folder / "report.html", Path(run_dir) if run_dir else None, command, store, triggers)
+    if page:
+        write_plots(report, folder / PLOTS)
+        write_html(report, folder / PAGE_NAME, Path(run_dir) if run_dir else None, command, store, triggers)
+    else:
+        shutil.rmtree(folder / PLOTS, ignore_errors=True)
+        (folder / PAGE_NAME).unlink(missing_ok=True)
     report.save(folder / REPORT_NAME)
     return report
 

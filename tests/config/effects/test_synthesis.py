@@ -224,6 +224,8 @@ EFFECTS: Effects = {
     "synthesis.clips_per_word": of(count("wakeword"), 31, rises),
     "synthesis.speech_clips": of(count("speech"), 17, rises),
     "synthesis.negative_hours": of(count("speech"), 0.01, rises),
+    "synthesis.other_languages": of(of_each("language"), ["fr"], speech_clips=20),
+    "synthesis.other_language_share": of(of_each("language"), 0.6, speech_clips=20, other_languages=["fr"]),
     "synthesis.sentences": of(of_each("text"), sentences, speech_clips=10),
     "synthesis.carrier_share": of(in_sentences, 0.5, rises),
     "synthesis.carriers": of(of_each("carrier"), ["{phrase}, go"], carrier_share=1.0),

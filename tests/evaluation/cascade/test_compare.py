@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.evaluation import known
+from tests.evaluation.bare import evaluate, evaluate_scores
 from tests.evaluation.cascade.test_run import rows
 from tests.verified_bundle import spoken_track, write_verified_bundle
 from wakeword.config import Config, validate_config
@@ -17,7 +18,6 @@ from wakeword.data.shards import ShardSet
 from wakeword.errors import DataError
 from wakeword.evaluation.cascade.compare import fusion_of
 from wakeword.evaluation.cascade.store import TRIGGERS_NAME, open_triggers
-from wakeword.evaluation.evaluate import evaluate, evaluate_scores
 from wakeword.evaluation.metrics.threshold_curve import HitWindow, Truth, track_peaks
 from wakeword.evaluation.report.cascade import cost
 from wakeword.evaluation.report.figures import near_miss_figure
@@ -61,7 +61,7 @@ def data(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def done(bundle, data, tmp_path_factory) -> tuple[EvaluationReport, Path]:
     out = tmp_path_factory.mktemp("out") / "evaluation"
-    return evaluate(bundle, data, config(), out), out
+    return evaluate(bundle, data, config(), out, page=True), out
 
 
 def test_the_verifier_hears_what_the_detector_does_not(done) -> None:

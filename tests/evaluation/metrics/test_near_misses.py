@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.evaluation import known
+from tests.evaluation.bare import evaluate
 from wakeword.config import validate_config
 from wakeword.errors import ConfigError
-from wakeword.evaluation.evaluate import evaluate
 from wakeword.evaluation.metrics.near_misses import (
     CURVE_POINTS,
     NearMissClips,

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.evaluation import known
+from tests.evaluation.bare import evaluate, evaluate_scores
 from wakeword.config import Config, validate_config
 from wakeword.errors import ConfigError, DataError
-from wakeword.evaluation.evaluate import evaluate, evaluate_scores
 from wakeword.evaluation.results import EvaluationReport
 from wakeword.evaluation.scoring.store import METADATA_KEY, SCORES_NAME, ScoreStore
 
@@ -33,13 +33,13 @@ def world(tmp_path_factory) -> tuple[Path, Path, Path]:
     tone = (0.2 * np.sin(2 * np.pi * 3000 * np.arange(3 * known.RATE) / known.RATE) * 32767).astype(np.int16)
     rows.append(known.row("test", "speech", "speech", tone, 99))
     bundle, prepared = known.tone_bundle(folder / "b"), known.prepared(folder / "p", rows)
-    evaluate(bundle, prepared, config(), folder / "out", command="wakeword evaluate R")
+    evaluate(bundle, prepared, config(), folder / "out", command="wakeword evaluate R", page=True)
     return bundle, prepared, folder / "out"
 
 
 def test_the_report_comes_back_from_its_scores(world, tmp_path) -> None:
     out = world[2]
-    again = evaluate_scores(out, out_dir=tmp_path / "again")
+    again = evaluate_scores(out, out_dir=tmp_path / "again", page=True)
     assert again == EvaluationReport.load(out / "report.json")
     for name in ("report.json", "outcomes.parquet", "scores.parquet", "truth.parquet"):
         assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes(), name
@@ -63,7 +63,7 @@ def test_other_settings_give_what_an_evaluation_with_them_gives(world, tmp_path)
 
 def test_a_grid_changes_the_detector_only_where_val_gains(world, tmp_path) -> None:
     out = world[2]
-    stays = evaluate_scores(out, ["smoothing_grid_s=[0.1]"], tmp_path / "stays")
+    stays = evaluate_scores(out, ["smoothing_grid_s=[0.1]"], tmp_path / "stays", page=True)
     assert stays.detector["smoothing_s"] == 0.06
     assert "none of 1 other pairs" in stays.detector_reason
     assert "none of 1 other pairs" in (tmp_path / "stays" / "report.html").read_text()
@@ -106,7 +106,7 @@ def test_a_report_made_again_keeps_its_curves_and_its_sounds_and_tells_its_comma
     shutil.copytree(world[2], run / "evaluation")
     (run / "metrics.jsonl").write_text('{"epoch": 1, "loss": 0.5}\n{"epoch": 2, "loss": 0.25}\n')
     sounds = {path.name for path in (run / "evaluation" / "examples").iterdir()}
-    evaluate_scores(run / "evaluation", ["operating_fah=90"])
+    evaluate_scores(run / "evaluation", ["operating_fah=90"], page=True)
     page = (run / "evaluation" / "report.html").read_text()
     assert "<h2>Training</h2>" in page
     assert f"wakeword evaluate --from-scores {run / 'evaluation'} operating_fah=90" in page

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.evaluation import known
+from tests.evaluation.bare import evaluate
 from wakeword.config import validate_config
-from wakeword.evaluation.evaluate import evaluate
 from wakeword.evaluation.metrics.detector_times import timing_of
 from wakeword.evaluation.metrics.measure import measure_word
 from wakeword.evaluation.results import EvaluationReport

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from tests.evaluation import known
+from tests.evaluation.bare import evaluate
 from wakeword.audio.io import write_flac, write_wav
 from wakeword.config import WordConfig, validate_config
 from wakeword.config.evaluation import EvaluationConfig
 from wakeword.errors import DataError
-from wakeword.evaluation.evaluate import evaluate
 from wakeword.evaluation.scoring.run import score_tracks
 from wakeword.evaluation.tracks.plan import TrackPlan
 from wakeword.evaluation.tracks.recordings import with_recordings

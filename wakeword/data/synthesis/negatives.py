@@ -2,12 +2,12 @@
 
 Thresholds are chosen and judged by false alarms per hour, which takes hours of audio. Fast engines speak the texts
 (`FAST`; where a recipe has none of them, those that are not slow). Each text joins the beginning of one sentence and
-the end of another; English ones come from a list of its own.
+the end of another; English ones come from a list of its own. A part is in other languages (`other_languages`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
@@ -16,9 +16,9 @@ import numpy as np
 from wakeword.config.synthesis import SynthesisConfig
 from wakeword.data.manifest import Row
 from wakeword.data.synthesis.engine import stable_seed
-from wakeword.data.synthesis.languages import is_english, without_spaces
-from wakeword.data.synthesis.roster import Cast, Deal, casts_without, engine_of
-from wakeword.data.synthesis.sentences import says, texts_of
+from wakeword.data.synthesis.languages import without_spaces
+from wakeword.data.synthesis.other_languages import Language, SpeechDeal, fast_alone
+from wakeword.data.synthesis.sentences import says
 
 SPLITS = ("val", "test")
 FAST = ("espeak", "pico")
@@ -42,35 +42,26 @@ def judging_sentences() -> tuple[str, ...]:
     return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
 
 
-def negative_utterances(config: SynthesisConfig, casts: Mapping[str, Cast], phrases: Sequence[str]) -> list[Row]:
-    """Utterances of val and test that last about `SPEECH_SHARE` of `negative_hours` together, in each split."""
+def negative_utterances(languages: Sequence[Language], phrases: Sequence[str]) -> list[Row]:
+    """Utterances of val and test that last about `SPEECH_SHARE` of `negative_hours` together, in each split.
+
+    `languages`: the phrase's own language, then the others.
+    """
+    config = languages[0].config
     if not config.negative_hours:
         return []
-    english = is_english(config.language) and not config.sentences
-    pool = judging_sentences() if english else texts_of(config)
+    fast = [fast_alone(one, FAST) for one in languages]
     rows: list[Row] = []
-    for split, cast in _fast(config, casts).items():
-        deal, left_s = Deal(config, cast, split, "negatives"), SPEECH_SHARE * 3600 * config.negative_hours
+    for split in SPLITS:
+        if not fast[0].casts[split].shares:
+            continue
+        deal, left_s = SpeechDeal(fast, split, "negatives"), SPEECH_SHARE * 3600 * config.negative_hours
         while left_s > 0:
-            row, chance = deal.next()
-            text = joined_text(chance, pool, phrases)
+            row, chance, language = deal.next()
+            text = joined_text(chance, language.pool or judging_sentences(), phrases)
             rows.append({**row, "kind": "speech", "label": "speech", "text": text})
             left_s -= _length_s(text) / float(str(row["rate"]))
     return rows
-
-
-def _fast(config: SynthesisConfig, casts: Mapping[str, Cast]) -> dict[str, Cast]:
-    """Casts of val and test with voices, of the fast engines alone where there are any."""
-    found = {}
-    for split in SPLITS:
-        cast = casts[split]
-        slow = [spec for spec in cast.shares if engine_of(config, spec).slow]
-        others = [spec for spec in cast.shares if spec not in FAST]
-        for left_out in (others, slow, []):
-            if len(left_out) < len(cast.shares):
-                found[split] = casts_without({split: cast}, left_out)[split]
-                break
-    return found
 
 
 def _length_s(text: str) -> float:

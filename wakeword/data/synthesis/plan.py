@@ -15,6 +15,7 @@ from wakeword.data.synthesis.confusables import DISTANCES, Confusable, confusabl
 from wakeword.data.synthesis.espeak import phonemes, speakable
 from wakeword.data.synthesis.languages import is_english
 from wakeword.data.synthesis.negatives import negative_utterances
+from wakeword.data.synthesis.other_languages import Language, SpeechDeal, other_languages
 from wakeword.data.synthesis.pronunciation import split_ipa
 from wakeword.data.synthesis.reading import check_phonemes, engine_input, unable_of
 from wakeword.data.synthesis.roster import Cast, Deal, cast_voices, casts_without, engine_of, speakers_of
@@ -43,12 +44,14 @@ UTTERANCE_SCHEMA = pa.schema(
         ("accent", pa.string()),
         ("carrier", pa.string()),
         ("sounds", pa.string()),
+        ("language", pa.string()),
     ]
 )
 """`text` is the text in the manifest; `respelling` or `phonemes`, where not empty, is the engine's input instead.
 `resembles`, `phoneme_distance` and `way` describe a confusable, `gender` and `accent` the voice. `carrier` is the
-sentence around a phrase; `sounds` are the phonemes of the engine's input without the carrier."""
-PLAN_VERSION = 4
+sentence around a phrase; `sounds` are the phonemes of the engine's input without the carrier. `language`: of the
+text."""
+PLAN_VERSION = 5
 """Incremented when a config gives another plan."""
 CARRIER_VERSION = 1
 """Incremented when the parts of a sentence are joined differently."""
@@ -60,7 +63,9 @@ def plan_identity(config: SynthesisConfig) -> str:
     Raises:
         MissingExtraError: an engine is not installed.
     """
-    engines = [f"{spec}={engine_of(config, spec).identity()}" for spec in sorted(speakers_of(config))]
+    languages = [config, *(one.config for one in other_languages(config, SplitConfig()))]
+    specs = {spec for one in languages for spec in speakers_of(one)}
+    engines = [f"{spec}={engine_of(config, spec).identity()}" for spec in sorted(specs)]
     texts = texts_identity(config)
     return ";".join([f"plan={PLAN_VERSION}", *engines, *([f"sentences={texts}"] if texts else [])])
 
@@ -77,7 +82,6 @@ def plan_utterances(config: Config) -> pa.Table:
     check_phonemes(config)
     casts = cast_voices(synthesis, config.data.splits)
     by_word = {word.label: _casts_for(config, word, casts) for word in config.words}
-    slow = {spec for spec in speakers_of(synthesis) if engine_of(synthesis, spec).slow}
     rows: list[dict[str, object]] = []
     for word in config.words:
         carriers = _carriers(config, word)
@@ -88,20 +92,30 @@ def plan_utterances(config: Config) -> pa.Table:
                 given = _engine_input(config, word, str(row["engine"]), number)
                 rows.append({**row, "kind": "wakeword", "label": word.label, "text": word.text, **given})
                 rows[-1]["carrier"] = _carrier(synthesis.carrier_share, carriers.get(split, []), number)
-    pool = pool_of(synthesis)
+    languages = [Language(synthesis, casts, pool_of(synthesis)), *other_languages(synthesis, config.data.splits)]
+    rows += _speech_rows(config, languages, phrases)
+    rows += negative_utterances(languages, phrases)
+    rows += _near_miss_rows(config, by_word)
+    slow = {spec for spec in {str(row["engine"]) for row in rows} if engine_of(synthesis, spec).slow}
+    rows.sort(key=lambda row: (row["engine"] not in slow, row["engine"], row["key"]))
+    _add_sounds(rows)
+    return pa.Table.from_pylist(rows, schema=UTTERANCE_SCHEMA)
+
+
+def _speech_rows(config: Config, languages: list[Language], phrases: list[str]) -> list[dict[str, object]]:
+    """Sentences without the phrases, by the same voices, and those of the other languages."""
+    synthesis, pool = config.synthesis, languages[0].pool
     if pool is not None and synthesis.speech_clips:
         require_free(pool, phrases, synthesis.sentences or f"the built-in list of {synthesis.language}")
+    rows: list[dict[str, object]] = []
     for split, count in _per_split(synthesis.speech_clips, config.data.splits).items():
-        deal = Deal(synthesis, casts[split], split, "speech")
+        deal = SpeechDeal(languages, split, "speech")
         for _ in range(count):
-            row, chance = deal.next()
-            text = draw_text(chance, phrases, short=row["engine"] in slow, pool=pool)
+            row, chance, language = deal.next()
+            short = engine_of(synthesis, str(row["engine"])).slow
+            text = draw_text(chance, phrases, short=short, pool=language.pool)
             rows.append({**row, "kind": "speech", "label": "speech", "text": text})
-    rows += negative_utterances(synthesis, casts, phrases)
-    rows += _near_miss_rows(config, by_word)
-    rows.sort(key=lambda row: (row["engine"] not in slow, row["engine"], row["key"]))
-    _add_sounds(rows, synthesis.language)
-    return pa.Table.from_pylist(rows, schema=UTTERANCE_SCHEMA)
+    return rows
 
 
 def _casts_for(config: Config, word: WordConfig, casts: dict[str, Cast]) -> dict[str, Cast]:
@@ -124,12 +138,14 @@ def _casts_for(config: Config, word: WordConfig, casts: dict[str, Cast]) -> dict
     return able
 
 
-def _add_sounds(rows: list[dict[str, object]], language: str) -> None:
-    texts = sorted({_text_of(row) for row in rows})
-    sounds = dict(zip(texts, (split_ipa(ipa, language) for ipa in phonemes(texts, language)), strict=True))
-    for row in rows:
-        given = row["phonemes"]
-        row["sounds"] = " ".join(split_ipa(str(given), language) if given else sounds[_text_of(row)])
+def _add_sounds(rows: list[dict[str, object]]) -> None:
+    for language in sorted({str(row["language"]) for row in rows}):
+        own = [row for row in rows if row["language"] == language]
+        texts = sorted({_text_of(row) for row in own})
+        sounds = dict(zip(texts, (split_ipa(ipa, language) for ipa in phonemes(texts, language)), strict=True))
+        for row in own:
+            given = row["phonemes"]
+            row["sounds"] = " ".join(split_ipa(str(given), language) if given else sounds[_text_of(row)])
 
 
 def _text_of(row: dict[str, object]) -> str:

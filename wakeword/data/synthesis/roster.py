@@ -271,6 +271,7 @@ class Deal:
             "pitch": pitch,
             "seed": seed,
             "split": self.split,
+            "language": self.config.language,
             **dict.fromkeys(("respelling", "phonemes", "resembles", "way", "carrier"), ""),
             "phoneme_distance": None,
         }

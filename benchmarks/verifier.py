@@ -22,7 +22,7 @@ from scipy.special import expit
 from benchmarks.harness import Bar, markdown_table, run
 from benchmarks.synthetic.cascade import TRIGGER_LOGIT, Measured, measured, verifier_of
 from benchmarks.synthetic.cells import add_arguments, run_cells
-from benchmarks.synthetic.fusion import BY_EYE, GRID, chosen
+from benchmarks.synthetic.fusion import BY_EYE, GRID, chosen, scaled
 from benchmarks.synthetic.judging import CONDITIONS, DISTANCES, figures, judge
 from benchmarks.synthetic.material import ALL_STAGES, WORDS, Cell, judging_config, training_config
 from benchmarks.synthetic_to_real import line, mean
@@ -59,7 +59,8 @@ def measure(args: argparse.Namespace) -> list[Bar]:
     print(table(rows))
     if args.write:
         made = f"best of {len(GRID)} by the misses of detectors of {', '.join(words)}: benchmarks/verifier.py"
-        fusion = GRID[chosen(list(grid.values()))].model_copy(update={"made": made})
+        best = GRID[chosen(list(grid.values()))]
+        fusion = scaled(best, [(one, judging) for one in found.values()]).model_copy(update={"made": made})
         write_json(args.write, fusion.model_dump(mode="json"))
         print(f"wrote {args.write}: {fusion.weights}")
     return [*bars(rows), *cost_bars(next(iter(found.values())))]

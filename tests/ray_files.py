@@ -1,6 +1,7 @@
-"""Run the test files that start a Ray or a browser: a process per file, two at a time.
+"""Run the test files that start a Ray or a browser: two processes at a time.
 
-A process per file, because Ray keeps the first cluster's authentication for as long as its process lives.
+A process per file, because Ray keeps the first cluster's authentication for as long as its process lives. The files of
+a group share a process and one Ray, since they only run stages on it.
 
 Usage: python -m tests.ray_files [PYTEST_OPTION ...]
 """
@@ -12,7 +13,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,6 +21,16 @@ TESTS = Path(__file__).resolve().parent
 AT_A_TIME = 2
 ALONE = ("stages/test_ray_data.py",)
 """Files that compare times of a tenth of a second."""
+GROUPS = (
+    (
+        "data/test_prepare.py",
+        "data/cutting/test_cut.py",
+        "evaluation/cascade/test_run.py",
+        "evaluation/scoring/test_run.py",
+        "evaluation/test_evaluate.py",
+    ),
+    ("mining/test_find.py", "mining/test_phonetic.py", "teachers/test_features.py", "teachers/test_targets.py"),
+)
 NO_TESTS = 5
 """Exit code of pytest where the marks select nothing."""
 
@@ -30,14 +41,21 @@ def marked_files(folder: Path) -> list[Path]:
     return [path for path in files if re.search(r"mark\.(ray|browser)\b", path.read_text(encoding="utf-8"))]
 
 
-def run_file(path: Path, options: Iterable[str]) -> bool:
-    """Run one file, print its output when it has ended, and return whether it passed."""
-    name = str(path.relative_to(TESTS))
-    marks = ["-m", "not slow and (ray or browser)"]
-    data = f".coverage.{name.replace('/', '-')}"
+def in_groups(files: Iterable[Path]) -> list[tuple[Path, ...]]:
+    """The files of each process: the groups, then each other file alone."""
+    names = {str(path.relative_to(TESTS)): path for path in files}
+    groups = [tuple(names.pop(name) for name in group if name in names) for group in GROUPS]
+    return [*(group for group in groups if group), *((path,) for path in names.values())]
+
+
+def run_files(paths: Sequence[Path], options: Iterable[str]) -> bool:
+    """Run files in one process, print its output when it has ended, and return whether they passed."""
+    name = ", ".join(str(path.relative_to(TESTS)) for path in paths)
+    marks = ["-m", "not slow and (ray or browser)", *(["-p", "tests.one_ray"] if len(paths) > 1 else [])]
+    data = f".coverage.{paths[0].relative_to(TESTS).as_posix().replace('/', '-')}"
     started_s = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *marks, *options, str(path)],
+        [sys.executable, "-m", "pytest", *marks, *options, *map(str, paths)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -52,15 +70,15 @@ def run_file(path: Path, options: Iterable[str]) -> bool:
 def main(options: list[str]) -> int:
     """Run all files; 1 when one has failed."""
     files = marked_files(TESTS)
-    together = [path for path in files if str(path.relative_to(TESTS)) not in ALONE]
-    passed: dict[Path, bool] = {}
+    alone = [path for path in files if str(path.relative_to(TESTS)) in ALONE]
+    processes = in_groups(path for path in files if path not in alone)
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        passed.update(zip(together, pool.map(lambda path: run_file(path, options), together), strict=True))
-    for path in set(files) - set(together):
-        passed[path] = run_file(path, options)
-    failed = [path for path, good in passed.items() if not good]
-    for path in failed:
-        print(f"FAILED {path.relative_to(TESTS)}")
+        passed = list(pool.map(lambda paths: run_files(paths, options), processes))
+    processes += [(path,) for path in alone]
+    passed += [run_files((path,), options) for path in alone]
+    failed = [paths for paths, good in zip(processes, passed, strict=True) if not good]
+    for paths in failed:
+        print(f"FAILED {', '.join(str(path.relative_to(TESTS)) for path in paths)}")
     return 1 if failed else 0
 
 

@@ -14,9 +14,16 @@ def test_files_with_a_mark_are_found(tmp_path: Path) -> None:
     (tmp_path / "test_two.py").write_text("@pytest.mark.slow\ndef test(): ...\n", encoding="utf-8")
     (tmp_path / "three.py").write_text("@pytest.mark.browser\n", encoding="utf-8")
     assert [path.name for path in ray_files.marked_files(tmp_path)] == ["test_one.py"]
-    assert set(ray_files.ALONE) <= {
-        str(path.relative_to(ray_files.TESTS)) for path in ray_files.marked_files(ray_files.TESTS)
-    }
+    marked = [str(path.relative_to(ray_files.TESTS)) for path in ray_files.marked_files(ray_files.TESTS)]
+    assert set(ray_files.ALONE) <= set(marked)
+    assert {name for group in ray_files.GROUPS for name in group} <= set(marked)
+
+
+def test_each_file_is_in_one_process() -> None:
+    files = ray_files.marked_files(ray_files.TESTS)
+    processes = ray_files.in_groups(files)
+    assert sorted(path for paths in processes for path in paths) == sorted(files)
+    assert [len(paths) for paths in processes[: len(ray_files.GROUPS)]] == [len(group) for group in ray_files.GROUPS]
 
 
 @pytest.mark.parametrize(("value", "code"), [("True", 0), ("False", 1)])

@@ -13,7 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.synthetic.cascade import Measured
 from benchmarks.synthetic.judging import CONDITIONS
+from wakeword.config import Config
+from wakeword.evaluation.metrics.tail import EVENTS, SCALE, tail_events
 from wakeword.runtime.fusion import FusionMap
 
 BY_EYE = FusionMap(weights={"logit": 1.0, "mean": 2.0, "weakest": 1.0}, made="by eye on two words")
@@ -21,10 +24,33 @@ GRID = tuple(
     FusionMap(weights={"logit": 1.0, "mean": mean, "weakest": weakest, "inserted": inserted})
     for mean, weakest, inserted in product((1.0, 2.0, 3.0), (0.0, 0.5, 1.0), (0.0, 2.0))
 )
+_SHRUNK = 10.0
+"""Log odds beyond +-11.8 are no scores: the tail is measured on a map that is smaller by this factor."""
 IMPORTANCE = dict(zip(CONDITIONS, (3.0, 2.0, 1.0), strict=True))
 """Weight of a condition's misses: clean speech misses least, so that equal weights would leave it to chance."""
 
 Figures = dict[str, Any]
+
+
+def scaled(fusion: FusionMap, detectors: Sequence[tuple[Measured, Config]]) -> FusionMap:
+    """The same map with log odds like a detector's: false alarms fall off by `SCALE`, and one an hour lies at 0.
+
+    Thresholds take both from there: the prior of the tail's scale, and the lowest threshold that is chosen.
+    """
+    small = _divided(fusion, _SHRUNK)
+    falls, levels = [], []
+    for one, judging in detectors:
+        events = tail_events(one.judged(one.real(), judging, small.fused))
+        used = min(EVENTS, len(events.level) - 1)
+        falls.append(_SHRUNK * float(np.mean(events.level[:used] - events.level[used])))
+        levels.append(_SHRUNK * float(events.level[min(round(events.hours), used)]))
+    by = float(np.mean(falls)) / SCALE
+    return _divided(fusion, by).model_copy(update={"offset": round(-float(np.mean(levels)) / by, 2)})
+
+
+def _divided(fusion: FusionMap, by: float) -> FusionMap:
+    weights = {name: round(weight / by, 3) for name, weight in fusion.weights.items() if weight}
+    return fusion.model_copy(update={"weights": weights, "offset": fusion.offset / by})
 
 
 def cost(figures: Figures) -> float:

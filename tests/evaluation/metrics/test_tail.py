@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -82,6 +84,15 @@ def test_events_of_one_recording_widen_the_band() -> None:
         assert np.log(high / low) > least * 0.5
 
 
+def test_events_of_one_source_widen_the_band_as_well() -> None:
+    even = exponential_events(3.0, 4)
+    hours = np.full(6, 0.5)
+    spread, piled = np.arange(len(even.level)) % 6, np.where(np.arange(len(even.level)) % 4, 0, 3)
+    effects = [fit_tail(replace(even, source=one, source_hours=hours)).effect for one in (None, spread, piled)]
+    assert effects[0] == effects[1]
+    assert effects[2] > 4 * effects[1]
+
+
 def test_the_design_effect_is_that_of_a_bootstrap_over_recordings() -> None:
     events = exponential_events(3.0, 4, together=4)
     tail = fit_tail(events)
@@ -141,11 +152,11 @@ def test_the_stored_curve_holds_counts_and_band() -> None:
     assert curve.middle[-1] < 0.05
 
 
-def test_events_are_the_highest_peaks_apart_and_belong_to_speakers() -> None:
+def test_events_are_the_highest_peaks_apart_and_belong_to_speakers_and_sources() -> None:
     step_s, timing = 0.08, EventTiming.from_seconds(0.08, 0.0, 0.16, 1.0)
     rows = tuple(
-        TruthRow("a", "clip", "", start, start + 9.0, speaker, f"c{start}", "as is", "made", "speech")
-        for start, speaker in ((0.0, "ann"), (10.0, "bob"), (20.0, "ann"))
+        TruthRow("a", "clip", "", start, start + 9.0, who, f"c{start}", "as is", "made", "speech", accent=accent)
+        for start, who, accent in ((0.0, "ann", "en-us"), (10.0, "bob", "fr"), (20.0, "ann", "fr-ca"))
     )
     scores = np.full(round(30 / step_s), 0.01, dtype=np.float32)
     for time_s, score in ((2.0, 0.6), (2.4, 0.9), (2.8, 0.7), (12.0, 0.5), (21.0, 0.8)):
@@ -157,3 +168,5 @@ def test_events_are_the_highest_peaks_apart_and_belong_to_speakers() -> None:
     assert events.cluster[0] == events.cluster[1] != events.cluster[2]
     assert events.hours == pytest.approx(view.hours)
     assert sorted(events.cluster_hours / view.hours) == pytest.approx([1 / 3, 2 / 3])
+    assert events.source[0] != events.source[1] == events.source[2]
+    assert sorted(events.source_hours / view.hours) == pytest.approx([1 / 3, 2 / 3])

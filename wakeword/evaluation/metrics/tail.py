@@ -3,10 +3,10 @@
 Peaks over a threshold (A. C. Davison and R. L. Smith 1990, JRSS B 52): on the log-odds scale, the excesses of the
 highest event peaks over a start follow a generalised Pareto distribution, of which the exponential (shape 0) is the
 middle. The rate at the start has the posterior of a Poisson rate (Jeffreys' prior), the two parameters of the
-distribution have a posterior on a grid with the weak priors below. Events of one recording or speaker come together:
-the variance of the sums over recordings, in proportion to that of independent events (the cluster bootstrap's variance,
-in closed form), reduces the number of events that either posterior counts. The band is the quantiles of draws from
-both.
+distribution have a posterior on a grid with the weak priors below. Events of one recording or speaker come together,
+and so do those of one source and language: the variance of the sums over either, in proportion to that of independent
+events (the cluster bootstrap's variance, in closed form; the larger of the two), reduces the number of events that
+either posterior counts. The band is the quantiles of draws from both.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from scipy import special
 
 from wakeword.evaluation.metrics.measure import NegativeAudio, WordOnSplit
 from wakeword.evaluation.metrics.threshold_curve import OUTSIDE, Peaks
+from wakeword.evaluation.scoring.store import TrackInfo
 from wakeword.evaluation.statistics.records import TailCurve
+from wakeword.evaluation.tracks.track import TruthRow
 from wakeword.runtime.events import SCORE_LEVELS
 
 EDGE = 0.5 / SCORE_LEVELS
@@ -59,11 +61,14 @@ def log_odds(score: ArrayLike) -> Floats:
 @dataclass(frozen=True)
 class TailEvents:
     """Event peaks of negative audio: `level (events,)` in log odds, falling, and `cluster (events,)`, the recording or
-    speaker of each; `cluster_hours (clusters,)` adds up to the hours of the audio."""
+    speaker of each; `cluster_hours (clusters,)` adds up to the hours of the audio. `source (events,)` and
+    `source_hours (sources,)`: the same for sources and languages, None where they are unknown."""
 
     level: Floats
     cluster: NDArray[np.int64]
     cluster_hours: Floats
+    source: NDArray[np.int64] | None = None
+    source_hours: Floats | None = None
 
     @property
     def hours(self) -> float:
@@ -75,45 +80,61 @@ def tail_events(view: WordOnSplit) -> TailEvents:
     """The events of all negative audio of a split.
 
     An event is the highest peak within the refractory time to either side, so that it does not depend on a threshold.
-    Its cluster is the speaker of the clip, else the clip, and the track where it has no clips.
+    Its cluster is the speaker of the clip, else the clip, and the track where it has no clips. Its source is that of
+    the clip with the language of its accent, else the kind of audio.
     """
-    names: dict[str, int] = {}
-    hours: list[float] = []
-    level, cluster = [], []
+    owners, sources = _Groups(_speaker), _Groups(_source)
+    level = []
     for part in view.negatives.values():
-        owner = _clusters(part, names, hours)
         kept = _highest(part.peaks)
         level.append(log_odds(part.peaks.score[kept]))
-        cluster.append(np.asarray([owner(int(peak)) for peak in kept], dtype=np.int64))
+        for groups in (owners, sources):
+            groups.add(part, kept)
     levels = np.concatenate([np.zeros(0), *level])
     order = np.argsort(-levels, kind="stable")
-    clusters = np.concatenate([np.zeros(0, dtype=np.int64), *cluster])
-    return TailEvents(levels[order], clusters[order], np.asarray(hours, dtype=np.float64))
+    return TailEvents(levels[order], owners.events()[order], owners.hours(), sources.events()[order], sources.hours())
 
 
-def _clusters(part: NegativeAudio, names: dict[str, int], hours: list[float]) -> Callable[[int], int]:
-    """Add the hours of each cluster of `part`; returns the function from a peak to its cluster."""
+def _speaker(track: TrackInfo, row: TruthRow | None) -> str:
+    return track.name if row is None else row.speaker or row.clip_id
 
-    def number(name: str) -> int:
-        if name not in names:
-            names[name] = len(names)
-            hours.append(0.0)
-        return names[name]
 
-    for track, held in zip(part.tracks, part.track_hours, strict=True):
-        rows = track.clips
-        total = sum(row.end_s - row.start_s for row in rows)
-        for row in rows if total > 0 else ():
-            hours[number(row.speaker or row.clip_id)] += held * (row.end_s - row.start_s) / total
-        if total <= 0:
-            hours[number(track.name)] += held
+def _source(track: TrackInfo, row: TruthRow | None) -> str:
+    return track.kind if row is None else f"{row.source} {row.accent.partition('-')[0]}"
 
-    def of(peak: int) -> int:
-        track = part.tracks[int(part.peaks.track[peak])]
-        row = track.clip_at(float(part.peaks.time_s[peak])) or next(iter(track.clips), None)
-        return number(track.name if row is None else row.speaker or row.clip_id)
 
-    return of
+class _Groups:
+    """Numbers of groups of clips, the hours of each, and the group of each event."""
+
+    def __init__(self, name_of: Callable[[TrackInfo, TruthRow | None], str]) -> None:
+        self._name_of = name_of
+        self._hours: dict[str, float] = {}
+        self._events: list[str] = []
+
+    def add(self, part: NegativeAudio, peaks: NDArray[np.int64]) -> None:
+        """Add the hours of a kind of audio, and the events at some of its peaks."""
+        totals = [sum(row.end_s - row.start_s for row in track.clips) for track in part.tracks]
+        for track, held, total in zip(part.tracks, part.track_hours, totals, strict=True):
+            spans: list[tuple[TruthRow | None, float]] = [(None, 1.0)]
+            if total > 0:
+                spans = [(row, (row.end_s - row.start_s) / total) for row in track.clips]
+            for row, share in spans:
+                name = self._name_of(track, row)
+                self._hours[name] = self._hours.get(name, 0.0) + held * share
+        for peak in peaks.tolist():
+            number = int(part.peaks.track[peak])
+            track = part.tracks[number]
+            at = track.clip_at(float(part.peaks.time_s[peak])) or next(iter(track.clips), None)
+            self._events.append(self._name_of(track, at if totals[number] > 0 else None))
+
+    def events(self) -> NDArray[np.int64]:
+        """Number of the group of each event, in the order in which they were added."""
+        numbers = {name: number for number, name in enumerate(self._hours)}
+        return np.asarray([numbers[name] for name in self._events], dtype=np.int64)
+
+    def hours(self) -> Floats:
+        """Hours of each group."""
+        return np.asarray(list(self._hours.values()), dtype=np.float64)
 
 
 def _highest(peaks: Peaks) -> NDArray[np.int64]:
@@ -204,9 +225,13 @@ def fit_tail(events: TailEvents, most: int = EVENTS, seed: int = 0) -> Tail:
     used = min(most, len(level))
     # The model starts at the highest event that it does not use.
     start = float(level[used]) if used < len(level) else float(level[-1] if used else bottom)
-    excess, cluster = level[:used] - start, events.cluster[:used]
-    effect = _effect(np.ones(used), cluster, events.cluster_hours, events.hours)
-    spread = _effect(excess - (excess.mean() if used else 0.0), cluster)
+    excess = level[:used] - start
+    away = excess - (excess.mean() if used else 0.0)
+    effect = spread = 1.0
+    for group, hours in ((events.cluster, events.cluster_hours), (events.source, events.source_hours)):
+        if group is not None:
+            effect = max(effect, _effect(np.ones(used), group[:used], hours, events.hours))
+            spread = max(spread, _effect(away, group[:used]))
     draw = np.random.default_rng(seed)
     scale, shape = _parameters(excess, level[:used] >= top - 1e-9, spread, draw)
     rate = _rate_quantile(used, events.hours, effect, (draw.permutation(DRAWS) + 0.5) / DRAWS)

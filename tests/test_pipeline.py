@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from tests.tiny import tiny_tree, write_corpus
 from wakeword.config import Config, load_config, validate_config
 from wakeword.data.shards import ShardSet
-from wakeword.errors import ConfigError, RunError
+from wakeword.errors import ConfigError, MissingExtraError, RunError
 from wakeword.pipeline import STAGES, PipelineResult, prepared_folder, run_folder, run_pipeline
 from wakeword.runtime.bundle import load_bundle
 from wakeword.runtime.detector import Detector
@@ -60,6 +61,15 @@ def test_a_model_that_cannot_be_built_ends_before_the_preparation(corpus: Path, 
     for change, message in (({"model__family": "bcresnet"}, "did you mean"), ({"model__heads": 2}, "has one head")):
         with pytest.raises(ConfigError, match=message):
             run_pipeline(_config(corpus, tmp_path, **change), runner="local")
+    assert not list(tmp_path.glob("prepared-*"))
+
+
+def test_an_absent_recogniser_ends_before_the_preparation(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "hama", None)
+    with pytest.raises(MissingExtraError, match="phonetics"):
+        run_pipeline(_config(corpus, tmp_path, export__verifier="phonetic"), runner="local")
     assert not list(tmp_path.glob("prepared-*"))
 
 

@@ -161,6 +161,11 @@ class _Pipeline:
 
             # A model that cannot be built ends the run before hours of preparation.
             build_model(self.config.model, self.config.frontend.n_mels, len(self.config.words))
+        if "export" in self.wanted and self.config.export.verifier == "phonetic":
+            from wakeword.phonetics.recogniser import open_recogniser
+
+            # Neither does one whose verifier is not installed train for hours.
+            open_recogniser()
         # One Ray for all stages that use it; it starts with the first of them.
         with kept_ray():
             self._prepare()

@@ -16,7 +16,7 @@ from wakeword.config import save_config
 from wakeword.errors import BundleError, DataError, RunError
 from wakeword.export.bundle import export_bundle, pack, set_operating_points
 from wakeword.export.manifest import build_manifest
-from wakeword.export.training_data import parity_clips, summarise_training_data
+from wakeword.export.training_data import about_teacher, parity_clips, summarise_training_data
 from wakeword.runtime import Detector, load_bundle
 from wakeword.runtime.manifest import ProbabilityMap
 from wakeword.training.checkpoint import RunState, save_checkpoint
@@ -71,7 +71,8 @@ def prepared(folder: Path) -> Path:
 
 def test_export_of_a_run_with_its_data(tmp_path: Path) -> None:
     """With the default family of students."""
-    run, data = finished_run(tmp_path / "run", model={"width": 0.5}), prepared(tmp_path / "data")
+    taught = {"model": {"width": 0.5}, "distillation": {"teacher": "hama"}}
+    run, data = finished_run(tmp_path / "run", **taught), prepared(tmp_path / "data")
     folder = export_bundle(run, prepared_dir=data)
     assert folder == run / "bundle"
     bundle = load_bundle(folder)
@@ -81,8 +82,23 @@ def test_export_of_a_run_with_its_data(tmp_path: Path) -> None:
     card = (folder / "MODEL_CARD.md").read_text()
     for expected in ("hey nova", "stop it", "CC-BY-4.0", "Intended use", "detect_file", "Not evaluated"):
         assert expected in card
+    assert "hama 1.7.0: Apache-2.0 by its package metadata" in card
+    assert "its training data is not published" in card
     assert np.isfinite(Detector(bundle).scores(np.zeros(3200, np.float32))).all()
     assert not [path for path in run.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("speech_embedding", "Lin et al. 2020"),
+        ("transformers:facebook/hubert-base-ls960", "facebook/hubert-base-ls960: its licence and training data are"),
+        ("ensemble:runs/a=2,runs/b", "ensemble:runs/a=2,runs/b: detectors of wakeword"),
+        ("runs/a", "runs/a: detectors of wakeword"),
+    ],
+)
+def test_a_card_names_the_teacher(spec: str, said: str) -> None:
+    assert said in about_teacher(spec)
 
 
 def test_a_failed_export_leaves_the_old_bundle(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -10,13 +11,22 @@ import onnxruntime
 import pytest
 import torch
 
+from wakeword.phonetics import onnx as tracing
 from wakeword.phonetics.onnx import export_recogniser
 from wakeword.phonetics.recogniser import Recogniser
 
 
 @pytest.fixture(scope="module")
-def exported(recogniser: Recogniser) -> bytes:
-    return export_recogniser(recogniser)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def exported(recogniser: Recogniser, cache: Path) -> bytes:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WAKEWORD_CACHE", str(cache))
+        patch.setattr(tracing, "_made", {})
+        return export_recogniser(recogniser)
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +60,21 @@ def test_any_number_of_windows_and_samples(
     assert found.shape == expected.shape
     # Noise is heard as nothing in particular: its small probabilities are less exact than those of speech.
     assert np.abs(found - expected)[expected > -15].max() <= 1e-3
+
+
+def test_it_is_traced_once_and_a_damaged_file_is_not_used(
+    exported: bytes, recogniser: Recogniser, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def traced(_: Recogniser) -> bytes:
+        return b"traced anew"
+
+    monkeypatch.setenv("WAKEWORD_CACHE", str(cache))
+    monkeypatch.setattr(tracing, "_export", traced)
+    (path,) = cache.rglob("*.onnx")
+    for damage, expected in ((b"", exported), (b"?", b"traced anew")):
+        path.write_bytes(path.read_bytes() + damage)
+        monkeypatch.setattr(tracing, "_made", {})
+        assert export_recogniser(recogniser) == expected
 
 
 def test_digital_silence_is_finite(session: onnxruntime.InferenceSession, recogniser: Recogniser) -> None:

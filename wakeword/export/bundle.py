@@ -60,6 +60,10 @@ def export_bundle(
         parity_audio = parity_clips(prepared_dir) if parity_audio is None else parity_audio
     if model.network.PRETRAINED:
         training_data["pretrained_weights"] = model.network.PRETRAINED
+    if config.distillation.teacher:
+        from wakeword.export.training_data import about_teacher
+
+        training_data["teacher"] = about_teacher(config.distillation.teacher)
     manifest = build_manifest(config, model.step_samples, model.state_size, model.context_samples, training_data)
     made = None
     if config.export.verifier == "phonetic":

@@ -13,6 +13,20 @@ from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.data.shards import ShardSet
 
 
+def about_teacher(spec: str) -> str:
+    """What a card says of `distillation.teacher`: its name, and the licence and data of its weights."""
+    from wakeword.export.verifier import LICENCES
+    from wakeword.models.speech_embedding import SpeechEmbeddingModel
+
+    kind = spec.partition(":")[0]
+    known = {
+        **LICENCES,
+        "speech_embedding": SpeechEmbeddingModel.PRETRAINED,
+        "transformers": f"{spec}: its licence and training data are those of the checkpoint",
+    }
+    return known.get(kind, f"{spec}: detectors of wakeword, whose cards name their data")
+
+
 def summarise_training_data(prepared_dir: str | Path) -> dict[str, Any]:
     """Clips and hours by kind, words, speakers, licences and sources of the train split, for `wake.json`.
 

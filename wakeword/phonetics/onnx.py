@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from copy import deepcopy
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -11,14 +15,18 @@ from onnx import helper, numpy_helper
 
 from wakeword.errors import RunError
 from wakeword.phonetics.recogniser import SAMPLE_RATE_HZ, Recogniser
+from wakeword.system.files import atomic_path, user_cache
 from wakeword.system.onnx_graph import quiet, simplify
 
 OPSET = 18
+EXPORT_VERSION = 1
+"""Incremented when the same network gives another graph."""
 SHORTEST_S = 0.025
 """Of the audio that the exported graph accepts: one spectrum."""
 _MOST_WINDOWS, _LONGEST_S = 65_536, 600
 _HALF_FROM = 256
 """Elements of a tensor from which it is stored as float16."""
+_DIGEST_BYTES = 32
 _made: dict[str, bytes] = {}
 
 
@@ -28,14 +36,42 @@ def export_recogniser(recogniser: Recogniser) -> bytes:
     Weights are stored as float16 and cast when the graph is loaded, which halves the file; the arithmetic is float32.
     Buffers, such as the kernels of a spectrum, stay float32.
 
-    A process traces a recogniser once (ten seconds of CPU).
+    A recogniser is traced once (ten seconds of CPU) and kept in the user's cache, by its fingerprint and the versions
+    of the tracer; a damaged file there is traced again.
 
     Raises:
         RunError: the network cannot be traced, or the graph is not valid.
     """
     if recogniser.fingerprint not in _made:
-        _made[recogniser.fingerprint] = _export(recogniser)
+        versions = f"{EXPORT_VERSION}|{torch.__version__}|{version('onnxscript')}|{OPSET}"
+        key = hashlib.sha256(f"{recogniser.fingerprint}|{versions}".encode()).hexdigest()[:32]
+        path = user_cache() / "recognisers" / f"{key}.onnx"
+        found = _kept(path)
+        if found is None:
+            found = _export(recogniser)
+            _keep(path, found)
+        _made[recogniser.fingerprint] = found
     return _made[recogniser.fingerprint]
+
+
+def _keep(path: Path, model: bytes) -> None:
+    """Write a model to the cache; an export does not end because that fails."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(hashlib.sha256(model).digest() + model)
+    except (OSError, RunError) as error:
+        logging.getLogger("wakeword").warning("the traced recogniser is not kept for the next export: %s", error)
+
+
+def _kept(path: Path) -> bytes | None:
+    """A model of the cache, which follows its SHA-256 in the file; None where it is missing or damaged."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, model = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    return model if hashlib.sha256(model).digest() == digest else None
 
 
 def _export(recogniser: Recogniser) -> bytes:

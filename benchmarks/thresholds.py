@@ -26,7 +26,7 @@ from scipy.special import expit, logit
 from benchmarks.harness import RECORDINGS, ROOT, Bar, markdown_table, recording_rows, run, write_manifest
 from benchmarks.synthetic.cascade import measured_on
 from benchmarks.synthetic.judging import CONDITIONS, real_tracks
-from benchmarks.synthetic.material import ALL_STAGES, WORDS, judging_config
+from benchmarks.synthetic.material import ALL_STAGES, WORDS, judging_config, judging_rows
 from wakeword.config import Config, load_config
 from wakeword.data.shards import ShardSet
 from wakeword.evaluation.cascade.triggers import Fuse
@@ -86,15 +86,15 @@ class Reading:
 
 
 def negatives_config(folder: Path, quick: bool) -> Config:
-    """All recordings of `../shared/negatives`, as one test split, and a clip of each word, without which nothing is
+    """All recordings of `../shared/negatives`, as one test split, and clips of the words, without which nothing is
     prepared; `reading_tracks` leaves those out."""
     source = RECORDINGS.parent / "negatives"
     manifest = folder / "manifests" / "negatives.csv"
     if not manifest.is_file():
         with (source / "manifest.csv").open(newline="", encoding="utf-8") as file:
             rows = [{**row, "path": str(source / row["path"])} for row in csv.DictReader(file)]
-        clips = [next(row for row in recording_rows() if row["label"] == word) for word in WORDS]
-        same = [{name: row.get(name, "") for name in rows[0]} | {"split": "test"} for row in clips]
+        clips = [row for row in judging_rows(recording_rows()) if row["label"] in WORDS]
+        same = [{name: row.get(name, "") for name in rows[0]} for row in clips]
         write_manifest([*same, *rows], manifest)
     return load_config(
         ROOT / "configs" / "real.yaml",

@@ -38,11 +38,11 @@ from wakeword.phonetics.recogniser import Recogniser, open_recogniser
 from wakeword.pipeline import prepared_folder, run_pipeline
 from wakeword.runtime.bundle import Bundle, load_bundle
 from wakeword.runtime.events import EventTiming
+from wakeword.runtime.manifest import AFTER_S, BEFORE_S, PATH_END_S
 from wakeword.runtime.phoneme_path import Float, PathFeatures, PhraseScorer
 from wakeword.system.files import atomic_path
 
 TRIGGER_LOGIT = -2.5
-BEFORE_S, AFTER_S = 1.8, 0.3
 
 
 class TorchVerifier:
@@ -59,7 +59,7 @@ class TorchVerifier:
 
     def measure(self, label: str, log_probs: Float) -> PathFeatures:
         """The best path of the phrase in each window."""
-        return self.scorer(log_probs)
+        return self.scorer(log_probs, round((BEFORE_S - PATH_END_S) * self.recogniser.rate_hz))
 
 
 def verifier_of(word: str) -> TorchVerifier:

@@ -90,8 +90,11 @@ class PhraseScorer:
                 if not set(one[number][0]) & set(one[number - 1][0]):
                     self._skip[row, 2 * number] = 0.0
 
-    def __call__(self, log_probs: Float) -> PathFeatures:
-        """Features of each window of `log_probs (windows, frames, tokens)`."""
+    def __call__(self, log_probs: Float, first_end: int = 0) -> PathFeatures:
+        """Features of each window of `log_probs (windows, frames, tokens)`; a path ends at frame `first_end` or later.
+
+        Without such a bound, the best path may be that of earlier speech in the window.
+        """
         relative, best = self._relative(np.asarray(log_probs, dtype=np.float32))
         windows, frames = relative.shape[:2]
         heard = np.maximum.reduceat(relative[..., self._tokens] - self._costs, self._first, axis=-1)
@@ -100,6 +103,7 @@ class PhraseScorer:
         scores = self._forward(states)
         every = np.arange(windows)
         totals = scores[1:, :, np.arange(len(self.lengths)), 2 * self.lengths]
+        totals[:first_end] = -np.inf
         # Of equal scores the earliest end counts, as does the first pronunciation.
         ends = totals.argmax(axis=0) if frames else np.zeros((windows, len(self.lengths)), dtype=np.int64)
         highest = totals.max(axis=0, initial=-np.inf)

@@ -41,6 +41,7 @@ class Verifier:
         self.after_samples = round(self.part.after_s * rate_hz)
         """Samples after it."""
         self.window_samples = self.before_samples + self.after_samples
+        self._first_end = self.part.first_end
         self._words = {word.label: word for word in self.part.words}
         self._scorers = {
             word.label: PhraseScorer(
@@ -77,8 +78,11 @@ class Verifier:
         return np.concatenate([self._run(audio[row : row + 1]) for row in range(len(audio))])
 
     def measure(self, label: str, log_probs: Float) -> PathFeatures:
-        """The best path of the word `label` through each of `log_probs (n, frames, tokens)`; every value `(n,)`."""
-        return self._scorers[label](log_probs)
+        """The best path of the word `label` through each of `log_probs (n, frames, tokens)`; every value `(n,)`.
+
+        It ends near the detector's peak (`VerifierPart.path_end_s`).
+        """
+        return self._scorers[label](log_probs, self._first_end)
 
     def fused(self, label: str, score: ArrayLike, features: PathFeatures) -> NDArray[np.float64]:
         """Fused scores `(n,)` in (0, 1) of the smoothed detector scores `(n,)` of the word and its paths."""

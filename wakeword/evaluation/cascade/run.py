@@ -64,7 +64,7 @@ class SecondStage:
         common = [
             bundle.manifest.files[VERIFIER_NAME].sha256,
             OnnxGraph.version,
-            *(part.blank, part.boundary, part.before_s, part.after_s),
+            *(part.blank, part.boundary, part.before_s, part.after_s, part.path_end_s),
         ]
         said = {word.label: [one.model_dump(mode="json") for one in word.pronunciations] for word in part.words}
         return cls(

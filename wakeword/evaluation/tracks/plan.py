@@ -202,7 +202,9 @@ def _negative_tracks(plan: _Plan, kind: str, rows: Sequence[int]) -> list[Track]
     least = RECORDING_S * SAMPLE_RATE_HZ
     is_long = [len(run) > 1 and sum(plan.clips.samples(row) for row in run) >= least for run in runs]
     long, others = ([run for run, flag in zip(runs, is_long, strict=True) if flag is x] for x in (True, False))
-    dealt = _pieces(plan.clips, others, plan.config.negative_gap_s, plan.rng(kind))
+    # An event after the end of a near miss belongs to it and not to the next one.
+    gap_s = plan.config.gap_s if kind == "near_misses" else plan.config.negative_gap_s
+    dealt = _pieces(plan.clips, others, gap_s, plan.rng(kind))
     tracks = _dealt(plan, f"{plan.split}/{kind}", kind, "as is", "", dealt)
     for number, run in enumerate(long, 1):
         name = f"{plan.split}/{kind}/recording {number}"

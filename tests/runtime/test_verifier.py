@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,22 @@ def test_the_word_scores_higher_than_its_near_miss_and_silence(bundle: Bundle) -
     assert fused == pytest.approx(1 / (1 + np.exp(-expected)), rel=1e-5)
     other = verifier.measure("beta", log_probs)
     assert other.mean[0] < features.mean[0]
+
+
+def test_a_word_long_before_the_peak_is_not_taken_for_it(bundle: Bundle) -> None:
+    early = spoken_track([("alpha", 0.1)], [], 1.1)[None]
+    part = bundle.manifest.verifier
+    assert part is not None
+    heard = []
+    for path_end_s in (0.7, 0.2):
+        changed = part.model_copy(update={"path_end_s": path_end_s})
+        manifest = bundle.manifest.model_copy(update={"verifier": changed})
+        verifier = Verifier(replace(bundle, manifest=manifest))
+        found = verifier.measure("alpha", verifier.log_probs(early))
+        assert found.end[0] >= round((part.before_s - path_end_s) * part.rate_hz)
+        heard.append(float(found.mean[0]))
+    assert heard[0] == pytest.approx(0.0, abs=1e-3)
+    assert heard[1] < -0.5
 
 
 def test_a_window_does_not_depend_on_the_others(bundle: Bundle) -> None:

@@ -41,7 +41,7 @@ class EvaluationConfig(Section):
     codecs: tuple[Codec, ...] = ("mp3", "telephone")
     """Codecs that are conditions of their own. Opus is slow: 0.05 s of CPU time per second of audio."""
     gap_s: tuple[float, float] = (1.0, 3.0)
-    """Seconds of quiet after each clip of a positive track, drawn uniformly."""
+    """Seconds of quiet after each clip of a track of words or near misses, drawn uniformly."""
     negative_gap_s: tuple[float, float] = (0.1, 0.5)
     """Seconds of quiet after each clip of a negative track. It counts as audio without words and lowers the false-alarm
     rate, so keep it short."""

@@ -21,8 +21,8 @@ from wakeword.runtime.fusion import FusionMap
 
 BY_EYE = FusionMap(weights={"logit": 1.0, "mean": 2.0, "weakest": 1.0}, made="by eye on two words")
 GRID = tuple(
-    FusionMap(weights={"logit": logit, "mean": mean, "weakest": weakest, "inserted": inserted})
-    for logit, mean, weakest, inserted in product((0.3, 1.0), (1.0, 2.0, 3.0), (0.0, 0.5, 1.0), (0.0, 2.0))
+    FusionMap(weights={"logit": logit, "mean": 0.5, "weakest": weakest, "inserted": inserted})
+    for logit, weakest, inserted in product((0.1, 0.2, 0.3, 0.5), (0.0, 0.15, 0.3), (0.5, 1.0, 2.0, 4.0))
 )
 _SHRUNK = 10.0
 """Log odds beyond +-11.8 are no scores: the tail is measured on a map that is smaller by this factor."""

@@ -58,9 +58,13 @@ TARGETS_FAH = (0.5, 1.0)
 SIZES = {"mobilenet_v3": "width=0.5", "resnet18": "width=0.25"}
 """Sizes of families whose published size is far above that of the others."""
 QUICK_FAMILIES = ("tc_resnet", "gru")
-QUICK_CLIPS = {"wakeword": 8, "speech": 8, "noise": 4, "rir": 4}
+QUICK_CLIPS = {"wakeword": 8, "speech": 6, "noise": 3, "rir": 3}
 """Clips per split, and for wake words per label."""
-QUICK = ("training.epochs=1", "training.steps_per_epoch=2", "training.batch_size=8", "evaluation.snr_db=[10]")
+QUICK = (
+    *("training.epochs=1", "training.steps_per_epoch=12", "training.batch_size=16"),
+    *("evaluation.snr_db=[10]", "evaluation.codecs=[]", "evaluation.noise_kinds=[]"),
+    *("evaluation.near=false", "evaluation.far=false"),
+)
 EMBEDDING = (
     *("model.frame_stride=8", "model.pool_frames=1", "frontend.n_mels=32", "frontend.window_ms=25"),
     *("frontend.f_min_hz=60", "frontend.f_max_hz=3800", "frontend.mel_scale=slaney", "frontend.floor_db=-110"),

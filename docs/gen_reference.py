@@ -45,7 +45,10 @@ API: dict[str, tuple[str, ...]] = {
         "wakeword.models.registry",
         "wakeword.models.families",
         "wakeword.models.blocks",
+        "wakeword.models.sequence.recurrence",
+        "wakeword.models.sequence.attention",
         "wakeword.models.streaming",
+        "wakeword.models.cost",
     ),
     "training": ("wakeword.training.loop", "wakeword.training.checkpoint", "wakeword.tuning.search"),
     "evaluation": (

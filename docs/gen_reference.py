@@ -45,7 +45,10 @@ API: dict[str, tuple[str, ...]] = {
         "wakeword.models.registry",
         "wakeword.models.families",
         "wakeword.models.blocks",
+        "wakeword.models.sequence.recurrence",
+        "wakeword.models.sequence.attention",
         "wakeword.models.streaming",
+        "wakeword.models.cost",
     ),
     "training": ("wakeword.training.loop", "wakeword.training.checkpoint", "wakeword.tuning.search"),
     "evaluation": (
@@ -141,9 +144,20 @@ def config_page() -> str:
 
 
 def config_sections(model: Any, path: str) -> Iterator[str]:
-    """A table of the section's keys, then the sections inside it."""
+    """A table of the section's keys, one of the keys of each of its kinds, then the sections inside it."""
+    yield from _fields(model, path, model.model_fields)
+    kinds = model.kinds()[1:] if hasattr(model, "kinds") else ()
+    for kind in kinds:
+        first = next(iter(kind.model_fields))
+        yield _heading(f"{path}, {first}: {kind.model_fields[first].default}")
+        yield _prose(inspect.getdoc(kind) or "")
+        own = {name: field for name, field in kind.model_fields.items() if name not in model.model_fields}
+        yield from _fields(kind, path, own)
+
+
+def _fields(model: Any, path: str, fields: Mapping[str, Any]) -> Iterator[str]:
     rows, inner = [], []
-    for name, field in model.model_fields.items():
+    for name, field in fields.items():
         key = f"{path}.{name}" if path else name
         found = section_in(field.annotation)
         if found is not None:

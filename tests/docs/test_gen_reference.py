@@ -48,6 +48,9 @@ def test_every_section_and_limit_of_the_configuration_is_there(generator: Module
     for heading in ("words[]", "frontend.pcen", "data.sources[]", "synthesis.commands.NAME", "tuning.space.NAME"):
         assert f"## {heading}\n" in text
     assert "| `epochs` | int | ≥ 1 | `30` |" in text
+    gru = text.partition("## model, family: gru\n")[2].partition("\n## ")[0]
+    assert "| `window_steps` | int | ≥ 2, ≤ 64 | `12` |" in gru
+    assert "| `width` |" not in gru
     assert "| `snr_db` | list of float |  | `[20, 10, 5, 0]` |" in text
 
 

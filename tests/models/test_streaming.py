@@ -11,7 +11,6 @@ import torch
 from tests.audio.test_frontend import speechlike
 from tests.models.test_registry import lived_in
 from wakeword.config import Config, validate_config
-from wakeword.models.families import families, family_of
 from wakeword.models.streaming import StreamingModel
 
 
@@ -115,13 +114,6 @@ EXPORTS = [
     pytest.param("bc_resnet", "log_mel", 2, 15, marks=pytest.mark.slow),
     pytest.param("ds_tcn", "pcen", 3, 1, marks=pytest.mark.slow),
     pytest.param("bc_resnet", "pcen", 1, 1, marks=pytest.mark.slow),
-]
-# Any other family, but those with a number of mels of their own.
-_LISTED = ("tc_resnet", "bc_resnet", "ds_tcn")
-EXPORTS += [
-    pytest.param(family, "pcen", 2, 8, marks=pytest.mark.slow)
-    for family in families()
-    if family not in _LISTED and not family_of(family).MELS
 ]
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from wakeword.config.base import Section
 
 RENAMED: dict[str, str] = {
     "augmentation.noise_room_probability": "augmentation.noise_rir_probability",
@@ -61,11 +64,10 @@ def key_fault(model: type[BaseModel], key: str) -> str:
     for place, part in enumerate(parts):
         section = _section(annotation)
         if section is not None:
-            if part not in section.model_fields:
-                return (
-                    f"there is no {part!r} in {'.'.join(parts[:place]) or 'the configuration'}; {hint(section, part)}"
-                )
-            annotation = section.model_fields[part].annotation
+            fields = fields_of(section)
+            if part not in fields:
+                return f"there is no {part!r} in {'.'.join(parts[:place]) or 'the configuration'}; {hint(fields, part)}"
+            annotation = fields[part].annotation
         elif _takes(annotation, part):
             annotation = get_args(annotation)[0 if get_origin(annotation) in (tuple, list) else -1]
         else:
@@ -75,11 +77,17 @@ def key_fault(model: type[BaseModel], key: str) -> str:
     return ""
 
 
-def hint(section: type[BaseModel], part: str) -> str:
-    """Suggest the nearest key of a section, `did you mean 'epochs'?`, or list all its keys."""
-    known = sorted(section.model_fields)
-    close = difflib.get_close_matches(part, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"allowed here: {', '.join(known)}"
+def hint(known: Iterable[str], part: str) -> str:
+    """Suggest the nearest of the known keys, `did you mean 'epochs'?`, or list all of them."""
+    names = sorted(known)
+    close = difflib.get_close_matches(part, names, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"allowed here: {', '.join(names)}"
+
+
+def fields_of(section: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Fields of a section by name, those of all its kinds where it has several."""
+    kinds = section.kinds() if issubclass(section, Section) else (section,)
+    return {name: field for kind in reversed(kinds) for name, field in kind.model_fields.items()}
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from wakeword.config.base import Section
 from wakeword.config.keys import hint, renamed_key
 from wakeword.config.schema import Config
 from wakeword.errors import ConfigError, MissingExtraError
@@ -114,7 +115,7 @@ def validate_config(tree: dict[str, Any], where: str = "config") -> Config:
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        faults = "; ".join(_explain(fault) for fault in error.errors())
+        faults = "; ".join(_explain(fault, tree) for fault in error.errors())
         raise ConfigError(f"{where}: {faults}") from error
 
 
@@ -123,10 +124,11 @@ def _refuse_renamed(tree: dict[str, Any], where: str) -> None:
         raise ConfigError(f"{where}: {renamed}: rename it")
 
 
-def _explain(fault: Any) -> str:
+def _explain(fault: Any, tree: dict[str, Any]) -> str:
     path = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
-        return f"unknown key {path} = {fault['input']!r}; {hint(_section_at(fault['loc'][:-1]), str(fault['loc'][-1]))}"
+        section = _section_at(fault["loc"][:-1], tree)
+        return f"unknown key {path} = {fault['input']!r}; {hint(section.model_fields, str(fault['loc'][-1]))}"
     if fault["type"] == "missing":
         return f"{path} is required"
     message = fault["msg"].removeprefix("Value error, ")
@@ -135,14 +137,18 @@ def _explain(fault: Any) -> str:
     return f"{path} = {fault['input']!r}: {message[:1].lower() + message[1:]}"
 
 
-def _section_at(location: tuple[Any, ...]) -> type[BaseModel]:
+def _section_at(location: tuple[Any, ...], tree: Any) -> type[BaseModel]:
     model: Any = Config
     for part in location:
+        # Parts that pydantic adds itself, such as the name of a type, are not in the tree.
+        tree = dict(enumerate(tree) if isinstance(tree, list | tuple) else tree or {}).get(part)
         if isinstance(part, int) or part not in model.model_fields:
             continue  # an index of a list, or a key of a mapping
         annotation = model.model_fields[part].annotation
         inner = [a for a in getattr(annotation, "__args__", ()) if isinstance(a, type) and issubclass(a, BaseModel)]
         model = inner[0] if inner else annotation
+        if isinstance(model, type) and issubclass(model, Section):
+            model = model.kind_of(tree)
     return model
 
 
@@ -158,7 +164,16 @@ def save_config(config: Config, path: Path) -> None:
 
 def config_schema() -> dict[str, Any]:
     """JSON schema of the whole tree, for editors."""
-    return Config.model_json_schema()
+    tree = Config.model_json_schema()
+    for name, field in Config.model_fields.items():
+        section = field.annotation
+        kinds = section.kinds() if isinstance(section, type) and issubclass(section, Section) else ()
+        if len(kinds) > 1:
+            for kind in kinds:
+                tree["$defs"][kind.__name__] = kind.model_json_schema()
+            tree["properties"][name]["anyOf"] = [{"$ref": f"#/$defs/{kind.__name__}"} for kind in kinds]
+            tree["properties"][name].pop("$ref", None)
+    return tree
 
 
 def config_hash(*sections: BaseModel) -> str:

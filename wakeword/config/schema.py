@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Any, cast
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from wakeword.config.augmentation import AugmentationConfig
 from wakeword.config.base import Section, UserPath
@@ -62,7 +63,7 @@ class Config(Section):
     words: tuple[WordConfig, ...] = Field(min_length=1)
     """Words to detect, in the order of the model's outputs."""
     frontend: FrontendConfig = FrontendConfig()
-    model: ModelConfig = ModelConfig()
+    model: SerializeAsAny[ModelConfig] = ModelConfig()
     data: DataConfig = DataConfig()
     synthesis: SynthesisConfig = SynthesisConfig()
     cutting: CuttingConfig = CuttingConfig()
@@ -76,6 +77,14 @@ class Config(Section):
     compute: ComputeConfig = ComputeConfig()
     serving: ServingConfig = ServingConfig()
     tracking: TrackingConfig = TrackingConfig()
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _of_its_family(cls, value: Any) -> ModelConfig:
+        if isinstance(value, ModelConfig):
+            return value.of_family()
+        # A fault inside keeps its place: pydantic puts `model` in front.
+        return cast(ModelConfig, ModelConfig.kind_of(value).model_validate(value))
 
     @field_validator("words")
     @classmethod

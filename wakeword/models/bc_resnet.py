@@ -15,7 +15,7 @@ from wakeword.models.blocks import (
     classifier,
     trim,
 )
-from wakeword.models.registry import KeywordModel, register, scaled_channels, scaled_dilation
+from wakeword.models.registry import KeywordModel, register, scaled_channels, scaled_dilation, stem_kernel
 
 
 class BroadcastBlock(nn.Module):
@@ -72,7 +72,8 @@ class BCResNet(KeywordModel):
         base = scaled_channels(config, 8, 2)
         channels = (base * 2, base, int(base * 1.5), base * 2, int(base * 2.5), base * 4)
         bands = n_mels // 8
-        self.stem = StreamConv2d(1, channels[0], (5, 5), mels=n_mels, stride=(2, config.frame_stride), mel_padding=2)
+        kernel, stride = stem_kernel(5, config.frame_stride), config.frame_stride
+        self.stem = StreamConv2d(1, channels[0], (5, kernel), mels=n_mels, stride=(2, stride), mel_padding=2)
         self.stem_norm = nn.BatchNorm2d(channels[0])
         blocks = self._blocks(channels, bands)
         self.blocks = nn.ModuleList(blocks)
@@ -84,7 +85,7 @@ class BCResNet(KeywordModel):
         # Mean and classifier commute; after the classifier the cache has one channel per word.
         self.pool = SlidingMean(words, config.pool_frames)
         after_stem = sum(block.lookback for block in blocks) + self.gather.lookback + self.pool.lookback
-        self.lookback_frames = 5 + config.frame_stride * after_stem
+        self.lookback_frames = kernel + stride * after_stem
 
     def _blocks(self, channels: tuple[int, ...], bands: int) -> list[BroadcastBlock]:
         blocks = []

@@ -87,12 +87,17 @@ class StreamConv2d(nn.Module):
         mels: int,
         stride: tuple[int, int] = (1, 1),
         mel_padding: int = 0,
+        dilation: int = 1,
         groups: int = 1,
     ) -> None:
+        """`kernel` and `stride` are those over mels and over time, `dilation` that over time."""
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=(mel_padding, 0), groups=groups, bias=False)
-        self.lookback = kernel[1] - 1
-        self.context = Context((inputs, mels), kernel[1] - stride[1])
+        self.conv = nn.Conv2d(
+            inputs, outputs, kernel, stride, padding=(mel_padding, 0), dilation=(1, dilation), groups=groups, bias=False
+        )
+        self.lookback = (kernel[1] - 1) * dilation
+        self.context = Context((inputs, mels), self.lookback + 1 - stride[1])
+        self.mels = (mels + 2 * mel_padding - kernel[0]) // stride[0] + 1
 
     def forward(self, value: Tensor, cache: StreamCache | None = None) -> Tensor:
         """`(batch, inputs, mels, time)` to `(batch, outputs, mels', time')`."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from wakeword.config.model import ModelConfig
 from wakeword.models.blocks import SlidingMean, StreamCache, StreamConv1d, classifier, trim
-from wakeword.models.registry import KeywordModel, register, scaled_channels, scaled_dilation
+from wakeword.models.registry import KeywordModel, register, scaled_channels, scaled_dilation, stem_kernel
 
 
 class SeparableBlock(nn.Module):
@@ -46,7 +46,8 @@ class DSTCN(KeywordModel):
     def __init__(self, config: ModelConfig, n_mels: int, words: int) -> None:
         super().__init__(config, n_mels, words)
         channels = scaled_channels(config, 56, 4)
-        self.stem = StreamConv1d(n_mels, channels, self.KERNEL, stride=config.frame_stride)
+        kernel = stem_kernel(self.KERNEL, config.frame_stride)
+        self.stem = StreamConv1d(n_mels, channels, kernel, stride=config.frame_stride)
         self.stem_norm = nn.BatchNorm1d(channels)
         self.stacks = nn.ModuleList()
         after_stem = 0
@@ -62,7 +63,7 @@ class DSTCN(KeywordModel):
         self.dropout = nn.Dropout1d(config.dropout)
         self.classify = classifier(channels, words)
         self.pool = SlidingMean(words, config.pool_frames)
-        self.lookback_frames = self.KERNEL + config.frame_stride * (after_stem + self.pool.lookback)
+        self.lookback_frames = kernel + config.frame_stride * (after_stem + self.pool.lookback)
 
     def _run(self, features: Tensor, cache: StreamCache | None) -> Tensor:
         value = nn.functional.relu(self.stem_norm(self.stem(features.transpose(1, 2), cache)))

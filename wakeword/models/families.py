@@ -6,8 +6,21 @@ import difflib
 
 from wakeword.config.model import ModelConfig
 from wakeword.errors import ConfigError
-from wakeword.models import bc_resnet, ds_tcn, speech_embedding, tc_resnet  # noqa: F401  (importing registers them)
+from wakeword.models import (  # noqa: F401  (importing registers them)
+    bc_resnet,
+    ds_cnn,
+    ds_tcn,
+    matchboxnet,
+    mdtc,
+    mixednet,
+    mobilenet_v3,
+    resnet18,
+    speech_embedding,
+    tc_resnet,
+    tcn,
+)
 from wakeword.models.registry import FAMILIES, KeywordModel
+from wakeword.models.sequence import conformer, crnn, recurrent, transformer  # noqa: F401  (as above)
 
 
 def families() -> list[str]:
@@ -38,4 +51,4 @@ def build_model(config: ModelConfig, n_mels: int, words: int) -> KeywordModel:
     family = family_of(config.family)
     if config.heads > 1 and not family.ENSEMBLE:
         raise ConfigError(f"model.heads = {config.heads}: the family {config.family} has one head; leave it at 1")
-    return family(config, n_mels, words)
+    return family(config.of_family(), n_mels, words)

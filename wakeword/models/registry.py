@@ -126,3 +126,13 @@ def scaled_channels(config: ModelConfig, base: int, least: int) -> int:
 def scaled_dilation(dilation: int, frame_stride: int) -> int:
     """Convert a dilation in feature frames to frames after a strided stem, at least 1."""
     return max(1, dilation // frame_stride)
+
+
+def scaled_kernel(kernel: int, frame_stride: int) -> int:
+    """Convert an odd kernel in feature frames to frames after a strided stem, odd and at least 3."""
+    return max(3, kernel // frame_stride // 2 * 2 + 1)
+
+
+def stem_kernel(kernel: int, frame_stride: int) -> int:
+    """A kernel over time of a stem that strides by `frame_stride`: at least the stride, so that it skips no frame."""
+    return max(kernel, frame_stride)

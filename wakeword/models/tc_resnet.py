@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from wakeword.config.model import ModelConfig
 from wakeword.errors import ConfigError
 from wakeword.models.blocks import SlidingMean, StreamCache, StreamConv1d, StreamConv2d, classifier, trim
-from wakeword.models.registry import KeywordModel, register, scaled_channels, scaled_dilation
+from wakeword.models.registry import KeywordModel, register, scaled_channels, scaled_dilation, stem_kernel
 
 
 class TemporalBlock(nn.Module):
@@ -50,7 +50,8 @@ class TCResNet(KeywordModel):
         channels = scaled_channels(config, 32, 4)
         planes = self.STEM_CHANNELS
         stride = (2, config.frame_stride)
-        self.stem = StreamConv2d(1, planes, (5, 5), mels=n_mels, stride=stride, mel_padding=2)
+        kernel = stem_kernel(5, config.frame_stride)
+        self.stem = StreamConv2d(1, planes, (5, kernel), mels=n_mels, stride=stride, mel_padding=2)
         self.stem_norm = nn.BatchNorm2d(planes)
         self.shrink = StreamConv2d(planes, planes, (3, 3), mels=n_mels // 2, stride=(2, 1), mel_padding=1)
         self.shrink_norm = nn.BatchNorm2d(planes)
@@ -64,7 +65,7 @@ class TCResNet(KeywordModel):
         self.classify = classifier(channels, words)
         self.pool = SlidingMean(words, config.pool_frames)
         lookback = sum(block.lookback for block in blocks)
-        self.lookback_frames = 5 + config.frame_stride * (self.shrink.lookback + lookback + self.pool.lookback)
+        self.lookback_frames = kernel + config.frame_stride * (self.shrink.lookback + lookback + self.pool.lookback)
 
     def _run(self, features: Tensor, cache: StreamCache | None) -> Tensor:
         planes = features.transpose(1, 2).unsqueeze(1)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wakeword.config import Config, validate_config
+from wakeword.config.model import ModelConfig
 from wakeword.config.tuning import RangeConfig
 from wakeword.errors import ConfigError
 
@@ -121,6 +122,9 @@ def apply(config: Config, sample: Mapping[str, Any], where: str = "sample") -> C
         ConfigError: a key is unknown or a value invalid.
     """
     tree = config.model_dump(mode="json")
+    if sample.get("model.family", config.model.family) != config.model.family:
+        # Keys of the other family are not those of this one.
+        tree["model"] = {name: value for name, value in tree["model"].items() if name in ModelConfig.model_fields}
     for key, value in sample.items():
         _place(tree, key, value, where)
     return validate_config(tree, where)

@@ -69,10 +69,20 @@ def leaves(model: type[BaseModel], prefix: str = "") -> dict[str, tuple[type[Bas
         else:
             path = f"{prefix}{name}.*."
         if inner:
-            found |= {key: (model, *sections) for key, sections in leaves(inner[0], path).items()}
+            for kind in reversed(_kinds(inner[0])):
+                found |= {key: (model, *sections) for key, sections in leaves(kind, path).items()}
         else:
-            found[f"{prefix}{name}"] = (model,)
+            found[f"{prefix}{name}"] = (_owner(model, name),)
     return found
+
+
+def _kinds(section: type[BaseModel]) -> tuple[type[BaseModel], ...]:
+    return section.kinds() if issubclass(section, Section) else (section,)
+
+
+def _owner(section: type[BaseModel], name: str) -> type[BaseModel]:
+    """The most general section that has the field: kinds of a section share those of their parents."""
+    return [one for one in section.__mro__ if name in getattr(one, "model_fields", {})][-1]
 
 
 def config_with(values: Mapping[str, Any]) -> Config:
@@ -129,8 +139,8 @@ def readers_of(name: str) -> Iterator[set[Path]]:
     plain = Section.__getattribute__
 
     def watched(self: Section, attribute: str) -> Any:
-        dumped = attribute in ("model_dump", "model_dump_json", "model_copy") and type(self) in sections
-        if dumped or (attribute == leaf and type(self) is owner):
+        dumped = attribute in ("model_dump", "model_dump_json", "model_copy") and issubclass(type(self), sections)
+        if dumped or (attribute == leaf and issubclass(type(self), owner)):
             reader = _reader(sys._getframe(1))
             # A test may hand a config on as a plain tree; the product reads the fields of the section it makes of it.
             if reader is not None and not (dumped and reader.is_relative_to(ROOT / "tests")):

@@ -103,6 +103,17 @@ EFFECTS: Effects = {
     "model.dropout": Effect(scatter, 0.5, start=0, holds=rises),
     "model.pool_frames": Effect(context, 20, holds=rises),
     "model.heads": Effect(weights, 3, given=FROZEN, holds=rises),
+    "model.blocks": Effect(context, 5, given={"model.family": "matchboxnet"}, holds=rises),
+    "model.repeats": Effect(context, 2, given={"model.family": "matchboxnet"}, holds=rises),
+    "model.stacks": Effect(context, 3, given={"model.family": "mdtc"}, holds=rises),
+    "model.stack_blocks": Effect(context, 2, given={"model.family": "mdtc"}, holds=falls),
+    "model.kernels": Effect(context, [[5], [7, 41]], given={"model.family": "mixednet"}, holds=falls),
+    "model.layers": Effect(weights, 5, given={"model.family": "tcn"}, holds=rises),
+    "model.window_steps": Effect(context, 20, given={"model.family": "gru"}, holds=rises),
+    "model.step_frames": Effect(context, 2, given={"model.family": "gru"}, holds=falls),
+    "model.left_frames": Effect(context, 32, given={"model.family": "transformer"}, holds=rises),
+    "model.attention_heads": Effect(weights, 8, given={"model.family": "transformer"}, holds=rises),
+    "model.conv_frames": Effect(context, 15, given={"model.family": "conformer"}, holds=rises),
 }
 
 

@@ -92,7 +92,8 @@ def negatives_config(folder: Path, quick: bool) -> Config:
     manifest = folder / "manifests" / "negatives.csv"
     if not manifest.is_file():
         with (source / "manifest.csv").open(newline="", encoding="utf-8") as file:
-            rows = [{**row, "path": str(source / row["path"])} for row in csv.DictReader(file)]
+            # The checksums of this manifest are those of the originals.
+            rows = [{**row, "path": str(source / row["path"]), "sha256": ""} for row in csv.DictReader(file)]
         clips = [row for row in judging_rows(recording_rows()) if row["label"] in WORDS]
         same = [{name: row.get(name, "") for name in rows[0]} for row in clips]
         write_manifest([*same, *rows], manifest)

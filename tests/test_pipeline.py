@@ -147,6 +147,7 @@ def test_more_epochs_continue(again: Any) -> None:
     assert epochs == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_an_interrupted_or_removed_stage_and_all_later_ones_run_again(again: Any) -> None:
     result = again()
     path = result.run_dir / "run.json"

@@ -119,6 +119,7 @@ def test_a_failed_export_leaves_the_old_bundle(
     assert not [path for path in run.iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.slow
 def test_the_speech_embedding_ships_and_its_card_names_whose_weights_it_holds(tmp_path: Path) -> None:
     """Parity of the trained model, the graph and its streaming is checked by the export itself."""
     sections = {key: value for key, value in embedding_config().items() if key != "words"}

@@ -15,6 +15,8 @@ from wakeword.phonetics import onnx as tracing
 from wakeword.phonetics.onnx import export_recogniser
 from wakeword.phonetics.recogniser import Recogniser
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -18,6 +18,8 @@ from wakeword.teachers.targets import make_targets
 from wakeword.teachers.types import open_teacher, teacher_fingerprint, teacher_kind
 from wakeword.training.loop import train
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 MAPS = (
     ProbabilityMap(slope=0.5, offset=0.3, prior=0.5),

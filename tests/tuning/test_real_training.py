@@ -45,6 +45,7 @@ def test_a_sweep_trains_models_and_its_best_config_is_that_of_the_best(tmp_path:
     assert best.compute.workers == config.compute.workers
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
 def test_trials_train_on_a_teachers_targets(tmp_path: Path) -> None:

@@ -26,7 +26,11 @@ def replace_rows(
     if not len(rows):
         return
     samples = audio.shape[1]
-    taken = audio.new_zeros(min(_size(audio, rows), len(rows)), length or samples)
+    if audio.device.type != "cpu":
+        taken = torch.nn.functional.pad(audio.index_select(0, rows), (0, (length or samples) - samples))
+        audio.index_copy_(0, rows, transform(taken, *others))
+        return
+    taken = audio.new_zeros(min(PIECE, len(rows)), length or samples)
     for piece, *more in _pieces(audio, rows, *others):
         torch.index_select(audio, 0, piece, out=taken[: len(piece), :samples])
         audio.index_copy_(0, piece, transform(taken[: len(piece)], *more))
@@ -40,9 +44,5 @@ def add_to_rows(audio: Tensor, rows: Tensor, make: Callable[..., Tensor], *other
 
 def _pieces(audio: Tensor, rows: Tensor, *others: Tensor) -> Iterator[tuple[Tensor, ...]]:
     if len(rows):
-        size = _size(audio, rows)
+        size = PIECE if audio.device.type == "cpu" else len(rows)
         yield from zip(*(values.split(size) for values in (rows, *others)), strict=True)
-
-
-def _size(audio: Tensor, rows: Tensor) -> int:
-    return PIECE if audio.device.type == "cpu" else len(rows)

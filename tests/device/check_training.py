@@ -68,7 +68,7 @@ class Parts:
     validator: Validator
 
     def steps(self, traffic: Traffic | None = None) -> dict[str, Any]:
-        """Losses, weights, the average's weights and logits of validation; the first step fills what is kept, such as filters."""
+        """Losses, weights, the average's weights, logits of validation; the first step fills what is kept."""
         sums = torch.zeros(4, dtype=torch.float64, device=self.step.device)
         losses = []
         for number in range(STEPS):

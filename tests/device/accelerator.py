@@ -12,15 +12,14 @@ from the CPU's), lower precision in autocast.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
-from torch.utils import _pytree as tree
-from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.backend_registration import _DummyBackendModule, _setup_privateuseone_for_python_backend
 
 NAME = "sim"
@@ -115,7 +114,9 @@ def _is_sim(device: Any) -> bool:
 
 def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """Run an operation on what its tensors hold; count and refuse what a GPU would wait for or refuse."""
-    flat = [value for value in tree.tree_leaves((args, kwargs)) if isinstance(value, torch.Tensor)]
+    flat: list[torch.Tensor] = []
+    _each(args, flat.append)
+    _each(kwargs, flat.append)
     sims = [value for value in flat if isinstance(value, SimTensor)]
     target = kwargs.get("device")
     to_sim, to_host = _is_sim(target), target is not None and not _is_sim(target)
@@ -133,21 +134,49 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     if to_sim:
         inner["device"] = torch.device("cpu")
         inner.pop("pin_memory", None)
-    out = func(*tree.tree_map(_held, args), **tree.tree_map(_held, inner))
+    out = func(*_each(args, _held), **_each(inner, _held))
     if packet in (aten.copy_, aten._copy_from) and not isinstance(args[0], SimTensor):
         return args[0]
     if to_host or not (sims or to_sim):
         return out
-    out = tree.tree_map(_wrapped, out)
-    return return_and_correct_aliasing(func, args, kwargs, out) if sims else out
+    written = _written(func)
+    if written is not None:
+        place, name = written
+        return kwargs[name] if name in kwargs else args[place]
+    return _each(out, _wrapped)
 
 
-def _held(value: Any) -> Any:
-    return value.held if isinstance(value, SimTensor) else value
+@cache
+def _written(func: Any) -> tuple[int, str] | None:
+    """Place and name of the argument that an operation changes and returns; None where it returns something new."""
+    returned = [value.alias_info for value in func._schema.returns]
+    if len(returned) != 1 or returned[0] is None or not returned[0].is_write:
+        return None
+    names = returned[0].before_set
+    return next(
+        (place, argument.name)
+        for place, argument in enumerate(func._schema.arguments)
+        if argument.alias_info is not None and argument.alias_info.before_set == names
+    )
 
 
-def _wrapped(value: Any) -> Any:
-    return SimTensor(value) if isinstance(value, torch.Tensor) and not isinstance(value, SimTensor) else value
+def _each(value: Any, change: Callable[[torch.Tensor], Any]) -> Any:
+    """Arguments or results with every tensor changed."""
+    if isinstance(value, torch.Tensor):
+        return change(value)
+    if isinstance(value, list | tuple):
+        return type(value)([_each(part, change) for part in value])
+    if isinstance(value, dict):
+        return {name: _each(part, change) for name, part in value.items()}
+    return value
+
+
+def _held(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.held if isinstance(tensor, SimTensor) else tensor
+
+
+def _wrapped(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor if isinstance(tensor, SimTensor) else SimTensor(tensor)
 
 
 def _count_move(packet: Any, args: Any, kwargs: dict[str, Any], to_host: bool) -> None:

@@ -70,13 +70,17 @@ class Parts:
     def steps(self, traffic: Traffic | None = None) -> dict[str, Any]:
         """Losses, weights, the average's weights, logits of validation; the first step fills what is kept."""
         sums = torch.zeros(4, dtype=torch.float64, device=self.step.device)
-        losses = []
+        losses: list[torch.Tensor] = []
+        gradients: list[torch.Tensor] = []
         for number in range(STEPS):
             if traffic is not None and number == 1:
                 traffic.clear()
             terms = self.step(self.sampler.batch(number), 1e-3, number)
             sums += terms
             losses.append(terms)
+            gradients = gradients or [
+                p.grad.detach().clone() for p in self.step.model.parameters() if p.grad is not None
+            ]
             self.average.update(self.step.model)
         if traffic is not None:
             assert traffic.reads == []
@@ -84,6 +88,7 @@ class Parts:
         return {
             "losses": torch.stack(losses).cpu(),
             "sums": sums.cpu(),
+            "gradients of the first step": torch.cat([gradient.flatten().cpu() for gradient in gradients]),
             "weights": torch.cat([p.detach().flatten().cpu() for p in self.step.model.parameters()]),
             "average": torch.cat([p.detach().flatten().cpu() for p in self.average.model.parameters()]),
             "pieces": torch.from_numpy(self.validator.piece_logits(self.average.model)),
@@ -120,7 +125,10 @@ def compare(prepared: Path, config: Config) -> None:
     with on_sim() as traffic:
         found = built(prepared, config, SIM).steps(traffic)
     assert float(expected["losses"].abs().sum()) > 0
-    for name, limit in (("losses", 1e-3), ("sums", 1e-3), ("weights", 2e-3), ("average", 2e-3), ("pieces", 2e-2)):
+    # AdamW moves a weight whose gradient is rounding noise by a full step: weights are compared less closely.
+    limits = {"losses": 1e-3, "sums": 1e-3, "gradients of the first step": 1e-2, "weights": 1e-2, "average": 1e-2,
+              "pieces": 2e-2}  # fmt: skip
+    for name, limit in limits.items():
         difference = (found[name] - expected[name]).double().norm() / expected[name].double().norm()
         assert float(difference) < limit, f"{name} differ by {float(difference):.2g}"
 

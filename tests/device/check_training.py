@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -23,7 +23,9 @@ from wakeword.config import Config
 from wakeword.data.shards import ShardSet
 from wakeword.models.families import families, family_of
 from wakeword.models.streaming import StreamingModel
+from wakeword.teachers.registry import FeatureTeacher
 from wakeword.teachers.targets import make_targets
+from wakeword.teachers.types import open_teacher
 from wakeword.training import loop
 from wakeword.training.checkpoint import epoch_folder
 from wakeword.training.ema import ModelAverage
@@ -215,6 +217,21 @@ def test_the_loops_old_line_would_be_found(prepared: Path, tmp_path: Path, monke
     monkeypatch.setattr(loop, "torch", OnTheHost())
     with on_sim(), pytest.raises(MixedDevicesError):
         train(tiny_config(), prepared, tmp_path, TrainContext(device=SIM))
+
+
+@pytest.mark.parametrize("name", ["speech_embedding", "hama"])
+def test_a_teacher_of_features_hears_on_the_device(name: str) -> None:
+    if name == "hama":
+        pytest.importorskip("hama")
+    config = tiny_config(distillation={"teacher": name})
+    audio = 0.1 * torch.randn(2, 16_000, generator=torch.Generator().manual_seed(1))
+    expected = cast(FeatureTeacher, open_teacher(config, CPU)).features(audio)
+    with on_sim() as traffic:
+        teacher, there = cast(FeatureTeacher, open_teacher(config, SIM)), audio.to(SIM)
+        traffic.clear()
+        found = teacher.features(there)
+        assert traffic.reads == []
+        torch.testing.assert_close(found.cpu(), expected, atol=1e-3, rtol=1e-3)
 
 
 def test_a_teacher_scores_on_the_device(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from wakeword.audio.augment.bank import Bank
 from wakeword.audio.augment.draws import below, places, uniform
 from wakeword.audio.augment.lengths import fast_length
 from wakeword.audio.augment.levels import QUIETEST_NOISE, active_power, decibel
+from wakeword.audio.augment.pieces import in_bucket
 from wakeword.audio.noises import FLAT_BELOW_HZ, TALKER_DB, coloured_gain
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 
@@ -28,12 +29,14 @@ def coloured(white: Tensor, slope: Tensor, samples: int) -> Tensor:
         white: of `coloured_draws`.
         slope: `(batch,)`.
     """
-    length = white.shape[1]
+    count, length = white.shape
+    if white.device.type != "cpu":
+        white, slope = in_bucket(white), in_bucket(slope)
     spectrum = torch.fft.rfft(white)
     bins = torch.arange(spectrum.shape[1], device=white.device, dtype=torch.float32)
     shape = coloured_gain(bins, slope[:, None], FLAT_BELOW_HZ * length / SAMPLE_RATE_HZ)
     noise = torch.fft.irfft(spectrum * shape, length)[:, :samples]
-    return noise / noise.square().mean(dim=1, keepdim=True).sqrt()
+    return (noise / noise.square().mean(dim=1, keepdim=True).sqrt())[:count]
 
 
 def coloured_noise(slope: Tensor, samples: int, generator: torch.Generator) -> Tensor:

@@ -7,7 +7,7 @@ lengths together; other devices transform all clips at once (`wakeword.audio.aug
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from torch import Tensor
 from wakeword.audio.augment.chirp import chirp_z, inverse_real
 from wakeword.audio.augment.lengths import SLACK, fast_length, near_lengths
 from wakeword.audio.augment.levels import active_power
+from wakeword.audio.augment.pieces import in_bucket
 
 GAP = 256
 """Silence behind a resampled clip that keeps its end out of its start."""
@@ -99,11 +100,11 @@ def resampled(audio: Tensor, plan: Resampling, anchor: Tensor) -> Tensor:
     """
     if audio.device.type == "cpu":
         return _resampled_in_groups(audio, plan, anchor)
-    spectrum = torch.fft.rfft(audio, plan.length)
     kept = anchor.double()
     begin = torch.round(kept / plan.speed - kept).long()
-    length = torch.full_like(plan.new_length, plan.length)
-    played = inverse_real(spectrum, length, plan.new_length, begin, audio.shape[1]) / plan.length
+    clips, start, new_length = (in_bucket(values) for values in (audio, begin, plan.new_length))
+    spectrum, length = torch.fft.rfft(clips, plan.length), torch.full_like(new_length, plan.length)
+    played = inverse_real(spectrum, length, new_length, start, audio.shape[1])[: len(audio)] / plan.length
     place = begin[:, None] + torch.arange(audio.shape[1], device=audio.device)
     return played.masked_fill_((place < 0) | (place >= plan.limit[:, None]), 0.0)
 
@@ -246,11 +247,16 @@ def vocoded(audio: Tensor, plan: Vocoding, anchor: Tensor) -> Tensor:
         plan: its tensors are on the device of the audio.
         anchor: `(rows,)`, the sample that stays.
     """
+    count = len(audio)
+    if audio.device.type != "cpu":
+        audio, anchor = in_bucket(audio), in_bucket(anchor)
+        names = ("tempo", "length", "played_length")
+        plan = replace(plan, **{name: in_bucket(getattr(plan, name)) for name in names})
     applied = plan.pitch
     drawn_out = stretch(audio, plan.tempo / applied, anchor, anchor * applied, plan.room - GAP)
     played = _played(drawn_out, plan, audio.shape[1])
     gain = (active_power(audio) / active_power(played).clamp(min=1e-12)).sqrt()
-    return played * gain.clamp(0.5, 2.0)[:, None]
+    return (played * gain.clamp(0.5, 2.0)[:, None])[:count]
 
 
 def _played(drawn_out: Tensor, plan: Vocoding, samples: int) -> Tensor:

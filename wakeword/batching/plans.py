@@ -155,7 +155,9 @@ class BatchSampler:
         self.positives = self._positives()
         sources = np.array([str(source) for source in columns["source"]])
         self.groups = self._groups(safe, sources)
-        self.fills = {name: self.groups[name] for name in ("speech", "noise") if name in self.groups}
+        self.fills: dict[str, tuple[np.ndarray, np.ndarray]] = {
+            name: self.groups[name] for name in ("speech", "noise") if name in self.groups
+        }
 
     def _positives(self) -> list[tuple[np.ndarray, np.ndarray | None]]:
         """Rows of each word, and their cumulative weights where those differ."""

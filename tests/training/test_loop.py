@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import load_file
 
 from tests.training.synthetic import make_prepared, tiny_config
-from wakeword.batching.device import resolve_device
 from wakeword.errors import DataError, DeviceError, RunError
 from wakeword.system.allocator import keep_freed_memory
+from wakeword.system.device import resolve_device
 from wakeword.system.locks import lock_folder
 from wakeword.training import loop
 from wakeword.training.checkpoint import epoch_folder, load_trained

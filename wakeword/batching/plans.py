@@ -155,7 +155,9 @@ class BatchSampler:
         self.positives = self._positives()
         sources = np.array([str(source) for source in columns["source"]])
         self.groups = self._groups(safe, sources)
-        self.fills = {name: self.groups[name] for name in ("speech", "noise") if name in self.groups}
+        self.fills: dict[str, tuple[np.ndarray, np.ndarray]] = {
+            name: self.groups[name] for name in ("speech", "noise") if name in self.groups
+        }
 
     def _positives(self) -> list[tuple[np.ndarray, np.ndarray | None]]:
         """Rows of each word, and their cumulative weights where those differ."""
@@ -210,8 +212,7 @@ class BatchSampler:
 
     def _draw_positive(self, draws: np.ndarray) -> np.ndarray:
         words = (draws[:, 1] * len(self.positives)).astype(int)
-        chosen = [self.positives[word] for word in words]
-        return np.array([_draw(word, u) for word, u in zip(chosen, draws[:, 2], strict=True)], dtype=np.int64)
+        return _draw_each(words, self.positives, draws[:, 2])
 
     def _draw_negative(self, draws: np.ndarray) -> np.ndarray:
         names = [name for name in NEGATIVE_SHARES if name in self.groups]
@@ -223,9 +224,7 @@ class BatchSampler:
             shares.append(sum(shares) * hard / (1 - hard))
         edges = np.cumsum(shares)
         chosen = np.searchsorted(edges / edges[-1], draws[:, 1], side="right").clip(max=len(names) - 1)
-        return np.array(
-            [_draw(self.groups[names[group]], u) for group, u in zip(chosen, draws[:, 2], strict=True)], dtype=np.int64
-        )
+        return _draw_each(chosen, [self.groups[name] for name in names], draws[:, 2])
 
     def plan(self, clips: np.ndarray, seeds: np.ndarray) -> WindowPlan:
         """Place given clips; `seeds`, uint64 `(rows,)`, decide every draw."""
@@ -258,10 +257,7 @@ class BatchSampler:
         names = list(FILL_SHARES)
         edges = np.cumsum(list(FILL_SHARES.values()))
         chosen = np.searchsorted(edges, draws[:, 2], side="right").clip(max=len(names) - 1)
-        fill = np.full(len(draws), -1, dtype=np.int64)
-        for row, group in enumerate(chosen):
-            if names[group] in self.fills:
-                fill[row] = _draw(self.fills[names[group]], draws[row, 3])
+        fill = _draw_each(chosen, [self.fills.get(name) for name in names], draws[:, 3])
         span = np.where(fill >= 0, self.length[np.maximum(fill, 0)], 0) - self.window_samples
         # A fill shorter than the window lies somewhere inside it; a longer one is cropped.
         return fill, np.where(span >= 0, draws[:, 4] * (span + 1), -draws[:, 4] * (1 - span)).astype(np.int64)
@@ -289,8 +285,20 @@ def _cumulative(weight: np.ndarray) -> np.ndarray | None:
     return np.cumsum(weight / weight.sum()) if np.ptp(weight) else None
 
 
-def _draw(group: tuple[np.ndarray, np.ndarray | None], uniform: float) -> int:
+def _draw_each(
+    chosen: np.ndarray, groups: Sequence[tuple[np.ndarray, np.ndarray | None] | None], uniform: np.ndarray
+) -> np.ndarray:
+    """A clip of the chosen group for each row, `(rows,)` int64; -1 where the group is None."""
+    drawn = np.full(len(chosen), -1, dtype=np.int64)
+    for number, group in enumerate(groups):
+        mine = np.flatnonzero(chosen == number)
+        if group is not None and len(mine):
+            drawn[mine] = _draw(group, uniform[mine])
+    return drawn
+
+
+def _draw(group: tuple[np.ndarray, np.ndarray | None], uniform: np.ndarray) -> np.ndarray:
     rows, cumulative = group
     if cumulative is None:
-        return int(rows[int(uniform * len(rows))])
-    return int(rows[min(int(np.searchsorted(cumulative, uniform, side="right")), len(rows) - 1)])
+        return rows[(uniform * len(rows)).astype(np.int64)]
+    return rows[np.searchsorted(cumulative, uniform, side="right").clip(max=len(rows) - 1)]

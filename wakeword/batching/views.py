@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 import torch
 
-from wakeword.audio.augment import Augmenter
+from wakeword.audio.augment import Augmenter, AugmentPlan
+from wakeword.audio.augment.merge import merged
 from wakeword.batching.plans import WindowPlan
-from wakeword.batching.windows import WindowMaker
+from wakeword.batching.windows import Placement, WindowMaker
+from wakeword.system.device import moved
+
+
+@dataclass(frozen=True)
+class Draws:
+    """All that a batch needs of the host, drawn before any audio is touched; it moves to the device in one copy."""
+
+    place: Placement
+    anchor: torch.Tensor
+    word_end_s: torch.Tensor
+    parts: tuple[AugmentPlan, ...]
+    """Plans of the augmentation: one for all rows, or one for each row."""
 
 
 class ViewMaker:
     """Cuts the windows of a plan and augments them; every draw is a function of the rows' seeds.
 
-    Rows of a plan without views share one generator on the device (fast). Rows that are views are augmented one by one
-    with a separate generator on the CPU, so that a view is the same in any batch, process and device.
+    All draws are made on the host, so that they are the same on every device. Rows of a plan without views share one
+    generator. Rows that are views have a generator each, so that a view is the same in any batch, process and device.
     """
 
     def __init__(self, windows: WindowMaker, augmenter: Augmenter) -> None:
@@ -32,19 +48,32 @@ class ViewMaker:
     @torch.no_grad()
     def with_speed(self, plan: WindowPlan) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """As a call, and the factor on the tempo of each window, `(batch,)`."""
-        audio = self.windows.render(plan)
-        anchor = torch.as_tensor(plan.anchor, dtype=torch.float32, device=self.device)
-        if (plan.view >= 0).any():
-            rows = range(len(plan))
-            changed = [self._augment(audio[i : i + 1], anchor[i : i + 1], int(plan.seed[i]), "cpu") for i in rows]
-            audio, speed = (torch.cat(parts) for parts in zip(*changed, strict=True))
-        else:
-            audio, speed = self._augment(audio, anchor, int(plan.seed[0]), self.device)
-        return audio, torch.as_tensor(plan.word_end_s, dtype=torch.float32, device=self.device), speed
+        draws = moved(self.draw(plan), self.device)
+        audio = self.windows.rendered(draws.place)
+        if len(draws.parts) == 1:
+            changed = self.augmenter.apply(audio, draws.parts[0], draws.anchor)
+            return changed.audio, draws.word_end_s, changed.speed
+        # A CPU is as fast row by row, and the numbers are then those of the row alone to the last bit.
+        rows = (slice(row, row + 1) for row in range(len(plan)))
+        views = [
+            self.augmenter.apply(audio[row], part, draws.anchor[row])
+            for row, part in zip(rows, draws.parts, strict=True)
+        ]
+        audio, speed = (torch.cat([getattr(view, name) for view in views]) for name in ("audio", "speed"))
+        return audio, draws.word_end_s, speed
 
-    def _augment(
-        self, audio: torch.Tensor, anchor: torch.Tensor, seed: int, device: torch.device | str
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        generator = torch.Generator(device).manual_seed(seed >> 1)
-        changed = self.augmenter(audio, generator, anchor)
-        return changed.audio, changed.speed
+    def draw(self, plan: WindowPlan) -> Draws:
+        """What the batch needs, on the host."""
+        samples = self.windows.window_samples
+        if (plan.view >= 0).any():
+            parts = tuple(self.augmenter.draw(1, samples, _generator(seed)) for seed in plan.seed)
+            if self.device.type != "cpu":
+                parts = (merged(parts),)
+        else:
+            parts = (self.augmenter.draw(len(plan), samples, _generator(plan.seed[0])),)
+        anchor, word_end_s = (torch.as_tensor(values, dtype=torch.float32) for values in (plan.anchor, plan.word_end_s))
+        return Draws(Placement.of(plan), anchor, word_end_s, parts)
+
+
+def _generator(seed: np.uint64) -> torch.Generator:
+    return torch.Generator().manual_seed(int(seed) >> 1)

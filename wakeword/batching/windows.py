@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 import torch
 
 from wakeword.batching.plans import WindowPlan
 from wakeword.config import SAMPLE_RATE_HZ
 from wakeword.data.resident import ResidentClips
+from wakeword.system.device import moved
 
 FADE_SAMPLES = 160
 """Clip and surroundings cross-fade over 10 ms: a hard edge would mark where a clip begins."""
 _FLOOR_S = 20
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What `WindowMaker.render` needs of a plan, as tensors; `filled` are the rows with surroundings."""
+
+    clip: torch.Tensor
+    start: torch.Tensor
+    filled: torch.Tensor
+    fill: torch.Tensor
+    fill_start: torch.Tensor
+    fill_gain: torch.Tensor
+    floor_start: torch.Tensor
+    floor_gain: torch.Tensor
+
+    @classmethod
+    def of(cls, plan: WindowPlan) -> Placement:
+        """The tensors of a plan, on the host."""
+        filled = np.flatnonzero(plan.fill >= 0)
+        floor_start = (plan.floor_start * _FLOOR_S * SAMPLE_RATE_HZ).astype("int64")
+        whole = (plan.clip, plan.start, filled, plan.fill[filled], plan.fill_start[filled])
+        clip, start, rows, fill, fill_start = (torch.as_tensor(values, dtype=torch.int64) for values in whole)
+        gains = (plan.fill_gain[filled], plan.floor_gain)
+        fill_gain, floor_gain = (torch.as_tensor(values, dtype=torch.float32)[:, None] for values in gains)
+        return cls(clip, start, rows, fill, fill_start, fill_gain, torch.from_numpy(floor_start), floor_gain)
 
 
 class WindowMaker:
@@ -25,24 +54,22 @@ class WindowMaker:
 
     def render(self, plan: WindowPlan) -> torch.Tensor:
         """Audio of a plan: float32 `(batch, samples)`, full scale 1."""
-        clip, start = self._tensor(plan.clip), self._tensor(plan.start)
-        audio = self._cut(clip, start)
-        audio *= self._inside(clip, start)
-        filled = torch.as_tensor(plan.fill >= 0).nonzero().flatten().to(self.device)
-        if len(filled):
-            rows = filled.cpu().numpy()
-            fill, fill_start = self._tensor(plan.fill[rows]), self._tensor(plan.fill_start[rows])
-            around = 1.0 - self._inside(clip[filled], start[filled])
-            gain = torch.as_tensor(plan.fill_gain[rows], dtype=torch.float32, device=self.device)[:, None]
-            audio.index_add_(0, filled, self._cut(fill, fill_start).mul_(around).mul_(gain))
-        return audio.add_(self._floor(plan))
+        return self.rendered(moved(Placement.of(plan), self.device))
+
+    def rendered(self, place: Placement) -> torch.Tensor:
+        """Audio of a plan whose tensors are on the device; the host does not wait for it."""
+        audio = self._cut(place.clip, place.start)
+        audio *= self._inside(place.clip, place.start)
+        if len(place.filled):
+            around = 1.0 - self._inside(place.clip[place.filled], place.start[place.filled])
+            fill = self._cut(place.fill, place.fill_start)
+            audio.index_add_(0, place.filled, fill.mul_(around).mul_(place.fill_gain))
+        floor = self.floor.unfold(0, self.window_samples, 1)[place.floor_start]
+        return audio.add_(floor.mul_(place.floor_gain))
 
     def clean(self, clip: torch.Tensor, start: torch.Tensor, floor_gain: float) -> torch.Tensor:
-        """Cuts for validation on a fixed noise floor: `(batch, samples)`."""
+        """Cuts for validation on a fixed noise floor: `(batch, samples)`; the arguments are on the device."""
         return self._cut(clip, start).add_(self.floor[: self.window_samples], alpha=floor_gain)
-
-    def _tensor(self, values: object) -> torch.Tensor:
-        return torch.as_tensor(values, dtype=torch.int64, device=self.device)
 
     def _cut(self, clip: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
         if self.device.type != "cpu":
@@ -62,11 +89,6 @@ class WindowMaker:
         end = begin + self.clips.length[clip][:, None].float()
         time = self.time[None, :].float()
         return torch.minimum(time - begin, end - 1 - time).mul_(1.0 / FADE_SAMPLES).clamp_(0.0, 1.0)
-
-    def _floor(self, plan: WindowPlan) -> torch.Tensor:
-        places = self._tensor((plan.floor_start * _FLOOR_S * SAMPLE_RATE_HZ).astype("int64"))
-        gain = torch.as_tensor(plan.floor_gain, dtype=torch.float32, device=self.device)[:, None]
-        return self.floor.unfold(0, self.window_samples, 1)[places].mul_(gain)
 
 
 def _noise_floor(samples: int) -> torch.Tensor:

@@ -47,7 +47,8 @@ class TrainingConfig(Section):
     ema_decay: float = Field(0.995, ge=0, lt=1)
     """Decay per step of the exponential moving average of the weights; 0 switches averaging off."""
     amp: bool = False
-    """Mixed precision: float16 with loss scaling on CUDA, bfloat16 on CPUs. Faster on GPUs, slightly less exact."""
+    """Mixed precision: bfloat16, and float16 with loss scaling on GPUs without it. Faster on GPUs, slightly less
+    exact."""
     channels_last: bool = False
     """Store activations with the channel last, which is faster for some convolutions."""
     seed: int = 0
@@ -115,7 +116,8 @@ class ComputeConfig(Section):
     """Where the work runs."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Device of training and scoring: `auto` uses a GPU where there is one, `cuda` without a GPU is an error."""
+    """Device of training, teachers, aligners and trials: `auto` takes a GPU where there is one (on a cluster: where
+    there are enough for all workers), `cuda` without a GPU is an error."""
     workers: int = Field(1, ge=0)
     """Training workers (DDP from 2 on); 0 trains in the driver process."""
     cpus_per_worker: float = Field(2.0, gt=0)

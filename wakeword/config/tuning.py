@@ -50,7 +50,8 @@ class TuningConfig(Section):
     cpus_per_trial: float = Field(1.0, gt=0)
     """CPUs that a trial reserves."""
     gpus_per_trial: float = Field(0.0, ge=0)
-    """GPUs that a trial reserves; with a fraction, several trials share one GPU."""
+    """GPUs that a trial reserves; with a fraction, several trials share one GPU. 0 with `compute.device: auto`:
+    an equal share of the GPUs that there are."""
     max_concurrent: int = Field(2, ge=1)
     """Largest number of trials at a time."""
     grace_epochs: int = Field(3, ge=1)

@@ -12,13 +12,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from wakeword.errors import DeviceError, MissingExtraError, RunError, WakewordError
+from wakeword.errors import MissingExtraError, RunError, WakewordError
+from wakeword.system.device import chosen_device
 
 if TYPE_CHECKING:
     from wakeword.config import Config
 
+log = logging.getLogger(__name__)
 LOCAL_OBJECT_STORE_BYTES = 300 * 1024**2
 """Size of the object store, which holds only objects in flight: shards are memory-mapped by the workers."""
 
@@ -227,22 +229,41 @@ def most_cpus() -> float:
     return max(ray.cluster_resources().get("CPU", 0.0), _autoscaled().get("CPU", 0.0))
 
 
-def _require_gpus(config: Config) -> None:
-    if config.compute.device != "cuda":
-        return
+def session_device(config: Config, gpus: float = 1.0) -> Literal["cpu", "cuda"]:
+    """The device of workers in the open session of Ray, for `compute.device`.
+
+    Args:
+        gpus: GPUs that the workers need together. `auto` takes the CPU where there are fewer.
+
+    Raises:
+        DeviceError: `cuda` is wanted, and the cluster neither has nor can start that many.
+    """
+    if config.compute.device == "cpu":
+        return "cpu"
     import ray
 
-    wanted = max(1, config.compute.workers)
-    present = ray.cluster_resources().get("GPU", 0.0)
-    if present >= wanted:
-        return
-    startable = _autoscaled().get("GPU", 0.0)
-    if startable >= wanted:
-        return
-    raise DeviceError(
-        f"compute.device is cuda and {wanted} GPU(s) are needed, but the Ray cluster has {present:g} and can start "
-        f"{startable:g} more: set compute.device=auto, or lower compute.workers, or add GPU nodes"
+    present, startable = ray.cluster_resources().get("GPU", 0.0), _autoscaled().get("GPU", 0.0)
+    most = max(present, startable)
+    lack = (
+        f"{gpus:g} GPU(s) are needed and the Ray cluster has {present:g} and can start {startable:g} more: set "
+        "compute.device=auto, or lower compute.workers, or add GPU nodes"
     )
+    device = chosen_device(config.compute.device, lambda: most >= gpus, lack)
+    if device == "cpu" and most > 0:
+        log.warning("compute.device is auto and %g GPU(s) are needed, but there are %g: the CPU is used", gpus, most)
+    return device
+
+
+def gpu_share(processes: int) -> float:
+    """The equal share of the cluster's GPUs of each of some processes, at most 1; Ray must be initialised."""
+    import ray
+
+    return min(1.0, math.floor(100 * ray.cluster_resources().get("GPU", 0.0) / processes) / 100)
+
+
+def _require_gpus(config: Config) -> None:
+    if config.compute.device == "cuda":
+        session_device(config, max(1, config.compute.workers))
 
 
 def _autoscaled() -> dict[str, Any]:

@@ -31,7 +31,7 @@ class RunTeacher:
                 f"{', '.join(missing)}: train a teacher for all words"
             )
         self.model = model.to(device)
-        self.columns = [model.labels.index(label) for label in config.labels]
+        self.columns = torch.tensor([model.labels.index(label) for label in config.labels], device=device)
         self.context_samples = model.context_samples
         self.step_samples = model.step_samples
         self.fingerprint = weights_hash(run_dir, config)
@@ -39,4 +39,4 @@ class RunTeacher:
     @torch.inference_mode()
     def logits(self, audio: torch.Tensor) -> torch.Tensor:
         """See `Teacher.logits`."""
-        return self.model.offline(audio)[:, :, self.columns]
+        return self.model.offline(audio).index_select(2, self.columns)

@@ -17,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from wakeword.batching.device import resolve_device
 from wakeword.batching.material import training_augmenter, training_clips
 from wakeword.batching.plans import BatchSampler
 from wakeword.batching.views import ViewMaker
@@ -27,6 +26,7 @@ from wakeword.data.shards import ShardSet
 from wakeword.errors import ConfigError, RunError
 from wakeword.models.streaming import StreamingModel
 from wakeword.stages.stage import Stage, StageResources
+from wakeword.system.device import resolve_device
 from wakeword.system.files import atomic_path
 from wakeword.teachers.pieces import Piece, cut_pieces, same_length
 from wakeword.teachers.registry import FeatureTeacher, Teacher

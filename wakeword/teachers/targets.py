@@ -24,7 +24,7 @@ from wakeword.batching.material import AUDIBLE, training_clips
 from wakeword.config import SAMPLE_RATE_HZ, Config
 from wakeword.data.shards import ShardSet
 from wakeword.errors import ConfigError, DataError
-from wakeword.stages.runner import Runner, stage_runner
+from wakeword.stages.runner import Runner, stage_device, stage_runner
 from wakeword.system.files import write_json
 from wakeword.system.locks import lock_folder
 from wakeword.teachers.registry import Teacher
@@ -138,7 +138,7 @@ def _make(
     )
     halved: set[int] = set()
     with stage_runner(config, runner, None) as run:
-        work = stage(config, prepared_dir, out_dir, _device(config, runner))
+        work = stage(config, prepared_dir, out_dir, stage_device(config, runner, config.distillation.gpus))
         for done in run(work, table, "teacher targets"):
             halved |= set(done.column("halved").to_pylist()) - {0}
     if halved:
@@ -147,17 +147,6 @@ def _make(
             min(halved),
             config.distillation.batch_s,
         )
-
-
-def _device(config: Config, runner: Runner) -> str:
-    """`cuda` where the workers have GPUs; inside the session of Ray."""
-    if config.compute.device != "auto":
-        return config.compute.device
-    if runner == "ray":
-        import ray
-
-        return "cuda" if ray.cluster_resources().get("GPU", 0) > 0 else "cpu"
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _claim(out_dir: Path, facts: dict[str, Any]) -> None:

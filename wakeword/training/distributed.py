@@ -22,7 +22,7 @@ from typing import Any
 from wakeword import errors
 from wakeword.config import Config, validate_config
 from wakeword.errors import RunError, WakewordError
-from wakeword.stages.ray_session import ray_session
+from wakeword.stages.ray_session import ray_session, session_device
 from wakeword.training.loop import TrainContext, TrainResult, train
 from wakeword.training.targets import TeacherTargets
 from wakeword.training.tracking import watch_epochs
@@ -53,7 +53,7 @@ def _fit(config: Config, prepared_dir: Path, run_dir: Path, targets: TeacherTarg
     from ray.train.v2.api.exceptions import TrainingFailedError
 
     compute = config.compute
-    gpu = compute.device == "cuda" or (compute.device == "auto" and ray.cluster_resources().get("GPU", 0) > 0)
+    gpu = session_device(config, compute.workers) == "cuda"
     storage = run_dir.resolve() / ".ray"
     trainer = TorchTrainer(
         _worker,  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import copy
 from typing import Generic, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -26,12 +26,20 @@ class ModelAverage(Generic[M]):
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
-        """Move the average towards `model`; whole numbers (BatchNorm's step counter) are copied."""
+        """Move the average towards `model`; whole numbers (BatchNorm's step counter) are copied.
+
+        All tensors move in a few calls of the device, not in one for each.
+        """
         self.updates += 1
         weight = 1.0 - min(self.decay, (1 + self.updates) / (10 + self.updates))
         source = model.state_dict()
+        kept: list[Tensor] = []
+        newest: list[Tensor] = []
         for name, value in self.model.state_dict().items():
             if value.dtype.is_floating_point:
-                value.lerp_(source[name].to(value.dtype), weight)
+                kept.append(value)
+                newest.append(source[name].to(value.dtype))
             else:
                 value.copy_(source[name])
+        if kept:
+            torch._foreach_lerp_(kept, newest, weight)

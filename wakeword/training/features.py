@@ -19,6 +19,7 @@ from wakeword.data.resident import ResidentClips
 from wakeword.data.shards import ShardSet
 from wakeword.errors import ConfigError, DataError
 from wakeword.models.registry import KeywordModel
+from wakeword.system.device import uploaded
 from wakeword.training.targets import TeacherTargets, complete_facts, feature_identity, read_part, target_parts
 
 _FLAT = 1e-3
@@ -94,9 +95,7 @@ class FeatureStore:
             `(batch, frames, dims)` float32, and where there is audio of the clip: bool `(batch, frames)`.
         """
         device = self._frames.device
-        clip, start, anchor = (
-            torch.as_tensor(values, device=device) for values in (plan.clip, plan.start, plan.anchor)
-        )
+        clip, start, anchor = uploaded(np.stack([plan.clip, plan.start, plan.anchor]), device)
         anchor = anchor[:, None].double()
         heard = anchor + (times.to(device)[None, :].double() - anchor) * speed.to(device)[:, None].double()
         place = (start[:, None] + heard - self._first) / self._step

@@ -19,7 +19,6 @@ from typing import Any
 import torch
 import torch.distributed
 
-from wakeword.batching.device import resolve_device
 from wakeword.batching.material import training_augmenter, training_clips
 from wakeword.batching.plans import BatchSampler
 from wakeword.batching.views import ViewMaker
@@ -31,6 +30,7 @@ from wakeword.errors import DataError, RunError, WakewordError
 from wakeword.models.streaming import StreamingModel
 from wakeword.stages.progress import Progress
 from wakeword.system.allocator import keep_freed_memory
+from wakeword.system.device import resolve_device
 from wakeword.system.locks import lock_folder
 from wakeword.training import checkpoint
 from wakeword.training.checkpoint import RunState
@@ -251,7 +251,8 @@ class _Run:
         """Run one epoch on this worker's part of each global batch, then validate on rank 0."""
         settings = self.config.training
         total = settings.epochs * settings.steps_per_epoch
-        sums = torch.zeros(4, dtype=torch.float64)
+        # On the device, and read once at the end: a step never waits for the one before it.
+        sums = torch.zeros(4, dtype=torch.float64, device=self.step.device)
         started = time.monotonic()
         rate = 0.0
         for _ in range(settings.steps_per_epoch):
@@ -261,11 +262,11 @@ class _Run:
             self.average.update(self.model)
             self.state.step += 1
             progress.to(self.state.step)
-        seconds = time.monotonic() - started
         if self.context.world > 1:
             torch.distributed.all_reduce(sums)
             sums /= self.context.world
         loss, positive, negative, soft = (sums / settings.steps_per_epoch).tolist()
+        seconds = time.monotonic() - started
         if not math.isfinite(loss):
             raise RunError(
                 f"the loss is {loss} in epoch {self.state.epoch + 1}: lower training.learning_rate "

@@ -15,6 +15,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from wakeword.system.device import uploaded
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -44,7 +46,7 @@ class Replay:
     def add(self, new: Windows) -> None:
         """Add windows; they replace the oldest."""
         rows = len(new.target)
-        places = (torch.arange(rows) + self.added) % self.capacity
+        places = (torch.arange(rows, device=new.target.device) + self.added) % self.capacity
         for name in (field.name for field in fields(Windows)):
             value = getattr(new, name)
             if value is None:
@@ -52,11 +54,12 @@ class Replay:
             value = value.half() if name == "content" else value
             if name not in self._ring:
                 self._ring[name] = value.new_zeros(self.capacity, *value.shape[1:])
-            self._ring[name][places.to(value.device)] = value
+            self._ring[name][places] = value
         self.added += rows
 
     def draw(self, rows: int, generator: torch.Generator) -> Windows:
         """Draw `rows` windows with replacement; `generator` is on the CPU."""
         chosen = torch.randint(len(self), (rows,), generator=generator)
-        drawn = {name: value[chosen.to(value.device)] for name, value in self._ring.items()}
+        rows_ = uploaded(chosen, self._ring["target"].device)
+        drawn = {name: value[rows_] for name, value in self._ring.items()}
         return Windows(**{**drawn, "content": drawn["content"].float()})

@@ -17,6 +17,7 @@ from wakeword.config import SAMPLE_RATE_HZ, Config
 from wakeword.config.training import TrainingConfig
 from wakeword.errors import ConfigError
 from wakeword.models.streaming import FeatureHook, StreamingModel
+from wakeword.system.device import uploaded
 from wakeword.training.features import FeatureStore, FrameProjection, feature_distance
 from wakeword.training.losses import distillation_loss, peak_scores_of, score_times_s, wake_loss
 from wakeword.training.replay import Replay, Windows
@@ -35,13 +36,24 @@ class SoftTargets(Protocol):
 def make_optimizer(
     model: nn.Module, settings: TrainingConfig, projection: FrameProjection | None = None
 ) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter 2019); weight decay on matrices and kernels only, not on biases and norms."""
+    """AdamW (Loshchilov and Hutter 2019); weight decay on matrices and kernels only, not on biases and norms.
+
+    On CUDA it is the fused one: one call for all weights, and a loss scaler need not be asked whether it skips a step.
+    """
     parameters = [p for p in _parameters(model, projection) if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=settings.learning_rate)
+    fused = parameters[0].device.type == "cuda" or None
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=fused)
+
+
+def half_precision(device: torch.device) -> torch.dtype:
+    """The dtype of mixed precision: bfloat16 where the device has it, as CPUs do."""
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.float16
+    return torch.bfloat16
 
 
 def _parameters(model: nn.Module, projection: FrameProjection | None) -> list[nn.Parameter]:
@@ -71,7 +83,8 @@ class TrainingStep:
     With `training.replay_windows` the windows of a plan are embedded and kept, and each head is trained on separate
     windows drawn from all that are kept.
 
-    Mixed precision (`training.amp`) is float16 with loss scaling on CUDA devices and bfloat16 on CPUs.
+    Mixed precision (`training.amp`) is bfloat16, and float16 with loss scaling on CUDA devices without it. A step reads
+    nothing back from the device: `__call__` returns before the device has done it.
     """
 
     def __init__(
@@ -113,11 +126,12 @@ class TrainingStep:
             )
         scored = _Scored(model, self.replay is not None, projection)
         self.scored = DistributedDataParallel(scored) if world > 1 else scored
-        self.half = torch.float16 if self.device.type == "cuda" else torch.bfloat16
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=settings.amp and self.device.type == "cuda")
+        self.half = half_precision(self.device)
+        scaled = settings.amp and self.half == torch.float16
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=scaled)
         self.times_s: torch.Tensor | None = None
-        self.feature_draws = torch.Generator(self.device)
-        self.replay_draws = torch.Generator()
+        # On the host: the same draws on every device.
+        self.feature_draws, self.replay_draws = torch.Generator(), torch.Generator()
 
     def __call__(self, plan: WindowPlan, rate: float, step: int, rank: int = 0) -> torch.Tensor:
         """One update on this worker's rows of global batch `step`.
@@ -182,7 +196,7 @@ class TrainingStep:
             windows, speed = self._windows(plan), None
         else:
             audio, word_end_s, speed = self.views.with_speed(plan)
-            windows = Windows(audio, torch.as_tensor(plan.target, device=self.device), word_end_s)
+            windows = Windows(audio, uploaded(plan.target, self.device), word_end_s)
         with self._precision():
             logits, predicted = self.scored(windows.content, self._mask_features)
         logits = logits.float()
@@ -227,7 +241,7 @@ class TrainingStep:
 
     def _windows(self, plan: WindowPlan) -> Windows:
         audio, word_end_s = self.views(plan)
-        target = torch.as_tensor(plan.target, device=self.device)
+        target = uploaded(plan.target, self.device)
         return Windows(audio[:, self.extra :], target, word_end_s, self.soft.logits(plan) if self.soft else None)
 
     def _precision(self) -> torch.autocast:

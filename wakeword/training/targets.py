@@ -22,6 +22,7 @@ from wakeword.data.resident import ResidentClips
 from wakeword.data.shards import ShardSet
 from wakeword.errors import DataError
 from wakeword.models.streaming import StreamingModel
+from wakeword.system.device import uploaded
 
 TARGET_SCHEMA = pa.schema(
     [("clip_id", pa.string()), ("view", pa.int32()), ("scores", pa.int32()), ("logits", pa.large_binary())]
@@ -123,5 +124,5 @@ class TargetStore:
 
     def logits(self, plan: WindowPlan) -> torch.Tensor:
         """Logits of the views of a plan: `(batch, scores, words)`."""
-        rows = torch.as_tensor(plan.clip * self._views + plan.view, device=self._logits.device)
+        rows = uploaded(plan.clip * self._views + plan.view, self._logits.device)
         return self._logits[rows].float()

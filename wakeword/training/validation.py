@@ -21,6 +21,7 @@ from wakeword.data.resident import ResidentClips
 from wakeword.errors import RunError
 from wakeword.models.streaming import StreamingModel
 from wakeword.ranking import equal_error_rate, roc_auc
+from wakeword.system.device import uploaded
 
 PIECE_S = 3.0
 TAIL_S = 0.5
@@ -67,10 +68,9 @@ class Validator:
         device = self.windows.device
         best = []
         for at in range(0, len(self.owner), _BATCH):
-            clip = torch.as_tensor(self.owner[at : at + _BATCH], device=device)
-            start = torch.as_tensor(self.start[at : at + _BATCH], device=device)
-            best.append(model.offline(self.windows.clean(clip, start, _FLOOR_GAIN)).float().amax(1).cpu())
-        return torch.cat(best).numpy()
+            clip, start = (uploaded(values[at : at + _BATCH], device) for values in (self.owner, self.start))
+            best.append(model.offline(self.windows.clean(clip, start, _FLOOR_GAIN)).float().amax(1))
+        return torch.cat(best).cpu().numpy()
 
     def __call__(self, model: StreamingModel) -> dict[str, Any]:
         """Metrics `val_frr`, `val_eer`, `val_auc`, `val_loss` (means over the words) and `val_frr_<label>`.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from wakeword.config import Config, load_config, save_config
 from wakeword.errors import ConfigError, DataError, DeviceError, MissingExtraError, RunError
 from wakeword.stages.progress import Progress, polled
-from wakeword.stages.ray_session import cluster_address, ray_session
+from wakeword.stages.ray_session import cluster_address, gpu_share, ray_session, session_device
 from wakeword.system.files import sha256_of, write_text
 from wakeword.system.locks import lock_folder
 from wakeword.tuning.report import write_report
@@ -147,7 +147,7 @@ def _fit(work: _Work, space: dict[str, Dimension], study: optuna.Study, missing:
 
         _check_resources(config)
         tuner = tune.Tuner(
-            tune.with_resources(work.trainable(), {"cpu": tuning.cpus_per_trial, "gpu": tuning.gpus_per_trial}),
+            tune.with_resources(work.trainable(), {"cpu": tuning.cpus_per_trial, "gpu": _gpus(config, at_once)}),
             tune_config=tune.TuneConfig(
                 search_alg=search,
                 scheduler=Asha(config, final_trials(study)),
@@ -187,6 +187,13 @@ def _check_targets_and_gpus(config: Config, targets: TeacherTargets | None) -> N
             f"distillation.teacher = {config.distillation.teacher!r}, but the sweep has no targets: make them "
             "first, or set distillation.teacher to ''"
         )
+
+
+def _gpus(config: Config, at_once: int) -> float:
+    """GPUs of a trial: as configured, or an equal share for all trials of a time; inside the session of Ray."""
+    if config.tuning.gpus_per_trial or session_device(config, 0.01) == "cpu":
+        return config.tuning.gpus_per_trial
+    return gpu_share(at_once)
 
 
 def _check_resources(config: Config) -> None:

@@ -48,6 +48,17 @@ def test_what_is_added_goes_to_the_chosen_rows_alone(count: int) -> None:
     assert torch.equal(audio, expected)
 
 
+def test_few_counts_of_rows_come_out_of_buckets() -> None:
+    counts = {pieces.in_bucket(torch.arange(count)).shape[0] for count in range(1, 513)}
+    assert len(counts) < 60
+    for count in (1, 7, 17, 410):
+        values = torch.randn(count, 3)
+        padded = pieces.in_bucket(values)
+        assert count <= len(padded) <= 1.13 * count
+        assert torch.equal(padded[:count], values)
+        assert torch.equal(padded[count:], values[-1:].expand(len(padded) - count, 3))
+
+
 def test_clips_that_are_padded_already_are_filtered_the_same() -> None:
     audio = torch.randn(3, 5001, generator=torch.Generator().manual_seed(1))
     power = peak_power(torch.tensor([300.0, 1000.0, 5000.0]), torch.full((3,), 9.0), torch.ones(3))

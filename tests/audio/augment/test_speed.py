@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from tests.audio.augment.sounds import RATE, augmenter, peak_hz, seeded, tones
+from wakeword.audio.augment.lengths import padded_length
 from wakeword.audio.augment.levels import active_power
-from wakeword.audio.augment.speed import change_tempo, padded_length, stretch
+from wakeword.audio.augment.speed import change_tempo, stretch
 
 
 def burst(at: int, batch: int = 1, samples: int = 2 * RATE) -> Tensor:

@@ -126,7 +126,7 @@ def requested(what: str) -> Observe:
     return observe
 
 
-CLUSTER = {**space(), "compute.ray_address": "cluster:6379"}
+CLUSTER = {**space(), "compute.ray_address": "cluster:6379", "compute.device": "cpu"}
 
 EFFECTS: Effects = {
     "tuning.trials": Effect(requested("trials"), 30, given=CLUSTER, holds=rises),

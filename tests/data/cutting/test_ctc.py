@@ -99,5 +99,5 @@ def test_a_gpu_that_is_not_there_is_one_sentence(tone_model: Path) -> None:
 
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
-    with pytest.raises(DeviceError, match=r"compute\.device is cuda, but torch finds none"):
+    with pytest.raises(DeviceError, match=r"compute\.device is cuda, but torch finds no CUDA device"):
         load_aligner(f"ctc:{tone_model}", "cuda")

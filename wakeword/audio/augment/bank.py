@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -30,6 +31,11 @@ class Bank:
 
     def __len__(self) -> int:
         return len(self.offset)
+
+    @cached_property
+    def host_length(self) -> Tensor:
+        """`length` on the host, where places are drawn; read once."""
+        return self.length.cpu()
 
     def take(self, index: Tensor, start: Tensor, samples: int) -> Tensor:
         """Clips `(batch, samples)` float32 from sample `start` on; short clips repeat."""

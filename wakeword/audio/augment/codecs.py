@@ -9,7 +9,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from wakeword.audio.augment.speed import fast_length
+from wakeword.audio.augment.lengths import fast_length
 from wakeword.audio.telephone import RATE_HZ, band_gain
 from wakeword.config.augmentation import Codec
 from wakeword.config.frontend import SAMPLE_RATE_HZ
@@ -77,6 +77,13 @@ def _basis(device: torch.device) -> Tensor:
     return basis.float().to(device)
 
 
+@lru_cache(maxsize=8)
+def _bands(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Bins of each band, and the band of each bin."""
+    width = torch.tensor(EDGES).diff()
+    return width.to(device), torch.repeat_interleave(torch.arange(len(width)), width).to(device)
+
+
 def low_rate(audio: Tensor, kbps: Tensor) -> Tensor:
     """Approximate a low-bit-rate codec: MDCT coefficients quantised at `kbps` `(batch,)` thousand bits per second.
 
@@ -89,8 +96,7 @@ def low_rate(audio: Tensor, kbps: Tensor) -> Tensor:
     blocks = -(-samples // BLOCK) + 1
     padded = torch.nn.functional.pad(audio, (BLOCK, blocks * BLOCK - samples))
     coefficients = padded.unfold(1, 2 * BLOCK, BLOCK) @ basis
-    width = torch.tensor(EDGES, device=audio.device).diff()
-    band = torch.repeat_interleave(torch.arange(len(width), device=audio.device), width)
+    width, band = _bands(audio.device)
     sums = torch.zeros(*coefficients.shape[:2], len(width), device=audio.device)
     power = sums.index_add(2, band, coefficients.square()) / width
     noise = _allowed_noise(power, width, kbps * 1000.0 * BLOCK / SAMPLE_RATE_HZ)

@@ -14,13 +14,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from wakeword.audio.augment.speed import padded_length
+from wakeword.audio.augment.lengths import padded_length
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 
 GAP = 1024
 """Silence behind a clip that keeps the ringing at its end out of its start."""
 POINTS = 640
 LOWEST_HZ = 10.0
+Order = Literal[2, 4]
 
 
 @lru_cache(maxsize=8)
@@ -49,7 +50,7 @@ def peak_power(centre_hz: Tensor, gain_db: Tensor, quality: Tensor) -> Tensor:
     return louder.div_(base.addcmul_(wide, amplitude.reciprocal()[:, None]))
 
 
-def band_power(low_hz: Tensor, high_hz: Tensor, order: Literal[2, 4]) -> Tensor:
+def band_power(low_hz: Tensor, high_hz: Tensor, order: Order) -> Tensor:
     """Power response `(batch, POINTS)` of a Butterworth high pass and low pass, -3 dB at both frequencies."""
     below = _relative(low_hz).reciprocal()
     above = _relative(high_hz)

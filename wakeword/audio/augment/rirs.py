@@ -18,12 +18,16 @@ RIR_EARLY_S = 0.05
 
 
 def rir_table(rirs: Bank) -> Tensor:
-    """RIRs `(rirs, taps)` of unit energy with the direct sound at tap `RIR_LEAD`; silent RIRs are dropped."""
-    taps = RIR_LEAD + min(int(rirs.length.max()), int(RIR_LONGEST_S * SAMPLE_RATE_HZ))
-    table = torch.zeros(len(rirs), taps, device=rirs.audio.device)
-    for row, (offset, length) in enumerate(zip(rirs.offset.tolist(), rirs.length.tolist(), strict=True)):
-        response = as_float(rirs.audio[offset : offset + length])
-        direct = direct_sound(response.cpu().numpy())
+    """RIRs `(rirs, taps)` of unit energy with the direct sound at tap `RIR_LEAD`; silent RIRs are dropped.
+
+    The table is made on the host and stays there.
+    """
+    audio, offsets, lengths = rirs.audio.cpu(), rirs.offset.tolist(), rirs.host_length.tolist()
+    taps = RIR_LEAD + min(max(lengths), int(RIR_LONGEST_S * SAMPLE_RATE_HZ))
+    table = torch.zeros(len(rirs), taps)
+    for row, (offset, length) in enumerate(zip(offsets, lengths, strict=True)):
+        response = as_float(audio[offset : offset + length])
+        direct = direct_sound(response.numpy())
         kept = response[max(0, direct - RIR_LEAD) : direct + taps - RIR_LEAD]
         begin = RIR_LEAD - min(direct, RIR_LEAD)
         table[row, begin : begin + len(kept)] = kept

@@ -1,15 +1,21 @@
-"""Change speed by resampling, tempo by a phase vocoder, and pitch by both."""
+"""Change speed by resampling, tempo by a phase vocoder, and pitch by both.
+
+Which lengths the clips get is decided on the host (`Resampling`, `Vocoding`). A CPU then transforms clips of equal
+lengths together; other devices transform all clips at once (`wakeword.audio.augment.chirp`).
+"""
 
 from __future__ import annotations
 
-import bisect
 import math
-from functools import lru_cache
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from wakeword.audio.augment.chirp import chirp_z, inverse_real
+from wakeword.audio.augment.lengths import SLACK, fast_length, near_lengths
 from wakeword.audio.augment.levels import active_power
+from wakeword.audio.augment.pieces import in_bucket
 
 GAP = 256
 """Silence behind a resampled clip that keeps its end out of its start."""
@@ -18,86 +24,109 @@ VOCODER_WINDOW = 1024
 VOCODER_HOP = 256
 ONSET = 4.0
 """Ratio of the powers of two successive frames at an onset."""
-SLACK = 1.25
-"""Largest ratio of the length of a transform to the needed length; longer ones allow more accurate factors."""
 
 
-@lru_cache(maxsize=4096)
-def fast_length(samples: float) -> int:
-    """The smallest even length of at least `samples` with the prime factors 2, 3 and 5, which is fast to transform."""
-    length = 2 * math.ceil(samples / 2)
-    while not _is_smooth(length, (2, 3, 5)):
-        length += 2
-    return length
+@dataclass(frozen=True)
+class Resampling:
+    """Clips that are resampled.
 
-
-def padded_length(samples: float) -> int:
-    """The smallest fast length of at least `samples`: a multiple of 64 with the prime factors 2, 3, 5 and 7.
-
-    Factors of 2 make a transform faster: 34560 points take 10 % less time than 33750, and 33600 take 20 % less.
+    Attributes:
+        rows: int64, the clips.
+        length: of the transform of all of them.
+        new_length: int64 `(rows,)`, of each one's inverse transform.
+        speed: float64 `(rows,)`, length / new_length.
+        limit: int64 `(rows,)`, samples of each clip when it is played at its speed.
     """
-    length = math.ceil(samples / 64)
-    while not _is_smooth(length, (2, 3, 5, 7)):
-        length += 1
-    return 64 * length
+
+    rows: Tensor
+    length: int
+    new_length: Tensor
+    speed: Tensor
+    limit: Tensor
 
 
-def _is_smooth(length: int, primes: tuple[int, ...]) -> bool:
-    """Whether a number has only these prime factors."""
-    for prime in primes:
-        while length % prime == 0:
-            length //= prime
-    return length == 1
+@dataclass(frozen=True)
+class Vocoding:
+    """Clips that pass the vocoder.
+
+    Attributes:
+        rows: int64, the clips.
+        tempo: `(rows,)` factors.
+        length, played_length: int64 `(rows,)`, whose ratios are the factors of the pitch.
+        room: samples into which every clip fits at the highest pitch.
+    """
+
+    rows: Tensor
+    tempo: Tensor
+    length: Tensor
+    played_length: Tensor
+    room: int
+
+    @property
+    def pitch(self) -> Tensor:
+        """The applied factors `(rows,)` of the pitch."""
+        return (self.length.double() / self.played_length.double()).to(self.tempo.dtype)
+
+
+def resampling(rows: Tensor, factor: Tensor, samples: int) -> Resampling:
+    """Lengths for clips of `samples` samples and about these factors `(rows,)`, on the host.
+
+    The factors are rounded to ratios of fast lengths, a few per cent apart.
+    """
+    length = fast_length(samples + GAP)
+    new_length = [fast_length(math.ceil(0.99 * length / wanted)) for wanted in factor.tolist()]
+    speed = [length / new for new in new_length]
+    limit = [math.ceil(samples / fast) for fast in speed]
+    return Resampling(
+        rows, length, torch.tensor(new_length), torch.tensor(speed, dtype=torch.float64), torch.tensor(limit)
+    )
 
 
 def resample(audio: Tensor, factor: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor]:
-    """Play each clip about `factor` times faster: out[n] = in[anchor + (n - anchor) * factor], silence beyond it.
+    """Play each clip `(batch, samples)` about `factor` times faster; the audio and the applied factors `(batch,)`."""
+    plan = resampling(torch.arange(len(factor)), factor, audio.shape[1])
+    return resampled(audio, plan, anchor), plan.speed.to(factor.dtype)
 
-    The spectrum is cut or padded. The factors are rounded to ratios of fast lengths, a few per cent apart, and clips
-    with the same factor share a transform.
 
-    Returns:
-        Audio `(batch, samples)` and the applied factors `(batch,)`.
+def resampled(audio: Tensor, plan: Resampling, anchor: Tensor) -> Tensor:
+    """Play the clips of a plan faster: out[n] = in[anchor + (n - anchor) * speed], silence beyond it.
+
+    The spectrum is cut or padded.
+
+    Args:
+        audio: `(rows, samples)`, the clips of the plan alone.
+        plan: its tensors are on the device of the audio.
+        anchor: `(rows,)`, the sample that stays.
     """
+    if audio.device.type == "cpu":
+        return _resampled_in_groups(audio, plan, anchor)
+    kept = anchor.double()
+    begin = torch.round(kept / plan.speed - kept).long()
+    clips, start, new_length = (in_bucket(values) for values in (audio, begin, plan.new_length))
+    spectrum, length = torch.fft.rfft(clips, plan.length), torch.full_like(new_length, plan.length)
+    played = inverse_real(spectrum, length, new_length, start, audio.shape[1])[: len(audio)] / plan.length
+    place = begin[:, None] + torch.arange(audio.shape[1], device=audio.device)
+    return played.masked_fill_((place < 0) | (place >= plan.limit[:, None]), 0.0)
+
+
+def _resampled_in_groups(audio: Tensor, plan: Resampling, anchor: Tensor) -> Tensor:
+    """Clips with the same factor share a transform."""
     samples = audio.shape[1]
-    length = fast_length(samples + GAP)
-    spectrum = torch.fft.rfft(audio, length)
+    spectrum = torch.fft.rfft(audio, plan.length)
     groups: dict[int, list[int]] = {}
-    for row, wanted in enumerate(factor.tolist()):
-        groups.setdefault(fast_length(math.ceil(0.99 * length / wanted)), []).append(row)
+    for row, new_length in enumerate(plan.new_length.tolist()):
+        groups.setdefault(new_length, []).append(row)
     result = torch.zeros_like(audio)
-    applied = torch.ones_like(factor)
     places = anchor.tolist()
     for new_length, rows in groups.items():
-        speed = length / new_length
+        speed = plan.length / new_length
         played = torch.fft.irfft(spectrum[rows], new_length)[:, : math.ceil(samples / speed)] / speed
-        applied[rows] = speed
         for row, clip in zip(rows, played, strict=True):
             begin = round(places[row] / speed - places[row])
             piece = clip[max(0, begin) : max(0, begin + samples)]
             first = max(0, -begin)
             result[row, first : first + len(piece)] = piece[: samples - first]
-    return result, applied
-
-
-@lru_cache(maxsize=8)
-def _quick_lengths(low: int, high: int) -> list[int]:
-    """Even lengths with the prime factors 2, 3, 5 and 7."""
-    return [length for length in range(low + low % 2, high, 2) if _is_smooth(length, (2, 3, 5, 7))]
-
-
-def _near_lengths(samples: int, factor: float) -> tuple[int, int]:
-    """Two fast lengths, the first at least `samples`, whose ratio is near `factor` (usually within 0.2 %)."""
-    if factor == 1.0:
-        return samples, samples
-    all_lengths = _quick_lengths(samples // 4, 4 * samples)
-    best = (math.inf, 0, 0)
-    for length in all_lengths:
-        if samples <= length <= SLACK * samples:
-            place = bisect.bisect(all_lengths, length / factor)
-            for played in all_lengths[max(0, place - 1) : place + 1]:
-                best = min(best, (abs(length / played / factor - 1.0), length, played))
-    return best[1], best[2]
+    return result
 
 
 def stretch(audio: Tensor, factor: Tensor, anchor: Tensor, target: Tensor, samples: int) -> Tensor:
@@ -130,9 +159,25 @@ def stretch(audio: Tensor, factor: Tensor, anchor: Tensor, target: Tensor, sampl
     loud = torch.lerp(_frames(magnitude, left), _frames(magnitude, left + 1), part) * inside[:, :, None]
     near = place.round().long().clamp(0, frames - 1)
     phase = _locked_phases(loud, _frames(spectrum, near).angle(), _frames(spectrum, (near - 1).clamp(min=0)).angle())
-    return torch.istft(
-        torch.polar(loud, phase).mT, VOCODER_WINDOW, VOCODER_HOP, window=window, center=True, length=samples
-    )
+    return _overlapped(torch.polar(loud, phase), window, samples)
+
+
+def _overlapped(spectrum: Tensor, window: Tensor, samples: int) -> Tensor:
+    """Audio `(batch, samples)` of centred frames `(batch, frames, bins)`."""
+    if spectrum.device.type == "cpu":
+        return torch.istft(spectrum.mT, VOCODER_WINDOW, VOCODER_HOP, window=window, center=True, length=samples)
+    # `istft` asks the device whether the windows leave a gap; these do not.
+    frames = torch.fft.irfft(spectrum, VOCODER_WINDOW) * window
+    audio = _sum_of_frames(frames) / _sum_of_frames(window.square().expand(1, *frames.shape[1:])).clamp(min=1e-11)
+    return audio[:, VOCODER_WINDOW // 2 : VOCODER_WINDOW // 2 + samples]
+
+
+def _sum_of_frames(frames: Tensor) -> Tensor:
+    """Frames `(batch, frames, window)` a hop apart, added: `(batch, window + hop * (frames - 1))`."""
+    parts = VOCODER_WINDOW // VOCODER_HOP
+    blocks = frames.unflatten(2, (parts, VOCODER_HOP))
+    padded = [torch.nn.functional.pad(blocks[:, :, part], (0, 0, part, parts - 1 - part)) for part in range(parts)]
+    return torch.stack(padded).sum(0).flatten(1)
 
 
 def _frames(spectrum: Tensor, index: Tensor) -> Tensor:
@@ -170,29 +215,67 @@ def _nearest_peak(magnitude: Tensor) -> Tensor:
     return torch.where(number - lower <= upper - number, lower, upper)
 
 
+def vocoding(rows: Tensor, tempo: Tensor, pitch: Tensor, samples: int, highest_pitch: float) -> Vocoding:
+    """Lengths for clips of `samples` samples, on the host.
+
+    Args:
+        rows: int64, the clips.
+        tempo, pitch: factors `(rows,)`; the pitch is rounded to a ratio of fast lengths (usually within 0.2 %).
+        highest_pitch: upper bound of `pitch`. It sets the padding, so that a clip does not depend on its batch.
+    """
+    room = math.ceil(samples * max(1.0, highest_pitch)) + GAP
+    lengths = torch.tensor([near_lengths(room, factor) for factor in pitch.tolist()])
+    return Vocoding(rows, tempo, lengths[:, 0].contiguous(), lengths[:, 1].contiguous(), room)
+
+
 def change_tempo(
     audio: Tensor, tempo: Tensor, pitch: Tensor, anchor: Tensor, highest_pitch: float
 ) -> tuple[Tensor, Tensor]:
+    """`vocoding` and `vocoded`: audio `(batch, samples)` and the applied pitch factors `(batch,)`."""
+    plan = vocoding(torch.arange(len(tempo)), tempo, pitch, audio.shape[1], highest_pitch)
+    return vocoded(audio, plan, anchor), plan.pitch
+
+
+def vocoded(audio: Tensor, plan: Vocoding, anchor: Tensor) -> Tensor:
     """Play each clip `tempo` times faster at `pitch` times its frequencies.
 
     The vocoder changes the tempo by tempo / pitch, then resampling changes tempo and pitch. The level is restored
     within 6 dB.
 
     Args:
-        audio: `(batch, samples)`.
-        tempo, pitch: factors `(batch,)`; the pitch is rounded to a ratio of fast lengths (usually within 0.2 %).
-        anchor: sample of each clip that does not move.
-        highest_pitch: upper bound of `pitch`. It sets the padding, so that a clip does not depend on its batch.
-
-    Returns:
-        Audio `(batch, samples)` and the applied pitch factors `(batch,)`.
+        audio: `(rows, samples)`, the clips of the plan alone.
+        plan: its tensors are on the device of the audio.
+        anchor: `(rows,)`, the sample that stays.
     """
-    samples = audio.shape[1]
-    room = math.ceil(samples * max(1.0, highest_pitch)) + GAP
-    lengths = [_near_lengths(room, factor) for factor in pitch.tolist()]
-    applied = torch.tensor([length / played for length, played in lengths], device=audio.device, dtype=audio.dtype)
-    drawn_out = stretch(audio, tempo / applied, anchor, anchor * applied, room - GAP)
-    result = torch.zeros_like(audio)
+    count = len(audio)
+    if audio.device.type != "cpu":
+        audio, anchor = in_bucket(audio), in_bucket(anchor)
+        names = ("tempo", "length", "played_length")
+        plan = replace(plan, **{name: in_bucket(getattr(plan, name)) for name in names})
+    applied = plan.pitch
+    drawn_out = stretch(audio, plan.tempo / applied, anchor, anchor * applied, plan.room - GAP)
+    played = _played(drawn_out, plan, audio.shape[1])
+    gain = (active_power(audio) / active_power(played).clamp(min=1e-12)).sqrt()
+    return (played * gain.clamp(0.5, 2.0)[:, None])[:count]
+
+
+def _played(drawn_out: Tensor, plan: Vocoding, samples: int) -> Tensor:
+    """Resample clips `(rows, room - GAP)` by length / played_length: `(rows, samples)`."""
+    if drawn_out.device.type == "cpu":
+        return _played_in_groups(drawn_out, plan, samples)
+    bins = math.floor(SLACK * plan.room) // 2 + 1
+    spectrum = chirp_z(drawn_out, plan.length, bins, -1)
+    start = torch.zeros_like(plan.length)
+    played = inverse_real(spectrum, plan.length, plan.played_length, start, samples) / plan.length[:, None]
+    same = (plan.length == plan.played_length)[:, None]
+    beyond = torch.arange(samples, device=played.device) >= plan.played_length[:, None]
+    return torch.where(same, drawn_out[:, :samples], played.masked_fill(beyond, 0.0))
+
+
+def _played_in_groups(drawn_out: Tensor, plan: Vocoding, samples: int) -> Tensor:
+    """Clips with the same lengths share a transform."""
+    lengths = list(zip(plan.length.tolist(), plan.played_length.tolist(), strict=True))
+    result = drawn_out.new_zeros(len(drawn_out), samples)
     for pair in sorted(set(lengths)):
         length, played_length = pair
         rows = [row for row, mine in enumerate(lengths) if mine == pair]
@@ -201,5 +284,4 @@ def change_tempo(
             played = torch.fft.irfft(torch.fft.rfft(played, length), played_length) * (played_length / length)
         kept = played[:, :samples]
         result[rows, : kept.shape[1]] = kept
-    gain = (active_power(audio) / active_power(result).clamp(min=1e-12)).sqrt()
-    return result * gain.clamp(0.5, 2.0)[:, None], applied
+    return result

@@ -14,8 +14,9 @@ import numpy as np
 from wakeword.config.frontend import SAMPLE_RATE_HZ
 from wakeword.data.cutting.aligner import AlignedWord, AlignmentError
 from wakeword.data.cutting.viterbi import best_path
-from wakeword.errors import ConfigError, DeviceError
+from wakeword.errors import ConfigError
 from wakeword.phonetics.pretrained import load_pretrained, weights_identity
+from wakeword.system.device import resolve_device
 
 
 class Ctc:
@@ -34,7 +35,6 @@ class Ctc:
     def __init__(self, name: str, device: str) -> None:
         owner = "cutting.aligner = ctc:"
         model, self.features = load_pretrained(owner, name, "AutoModelForCTC")
-        import torch
         from transformers import AutoTokenizer
 
         try:
@@ -44,9 +44,7 @@ class Ctc:
                 f"{owner}{name} cannot be loaded ({' '.join(str(error).split())[:200]}): give a folder "
                 "or an id with a CTC model (safetensors), its tokenizer and its feature extractor"
             ) from error
-        if device == "cuda" and not torch.cuda.is_available():
-            raise DeviceError("compute.device is cuda, but torch finds none for the aligner: set it to auto or cpu")
-        self.model: Any = model.to(torch.device(device)).eval()
+        self.model: Any = model.to(resolve_device(device)).eval()
         self.blank = int(model.config.pad_token_id or 0)
         self.identity = f"ctc {weights_identity(name)}"
 

@@ -23,7 +23,7 @@ from wakeword.data.prepare import distinct_ids, gather_clips
 from wakeword.data.splits import assign_splits, draw
 from wakeword.data.words import check_phrases, holds
 from wakeword.errors import ConfigError, DataError
-from wakeword.stages.runner import Runner, RunStage, stage_runner
+from wakeword.stages.runner import Runner, RunStage, stage_device, stage_runner
 from wakeword.system.files import atomic_path, write_json, write_text
 from wakeword.system.locks import lock_folder
 
@@ -124,7 +124,9 @@ def cut_words_out(
     out_dir.mkdir(parents=True, exist_ok=True)
     clips = {f"{number:08d}": row for number, row in enumerate(corpus.rows)}
     with lock_folder(out_dir, ".cut.lock", math.inf), stage_runner(config, runner, progress) as run:
-        aligned = _align(config, clips, out_dir, run)
+        # Other aligners than CTC models run on a CPU, whatever the device.
+        device = stage_device(config, runner) if config.cutting.aligner.startswith("ctc:") else "cpu"
+        aligned = _align(config, clips, out_dir, run, device)
         bad = []
         for row in aligned:
             if row["reason"]:
@@ -140,23 +142,13 @@ def cut_words_out(
         return _written(config, out_dir, corpus, plan, aligned, results, bad)
 
 
-def _align(config: Config, clips: dict[str, Row], out_dir: Path, run: RunStage) -> list[Row]:
+def _align(config: Config, clips: dict[str, Row], out_dir: Path, run: RunStage, device: str) -> list[Row]:
     columns = ("uri", "source", "text", "sha256")
     rows = [{"key": key, **{name: row[name] for name in columns}} for key, row in clips.items()]
     wanted = {word for text in wanted_texts(config.words) for word in text.words}
-    stage = AlignStage(config.cutting, config.data.quality, out_dir, sorted(wanted), _device(config))
+    stage = AlignStage(config.cutting, config.data.quality, out_dir, sorted(wanted), device)
     table = pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in stage.reads]))
     return [row for batch in run(stage, table, "alignment") for row in batch.to_pylist()]
-
-
-def _device(config: Config) -> str:
-    if config.compute.device == "cpu" or not config.cutting.aligner.startswith("ctc:"):
-        return "cpu"
-    import torch
-
-    if config.compute.device == "cuda" or torch.cuda.is_available():
-        return "cuda"
-    return "cpu"
 
 
 def _nearness_of(config: Config) -> Callable[[WordConfig, str], Nearness]:

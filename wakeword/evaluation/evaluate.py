@@ -104,28 +104,28 @@ def evaluate(
     words = [WordConfig(label=word.label, phrase=word.phrase) for word in bundle.manifest.words]
     rest_s, planned = bundle.manifest.detector.refractory_s, _plans(shards, words, config.evaluation)
     plans = [with_recordings(plan, words, config.evaluation, rest_s) for plan in planned]
+    tracks = {track.name: track for plan in plans for track in plan.tracks}
     with session(config, runner):
         cache, workers = Path(cache_dir) if cache_dir else None, config.compute.data_cpus if runner == "ray" else None
         settings: dict[str, Any] = {"workers": workers, "runner": runner, "cache_dir": cache}
         scores = _score(bundle, plans, partial(score_tracks, **settings))
         measured = _measure(bundle, plans, scores, config.evaluation, partial(measure_tracks, **settings))
     provenance = _provenance(bundle, shards)
-    about = {
-        "provenance": provenance,
-        "notes": [note for plan in plans for note in plan.notes],
-        "licences": _licences(plans),
-        "evaluation": config.evaluation.model_dump(mode="json"),
-        "command": command,
-    }
-    write_truth(out / TRUTH_NAME, [track for plan in plans for track in plan.tracks], provenance)
+    about = {**_about(plans), "provenance": provenance, "command": command}
+    about["evaluation"] = config.evaluation.model_dump(mode="json")
+    write_truth(out / TRUTH_NAME, list(tracks.values()), provenance)
     write_scores(out / SCORES_NAME, plans, scores, bundle, about)
-    tracks = {track.name: track for plan in plans for track in plan.tracks}
     write_triggers(out / TRIGGERS_NAME, measured, list(tracks), scores, bundle)
     write_examples = partial(write_audio, tracks=tracks, folder=out)
     report = report_of(out, config.evaluation, write_examples, run_dir, command, page)
     # Audio of earlier evaluations is removed. `evaluate_scores` keeps it, since other settings may need it again.
     drop_other_audio([example for word in report.words for example in word.examples], out)
     return report
+
+
+def _about(plans: Sequence[TrackPlan]) -> dict[str, Any]:
+    """Notes on the tracks, and the licences of their clips."""
+    return {"notes": [note for plan in plans for note in plan.notes], "licences": _licences(plans)}
 
 
 def evaluate_scores(

@@ -18,7 +18,9 @@ from wakeword.runtime.manifest import MANIFEST_NAME
 from wakeword.system.files import atomic_folder, atomic_path
 
 if TYPE_CHECKING:
+    from wakeword.config import Config
     from wakeword.export.verifier import VerifierMade
+    from wakeword.models.streaming import StreamingModel
 
 log = logging.getLogger(__name__)
 
@@ -52,18 +54,11 @@ def export_bundle(
 
         require_tflite()
     target = Path(run_dir) / "bundle" if out_dir is None else Path(out_dir)
-    training_data: dict[str, Any] = {}
-    if prepared_dir is not None:
-        from wakeword.export.training_data import parity_clips, summarise_training_data
+    if prepared_dir is not None and parity_audio is None:
+        from wakeword.export.training_data import parity_clips
 
-        training_data = summarise_training_data(prepared_dir)
-        parity_audio = parity_clips(prepared_dir) if parity_audio is None else parity_audio
-    if model.network.PRETRAINED:
-        training_data["pretrained_weights"] = model.network.PRETRAINED
-    if config.distillation.teacher:
-        from wakeword.export.training_data import about_teacher
-
-        training_data["teacher"] = about_teacher(config.distillation.teacher)
+        parity_audio = parity_clips(prepared_dir)
+    training_data = _training_data(model, config, prepared_dir)
     manifest = build_manifest(config, model.step_samples, model.state_size, model.context_samples, training_data)
     made = None
     if config.export.verifier == "phonetic":
@@ -87,6 +82,22 @@ def export_bundle(
         report.events,
     )
     return target
+
+
+def _training_data(model: StreamingModel, config: Config, prepared_dir: str | Path | None) -> dict[str, Any]:
+    """What the model card says of data, pretrained weights and teacher."""
+    found: dict[str, Any] = {}
+    if prepared_dir is not None:
+        from wakeword.export.training_data import summarise_training_data
+
+        found = summarise_training_data(prepared_dir)
+    if model.network.PRETRAINED:
+        found["pretrained_weights"] = model.network.PRETRAINED
+    if config.distillation.teacher:
+        from wakeword.export.training_data import about_teacher
+
+        found["teacher"] = about_teacher(config.distillation.teacher)
+    return found
 
 
 def _check_verifier(

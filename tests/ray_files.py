@@ -52,7 +52,7 @@ def run_files(paths: Sequence[Path], options: Iterable[str]) -> bool:
     """Run files in one process, print its output when it has ended, and return whether they passed."""
     name = ", ".join(str(path.relative_to(TESTS)) for path in paths)
     marks = ["-m", "not slow and (ray or browser)", *(["-p", "tests.one_ray"] if len(paths) > 1 else [])]
-    data = f".coverage.{paths[0].relative_to(TESTS).as_posix().replace('/', '-')}"
+    data = f".coverage.{paths[0].relative_to(TESTS).with_suffix('').as_posix().replace('/', '-')}"
     started_s = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *marks, *options, *map(str, paths)],

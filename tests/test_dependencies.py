@@ -25,6 +25,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "wakeword/runtime/tflite_graph.py": ("litert",),
     "wakeword/config": ("train", "serve"),
     "wakeword/system": ("train", "serve"),
+    "wakeword/system/device.py": ("train",),
     "wakeword/system/locks.py": ("train",),
     "wakeword/system/onnx_graph.py": ("train",),
     "wakeword/system/torchaudio_guard.py": (ANY,),

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from wakeword.errors import DeviceError
-from wakeword.system.device import chosen_device, moved, resolve_device, uploaded
+from wakeword.system.device import moved, resolve_device, uploaded
+from wakeword.system.device_rule import chosen_device
 
 WAKEWORD = Path(__file__).resolve().parents[2] / "wakeword"
 RULE = {"system/device.py", "system/checks.py"}

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from wakeword.errors import MissingExtraError, RunError, WakewordError
-from wakeword.system.device import chosen_device
+from wakeword.system.device_rule import chosen_device
 
 if TYPE_CHECKING:
     from wakeword.config import Config

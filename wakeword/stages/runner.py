@@ -11,9 +11,8 @@ import pyarrow as pa
 from wakeword.config import Config
 from wakeword.stages import in_process, ray_data
 from wakeword.stages.progress import track_batches
-from wakeword.stages.ray_session import ray_session, session_device
+from wakeword.stages.ray_session import ray_session
 from wakeword.stages.stage import Stage
-from wakeword.system.device import resolve_device
 
 Runner = Literal["ray", "local"]
 RunStage = Callable[[Stage, pa.Table, str], Iterator[pa.Table]]
@@ -36,21 +35,6 @@ def run_stage(stage: Stage, table: pa.Table, runner: Runner, max_cpus: int | Non
 def session(config: Config, runner: Runner) -> AbstractContextManager[None]:
     """A Ray session if `runner` is `ray`, else a context without effect."""
     return ray_session(config) if runner == "ray" else nullcontext()
-
-
-def stage_device(config: Config, runner: Runner | RunStage, gpus: float = 1.0) -> Literal["cpu", "cuda"]:
-    """The device of a stage's workers, for `compute.device`; inside the block of `stage_runner`.
-
-    Args:
-        runner: the one of `stage_runner`.
-        gpus: GPUs of one worker on Ray.
-
-    Raises:
-        DeviceError: `cuda` is wanted and there is none.
-    """
-    if runner == "ray":
-        return session_device(config, gpus)
-    return "cuda" if resolve_device(config.compute.device).type == "cuda" else "cpu"
 
 
 @contextmanager

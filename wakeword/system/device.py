@@ -1,45 +1,20 @@
-"""The one rule for `compute.device`, and copies from the host that do not wait for the device.
-
-`cpu` is the CPU. `cuda` is a demand: without a GPU it is an error. `auto` takes a GPU where there is one. "Where" is
-the process that does the work: this one, or the workers of a Ray cluster. Training, teachers, aligners, trials and the
-pipeline all ask `chosen_device`.
-"""
+"""The device of this process, and copies from the host that do not wait for the device."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from wakeword.errors import DeviceError
+from wakeword.system.device_rule import chosen_device
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
-Wanted = Literal["auto", "cpu", "cuda"]
 T = TypeVar("T")
 _ALIGNED = 16
 """Every tensor of a packed copy starts at a multiple of this many bytes, which suits every dtype."""
-
-
-def chosen_device(wanted: str, has_gpu: Callable[[], bool], lack: str) -> Literal["cpu", "cuda"]:
-    """The device for `compute.device`.
-
-    Args:
-        wanted: `auto`, `cpu` or `cuda`.
-        has_gpu: whether there is a GPU where the work runs; not called for `cpu`.
-        lack: where none was found and what to do about it, the end of the error's sentence.
-
-    Raises:
-        DeviceError: `cuda` is wanted and there is none.
-    """
-    if wanted == "cpu":
-        return "cpu"
-    found = has_gpu()
-    if wanted == "cuda" and not found:
-        raise DeviceError(f"compute.device is cuda, but {lack}")
-    return "cuda" if found else "cpu"
 
 
 def resolve_device(wanted: str) -> torch.device:

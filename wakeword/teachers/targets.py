@@ -24,7 +24,8 @@ from wakeword.batching.material import AUDIBLE, training_clips
 from wakeword.config import SAMPLE_RATE_HZ, Config
 from wakeword.data.shards import ShardSet
 from wakeword.errors import ConfigError, DataError
-from wakeword.stages.runner import Runner, stage_device, stage_runner
+from wakeword.stages.devices import stage_device
+from wakeword.stages.runner import Runner, stage_runner
 from wakeword.system.files import write_json
 from wakeword.system.locks import lock_folder
 from wakeword.teachers.registry import Teacher

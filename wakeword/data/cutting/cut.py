@@ -23,7 +23,8 @@ from wakeword.data.prepare import distinct_ids, gather_clips
 from wakeword.data.splits import assign_splits, draw
 from wakeword.data.words import check_phrases, holds
 from wakeword.errors import ConfigError, DataError
-from wakeword.stages.runner import Runner, RunStage, stage_device, stage_runner
+from wakeword.stages.devices import stage_device
+from wakeword.stages.runner import Runner, RunStage, stage_runner
 from wakeword.system.files import atomic_path, write_json, write_text
 from wakeword.system.locks import lock_folder
 

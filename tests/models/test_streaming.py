@@ -110,7 +110,7 @@ def test_state_dict_holds_the_network_alone() -> None:
 
 
 EXPORTS = [
-    ("tc_resnet", "pcen", 2, 8),
+    pytest.param("tc_resnet", "pcen", 2, 8, marks=pytest.mark.slow),
     pytest.param("bc_resnet", "log_mel", 2, 15, marks=pytest.mark.slow),
     pytest.param("ds_tcn", "pcen", 3, 1, marks=pytest.mark.slow),
     pytest.param("bc_resnet", "pcen", 1, 1, marks=pytest.mark.slow),

@@ -22,7 +22,7 @@ from scipy.special import expit
 from benchmarks.harness import Bar, markdown_table, run
 from benchmarks.synthetic.cascade import TRIGGER_LOGIT, Measured, measured, verifier_of
 from benchmarks.synthetic.cells import add_arguments, run_cells
-from benchmarks.synthetic.fusion import BY_EYE, GRID, chosen, scaled
+from benchmarks.synthetic.fusion import BY_EYE, GRID, TARGETS, chosen, scaled
 from benchmarks.synthetic.judging import CONDITIONS, DISTANCES, figures, judge
 from benchmarks.synthetic.material import ALL_STAGES, WORDS, Cell, judging_config, training_config
 from benchmarks.synthetic_to_real import line, mean
@@ -31,8 +31,6 @@ from wakeword.evaluation.cascade.triggers import trigger_index
 from wakeword.runtime.fusion import FusionMap
 from wakeword.system.files import write_json
 
-FREE = {"clean": 0.01, "10 dB": 0.03, "far + 10 dB": 0.08}
-LIMITED = {"clean": 0.02, "10 dB": 0.06, "far + 10 dB": 0.18}
 ALONE, EYE, CHOSEN = "detector", "+ verifier, weights by eye", "+ verifier, weights of the other words"
 COST_WINDOWS = 20
 
@@ -103,7 +101,7 @@ def bars(rows: list[dict[str, Any]]) -> list[Bar]:
     found = []
     for stage, aims in ((ALONE, False), (CHOSEN, True)):
         own = [row for row in rows if row["stage"] == stage]
-        for rule, targets in (("free", FREE), ("limited", LIMITED)):
+        for rule, targets in TARGETS.items():
             for name, aim in targets.items():
                 value = 100 * mean(own, rule, "missed", name)
                 if own:

@@ -14,6 +14,7 @@ from wakeword.errors import ConfigError
 
 pytest.importorskip("espeakng_loader", reason="the text-to-speech extra [tts] is not installed")
 from wakeword.data.synthesis.languages import base_of
+from wakeword.data.synthesis.other_languages import other_languages, unspoken_languages
 from wakeword.data.synthesis.plan import plan_identity, plan_utterances
 from wakeword.data.synthesis.sentences import sentences
 
@@ -61,6 +62,17 @@ def test_the_hours_of_negatives_have_their_share() -> None:
 
 def test_the_own_language_is_skipped() -> None:
     assert {row["language"] for row in planned("de", speech_clips=60, **OTHERS)} == {"de", "es", "fr"}
+
+
+def test_a_language_that_no_engine_speaks_is_left_out_with_a_warning() -> None:
+    pytest.importorskip("piper", reason="the text-to-speech extra [tts] is not installed")
+    made = config("hey nova", "en", engines={"espeak": 0.5, "piper": 0.5}, **OTHERS)
+    alone = config("hey nova", "en", engines={"piper": 1.0}, **OTHERS)
+    assert unspoken_languages(made.synthesis, made.data.splits) == []
+    assert other_languages(alone.synthesis, alone.data.splits) == []
+    warnings = unspoken_languages(alone.synthesis, alone.data.splits)
+    assert len(warnings) == len(OTHERS["other_languages"])
+    assert warnings[0].startswith("the negatives are not spoken in es: ")
 
 
 def test_an_unknown_language_is_named() -> None:

@@ -7,7 +7,7 @@ chosen on that language, does not know them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from wakeword.config.synthesis import SynthesisConfig
 from wakeword.data.synthesis.languages import base_of
 from wakeword.data.synthesis.roster import Cast, Deal, cast_voices, casts_without, engine_of
 from wakeword.data.synthesis.sentences import built_in_languages, sentences
-from wakeword.errors import ConfigError
+from wakeword.errors import ConfigError, DataError, WakewordError
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,24 @@ class Language:
 
 
 def other_languages(config: SynthesisConfig, splits: SplitConfig) -> list[Language]:
-    """The `other_languages` of a config without its own; none where their share is 0.
+    """The `other_languages` of a config that its engines speak, without its own; none where their share is 0.
 
-    Raises:
-        ConfigError: no engine speaks one, or there are no sentences in it.
-        DataError: too few voices for the splits.
+    Raises ConfigError where there are no sentences in one.
     """
-    found = []
+    return [found for _, found in _each(config, splits) if isinstance(found, Language)]
+
+
+def unspoken_languages(config: SynthesisConfig, splits: SplitConfig) -> list[str]:
+    """A sentence for each of the `other_languages` that is left out because the engines do not speak it."""
+    return [
+        f"the negatives are not spoken in {tag}: {found}"
+        for tag, found in _each(config, splits)
+        if not isinstance(found, Language)
+    ]
+
+
+def _each(config: SynthesisConfig, splits: SplitConfig) -> Iterator[tuple[str, Language | WakewordError]]:
+    """Each language, or why its voices cannot be cast."""
     for tag in config.other_languages if config.other_language_share else ():
         if base_of(tag) == base_of(config.language):
             continue
@@ -50,8 +61,10 @@ def other_languages(config: SynthesisConfig, splits: SplitConfig) -> list[Langua
                 "or add recordings of its speech to data.sources"
             )
         own = config.model_copy(update={"language": tag})
-        found.append(Language(own, cast_voices(own, splits), sentences(tag)))
-    return found
+        try:
+            yield tag, Language(own, cast_voices(own, splits), sentences(tag))
+        except (ConfigError, DataError) as error:
+            yield tag, error
 
 
 def fast_alone(language: Language, fast: Sequence[str]) -> Language:

@@ -25,6 +25,7 @@ from wakeword.data.synthesis.command import absolute_paths
 from wakeword.data.synthesis.engine import Engine, SpeechError, stable_seed
 from wakeword.data.synthesis.listing import write_lists
 from wakeword.data.synthesis.negatives import negative_scenery
+from wakeword.data.synthesis.other_languages import unspoken_languages
 from wakeword.data.synthesis.plan import UTTERANCE_SCHEMA, plan_utterances, utterance_digest
 from wakeword.data.synthesis.pronunciation import Phonemes
 from wakeword.data.synthesis.roster import left_out
@@ -294,6 +295,7 @@ def synthesise(config: Config, out_dir: Path, run: Callable[[Stage, pa.Table, st
     write_lists(out_dir, utterances.to_pylist(), {key: result["reason"] for key, result in spoken.items()})
     warnings = [
         *left_out(config.synthesis),
+        *unspoken_languages(config.synthesis, config.data.splits),
         *unchecked,
         texts_warning(config.synthesis),
         *_unspoken(utterances.to_pylist(), spoken),

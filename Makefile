@@ -35,7 +35,7 @@ $(STAMP): pyproject.toml constraints.txt
 	  || echo "note: the speech engine pico was not compiled (no C compiler, or no headers of Python): recipes do without its voices"
 	@touch $(STAMP)
 
-demo: $(STAMP)  ## from a phrase to a trained, measured, exported detector, in minutes on two cores
+demo: $(STAMP)  ## from a phrase to a trained, measured, exported detector, in 12 minutes on two cores
 	$(VENV)/bin/wakeword demo
 
 test: $(STAMP) lint types  ## lint, types, import rules and every test that is not slow; coverage by package
